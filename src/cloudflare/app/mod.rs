@@ -1,0 +1,5 @@
+//! This repository's Worker: sessions for the pages of a static site, over JSON routes.
+
+mod events;
+mod request;
+mod routes;

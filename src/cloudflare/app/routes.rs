@@ -1,0 +1,281 @@
+//! The routes: JSON in and out, each a call on the visitor's session.
+
+use serde::Deserialize;
+use worker::{Request, Response, console_error};
+
+use super::request::{body, check_origin};
+use crate::cloudflare::handler::{apply, error_response, status};
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::respond::SessionHeaders;
+use crate::session::expiry::{Expiry, ExpiryOptions, format_iso};
+use crate::session::session::Session;
+use crate::sessions::Sessions;
+use crate::store::Store;
+
+/// Why a request is not answered with what it asked for.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    status: u16,
+    code: &'static str,
+    message: String,
+    allow: Option<&'static str>,
+}
+
+impl Refusal {
+    pub(super) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), allow: None }
+    }
+
+    fn response(&self) -> worker::Result<Response> {
+        let response = error_response(self.status, self.code, &self.message)?;
+        if let Some(allow) = self.allow {
+            response.headers().set("Allow", allow)?;
+        }
+        Ok(response)
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        if error.kind() == ErrorKind::Config {
+            // What is wrong with the settings is for the log, not for visitors.
+            console_error!("edge-session is not configured: {error}");
+            let message = "sessions are not configured on this site; its log says which setting is wrong";
+            return Self::new(500, error.code(), message);
+        }
+        Self::new(status(error.kind()), error.code(), error.to_string())
+    }
+}
+
+/// What a path names.
+#[derive(Debug, PartialEq, Eq)]
+enum Resource {
+    Session,
+    Data,
+    Item(String),
+    Expiry,
+    CycleKey,
+    Flush,
+    TestCookie,
+}
+
+impl Resource {
+    fn find(path: &str) -> Result<Self, Refusal> {
+        Ok(match path {
+            "/session" => Self::Session,
+            "/session/data" => Self::Data,
+            "/session/expiry" => Self::Expiry,
+            "/session/cycle-key" => Self::CycleKey,
+            "/session/flush" => Self::Flush,
+            "/session/test-cookie" => Self::TestCookie,
+            _ => match path.strip_prefix("/session/data/") {
+                Some(key) if !key.is_empty() && !key.contains('/') => Self::Item(decode(key)?),
+                _ => return Err(Refusal::new(404, "not_found", "there is no such route; the README lists them")),
+            },
+        })
+    }
+
+    const fn methods(&self) -> &'static str {
+        match self {
+            Self::Session => "GET, HEAD",
+            Self::Data => "PATCH, DELETE",
+            Self::Item(_) => "GET, HEAD, PUT, DELETE",
+            Self::Expiry => "PUT",
+            Self::CycleKey | Self::Flush => "POST",
+            Self::TestCookie => "GET, HEAD, POST, DELETE",
+        }
+    }
+
+    fn check_method(&self, method: &str) -> Result<(), Refusal> {
+        if self.methods().split(", ").any(|allowed| allowed == method) {
+            return Ok(());
+        }
+        let message = format!("this route takes {}", self.methods());
+        Err(Refusal { allow: Some(self.methods()), ..Refusal::new(405, "method_not_allowed", message) })
+    }
+}
+
+/// Takes percent-encoding off a path's segment.
+fn decode(segment: &str) -> Result<String, Refusal> {
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut rest = segment.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        let digits = if byte == b'%' { after.get(..2).and_then(|digits| str::from_utf8(digits).ok()) } else { None };
+        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(decoded) => {
+                bytes.push(decoded);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            None => bytes.push(byte),
+        }
+    }
+    String::from_utf8(bytes).map_err(|_| Refusal::new(400, "bad_key", "the key in the path is not UTF-8"))
+}
+
+/// Keys that begin with `_` belong to the application and the framework.
+fn is_visible(key: &str) -> bool {
+    !key.starts_with('_')
+}
+
+fn check_visible(key: &str) -> Result<(), Refusal> {
+    if is_visible(key) {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        403,
+        "reserved_key",
+        "keys that begin with _ belong to the application; no route shows or changes them",
+    ))
+}
+
+/// Answers a request; `sessions` is made once the request is known to be one for a session.
+pub(super) async fn answer<S: Store>(
+    mut request: Request,
+    sessions: impl FnOnce() -> Result<Sessions<S>>,
+) -> worker::Result<Response> {
+    match prepare(&mut request, sessions).await {
+        Ok(prepared) => prepared.run(&request).await,
+        Err(refusal) => apply(&SessionHeaders::for_failure(), refusal.response()?).map_err(Into::into),
+    }
+}
+
+/// A request that may be carried out.
+struct Prepared<S> {
+    sessions: Sessions<S>,
+    resource: Resource,
+    method: String,
+    body: String,
+}
+
+async fn prepare<S: Store>(
+    request: &mut Request,
+    sessions: impl FnOnce() -> Result<Sessions<S>>,
+) -> Result<Prepared<S>, Refusal> {
+    let resource = Resource::find(&request.path())?;
+    let method = request.method().to_string();
+    resource.check_method(&method)?;
+    let sessions = sessions()?;
+    check_origin(request)?;
+    let body = body(request).await?;
+    let method = if method == "HEAD" { "GET".to_owned() } else { method };
+    Ok(Prepared { sessions, resource, method, body })
+}
+
+impl<S: Store> Prepared<S> {
+    async fn run(self, request: &Request) -> worker::Result<Response> {
+        let mut session = match self.sessions.load_request(request).await {
+            Ok(session) => session,
+            Err(error) => {
+                return apply(&SessionHeaders::for_failure(), Refusal::from(error).response()?).map_err(Into::into);
+            }
+        };
+        let response = match self.call(&mut session).await {
+            Ok(Some(json)) => {
+                let response = Response::ok(json)?;
+                response.headers().set("Content-Type", "application/json")?;
+                response
+            }
+            Ok(None) => Response::empty()?.with_status(204),
+            Err(refusal) => refusal.response()?,
+        };
+        match self.sessions.commit_headers(&mut session, response.status_code()).await {
+            Ok(headers) => {
+                if headers.saved().old_record_remains {
+                    console_error!(
+                        "cycle_key: the record under the old key could not be deleted; it ends when it expires"
+                    );
+                }
+                apply(&headers, response).map_err(Into::into)
+            }
+            Err(error) => apply(&SessionHeaders::for_failure(), Refusal::from(error).response()?).map_err(Into::into),
+        }
+    }
+
+    /// Makes the call that the route stands for. Gives the JSON to answer with, if there is some.
+    async fn call(&self, session: &mut Session) -> Result<Option<String>, Refusal> {
+        match (&self.resource, self.method.as_str()) {
+            (Resource::Session, _) => {
+                let (data, is_new) = (session.to_json(is_visible)?, session.is_new()?);
+                let expiry = expiry(session)?;
+                return Ok(Some(format!(r#"{{"data":{data},"isNew":{is_new},"expiry":{expiry}}}"#)));
+            }
+            (Resource::Data, "DELETE") => {
+                for key in session.keys()?.iter().filter(|key| is_visible(key)) {
+                    session.remove(key)?;
+                }
+            }
+            (Resource::Data, _) => self.update(session)?,
+            (Resource::Item(key), method) => {
+                check_visible(key)?;
+                match method {
+                    "PUT" => session.set_json(key, &self.body).map_err(bad_json)?,
+                    "DELETE" => session.remove(key)?,
+                    _ => {
+                        let json = session.get_json(key)?.map(str::to_owned);
+                        return json.map(Some).ok_or_else(|| Error::missing_key(key).into());
+                    }
+                }
+            }
+            (Resource::Expiry, _) => {
+                session.set_expiry(parse_expiry(&self.body)?)?;
+                return expiry(session).map(Some);
+            }
+            (Resource::CycleKey, _) => {
+                session.cycle_key()?;
+                if !self.body.is_empty() {
+                    self.update(session)?;
+                }
+            }
+            (Resource::Flush, _) => self.sessions.flush(session).await?,
+            (Resource::TestCookie, "POST") => session.set_test_cookie()?,
+            (Resource::TestCookie, "DELETE") => session.delete_test_cookie()?,
+            (Resource::TestCookie, _) => {
+                let worked = session.test_cookie_worked()?;
+                return Ok(Some(format!(r#"{{"worked":{worked}}}"#)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Sets the members of the body's object, all or none.
+    fn update(&self, session: &mut Session) -> Result<(), Refusal> {
+        let members = Session::json_members(&self.body).map_err(bad_json)?;
+        members.iter().try_for_each(|(key, _)| check_visible(key))?;
+        Ok(session.update_json(&self.body)?)
+    }
+}
+
+/// An error in the text that the client sent; other errors stay what they are.
+fn bad_json(error: Error) -> Refusal {
+    if error.kind() == ErrorKind::Value { Refusal::new(400, "bad_json", error.to_string()) } else { error.into() }
+}
+
+/// `{"age","date","atBrowserClose"}`
+fn expiry(session: &mut Session) -> Result<String, Refusal> {
+    let age = session.get_expiry_age(ExpiryOptions::default())?;
+    let date = format_iso(session.get_expiry_date(ExpiryOptions::default())?);
+    let at_browser_close = session.get_expire_at_browser_close()?;
+    Ok(format!(r#"{{"age":{age},"date":"{date}","atBrowserClose":{at_browser_close}}}"#))
+}
+
+/// The body of a `set_expiry`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExpiryBody {
+    value: serde_json::Value,
+}
+
+fn parse_expiry(body: &str) -> Result<Expiry, Refusal> {
+    let shape = || {
+        let message = "the body must be {\"value\": whole seconds, an ISO date with an offset, 0 or null}";
+        Refusal::new(400, "bad_expiry", message)
+    };
+    let body: ExpiryBody = serde_json::from_str(body).map_err(|_| shape())?;
+    match body.value {
+        serde_json::Value::Null => Ok(Expiry::Policy),
+        serde_json::Value::Number(seconds) => seconds.as_i64().map(Expiry::Seconds).ok_or_else(shape),
+        serde_json::Value::String(date) => Expiry::parse_iso(&date).ok_or_else(shape),
+        _ => Err(shape()),
+    }
+}

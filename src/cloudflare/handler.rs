@@ -1,0 +1,140 @@
+//! Sessions around a Worker's requests.
+
+use worker::{Headers, Request, Response};
+
+use crate::error::{Error, ErrorKind};
+use crate::protocol::respond::{ResponseHeaders, SessionHeaders};
+use crate::session::session::Session;
+use crate::sessions::Sessions;
+use crate::store::Store;
+
+impl<S: Store> Sessions<S> {
+    /// The session of `request`, from its `Cookie` header.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub async fn load_request(&self, request: &Request) -> crate::Result<Session> {
+        let header = request.headers().get("Cookie").ok().flatten();
+        self.load(header.unwrap_or_default()).await
+    }
+
+    /// Saves `session` where Django's middleware saves it, and gives `response` its `Set-Cookie`, `Vary` and
+    /// `Cache-Control`.
+    ///
+    /// # Errors
+    ///
+    /// As [`commit_headers`](Self::commit_headers).
+    pub async fn commit(&self, mut session: Session, response: Response) -> crate::Result<Response> {
+        let headers = self.commit_headers(&mut session, response.status_code()).await?;
+        apply(&headers, response)
+    }
+
+    /// Runs `handler` with the request's session and commits what it answers: the whole of it in one call.
+    ///
+    /// A session that was used but could not be read, or that could not be saved, is answered with 503, 400 or 413 and
+    /// `{"error":{"code","message"}}`; nothing is saved then, and the cookie stays.
+    ///
+    /// ```no_run
+    /// # mod worker_of_the_example {
+    /// use edge_session::{Kv, Sessions, Settings};
+    /// use worker::{Context, Env, Request, Response, Result, event};
+    ///
+    /// #[event(fetch)]
+    /// async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
+    ///     let sessions = Sessions::new(Kv::new(env.kv("SESSIONS")?), Settings::from_env(&env)?);
+    ///     sessions
+    ///         .serve(request, async |_request, session| {
+    ///             let visits = session.get::<u32>("visits")?.unwrap_or(0) + 1;
+    ///             session.set("visits", visits)?;
+    ///             Response::ok(format!("Visit number {visits}"))
+    ///         })
+    ///         .await
+    /// }
+    /// # } fn main() {}
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What the handler fails with, where it is not the session's doing. Nothing is saved then either.
+    pub async fn serve(
+        &self,
+        request: Request,
+        handler: impl AsyncFnOnce(Request, &mut Session) -> worker::Result<Response>,
+    ) -> worker::Result<Response> {
+        let mut session = self.load_request(&request).await?;
+        let response = match handler(request, &mut session).await {
+            Ok(response) => response,
+            Err(error) => answer(of_session(error)?)?,
+        };
+        match self.commit(session, response).await {
+            Ok(response) => Ok(response),
+            Err(error) => Ok(apply(&SessionHeaders::for_failure(), answer(error)?)?),
+        }
+    }
+}
+
+/// The status that an error of a session is answered with.
+pub(super) const fn status(kind: ErrorKind) -> u16 {
+    match kind {
+        ErrorKind::MissingKey => 404,
+        ErrorKind::Value | ErrorKind::SessionInterrupted => 400,
+        ErrorKind::TooLarge => 413,
+        ErrorKind::StoreUnavailable => 503,
+        ErrorKind::Config | ErrorKind::KeyTaken | ErrorKind::Entropy => 500,
+    }
+}
+
+/// `{"error":{"code","message"}}`.
+pub(super) fn error_response(status: u16, code: &str, message: &str) -> worker::Result<Response> {
+    let body = serde_json::json!({ "error": { "code": code, "message": message } });
+    Ok(Response::from_json(&body)?.with_status(status))
+}
+
+fn answer(error: Error) -> worker::Result<Response> {
+    error_response(status(error.kind()), error.code(), &error.to_string())
+}
+
+/// An error of a session that has an answer; every other one is given back.
+fn of_session(error: worker::Error) -> worker::Result<Error> {
+    let worker::Error::Io(error) = error else { return Err(error) };
+    let error = error.downcast::<Error>().map_err(worker::Error::Io)?;
+    match error.kind() {
+        ErrorKind::StoreUnavailable | ErrorKind::SessionInterrupted | ErrorKind::TooLarge => Ok(error),
+        _ => Err(error.into()),
+    }
+}
+
+/// For `?` in a Worker's handler. The error can be told from others as long as it is in a [`worker::Error::Io`].
+impl From<Error> for worker::Error {
+    fn from(error: Error) -> Self {
+        Self::Io(std::io::Error::other(error))
+    }
+}
+
+/// Puts a session's headers into a response, whose own may be immutable.
+pub(super) fn apply(session_headers: &SessionHeaders, response: Response) -> crate::Result<Response> {
+    let mut headers = response.headers().clone();
+    session_headers.apply(&mut headers).map_err(|error| Error::new(ErrorKind::Value, error.to_string()))?;
+    Ok(response.with_headers(headers))
+}
+
+impl ResponseHeaders for Headers {
+    type Error = worker::Error;
+
+    fn get(&self, name: &str) -> worker::Result<Option<String>> {
+        Self::get(self, name)
+    }
+
+    fn set(&mut self, name: &str, value: &str) -> worker::Result<()> {
+        Self::set(self, name, value)
+    }
+
+    fn append(&mut self, name: &str, value: &str) -> worker::Result<()> {
+        Self::append(self, name, value)
+    }
+
+    fn remove(&mut self, name: &str) -> worker::Result<()> {
+        self.delete(name)
+    }
+}

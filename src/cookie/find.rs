@@ -1,0 +1,139 @@
+//! Finds the session cookie in a `Cookie` header (RFC 6265bis, section 5.8.3), byte by byte.
+
+/// A longer header is not searched, in bytes.
+const MAX_HEADER: usize = 128 * 1024;
+
+/// More different values of one name than this are not looked at.
+const MAX_VALUES: usize = 4;
+
+/// What a `Cookie` header says about one name.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Found<'a> {
+    /// Whether the name came at all.
+    pub(crate) presented: bool,
+    /// The different values it came with, as they are. None where they were too many.
+    pub(crate) values: Vec<&'a [u8]>,
+}
+
+/// Only `;` separates cookies, only space and tab are trimmed, names match exactly, and values stay as they are.
+pub(crate) fn find<'a>(header: &'a [u8], name: &str) -> Found<'a> {
+    let mut found = Found::default();
+    if header.len() > MAX_HEADER {
+        return found;
+    }
+    for pair in header.split(|byte| *byte == b';') {
+        let Some(at) = pair.iter().position(|byte| *byte == b'=') else { continue };
+        let Some((key, value)) = pair.split_at_checked(at) else { continue };
+        if trim(key) != name.as_bytes() {
+            continue;
+        }
+        found.presented = true;
+        let value = trim(value.get(1..).unwrap_or_default());
+        if !found.values.contains(&value) {
+            if found.values.len() == MAX_VALUES {
+                return Found { presented: true, values: Vec::new() };
+            }
+            found.values.push(value);
+        }
+    }
+    found
+}
+
+fn trim(bytes: &[u8]) -> &[u8] {
+    let is_text = |byte: &u8| !matches!(byte, b' ' | b'\t');
+    let start = bytes.iter().position(is_text).unwrap_or(bytes.len());
+    let end = bytes.iter().rposition(is_text).map_or(start, |last| last.saturating_add(1));
+    bytes.get(start..end).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const NAME: &str = "__Host-sessionid";
+
+    fn values(header: impl AsRef<[u8]>) -> Vec<String> {
+        let found = find(header.as_ref(), NAME);
+        found.values.iter().map(|value| String::from_utf8_lossy(value).into_owned()).collect()
+    }
+
+    #[test]
+    fn the_value_stays_as_it_is() {
+        for (header, value) in [
+            ("__Host-sessionid=v", "v"),
+            ("a=1; __Host-sessionid=v; b=2", "v"),
+            ("a=1;__Host-sessionid=v", "v"),
+            ("a=1;\t __Host-sessionid \t=\t v \t;", "v"),
+            ("__Host-sessionid=", ""),
+            ("__Host-sessionid=\"v\"", "\"v\""),
+            ("__Host-sessionid=%41=b", "%41=b"),
+            ("; ;=;x;__Host-sessionid=v", "v"),
+        ] {
+            assert_eq!(values(header), [value], "{header}");
+        }
+    }
+
+    // CVE-2026-39410 (Hono): a space of Unicode before the name made a second cookie of the same name.
+    #[test]
+    fn cve_2026_39410_only_space_and_tab_are_trimmed() {
+        let spaces = "\u{a}\u{b}\u{c}\u{d}\u{1c}\u{1d}\u{1e}\u{1f}\u{85}\u{a0}\u{1680}\u{2000}\u{200a}\u{2028}\u{2029}\u{202f}\u{205f}\u{3000}\u{feff}";
+        for space in spaces.chars() {
+            assert_eq!(values(format!("__Host-sessionid=good; {space}__Host-sessionid=evil")), ["good"], "{space:?}");
+            assert_eq!(values(format!("__Host-sessionid=good; __Host-sessionid{space}=evil")), ["good"], "{space:?}");
+        }
+        assert_eq!(values(b"__Host-sessionid=good; \xa0__Host-sessionid=evil"), ["good"]);
+    }
+
+    // CVE-2020-8184 (Rack): percent-decoded names forge prefixes. Names match to the byte.
+    #[test]
+    fn cve_2020_8184_names_match_exactly() {
+        for name in
+            ["__%48ost-sessionid", "__host-sessionid", "__HOST-SESSIONID", "\"__Host-sessionid\"", "x__Host-sessionid"]
+        {
+            assert_eq!(values(format!("{name}=evil")), [""; 0], "{name}");
+        }
+    }
+
+    // CVE-2023-23934 (Werkzeug): a cookie without a name was read as another one's name and value.
+    #[test]
+    fn cve_2023_23934_a_nameless_cookie_names_nothing() {
+        for header in
+            ["=__Host-sessionid=evil", "==__Host-sessionid=evil", "__Host-sessionid", "= __Host-sessionid=evil"]
+        {
+            assert!(!find(header.as_bytes(), NAME).presented, "{header}");
+        }
+    }
+
+    // CVE-2016-7401 (Django): other separators let one cookie hold another.
+    #[test]
+    fn cve_2016_7401_only_a_semicolon_separates() {
+        assert_eq!(values("a=1, __Host-sessionid=evil"), [""; 0]);
+        assert_eq!(values("a=1\\073 __Host-sessionid=evil"), [""; 0]);
+        assert_eq!(values("a=\"x; __Host-sessionid=v; y\""), ["v"]);
+        // Two Cookie headers reach a Worker as one, joined by a comma: the value is no token, nobody's session.
+        assert_eq!(values("__Host-sessionid=a, b=c"), ["a, b=c"]);
+    }
+
+    #[test]
+    fn different_values_are_all_given_and_too_many_none() {
+        assert_eq!(values("__Host-sessionid=a; __Host-sessionid=b; __Host-sessionid=a"), ["a", "b"]);
+        let many: String = (0..5).map(|n| format!("__Host-sessionid={n};")).collect();
+        assert_eq!(find(many.as_bytes(), NAME), Found { presented: true, values: Vec::new() });
+        // CVE-2025-58186 (Go): a header of many cookies costs its length, no more.
+        assert!(!find("a=;".repeat(100_000).as_bytes(), NAME).presented);
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_breaks_it(header in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = find(&header, NAME);
+        }
+
+        #[test]
+        fn a_good_cookie_is_found_between_any_others(before in "[a-z=;, \"]{0,20}", value in "[A-Za-z0-9_-]{1,20}", after in "[a-z=;, \"]{0,20}") {
+            let header = format!("{before};{NAME}={value};{after}");
+            prop_assert_eq!(values(header), [value]);
+        }
+    }
+}

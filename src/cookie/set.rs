@@ -1,0 +1,129 @@
+//! Writes the `Set-Cookie` header (RFC 6265bis, section 4.1). Everything in it was checked with the settings.
+
+use std::fmt::Write as _;
+
+use chrono::{DateTime, Datelike, Timelike, Utc};
+
+use crate::session::expiry::Deadline;
+use crate::settings::{MAX_COOKIE_AGE, Settings};
+
+/// How long the browser is told to keep the cookie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// Until it closes.
+    UntilBrowserCloses,
+    /// For this many seconds from now; not above 0 means that it is over.
+    Seconds(i64),
+}
+
+/// The header that gives the browser its cookie.
+pub(crate) fn give(settings: &Settings, token: &str, keep: Keep, now: DateTime<Utc>) -> String {
+    let mut header = format!("{}={token}", settings.cookie_name);
+    if let Keep::Seconds(seconds) = keep {
+        let seconds = seconds.clamp(-MAX_COOKIE_AGE, MAX_COOKIE_AGE);
+        let end = DateTime::from_timestamp_micros(Deadline::after(now, seconds).0).unwrap_or(now);
+        let _ = write!(header, "; Expires={}; Max-Age={seconds}", http_date(end));
+    }
+    attributes(settings, &mut header);
+    header
+}
+
+/// The header that takes the cookie away: the same attributes, no value, an end in the past.
+pub(crate) fn take_away(settings: &Settings) -> String {
+    let mut header = format!("{}=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0", settings.cookie_name);
+    attributes(settings, &mut header);
+    header
+}
+
+fn attributes(settings: &Settings, header: &mut String) {
+    if let Some(domain) = &settings.cookie_domain {
+        let _ = write!(header, "; Domain={domain}");
+    }
+    let _ = write!(header, "; Path={}", settings.cookie_path);
+    if settings.cookie_secure {
+        header.push_str("; Secure");
+    }
+    if settings.cookie_httponly {
+        header.push_str("; HttpOnly");
+    }
+    let _ = write!(header, "; SameSite={}", settings.cookie_samesite.as_str());
+}
+
+/// IMF-fixdate (RFC 9110, section 5.6.7).
+fn http_date(date: DateTime<Utc>) -> String {
+    let month = date.month0() as usize;
+    let month = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"].get(month);
+    format!(
+        "{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT",
+        date.weekday(),
+        date.day(),
+        month.copied().unwrap_or_default(),
+        date.year(),
+        date.hour(),
+        date.minute(),
+        date.second()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{SameSite, SettingsBuilder};
+
+    fn builder() -> SettingsBuilder {
+        Settings::builder(["a secret of at least thirty-two bytes"])
+    }
+
+    fn now() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_893_456_000, 999_999_000).unwrap()
+    }
+
+    #[test]
+    fn the_default_cookie_is_the_strict_one() {
+        let header = give(&builder().build().unwrap(), "v", Keep::Seconds(60), now());
+        assert_eq!(
+            header,
+            "__Host-sessionid=v; Expires=Tue, 01 Jan 2030 00:01:00 GMT; Max-Age=60; Path=/; Secure; HttpOnly; SameSite=Lax"
+        );
+    }
+
+    #[test]
+    fn a_browser_session_has_neither_max_age_nor_expires() {
+        let header = give(&builder().build().unwrap(), "v", Keep::UntilBrowserCloses, now());
+        assert_eq!(header, "__Host-sessionid=v; Path=/; Secure; HttpOnly; SameSite=Lax");
+    }
+
+    #[test]
+    fn deletion_repeats_every_attribute() {
+        let settings = builder().cookie_domain("example.com").cookie_path("/app").cookie_samesite(SameSite::None);
+        assert_eq!(
+            take_away(&settings.build().unwrap()),
+            "__Secure-sessionid=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Domain=example.com; Path=/app; Secure; \
+             HttpOnly; SameSite=None"
+        );
+        let plain = builder().cookie_secure(false).cookie_httponly(false).cookie_samesite(SameSite::Strict);
+        assert_eq!(
+            take_away(&plain.build().unwrap()),
+            "sessionid=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; SameSite=Strict"
+        );
+    }
+
+    // RUSTSEC-2017-0005: an extreme Max-Age panicked.
+    #[test]
+    fn rustsec_2017_0005_no_age_is_too_large() {
+        let settings = builder().build().unwrap();
+        for (seconds, shown) in [
+            (i64::MAX, 34_560_000),
+            (34_560_001, 34_560_000),
+            (34_560_000, 34_560_000),
+            (0, 0),
+            (-1, -1),
+            (i64::MIN, -34_560_000),
+        ] {
+            let header = give(&settings, "v", Keep::Seconds(seconds), now());
+            assert!(header.contains(&format!("; Max-Age={shown};")), "{header}");
+        }
+        let far = DateTime::from_timestamp(253_402_300_799, 0).unwrap();
+        assert!(give(&settings, "v", Keep::Seconds(1), far).contains("GMT"));
+    }
+}

@@ -1,0 +1,222 @@
+//! The cookie's value: who the session is and where the browser last stood, signed.
+//!
+//! Base64url, without padding, of
+//!
+//! | bytes | what |
+//! | --- | --- |
+//! | 1 | version, 1 |
+//! | 1 | family: 0 none, 1 the key's own, 2 follows at the end |
+//! | 32 | session key |
+//! | 8 | absolute deadline, microseconds of Unix time |
+//! | 4 | generation |
+//! | 4 | tag |
+//! | 8 | issue time, microseconds of Unix time |
+//! | 0 or 24 | family |
+//! | 32 | HMAC-SHA-256 over purpose, cookie name and all of the above |
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::secret::{MAC_BYTES, Secrets};
+use crate::session::expiry::Deadline;
+use crate::session::identity::{Identity, Position};
+use crate::session::key::{DIGEST_BYTES, KEY_CHARS, KeyDigest, SessionKey};
+
+const VERSION: u8 = 1;
+
+/// What the MAC is for; nothing else that is signed begins with it.
+const PURPOSE: &[u8] = b"edge-session cookie";
+
+const HEAD_BYTES: usize = 26 + KEY_CHARS;
+
+/// Characters of the shortest and of the longest token.
+const SHORTEST: usize = chars(HEAD_BYTES + MAC_BYTES);
+const LONGEST: usize = chars(HEAD_BYTES + DIGEST_BYTES + MAC_BYTES);
+
+/// Base64 characters for `bytes`, without padding.
+const fn chars(bytes: usize) -> usize {
+    bytes.saturating_mul(4).div_ceil(3)
+}
+
+/// Signs with the first secret.
+pub(crate) fn sign(secrets: &Secrets, cookie_name: &str, identity: &Identity, position: Position) -> Option<String> {
+    let own = identity.key.digest();
+    let family = match identity.family {
+        None => 0,
+        Some(family) if family == own => 1,
+        Some(_) => 2,
+    };
+    let mut bytes = Vec::with_capacity(HEAD_BYTES + DIGEST_BYTES + MAC_BYTES);
+    bytes.extend([VERSION, family]);
+    bytes.extend(identity.key.as_bytes());
+    bytes.extend(identity.absolute.0.to_be_bytes());
+    bytes.extend(position.generation.to_be_bytes());
+    bytes.extend(position.tag);
+    bytes.extend(position.issued.to_be_bytes());
+    if let Some(other) = identity.family.filter(|_| family == 2) {
+        bytes.extend(other.0);
+    }
+    let mac = secrets.sign(&[PURPOSE, cookie_name.as_bytes(), &bytes])?;
+    bytes.extend(mac);
+    Some(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// Reads a token that one of the secrets signed for this cookie. Nothing is looked at before the MAC holds.
+pub(crate) fn verify(secrets: &Secrets, cookie_name: &str, text: &[u8]) -> Option<(Identity, Position)> {
+    if !(SHORTEST..=LONGEST).contains(&text.len()) {
+        return None;
+    }
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+    let (payload, mac) = bytes.split_at_checked(bytes.len().checked_sub(MAC_BYTES)?)?;
+    if !secrets.verify(&[PURPOSE, cookie_name.as_bytes(), payload], mac) {
+        return None;
+    }
+    let mut rest = Fields(payload);
+    let [version, family] = rest.take()?;
+    if version != VERSION {
+        return None;
+    }
+    let key = SessionKey::from_bytes(&rest.take::<KEY_CHARS>()?)?;
+    let absolute = Deadline(i64::from_be_bytes(rest.take()?));
+    let generation = u32::from_be_bytes(rest.take()?);
+    let tag = rest.take()?;
+    let issued = i64::from_be_bytes(rest.take()?);
+    let family = match family {
+        0 => None,
+        1 => Some(key.digest()),
+        2 => Some(KeyDigest(rest.take()?)),
+        _ => return None,
+    };
+    let complete = rest.0.is_empty();
+    complete.then_some((Identity { key, family, absolute }, Position { generation, tag, issued }))
+}
+
+/// What is left of a payload.
+struct Fields<'a>(&'a [u8]);
+
+impl Fields<'_> {
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (field, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*field)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::key::Random;
+    use proptest::prelude::*;
+
+    const NAME: &str = "__Host-sessionid";
+
+    fn secrets() -> Secrets {
+        Secrets::new(["a secret of at least thirty-two bytes"]).unwrap()
+    }
+
+    fn parts(family: Option<KeyDigest>) -> (Identity, Position) {
+        let key = Random::new([3; 32]).session_key();
+        let absolute = Deadline(1_925_000_000_000_000);
+        (
+            Identity { key, family, absolute },
+            Position { generation: 7, tag: [1, 2, 3, 4], issued: 1_893_456_000_000_000 },
+        )
+    }
+
+    fn signed(family: Option<KeyDigest>) -> String {
+        let (identity, position) = parts(family);
+        sign(&secrets(), NAME, &identity, position).unwrap()
+    }
+
+    #[test]
+    fn what_was_signed_is_read_back() {
+        let own = parts(None).0.key.digest();
+        for (family, length) in [(None, SHORTEST), (Some(own), SHORTEST), (Some(KeyDigest([9; 24])), LONGEST)] {
+            let token = signed(family);
+            assert_eq!(token.len(), length);
+            let (identity, position) = verify(&secrets(), NAME, token.as_bytes()).unwrap();
+            let (expected, at) = parts(family);
+            assert_eq!((identity.key, identity.family, identity.absolute), (expected.key, family, expected.absolute));
+            assert_eq!(position, at);
+        }
+        // Well below the 4096 bytes that a browser keeps, name included.
+        const { assert!(LONGEST < 180) };
+    }
+
+    #[test]
+    fn a_changed_character_anywhere_is_noticed() {
+        let token = signed(None);
+        for at in 0..token.len() {
+            for other in ["A", "b", "_", "=", "%", " ", "\0"] {
+                let forged = format!("{}{other}{}", &token[..at], &token[at + 1..]);
+                assert!(forged == token || verify(&secrets(), NAME, forged.as_bytes()).is_none(), "{at} {other:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_token_cut_or_extended_is_noticed() {
+        let token = signed(Some(KeyDigest([9; 24])));
+        for end in 0..token.len() {
+            assert!(verify(&secrets(), NAME, &token.as_bytes()[..end]).is_none());
+        }
+        for more in ["A", "=", "==", "AAAA", "."] {
+            assert!(verify(&secrets(), NAME, format!("{token}{more}").as_bytes()).is_none());
+        }
+        assert!(verify(&secrets(), NAME, format!("\"{token}\"").as_bytes()).is_none());
+    }
+
+    #[test]
+    fn only_the_canonical_base64_is_a_token() {
+        // 90 bytes make 120 characters and no bits to spare; 114 make 152. Others cannot even have a token's length.
+        let token = signed(None);
+        let standard = token.replace('-', "+").replace('_', "/");
+        assert!(standard == token || verify(&secrets(), NAME, standard.as_bytes()).is_none());
+    }
+
+    #[test]
+    fn a_token_is_good_for_one_cookie_name_only() {
+        let token = signed(None);
+        assert!(verify(&secrets(), NAME, token.as_bytes()).is_some());
+        for name in ["sessionid", "__Host-sessionid2", ""] {
+            assert!(verify(&secrets(), name, token.as_bytes()).is_none());
+        }
+    }
+
+    // CVE-2026-39324 (rack-session): what failed to verify was handed to an older decoder.
+    #[test]
+    fn cve_2026_39324_there_is_no_other_decoder() {
+        let key = parts(None).0.key;
+        let other = Secrets::new(["another secret of at least thirty-two bytes"]).unwrap();
+        let (identity, position) = parts(None);
+        let foreign = sign(&other, NAME, &identity, position).unwrap();
+        for text in [key.as_str(), &foreign, "{}", ""] {
+            assert!(verify(&secrets(), NAME, text.as_bytes()).is_none());
+        }
+    }
+
+    #[test]
+    fn a_signed_token_of_another_version_or_kind_is_no_token() {
+        let good = URL_SAFE_NO_PAD.decode(signed(None)).unwrap();
+        let payload = &good[..HEAD_BYTES];
+        for (at, byte) in [(0, 0), (0, 2), (1, 3), (2, b'A'), (2, 0)] {
+            let mut changed = payload.to_vec();
+            changed[at] = byte;
+            let mac = secrets().sign(&[PURPOSE, NAME.as_bytes(), &changed]).unwrap();
+            changed.extend(mac);
+            assert!(verify(&secrets(), NAME, URL_SAFE_NO_PAD.encode(changed).as_bytes()).is_none());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_are_a_token_by_chance(text in prop::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(verify(&secrets(), NAME, &text).is_none());
+        }
+
+        #[test]
+        fn no_text_of_the_right_form_is_a_token_by_chance(text in "[A-Za-z0-9_-]{120,152}") {
+            prop_assert!(verify(&secrets(), NAME, text.as_bytes()).is_none());
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What can go wrong: one opaque error, its kind, and the stable code that every door shows.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+
+/// The result of every call that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, for a program to decide on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The session has no such key (Django's `KeyError`).
+    MissingKey,
+    /// A value that JSON does not hold exactly, or a stored value of another type than the one asked for.
+    Value,
+    /// The session's record would be larger than the settings allow.
+    TooLarge,
+    /// A setting is missing, malformed, or contradicts another one.
+    Config,
+    /// The store could not be reached, or refused; nothing is known about the session.
+    StoreUnavailable,
+    /// The record was deleted while the request ran (Django's `SessionInterrupted`).
+    SessionInterrupted,
+    /// A record stands under the key that was to be created (Django's `CreateError`).
+    KeyTaken,
+    /// The platform gave no random bytes.
+    Entropy,
+}
+
+impl ErrorKind {
+    /// The stable code that logs, JSON answers and the JavaScript classes carry.
+    ///
+    /// ```
+    /// assert_eq!(edge_session::ErrorKind::MissingKey.code(), "ES_KEY_ERROR");
+    /// ```
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::MissingKey => "ES_KEY_ERROR",
+            Self::Value => "ES_VALUE",
+            Self::TooLarge => "ES_TOO_LARGE",
+            Self::Config => "ES_CONFIG",
+            Self::StoreUnavailable => "ES_STORE_UNAVAILABLE",
+            Self::SessionInterrupted => "ES_SESSION_INTERRUPTED",
+            Self::KeyTaken => "ES_KEY_TAKEN",
+            Self::Entropy => "ES_ENTROPY",
+        }
+    }
+}
+
+/// An error of this crate.
+///
+/// Its message says what was wrong and where; it never holds a session key, a token, a secret or a stored value.
+///
+/// ```
+/// use edge_session::{ErrorKind, Settings};
+///
+/// let error = Settings::builder(["too short"]).build().unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Config);
+/// assert!(error.to_string().contains("SESSION_SECRET"));
+/// ```
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    message: Cow<'static, str>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { kind, message: message.into(), source: None }
+    }
+
+    /// An error for a store that could not be reached or refused; for those who write a [`Store`](crate::Store).
+    ///
+    /// ```
+    /// use edge_session::{Error, ErrorKind};
+    ///
+    /// let error = Error::unavailable("the database is restarting");
+    /// assert_eq!(error.kind(), ErrorKind::StoreUnavailable);
+    /// ```
+    pub fn unavailable(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self {
+            kind: ErrorKind::StoreUnavailable,
+            message: "the session store could not be reached; try again".into(),
+            source: Some(source.into()),
+        }
+    }
+
+    pub(crate) fn missing_key(key: &str) -> Self {
+        Self::new(ErrorKind::MissingKey, format!("the session has no key {key:?}"))
+    }
+
+    pub(crate) fn value(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::Value, message)
+    }
+
+    pub(crate) fn config(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::Config, message)
+    }
+
+    pub(crate) fn interrupted() -> Self {
+        Self::new(
+            ErrorKind::SessionInterrupted,
+            "The request's session was deleted before the request completed. \
+             The user may have logged out in a concurrent request, for example.",
+        )
+    }
+
+    /// What went wrong, for a program to decide on.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// The stable code of [`kind`](Self::kind).
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        self.kind.code()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}

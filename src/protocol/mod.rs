@@ -1,0 +1,90 @@
+//! What is read and written, and when: each operation is a small state machine that does no I/O itself.
+//!
+//! `step(reply)` says what to do next; a [driver](crate::store) does it and comes back with the reply.
+
+pub(crate) mod flush;
+pub(crate) mod load;
+pub(crate) mod respond;
+pub(crate) mod save;
+pub(crate) mod sweep;
+
+use crate::error::Error;
+use crate::session::key::StorageKey;
+
+/// What a state machine wants next.
+#[derive(Debug)]
+pub(crate) enum Step<T> {
+    /// Read these keys at once.
+    Read(Vec<StorageKey>),
+    /// List what begins with `prefix`, from `cursor` on.
+    List { prefix: String, cursor: Option<String> },
+    /// Apply these operations, in order.
+    Write(Vec<Op>),
+    /// The end.
+    Done(T),
+}
+
+/// What came of the last step.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// There was none yet.
+    Start,
+    /// The values that were read, in the order of the keys.
+    Values(Vec<Option<Vec<u8>>>),
+    /// One page of a list.
+    Page(Page),
+    /// Everything was written.
+    Written,
+    /// A condition did not hold, and from there on nothing was written.
+    Conflict,
+    /// The store could not be reached, or refused. Nothing is known about what it holds.
+    Unavailable(Error),
+}
+
+/// One change to a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Op {
+    /// Put a value under a key.
+    Put {
+        /// Where.
+        key: StorageKey,
+        /// What: opaque bytes, for the store.
+        value: Vec<u8>,
+        /// Seconds, from now, that the store must keep it; it may keep it longer.
+        ttl: u64,
+        /// When the value is over, in microseconds of Unix time; a list has to tell it again.
+        deadline: i64,
+        /// The condition.
+        only_if: OnlyIf,
+    },
+    /// Remove what is under a key, if there is something.
+    Delete {
+        /// Where.
+        key: StorageKey,
+    },
+}
+
+/// The condition of a [put](Op::Put). A store without compare-and-set, such as KV, puts anyway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnlyIf {
+    /// Whatever stands there.
+    Any,
+    /// Only where nothing stands.
+    Absent,
+}
+
+/// One page of a list of keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// The keys, each with the deadline that it was put with, if it is known.
+    pub entries: Vec<(StorageKey, Option<i64>)>,
+    /// From where the list goes on; `None` at its end. An empty page need not be the end.
+    pub cursor: Option<String>,
+}
+
+/// A reply that does not answer the step before it: a fault of the driver, reported instead of a panic.
+fn out_of_turn() -> Error {
+    Error::unavailable("the store's driver answered out of turn")
+}

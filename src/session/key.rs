@@ -1,0 +1,248 @@
+//! The session key, and the storage key under which its record is kept.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+/// Characters of a session key (Django's length).
+pub(crate) const KEY_CHARS: usize = 32;
+
+/// Bytes of a [`KeyDigest`].
+pub(crate) const DIGEST_BYTES: usize = 24;
+
+/// Django's alphabet for session keys, in its order.
+const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+
+/// Django's `session_key`: 32 characters of `a-z0-9`, 165 bits from a cryptographic source.
+///
+/// Whoever has it and the application's secret has the session, so `Debug` shows a placeholder.
+///
+/// ```
+/// use edge_session::SessionKey;
+///
+/// let key = SessionKey::parse("0123456789abcdefghijklmnopqrstuv").unwrap();
+/// assert_eq!(key.as_str().len(), 32);
+/// assert_eq!(format!("{key:?}"), "SessionKey(hidden)");
+/// assert!(SessionKey::parse("../../etc/passwd").is_none());
+/// ```
+#[derive(Clone)]
+pub struct SessionKey(Zeroizing<[u8; KEY_CHARS]>);
+
+impl SessionKey {
+    /// Takes exactly what could have been generated, and nothing else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::from_bytes(text.as_bytes())
+    }
+
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let bytes: [u8; KEY_CHARS] = bytes.try_into().ok()?;
+        bytes.iter().all(|b| ALPHABET.contains(b)).then(|| Self(Zeroizing::new(bytes)))
+    }
+
+    /// The key's text, for the application to hand on where Django would hand on `session.session_key`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        // Every byte is ASCII by construction.
+        str::from_utf8(self.0.as_slice()).unwrap_or_default()
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.0.as_slice()
+    }
+
+    /// The keyed hash that stands for this key outside: in the store, and as a family's name.
+    ///
+    /// The session key itself is the HMAC's key. Its 165 bits cannot be searched, and the hash does not depend on the
+    /// application's secret, so that rotating the secret never moves a record.
+    pub(crate) fn digest(&self) -> KeyDigest {
+        let mut digest = [0; DIGEST_BYTES];
+        if let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.as_bytes()) {
+            mac.update(b"edge-session storage key v1");
+            for (to, from) in digest.iter_mut().zip(mac.finalize().into_bytes()) {
+                *to = from;
+            }
+        }
+        KeyDigest(digest)
+    }
+}
+
+impl PartialEq for SessionKey {
+    fn eq(&self, other: &Self) -> bool {
+        // Compared by digest: how long it takes says nothing about the keys.
+        self.digest() == other.digest()
+    }
+}
+
+impl Eq for SessionKey {}
+
+impl fmt::Debug for SessionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionKey(hidden)")
+    }
+}
+
+/// 192 bits of a session key's keyed hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KeyDigest(pub(crate) [u8; DIGEST_BYTES]);
+
+impl KeyDigest {
+    pub(crate) fn to_text(self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
+    }
+
+    pub(crate) fn from_text(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        Some(Self(bytes.try_into().ok()?))
+    }
+}
+
+/// What the store sees: the prefix, what kind of thing is kept there, and the session key's keyed hash.
+///
+/// The session key cannot be computed from it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StorageKey(String);
+
+impl StorageKey {
+    /// What the storage key of every record begins with.
+    pub(crate) fn record_prefix(prefix: &str) -> String {
+        format!("{prefix}:session:")
+    }
+
+    /// Where the record of `key` is kept.
+    pub(crate) fn record(prefix: &str, key: &SessionKey) -> Self {
+        Self(Self::record_prefix(prefix) + &key.digest().to_text())
+    }
+
+    /// A key that a store listed.
+    #[must_use]
+    pub fn listed(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+
+    /// The key's text, for the store.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Random bytes for one session object: a seed from the platform, stretched by HMAC-SHA-256.
+///
+/// The core draws nothing itself; whoever makes the session passes the seed in.
+#[derive(Clone)]
+pub(crate) struct Random {
+    seed: Zeroizing<[u8; 32]>,
+    drawn: u64,
+}
+
+impl Random {
+    pub(crate) fn new(seed: [u8; 32]) -> Self {
+        Self { seed: Zeroizing::new(seed), drawn: 0 }
+    }
+
+    fn block(&mut self) -> [u8; 32] {
+        self.drawn = self.drawn.wrapping_add(1);
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.seed.as_slice()) else { return [0; 32] };
+        mac.update(b"edge-session random v1");
+        mac.update(&self.drawn.to_be_bytes());
+        mac.finalize().into_bytes().into()
+    }
+
+    /// A new session key: each character drawn alike, bytes that would favour some of them dropped.
+    pub(crate) fn session_key(&mut self) -> SessionKey {
+        let mut key = Zeroizing::new([0; KEY_CHARS]);
+        let mut places = key.iter_mut();
+        let mut place = places.next();
+        while place.is_some() {
+            for byte in self.block() {
+                // 252 is the largest multiple of 36 that a byte reaches.
+                let letter = if byte < 252 { ALPHABET.get(usize::from(byte % 36)) } else { None };
+                if let (Some(letter), Some(here)) = (letter, place.as_deref_mut()) {
+                    *here = *letter;
+                    place = places.next();
+                }
+            }
+        }
+        SessionKey(key)
+    }
+
+    /// The 32 bits that tell one save from every other.
+    pub(crate) fn tag(&mut self) -> [u8; 4] {
+        let [a, b, c, d, ..] = self.block();
+        [a, b, c, d]
+    }
+}
+
+impl fmt::Debug for Random {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Random(hidden)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_could_have_been_generated_is_a_key() {
+        let good = "0123456789abcdefghijklmnopqrstuv";
+        assert!(SessionKey::parse(good).is_some());
+        for bad in [
+            "",
+            "short",
+            &good[1..],
+            &format!("{good}x"),
+            &good.to_uppercase(),
+            "0123456789abcdefghijklmnopqrst/v",
+            "0123456789abcdefghijklmnopqrstü",
+            "0123456789abcdefghijklmnopqrst\0v",
+        ] {
+            assert!(SessionKey::parse(bad).is_none(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn generated_keys_use_every_character_alike() {
+        let mut random = Random::new([7; 32]);
+        let mut counts = [[0_u32; 36]; KEY_CHARS];
+        let keys = 20_000;
+        for _ in 0..keys {
+            for (place, byte) in random.session_key().as_bytes().iter().enumerate() {
+                counts[place][ALPHABET.iter().position(|letter| letter == byte).unwrap()] += 1;
+            }
+        }
+        let expected = f64::from(keys) / 36.0;
+        for place in counts {
+            let chi_squared: f64 = place.iter().map(|n| (f64::from(*n) - expected).powi(2) / expected).sum();
+            // 35 degrees of freedom: beyond 80 lies a chance of two in a hundred thousand; the seed is fixed.
+            assert!(chi_squared < 80.0, "{chi_squared}");
+        }
+    }
+
+    #[test]
+    fn keys_never_repeat_and_other_seeds_give_other_keys() {
+        let mut seen = std::collections::BTreeSet::new();
+        for seed in 0..50 {
+            let mut random = Random::new([seed; 32]);
+            for _ in 0..200 {
+                assert!(seen.insert(random.session_key().as_str().to_owned()));
+            }
+        }
+    }
+
+    #[test]
+    fn the_session_key_is_not_in_the_storage_key() {
+        let key = Random::new([1; 32]).session_key();
+        let storage_key = StorageKey::record("edge-session", &key);
+        assert!(!storage_key.as_str().contains(key.as_str()));
+        assert!(storage_key.as_str().starts_with("edge-session:session:"));
+        // CVE-2019-16782 (Rack): what the store is asked for must not open a session.
+        let hash = storage_key.as_str().rsplit(':').next().unwrap();
+        assert!(SessionKey::parse(hash).is_none_or(|other| StorageKey::record("edge-session", &other) != storage_key));
+    }
+}

@@ -1,0 +1,281 @@
+//! How a session comes, changes its key and goes: what the protocol does to it, and the calls that ask for it.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::data::Data;
+use super::expiry::{Deadline, ExpiryOptions};
+use super::identity::{Identity, Position};
+use super::key::{Random, SessionKey};
+use super::record::{Head, Record};
+use super::session::Session;
+use crate::error::{Error, Result};
+use crate::settings::Settings;
+
+/// What a read of the store came to.
+#[derive(Debug)]
+pub(crate) enum Fetched {
+    /// There was no key to read.
+    NoKey,
+    /// A record, live or not: that is judged when somebody looks.
+    Record(Record),
+    /// Nothing stands under the key.
+    Unknown,
+    /// Something stands there that is no record.
+    Corrupt,
+    /// A newer version of this crate wrote it; it is left alone, and so is the cookie.
+    Newer,
+    /// The store did not answer.
+    Unavailable,
+}
+
+/// The data, or what will decide what they are.
+#[derive(Debug)]
+pub(crate) enum Contents {
+    Unloaded(Fetched),
+    Loaded(Data),
+}
+
+impl Session {
+    /// A session as a request brings it. `identity` is what its cookie proved; `presented` whether it had one at all.
+    pub(crate) fn arrived(
+        settings: Arc<Settings>,
+        now: DateTime<Utc>,
+        seed: [u8; 32],
+        presented: bool,
+        identity: Option<(Identity, Option<Position>)>,
+    ) -> Self {
+        let (identity, position) = identity.unzip();
+        Self {
+            settings,
+            random: Random::new(seed),
+            now,
+            presented,
+            named: identity.as_ref().map(|identity| identity.key.clone()),
+            identity,
+            fresh: false,
+            retired: None,
+            position: position.flatten(),
+            base: None,
+            contents: Contents::Unloaded(Fetched::NoKey),
+            accessed: false,
+            modified: false,
+            changed: false,
+            unsent: false,
+        }
+    }
+
+    /// Keeps what the store answered until somebody looks.
+    pub(crate) fn keep(&mut self, fetched: Fetched) {
+        if let Fetched::Record(record) = &fetched {
+            self.base = Some(record.head.clone());
+        }
+        self.contents = Contents::Unloaded(fetched);
+    }
+
+    /// The data, judged now if they were not before: a key that names no live record is dropped.
+    pub(super) fn load(&mut self) -> Result<&mut Data> {
+        if let Contents::Unloaded(fetched) = &mut self.contents {
+            let data = match std::mem::replace(fetched, Fetched::Unavailable) {
+                Fetched::Unavailable => {
+                    return Err(Error::unavailable(
+                        "the session's record could not be read at the start of the request",
+                    ));
+                }
+                Fetched::Record(record) if !record.head.end().has_passed(self.now) => {
+                    if let Some(identity) = &mut self.identity {
+                        identity.absolute = identity.absolute.min(record.head.absolute);
+                        identity.family = identity.family.or(record.head.family);
+                    }
+                    record.data
+                }
+                Fetched::Newer => {
+                    // As if the request had come without a cookie: it is still good where the newer version runs.
+                    self.presented = false;
+                    self.drop_key();
+                    Data::default()
+                }
+                _ => {
+                    self.drop_key();
+                    Data::default()
+                }
+            };
+            self.contents = Contents::Loaded(data);
+        }
+        match &mut self.contents {
+            Contents::Loaded(data) => Ok(data),
+            Contents::Unloaded(_) => Err(Error::unavailable("the session was not loaded")),
+        }
+    }
+
+    fn drop_key(&mut self) {
+        if !self.fresh {
+            self.identity = None;
+            self.base = None;
+            self.position = None;
+        }
+    }
+
+    /// No data, without looking at what was there.
+    pub(super) fn empty(&mut self) {
+        self.contents = Contents::Loaded(Data::default());
+    }
+
+    pub(super) const fn mark_changed(&mut self) {
+        self.modified = true;
+        self.changed = true;
+    }
+
+    /// Django's `create`: a new key at once, and a record under it with the next save or commit.
+    ///
+    /// The data come along if there are any; a session that was not looked at starts empty. The old record stays.
+    pub fn create(&mut self) {
+        if matches!(self.contents, Contents::Unloaded(_)) {
+            self.empty();
+        }
+        let absolute = Deadline::after(self.now, self.settings.absolute_age);
+        let key = self.random.session_key();
+        self.become_new(Identity { key, family: None, absolute });
+    }
+
+    /// Django's `cycle_key`, for a login: the same data under a new key, at once; the next save or commit stores them
+    /// there and ends the old key.
+    ///
+    /// # Errors
+    ///
+    /// `StoreUnavailable` where the store did not answer; then the key stays.
+    pub fn cycle_key(&mut self) -> Result<()> {
+        self.accessed = true;
+        self.load()?;
+        let key = self.random.session_key();
+        let old = self.identity.take();
+        let (family, absolute) = match &old {
+            Some(Identity { family: Some(family), absolute, .. }) => (*family, *absolute),
+            _ => (key.digest(), Deadline::after(self.now, self.settings.absolute_age)),
+        };
+        if let Some(old) = old.filter(|_| !self.fresh) {
+            self.retired = Some(old.key);
+        }
+        self.become_new(Identity { key, family: Some(family), absolute });
+        Ok(())
+    }
+
+    fn become_new(&mut self, identity: Identity) {
+        self.identity = Some(identity);
+        self.fresh = true;
+        self.base = None;
+        self.accessed = true;
+        self.mark_changed();
+    }
+
+    /// Django's `flush`, as far as this object goes: no data, no key. Gives the keys whose records have to go.
+    pub(crate) fn forget(&mut self) -> Vec<SessionKey> {
+        self.clear();
+        let own = self.identity.take().map(|identity| identity.key).filter(|_| !self.fresh);
+        let mut ended: Vec<SessionKey> = Vec::new();
+        for key in [own, self.retired.take(), self.named.clone()].into_iter().flatten() {
+            if !ended.contains(&key) {
+                ended.push(key);
+            }
+        }
+        self.fresh = false;
+        self.base = None;
+        self.position = None;
+        ended
+    }
+
+    /// The settings in force.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Whether the request carried a cookie of the session's name.
+    pub(crate) const fn presented(&self) -> bool {
+        self.presented
+    }
+
+    pub(crate) const fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
+    }
+
+    /// The key whose record has to be there when the session is saved: none for a session that is new.
+    pub(crate) fn stored_key(&self) -> Option<&SessionKey> {
+        self.session_key().filter(|_| !self.fresh)
+    }
+
+    /// Whether the store's answer decides what this session is, and there was none.
+    pub(crate) const fn is_unavailable(&self) -> bool {
+        matches!(self.contents, Contents::Unloaded(Fetched::Unavailable))
+    }
+
+    /// Whether the browser has to be told of a position that it does not know.
+    pub(crate) const fn is_unsent(&self) -> bool {
+        self.unsent
+    }
+
+    /// Whether a save would store something that is not stored: other data, another key, or a deadline that has moved by
+    /// a tenth of the session's life.
+    ///
+    /// # Errors
+    ///
+    /// As [`get_expiry_age`](Session::get_expiry_age).
+    pub(crate) fn needs_write(&mut self) -> Result<bool> {
+        let Some(stored) = self.base.as_ref().map(Head::end).filter(|_| !self.changed && self.stored_key().is_some())
+        else {
+            return Ok(true);
+        };
+        let end =
+            self.next_deadline()?.min(self.identity.as_ref().map_or(Deadline::NEVER, |identity| identity.absolute));
+        let life = end.seconds_from(self.now).saturating_mul(1_000_000);
+        let moved = end.0.saturating_sub(stored.0).saturating_abs();
+        Ok(moved >= (life / 10).max(1_000_000))
+    }
+
+    /// The deadline that a save now gives.
+    fn next_deadline(&mut self) -> Result<Deadline> {
+        let (lifetime, modification) = self.lifetime(ExpiryOptions::default())?;
+        Ok(lifetime.deadline(modification, self.settings.cookie_age))
+    }
+
+    /// What has to be stored now: the head of the next record, made on top of the newest one that is known, and the data.
+    ///
+    /// # Errors
+    ///
+    /// As [`get_expiry_age`](Session::get_expiry_age).
+    pub(crate) fn next_record(&mut self, newest: Option<&Head>) -> Result<(Head, &Data)> {
+        let deadline = self.next_deadline()?;
+        let tag = self.random.tag();
+        let newest = newest.or(self.base.as_ref());
+        let known = self.position.map_or(0, |position| position.generation);
+        let (family, absolute) = match &self.identity {
+            Some(identity) => (identity.family, identity.absolute),
+            None => (None, Deadline::NEVER),
+        };
+        let head = Head {
+            deadline,
+            absolute,
+            generation: newest.map_or(0, |head| head.generation).max(known).saturating_add(1),
+            tags: Head::remember(tag, newest),
+            family,
+        };
+        let data = self.load()?;
+        Ok((head, &*data))
+    }
+
+    /// Takes note that `head` is stored. Gives the key whose record has to go now.
+    pub(crate) fn stored(&mut self, head: Head) -> Option<SessionKey> {
+        let tag = head.tags.first().copied().unwrap_or_default();
+        self.position = Some(Position { generation: head.generation, tag, issued: self.now.timestamp_micros() });
+        self.base = Some(head);
+        self.fresh = false;
+        self.changed = false;
+        self.unsent = true;
+        self.retired.take()
+    }
+
+    /// Who the browser has to say it is from now on, and where it stands.
+    pub(crate) fn token_parts(&self) -> Option<(&Identity, Position)> {
+        Some((self.identity.as_ref()?, self.position?))
+    }
+}

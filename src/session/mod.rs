@@ -1,0 +1,13 @@
+//! What a session is: Django's dictionary, its flags, its key, its expiry and its stored form. Nothing here reads or writes.
+
+mod data;
+pub(crate) mod expiry;
+pub(crate) mod identity;
+mod json;
+pub(crate) mod key;
+pub(crate) mod lifecycle;
+pub(crate) mod record;
+#[allow(clippy::module_inception, reason = "the file is named by its type")]
+pub(crate) mod session;
+mod signing;
+mod value;

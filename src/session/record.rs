@@ -1,0 +1,386 @@
+//! What is stored under a storage key: a JSON document whose header carries the lengths of the data's members.
+//!
+//! ```json
+//! {"edge-session":1,"deadline":1893456000000000,"absolute":1925000000000000,"generation":3,"tags":["9f86d081"],
+//!  "family":null,"sizes":[6,7],"data":{"name":"Alice"}}
+//! ```
+//!
+//! Times are microseconds of Unix time. `sizes` lists, for each member, the bytes of its key and of its value, so that
+//! opening a record costs by the number of keys and an unread value is never parsed. A record that somebody edited by
+//! hand is read by a slower scan. The version comes first, and a newer one is left alone.
+
+use std::fmt::Write as _;
+use std::rc::Rc;
+
+use super::data::{Data, Text};
+use super::expiry::Deadline;
+use super::identity::Tag;
+use super::json;
+use super::key::KeyDigest;
+
+/// The format that is written; every one up to it is read.
+const VERSION: u32 = 1;
+
+/// How many of its last saves a record remembers.
+const MAX_TAGS: usize = 8;
+
+/// What a record says about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) deadline: Deadline,
+    pub(crate) absolute: Deadline,
+    pub(crate) generation: u32,
+    /// The tags of the last saves, the newest first.
+    pub(crate) tags: Vec<Tag>,
+    pub(crate) family: Option<KeyDigest>,
+}
+
+impl Head {
+    /// The end of the record: Django's deadline or the absolute one, whichever comes first.
+    pub(crate) fn end(&self) -> Deadline {
+        self.deadline.min(self.absolute)
+    }
+
+    /// Puts `tag` in front of the tags of `before`, as far as a record remembers them.
+    pub(crate) fn remember(tag: Tag, before: Option<&Self>) -> Vec<Tag> {
+        let older = before.map(|head| head.tags.as_slice()).unwrap_or_default();
+        std::iter::once(tag).chain(older.iter().copied()).take(MAX_TAGS).collect()
+    }
+}
+
+/// A record, opened.
+#[derive(Clone, Debug)]
+pub(crate) struct Record {
+    pub(crate) head: Head,
+    pub(crate) data: Data,
+}
+
+/// What stored bytes turned out to be.
+#[derive(Debug)]
+pub(crate) enum Opened {
+    Record(Record),
+    /// Written by a newer version of this crate.
+    Newer,
+    /// Truncated, damaged, or not a record at all.
+    Corrupt,
+}
+
+/// The bytes to store.
+pub(crate) fn encode(head: &Head, data: &Data) -> Vec<u8> {
+    let mut text = String::with_capacity(256);
+    let _ = write!(
+        text,
+        "{{\"edge-session\":{VERSION},\"deadline\":{},\"absolute\":{},\"generation\":{},\"tags\":[",
+        head.deadline.0, head.absolute.0, head.generation
+    );
+    for (at, tag) in head.tags.iter().enumerate() {
+        let _ = write!(text, "{}\"{:08x}\"", if at > 0 { "," } else { "" }, u32::from_be_bytes(*tag));
+    }
+    text.push_str("],\"family\":");
+    match head.family {
+        Some(family) => _ = write!(text, "\"{}\"", family.to_text()),
+        None => text.push_str("null"),
+    }
+    text.push_str(",\"sizes\":[");
+    let mut members = String::from("{");
+    for (at, (key, value)) in data.iter().enumerate() {
+        if at > 0 {
+            text.push(',');
+            members.push(',');
+        }
+        let start = members.len();
+        json::quote(key, &mut members);
+        let _ = write!(text, "{},{}", members.len().saturating_sub(start), value.len());
+        members.push(':');
+        members.push_str(value);
+    }
+    text.push_str("],\"data\":");
+    text.push_str(&members);
+    text.push_str("}}");
+    text.into_bytes()
+}
+
+/// Opens stored bytes. Nothing in them can be an error; at worst they are no record.
+pub(crate) fn decode(bytes: &[u8]) -> Opened {
+    let Ok(text) = str::from_utf8(bytes) else { return Opened::Corrupt };
+    let text: Rc<str> = text.into();
+    if let Some(record) = split(&text) {
+        return Opened::Record(record);
+    }
+    scan(&text).unwrap_or(Opened::Corrupt)
+}
+
+/// The quick way: every byte is where this version writes it.
+fn split(record: &Rc<str>) -> Option<Record> {
+    let mut rest = Rest { text: record, at: 0 };
+    rest.word("{\"edge-session\":1,\"deadline\":")?;
+    let deadline = Deadline(rest.number()?);
+    rest.word(",\"absolute\":")?;
+    let absolute = Deadline(rest.number()?);
+    rest.word(",\"generation\":")?;
+    let generation = rest.number()?;
+    rest.word(",\"tags\":")?;
+    let tags = tags(rest.until("]")?)?;
+    rest.word(",\"family\":")?;
+    let family = if rest.word("null").is_some() { None } else { Some(family(rest.until("\"")?)?) };
+    rest.word(",\"sizes\":")?;
+    let sizes = rest.until("]")?.strip_prefix('[')?.strip_suffix(']')?;
+    rest.word(",\"data\":{")?;
+    let mut sizes = sizes.split(',').filter(|size| !size.is_empty());
+    let mut members = Vec::new();
+    while let Some(key_size) = sizes.next() {
+        if !members.is_empty() {
+            rest.word(",")?;
+        }
+        let key = rest.key(key_size.parse().ok()?)?;
+        rest.word(":")?;
+        let value = rest.value(sizes.next()?.parse().ok()?)?;
+        members.push((key, value));
+    }
+    rest.word("}}")?;
+    if rest.at != record.len() {
+        return None;
+    }
+    let data = Data::stored(Rc::clone(record), members)?;
+    Some(Record { head: Head { deadline, absolute, generation, tags, family }, data })
+}
+
+/// The slow way: any JSON document with the right members.
+fn scan(text: &str) -> Option<Opened> {
+    let members = json::members(text).ok()?;
+    let member = |name: &str| {
+        let mut found = members.iter().filter(|(key, _)| key == name).map(|(_, value)| *value);
+        found.next().filter(|_| found.next().is_none())
+    };
+    let version: u32 = member("edge-session")?.parse().ok()?;
+    if version > VERSION {
+        return Some(Opened::Newer);
+    }
+    let head = Head {
+        deadline: Deadline(member("deadline")?.parse().ok()?),
+        absolute: Deadline(member("absolute")?.parse().ok()?),
+        generation: member("generation")?.parse().ok()?,
+        tags: tags(member("tags")?)?,
+        family: match member("family")? {
+            "null" => None,
+            text => Some(family(text)?),
+        },
+    };
+    let own = |(key, value): (String, &str)| (Text::Own(key.into()), Text::Own(value.into()));
+    let data = json::members(member("data")?).ok()?.into_iter().map(own).collect();
+    Some(Opened::Record(Record { head, data: Data::stored("".into(), data)? }))
+}
+
+/// `["9f86d081",…]`
+fn tags(text: &str) -> Option<Vec<Tag>> {
+    let list = text.strip_prefix('[')?.strip_suffix(']')?;
+    let tag = |text: &str| {
+        let digits = text.trim().strip_prefix('"')?.strip_suffix('"')?;
+        let plain = digits.len() == 8 && digits.bytes().all(|b| b.is_ascii_hexdigit());
+        plain.then(|| u32::from_str_radix(digits, 16).ok()).flatten().map(u32::to_be_bytes)
+    };
+    let tags = list.split(',').filter(|text| !text.trim().is_empty()).map(tag).collect::<Option<Vec<_>>>()?;
+    (tags.len() <= MAX_TAGS).then_some(tags)
+}
+
+/// A family's text in its quotes.
+fn family(text: &str) -> Option<KeyDigest> {
+    KeyDigest::from_text(text.strip_prefix('"')?.strip_suffix('"')?)
+}
+
+/// What of a record has not been split yet.
+struct Rest<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Rest<'a> {
+    fn left(&self) -> &'a str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn word(&mut self, word: &str) -> Option<()> {
+        let found = self.left().starts_with(word);
+        found.then(|| self.at = self.at.saturating_add(word.len()))
+    }
+
+    fn number<T: std::str::FromStr>(&mut self) -> Option<T> {
+        let left = self.left();
+        let end = left.find(|c: char| !(c.is_ascii_digit() || c == '-')).unwrap_or(left.len());
+        self.at = self.at.saturating_add(end);
+        left.get(..end)?.parse().ok()
+    }
+
+    /// The text up to and including the next `end` that is not its first character.
+    fn until(&mut self, end: &str) -> Option<&'a str> {
+        let left = self.left();
+        let size = left.get(1..)?.find(end)?.checked_add(1)?.checked_add(end.len())?;
+        self.at = self.at.checked_add(size)?;
+        left.get(..size)
+    }
+
+    fn piece(&mut self, size: usize) -> Option<(&'a str, std::ops::Range<usize>)> {
+        let range = self.at..self.at.checked_add(size)?;
+        let piece = self.text.get(range.clone())?;
+        self.at = range.end;
+        Some((piece, range))
+    }
+
+    /// A key of `size` bytes, quotes included.
+    fn key(&mut self, size: usize) -> Option<Text> {
+        let (raw, range) = self.piece(size)?;
+        if raw.contains('\\') {
+            json::check(raw).ok().filter(|()| raw.starts_with('"'))?;
+            return Some(Text::Own(json::unquote(raw).into()));
+        }
+        let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
+        let plain = !inner.bytes().any(|b| b == b'"' || b < 0x20);
+        plain.then(|| Text::Stored(range.start.saturating_add(1)..range.end.saturating_sub(1)))
+    }
+
+    /// A value of `size` bytes, of which only the first and the last are looked at.
+    fn value(&mut self, size: usize) -> Option<Text> {
+        let (raw, range) = self.piece(size)?;
+        let fits = match (raw.bytes().next()?, raw.bytes().last()?) {
+            (b'"', b'"') => size > 1,
+            (b'{', b'}') | (b'[', b']') => true,
+            (b'-' | b'0'..=b'9', b'0'..=b'9') | (b't' | b'f', b'e') | (b'n', b'l') => true,
+            _ => false,
+        };
+        fits.then_some(Text::Stored(range))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn sample() -> (Head, Data) {
+        let head = Head {
+            deadline: Deadline(1_893_456_000_000_250),
+            absolute: Deadline(1_925_000_000_000_000),
+            generation: 3,
+            tags: vec![[0x9f, 0x86, 0xd0, 0x81], [0, 0, 0, 1]],
+            family: Some(KeyDigest([7; 24])),
+        };
+        let mut data = Data::default();
+        data.set("name", "\"Alice\"");
+        data.set("quote\"d\\ é\n", "{\"a\":[1,2,{}]}");
+        data.set("", "-1.5");
+        (head, data)
+    }
+
+    fn opened(bytes: &[u8]) -> (Head, Vec<(String, String)>) {
+        match decode(bytes) {
+            Opened::Record(Record { head, data }) => {
+                (head, data.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect())
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    // The golden record of version 1: it must be readable for ever.
+    const GOLDEN: &str = concat!(
+        r#"{"edge-session":1,"deadline":1893456000000250,"absolute":1925000000000000,"generation":3,"#,
+        r#""tags":["9f86d081","00000001"],"family":"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH","sizes":[6,7,17,14,2,4],"#,
+        r#""data":{"name":"Alice","quote\"d\\ é\n":{"a":[1,2,{}]},"":-1.5}}"#
+    );
+
+    #[test]
+    fn a_record_is_written_as_it_always_was() {
+        let (head, data) = sample();
+        assert_eq!(String::from_utf8(encode(&head, &data)).unwrap(), GOLDEN);
+        assert!(split(&GOLDEN.into()).is_some());
+    }
+
+    #[test]
+    fn a_record_edited_by_hand_is_read_by_the_slow_scan() {
+        let (head, data) = sample();
+        let edited = GOLDEN.replace("\"Alice\"", "\"Alicia\"").replace(",\"family\"", " ,\n \"family\"");
+        assert!(split(&edited.as_str().into()).is_none());
+        let (read, members) = opened(edited.as_bytes());
+        assert_eq!(read, head);
+        assert_eq!(members[0], ("name".to_owned(), "\"Alicia\"".to_owned()));
+        assert_eq!(members.len(), data.iter().count());
+    }
+
+    #[test]
+    fn a_record_cut_short_anywhere_is_corrupt() {
+        for end in 0..GOLDEN.len() {
+            assert!(matches!(decode(&GOLDEN.as_bytes()[..end]), Opened::Corrupt), "cut at {end}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_record_is_corrupt() {
+        for foreign in [
+            "",
+            "null",
+            "[]",
+            "\"x\"",
+            "1",
+            "{}",
+            "{\"data\":{}}",
+            "{\"edge-session\":0}",
+            "not json",
+            "\u{fffd}\u{fffd}",
+            &GOLDEN.replace(":1,\"deadline\"", ":-1,\"deadline\""),
+            &GOLDEN.replace("\"generation\":3", "\"generation\":-3"),
+            &GOLDEN.replace("\"data\":{", "\"data\":[{").replace("-1.5}}", "-1.5}]}"),
+            &GOLDEN.replace("\"quote", "\"name\":1,\"quote"),
+            &GOLDEN.replace("9f86d081", "9f86d08+"),
+            &format!("{GOLDEN} x"),
+        ] {
+            assert!(matches!(decode(foreign.as_bytes()), Opened::Corrupt), "{foreign}");
+        }
+        assert!(matches!(decode(b"\xff\xfe"), Opened::Corrupt));
+    }
+
+    #[test]
+    fn a_key_that_comes_twice_is_corrupt_on_both_ways() {
+        let twice = GOLDEN.replace("quote\\\"d\\\\ é\\n", "name").replace("17,14", "6,14");
+        assert!(matches!(decode(twice.as_bytes()), Opened::Corrupt));
+        assert!(matches!(decode(twice.replace("\"sizes\"", " \"sizes\"").as_bytes()), Opened::Corrupt));
+    }
+
+    #[test]
+    fn a_newer_version_is_told_from_a_corrupt_record() {
+        assert!(matches!(decode(br#"{"edge-session":2,"something":"else"}"#), Opened::Newer));
+    }
+
+    #[test]
+    fn the_end_is_the_earlier_deadline() {
+        let (mut head, _) = sample();
+        assert_eq!(head.end(), head.deadline);
+        head.absolute = Deadline(5);
+        assert_eq!(head.end(), Deadline(5));
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_written_is_read_back(members in prop::collection::btree_map(any::<String>(), any::<String>(), 0..50)) {
+            let (head, _) = sample();
+            let mut data = Data::default();
+            for (key, value) in &members {
+                data.set(key, serde_json::to_string(value).unwrap());
+            }
+            let bytes = encode(&head, &data);
+            prop_assert!(serde_json::from_slice::<serde_json::Value>(&bytes).is_ok());
+            prop_assert!(split(&str::from_utf8(&bytes).unwrap().into()).is_some());
+            let (read, pairs) = opened(&bytes);
+            prop_assert_eq!(read, head);
+            let expected: Vec<_> = data.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+            prop_assert_eq!(pairs, expected);
+        }
+
+        #[test]
+        fn no_bytes_break_the_reader(mut bytes in Just(GOLDEN.as_bytes().to_vec()), flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4)) {
+            for (at, byte) in flips {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            let _ = decode(&bytes);
+        }
+    }
+}

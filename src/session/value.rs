@@ -1,0 +1,346 @@
+//! From Rust values to JSON text and back: only what JSON holds exactly, and the rest with its path.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde::ser::{self, Serializer};
+use std::fmt::{self, Display, Write as _};
+
+use super::json;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The JSON text of `value`, to be kept under `key`.
+pub(crate) fn to_json<T: Serialize + ?Sized>(key: &str, value: &T) -> Result<String> {
+    let mut path = format!("session.{key}");
+    value.serialize(Check { path: &mut path, depth: 0 }).map_err(|Refused(what)| Error::value(what))?;
+    serde_json::to_string(value).map_err(|_| Error::value(format!("session.{key} has no JSON form")))
+}
+
+/// The value whose JSON text is kept under `key`.
+pub(crate) fn from_json<T: DeserializeOwned>(key: &str, json: &str) -> Result<T> {
+    serde_json::from_str(json).map_err(|error| {
+        let category = if error.is_data() { "is not of the type asked for" } else { "is damaged in the store" };
+        Error::value(format!("session.{key} {category}"))
+    })
+}
+
+/// Checks a text that is to be kept under `key`.
+pub(crate) fn check_json(key: &str, text: &str) -> Result<()> {
+    json::check(text).map_err(|flaw| {
+        let message = format!("session.{key} is not JSON that can be kept: {}, at byte {}", flaw.what, flaw.at);
+        Error::new(ErrorKind::Value, message)
+    })
+}
+
+/// Why a value was refused.
+#[derive(Debug)]
+struct Refused(String);
+
+impl Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+impl ser::Error for Refused {
+    fn custom<T: Display>(message: T) -> Self {
+        Self(message.to_string())
+    }
+}
+
+/// A serializer that writes nothing: it looks for what `serde_json` would turn into something else.
+struct Check<'a> {
+    path: &'a mut String,
+    depth: usize,
+}
+
+impl Check<'_> {
+    fn refuse<T>(&self, what: &str) -> Result<T, Refused> {
+        Err(Refused(format!("{} {what}", self.path)))
+    }
+
+    fn float(&self, number: f64) -> Result<(), Refused> {
+        if number.is_nan() {
+            return self.refuse("is NaN, which JSON does not hold");
+        }
+        if number.is_infinite() {
+            return self.refuse("is infinite, which JSON does not hold");
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Check<'a> {
+    fn deeper(self) -> Result<Inside<'a>, Refused> {
+        if self.depth >= json::MAX_DEPTH {
+            return self.refuse("nests deeper than 64 levels");
+        }
+        Ok(Inside { length: self.path.len(), path: self.path, depth: self.depth.saturating_add(1), at: 0 })
+    }
+
+    /// An enum's variant with content is an object of one member.
+    fn variant(self, name: &str) -> Result<Inside<'a>, Refused> {
+        let inside = self.deeper()?;
+        let _ = write!(inside.path, ".{name}");
+        Check { path: inside.path, depth: inside.depth }.deeper()
+    }
+}
+
+/// Inside a list or an object: the path grows by one step for each item.
+struct Inside<'a> {
+    path: &'a mut String,
+    length: usize,
+    depth: usize,
+    at: usize,
+}
+
+impl Inside<'_> {
+    fn visit<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
+        value.serialize(Check { path: &mut *self.path, depth: self.depth })?;
+        self.path.truncate(self.length);
+        Ok(())
+    }
+
+    fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
+        let _ = write!(self.path, "[{}]", self.at);
+        self.at = self.at.saturating_add(1);
+        self.visit(value)
+    }
+
+    fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), Refused> {
+        let _ = write!(self.path, ".{name}");
+        self.visit(value)
+    }
+}
+
+macro_rules! plain {
+    ($($method:ident($kind:ty)),* $(,)?) => {
+        $(fn $method(self, _: $kind) -> Result<(), Refused> {
+            Ok(())
+        })*
+    };
+}
+
+impl<'a> Serializer for Check<'a> {
+    type Ok = ();
+    type Error = Refused;
+    type SerializeSeq = Inside<'a>;
+    type SerializeTuple = Inside<'a>;
+    type SerializeTupleStruct = Inside<'a>;
+    type SerializeTupleVariant = Inside<'a>;
+    type SerializeMap = Inside<'a>;
+    type SerializeStruct = Inside<'a>;
+    type SerializeStructVariant = Inside<'a>;
+
+    plain! {
+        serialize_bool(bool), serialize_i8(i8), serialize_i16(i16), serialize_i32(i32), serialize_i64(i64),
+        serialize_i128(i128), serialize_u8(u8), serialize_u16(u16), serialize_u32(u32), serialize_u64(u64),
+        serialize_u128(u128), serialize_char(char), serialize_str(&str), serialize_bytes(&[u8]), serialize_unit_struct(&'static str),
+    }
+
+    fn serialize_f32(self, number: f32) -> Result<(), Refused> {
+        self.float(f64::from(number))
+    }
+
+    fn serialize_f64(self, number: f64) -> Result<(), Refused> {
+        self.float(number)
+    }
+
+    fn serialize_none(self) -> Result<(), Refused> {
+        Ok(())
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Refused> {
+        value.serialize(self)
+    }
+
+    fn serialize_unit(self) -> Result<(), Refused> {
+        Ok(())
+    }
+
+    fn serialize_unit_variant(self, _: &'static str, _: u32, _: &'static str) -> Result<(), Refused> {
+        Ok(())
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<(), Refused> {
+        value.serialize(self)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Result<(), Refused> {
+        self.deeper()?.field(variant, value)
+    }
+
+    fn serialize_seq(self, _: Option<usize>) -> Result<Inside<'a>, Refused> {
+        self.deeper()
+    }
+
+    fn serialize_tuple(self, _: usize) -> Result<Inside<'a>, Refused> {
+        self.deeper()
+    }
+
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Inside<'a>, Refused> {
+        self.deeper()
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        _: usize,
+    ) -> Result<Inside<'a>, Refused> {
+        self.variant(variant)
+    }
+
+    fn serialize_map(self, _: Option<usize>) -> Result<Inside<'a>, Refused> {
+        self.deeper()
+    }
+
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Inside<'a>, Refused> {
+        self.deeper()
+    }
+
+    fn serialize_struct_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        _: usize,
+    ) -> Result<Inside<'a>, Refused> {
+        self.variant(variant)
+    }
+}
+
+macro_rules! list {
+    ($($kind:ident::$method:ident),*) => {
+        $(impl ser::$kind for Inside<'_> {
+            type Ok = ();
+            type Error = Refused;
+
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
+                self.item(value)
+            }
+
+            fn end(self) -> Result<(), Refused> {
+                Ok(())
+            }
+        })*
+    };
+}
+
+macro_rules! object {
+    ($($kind:ident),*) => {
+        $(impl ser::$kind for Inside<'_> {
+            type Ok = ();
+            type Error = Refused;
+
+            fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Refused> {
+                self.field(name, value)
+            }
+
+            fn end(self) -> Result<(), Refused> {
+                Ok(())
+            }
+        })*
+    };
+}
+
+list!(
+    SerializeSeq::serialize_element,
+    SerializeTuple::serialize_element,
+    SerializeTupleStruct::serialize_field,
+    SerializeTupleVariant::serialize_field
+);
+object!(SerializeStruct, SerializeStructVariant);
+
+impl ser::SerializeMap for Inside<'_> {
+    type Ok = ();
+    type Error = Refused;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Refused> {
+        let name = serde_json::to_value(key).ok();
+        let name = name.as_ref().and_then(serde_json::Value::as_str).map(str::to_owned);
+        let _ = write!(self.path, ".{}", name.as_deref().unwrap_or("?"));
+        Ok(())
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
+        self.visit(value)
+    }
+
+    fn end(self) -> Result<(), Refused> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    #[derive(Serialize)]
+    struct Item {
+        added: f64,
+        note: Option<&'static str>,
+    }
+
+    #[derive(Serialize)]
+    enum Shape {
+        Point,
+        Circle(f64),
+        Line { length: f64 },
+        Pair(f64, f64),
+    }
+
+    fn refusal<T: Serialize>(value: T) -> String {
+        to_json("cart", &value).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_json_holds_goes_through() {
+        assert_eq!(to_json("k", &(1, "é", None::<u8>, 2.5, true)).unwrap(), r#"[1,"é",null,2.5,true]"#);
+        assert_eq!(to_json("k", &u64::MAX).unwrap(), "18446744073709551615");
+        assert_eq!(to_json("k", &-0.0).unwrap(), "-0.0");
+        assert_eq!(to_json("k", &BTreeMap::from([(7, "seven")])).unwrap(), r#"{"7":"seven"}"#);
+        assert_eq!(to_json("k", &[Shape::Point]).unwrap(), r#"["Point"]"#);
+    }
+
+    #[test]
+    fn a_refusal_names_the_path() {
+        let items = [Item { added: 1.0, note: None }, Item { added: f64::NAN, note: Some("x") }];
+        assert_eq!(refusal(items), "session.cart[1].added is NaN, which JSON does not hold");
+        assert_eq!(refusal(Shape::Circle(f64::INFINITY)), "session.cart.Circle is infinite, which JSON does not hold");
+        assert_eq!(
+            refusal(Shape::Line { length: f64::NAN }),
+            "session.cart.Line.length is NaN, which JSON does not hold"
+        );
+        assert_eq!(refusal(Shape::Pair(1.0, f64::NAN)), "session.cart.Pair[1] is NaN, which JSON does not hold");
+        let map = BTreeMap::from([("a", vec![0.0]), ("b", vec![0.0, f32::NAN])]);
+        assert_eq!(refusal(map), "session.cart.b[1] is NaN, which JSON does not hold");
+    }
+
+    #[test]
+    fn what_can_be_written_can_be_read() {
+        let nest = |depth| (0..depth).fold(serde_json::json!(1), |inner, _| serde_json::json!([inner]));
+        for depth in 0..=64 {
+            let text = to_json("k", &nest(depth)).unwrap();
+            check_json("k", &text).unwrap();
+            assert_eq!(from_json::<serde_json::Value>("k", &text).unwrap(), nest(depth));
+        }
+        assert!(refusal(nest(65)).ends_with("nests deeper than 64 levels"));
+    }
+
+    #[test]
+    fn another_type_is_an_error_that_shows_no_data() {
+        let error = from_json::<u32>("age", "\"a private text\"").unwrap_err();
+        assert_eq!(error.to_string(), "session.age is not of the type asked for");
+        assert_eq!(error.kind(), ErrorKind::Value);
+    }
+}

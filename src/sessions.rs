@@ -1,0 +1,218 @@
+//! The Rust door: sessions around a request, and outside of one.
+
+use std::fmt;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::flush::Flush;
+use crate::protocol::load::{Load, arrive};
+use crate::protocol::respond::{Commit, SessionHeaders};
+use crate::protocol::save::{Save, Saved};
+use crate::protocol::sweep::{Sweep, Swept};
+use crate::protocol::{Op, Reply};
+use crate::session::expiry::Deadline;
+use crate::session::identity::Identity;
+use crate::session::key::{SessionKey, StorageKey};
+use crate::session::session::Session;
+use crate::settings::Settings;
+use crate::store::{Store, drive};
+
+/// Loads and commits sessions of one store under one set of settings.
+///
+/// ```
+/// use edge_session::{MemoryStore, Sessions, Settings};
+///
+/// # pollster::block_on(async {
+/// let settings = Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+/// let sessions = Sessions::new(MemoryStore::default(), settings);
+///
+/// // A first request, without a cookie.
+/// let mut session = sessions.load("").await?;
+/// session.set("visits", 1)?;
+/// let headers = sessions.commit_headers(&mut session, 200).await?;
+///
+/// // The browser sends it back.
+/// let cookie = headers.set_cookie().unwrap().split(';').next().unwrap();
+/// let mut session = sessions.load(cookie).await?;
+/// assert_eq!(session.get("visits")?, Some(1));
+/// # Ok::<(), edge_session::Error>(()) }).unwrap();
+/// ```
+pub struct Sessions<S> {
+    store: S,
+    settings: Arc<Settings>,
+    clock: Box<dyn Fn() -> DateTime<Utc>>,
+    entropy: Box<dyn Fn() -> Result<[u8; 32]>>,
+}
+
+impl<S: Store> Sessions<S> {
+    /// Sessions in `store`, with the platform's clock and random source.
+    pub fn new(store: S, settings: Settings) -> Self {
+        Self { store, settings: Arc::new(settings), clock: Box::new(platform_now), entropy: Box::new(platform_entropy) }
+    }
+
+    /// Takes the time from `clock`, to test what time does.
+    #[must_use]
+    pub fn with_clock(mut self, clock: impl Fn() -> DateTime<Utc> + 'static) -> Self {
+        self.clock = Box::new(clock);
+        self
+    }
+
+    /// Takes 32 random bytes a session from `entropy`, to repeat what happened. They have to be unpredictable in use.
+    #[must_use]
+    pub fn with_entropy(mut self, entropy: impl Fn() -> Result<[u8; 32]> + 'static) -> Self {
+        self.entropy = Box::new(entropy);
+        self
+    }
+
+    /// The settings in force.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The session of a request: `cookie_header` is the text of its `Cookie` header, empty if it has none.
+    ///
+    /// A request without a session cookie, or with one that does not verify, costs no read. What the read brings, a
+    /// failure too, is kept until the session is first used.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Entropy`] where the platform gives no random bytes. No cookie is ever an error.
+    pub async fn load(&self, cookie_header: impl AsRef<[u8]>) -> Result<Session> {
+        let settings = Arc::clone(&self.settings);
+        let session = arrive(settings, (self.clock)(), (self.entropy)()?, cookie_header.as_ref());
+        Ok(self.fill(session).await)
+    }
+
+    /// What the response has to say about `session`, after it was saved where Django's middleware saves it: changed, and
+    /// the status below 500.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::SessionInterrupted`] where a stored session is gone (Django answers 400), [`ErrorKind::TooLarge`]
+    /// (413), [`ErrorKind::StoreUnavailable`] (503). Answer with [`SessionHeaders::for_failure`] then.
+    pub async fn commit_headers(&self, session: &mut Session, status: u16) -> Result<SessionHeaders> {
+        let mut commit = Commit::new(status);
+        self.drive(session, |session, reply| commit.step(session, reply)).await
+    }
+
+    /// Django's `save`: writes the session now, whether it changed or not. A commit still has to send the cookie.
+    ///
+    /// # Errors
+    ///
+    /// As [`commit_headers`](Self::commit_headers).
+    pub async fn save(&self, session: &mut Session) -> Result<Saved> {
+        let mut save = Save::default();
+        self.drive(session, |session, reply| save.step(session, reply)).await
+    }
+
+    /// Django's `flush`, for a logout: the data, the key and its record end now; a commit then takes the cookie away.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::StoreUnavailable`] where the record could not be deleted: tell the visitor, and try again. The
+    /// cookie goes all the same.
+    pub async fn flush(&self, session: &mut Session) -> Result<()> {
+        let mut flush = Flush;
+        self.drive(session, |session, reply| flush.step(session, reply)).await
+    }
+
+    /// Django's `SessionStore()`: a session without a key, outside of a request.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Entropy`] where the platform gives no random bytes.
+    pub fn new_session(&self) -> Result<Session> {
+        Ok(Session::arrived(Arc::clone(&self.settings), (self.clock)(), (self.entropy)()?, false, None))
+    }
+
+    /// Django's `SessionStore(key)` and a fresh `load`: the session stored under `key`, outside of a request.
+    ///
+    /// What cannot be a session key is none, and a key that nobody has a session under is dropped at the first use.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Entropy`] where the platform gives no random bytes.
+    pub async fn open(&self, key: &str) -> Result<Session> {
+        let key = SessionKey::parse(key);
+        let identity = key.map(|key| (Identity { key, family: None, absolute: Deadline::NEVER }, None));
+        let session = Session::arrived(Arc::clone(&self.settings), (self.clock)(), (self.entropy)()?, false, identity);
+        Ok(self.fill(session).await)
+    }
+
+    /// Django's `exists`: whether a live session is stored under `key`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::StoreUnavailable`] where the store did not answer.
+    pub async fn exists(&self, key: &str) -> Result<bool> {
+        Ok(!self.open(key).await?.is_new()?)
+    }
+
+    /// Django's `delete`: removes the record under `key`. One that is not there is no error.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::StoreUnavailable`] where the store did not answer.
+    pub async fn delete(&self, key: &str) -> Result<()> {
+        match SessionKey::parse(key) {
+            None => Ok(()),
+            Some(key) => {
+                let key = StorageKey::record(&self.settings.key_prefix, &key);
+                self.store.write(vec![Op::Delete { key }]).await.map(|_| ())
+            }
+        }
+    }
+
+    /// Django's `clear_expired`: removes the records whose deadline passed more than two minutes ago, as many as one run
+    /// may (1000 store operations, KV's limit for an invocation).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::StoreUnavailable`] where the store did not answer.
+    pub async fn clear_expired(&self) -> Result<Swept> {
+        let mut sweep = Sweep::new(&self.settings, (self.clock)());
+        drive(&self.store, |reply| sweep.step(reply)).await
+    }
+
+    async fn fill(&self, mut session: Session) -> Session {
+        let mut load = Load;
+        drive(&self.store, |reply| load.step(&mut session, reply)).await;
+        session
+    }
+
+    async fn drive<T>(
+        &self,
+        session: &mut Session,
+        mut step: impl FnMut(&mut Session, Reply) -> crate::protocol::Step<T>,
+    ) -> T {
+        session.set_now((self.clock)());
+        drive(&self.store, |reply| step(session, reply)).await
+    }
+}
+
+impl<S> fmt::Debug for Sessions<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sessions").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+#[cfg(not(all(target_arch = "wasm32", target_os = "unknown")))]
+fn platform_now() -> DateTime<Utc> {
+    std::time::SystemTime::now().into()
+}
+
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+fn platform_now() -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(js_sys::Date::now() as i64).unwrap_or_default()
+}
+
+fn platform_entropy() -> Result<[u8; 32]> {
+    let mut seed = [0; 32];
+    match getrandom::fill(&mut seed) {
+        Ok(()) => Ok(seed),
+        Err(_) => Err(Error::new(ErrorKind::Entropy, "the platform gave no random bytes; no session can be made")),
+    }
+}

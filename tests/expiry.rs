@@ -1,0 +1,242 @@
+//! Django's expiry: every kind of value, and what becomes of cookie and record.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs, unused_must_use)]
+
+mod support;
+
+use chrono::{DateTime, TimeDelta};
+use edge_session::{ErrorKind, Expiry, ExpiryOptions, Session};
+use support::{Browser, defaults, site, site_with, start};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+fn age(session: &mut Session) -> i64 {
+    session.get_expiry_age(ExpiryOptions::default()).unwrap()
+}
+
+fn fresh() -> Session {
+    site().sessions.new_session().unwrap()
+}
+
+#[test]
+fn the_policy_is_the_cookie_age() {
+    let mut session = fresh();
+    assert_eq!(age(&mut session), 1_209_600);
+    session.set_expiry(Expiry::BROWSER_CLOSE).unwrap();
+    assert_eq!(age(&mut session), 1_209_600, "the record of a browser session lives as long");
+}
+
+#[test]
+fn seconds_count_from_the_modification() {
+    let mut session = fresh();
+    session.set_expiry(Expiry::Seconds(10)).unwrap();
+    let modification = start() - TimeDelta::days(1);
+    let options = ExpiryOptions { modification: Some(modification), expiry: None };
+    assert_eq!(session.get_expiry_date(options).unwrap(), modification + TimeDelta::seconds(10));
+    assert_eq!(session.get_expiry_age(options).unwrap(), 10);
+}
+
+#[test]
+fn a_duration_ends_at_a_fixed_moment_to_the_microsecond() {
+    let mut session = fresh();
+    session.set_expiry(Expiry::In(TimeDelta::seconds(10))).unwrap();
+    assert_eq!(session.item::<String>("_session_expiry").unwrap(), "2030-01-01T00:00:10.000250+00:00");
+    session.set_now(start() + TimeDelta::seconds(4));
+    assert_eq!(age(&mut session), 6);
+    assert_eq!(session.get_expiry_date(ExpiryOptions::default()).unwrap(), start() + TimeDelta::seconds(10));
+}
+
+#[test]
+fn a_date_keeps_its_offset_and_its_microseconds() {
+    let mut session = fresh();
+    let date = DateTime::parse_from_rfc3339("2030-01-01T02:00:10.000001+02:00").unwrap();
+    session.set_expiry(Expiry::At(date)).unwrap();
+    assert_eq!(session.item::<String>("_session_expiry").unwrap(), "2030-01-01T02:00:10.000001+02:00");
+    let read = session.get_expiry_date(ExpiryOptions::default()).unwrap();
+    assert_eq!((read, read.offset()), (date, date.offset()));
+    assert_eq!(age(&mut session), 9, "9.999751 seconds, rounded down");
+}
+
+#[test]
+fn back_to_the_policy() {
+    let mut session = fresh();
+    session.set_expiry(Expiry::Seconds(10)).unwrap();
+    session.set_expiry(Expiry::Policy).unwrap();
+    assert_eq!(age(&mut session), 1_209_600);
+    assert!(session.keys().unwrap().is_empty());
+}
+
+#[test]
+fn a_given_expiry_is_judged_instead() {
+    let mut session = fresh();
+    session.set_expiry(Expiry::Seconds(10)).unwrap();
+    let given = |expiry| ExpiryOptions { modification: Some(start()), expiry: Some(expiry) };
+    assert_eq!(session.get_expiry_age(given(Expiry::Policy)).unwrap(), 1_209_600);
+    assert_eq!(session.get_expiry_age(given(Expiry::Seconds(-7))).unwrap(), -7);
+    let past = (start() - TimeDelta::milliseconds(500)).fixed_offset();
+    assert_eq!(session.get_expiry_age(given(Expiry::At(past))).unwrap(), -1);
+    assert_eq!(session.get_expiry_date(given(Expiry::Seconds(3))).unwrap(), start() + TimeDelta::seconds(3));
+}
+
+#[test]
+fn browser_close_follows_the_own_value_then_the_setting() {
+    for setting in [false, true] {
+        let site = site_with(defaults().expire_at_browser_close(setting));
+        let mut session = site.sessions.new_session().unwrap();
+        for (expiry, closes) in [
+            (Expiry::Policy, setting),
+            (Expiry::Seconds(10), false),
+            (Expiry::BROWSER_CLOSE, true),
+            (Expiry::In(TimeDelta::zero()), false),
+            (Expiry::Policy, setting),
+        ] {
+            session.set_expiry(expiry).unwrap();
+            assert_eq!(session.get_expire_at_browser_close().unwrap(), closes, "{expiry:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_expiry_is_an_error_when_it_is_read() {
+    let mut session = fresh();
+    session.set("_session_expiry", "soon").unwrap();
+    let error = session.get_expiry_age(ExpiryOptions::default()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Value);
+    assert!(session.set_expiry(Expiry::In(TimeDelta::MAX)).is_err());
+}
+
+#[test]
+fn the_cookie_follows_the_expiry() {
+    let site = site();
+    for (expiry, attributes) in [
+        (Expiry::Policy, "; Expires=Tue, 15 Jan 2030 00:00:00 GMT; Max-Age=1209600;"),
+        (Expiry::Seconds(100), "; Expires=Tue, 01 Jan 2030 00:01:40 GMT; Max-Age=100;"),
+        (Expiry::In(TimeDelta::hours(1)), "; Expires=Tue, 01 Jan 2030 01:00:00 GMT; Max-Age=3600;"),
+        (Expiry::Seconds(-5), "; Expires=Mon, 31 Dec 2029 23:59:55 GMT; Max-Age=-5;"),
+        (Expiry::Seconds(i64::MAX), "; Max-Age=34560000;"),
+    ] {
+        let headers = site.request(&mut Browser::default(), |session| {
+            session.set("a", 1).unwrap();
+            session.set_expiry(expiry).unwrap();
+        });
+        let cookie = headers.set_cookie().unwrap();
+        assert!(cookie.contains(attributes), "{expiry:?}: {cookie}");
+    }
+}
+
+#[test]
+fn a_browser_session_has_a_cookie_without_an_end_and_a_record_that_lives_on() {
+    let site = site();
+    let mut browser = Browser::default();
+    let headers = site.request(&mut browser, |session| {
+        session.set("user", "alice").unwrap();
+        session.set_expiry(Expiry::BROWSER_CLOSE).unwrap();
+    });
+    let cookie = headers.set_cookie().unwrap();
+    assert!(!cookie.contains("Max-Age") && !cookie.contains("Expires"), "{cookie}");
+    assert_eq!(site.store.ttls.take(), [1_209_600]);
+    site.pass(1_209_599);
+    assert_eq!(site.user(&browser).as_deref(), Some("alice"));
+    site.pass(1);
+    assert_eq!(site.user(&browser), None);
+}
+
+#[test]
+fn the_setting_makes_browser_sessions_and_an_own_value_wins() {
+    let site = site_with(defaults().expire_at_browser_close(true));
+    let headers = site.request(&mut Browser::default(), |session| session.set("a", 1).unwrap());
+    assert!(!headers.set_cookie().unwrap().contains("Max-Age"));
+    let headers = site.request(&mut Browser::default(), |session| {
+        session.set("a", 1).unwrap();
+        session.set_expiry(Expiry::Seconds(60)).unwrap();
+    });
+    assert!(headers.set_cookie().unwrap().contains("; Max-Age=60;"));
+}
+
+#[test]
+fn a_session_ends_at_its_deadline_though_the_store_still_has_it() {
+    let site = site();
+    let mut browser = Browser::default();
+    site.request(&mut browser, |session| {
+        session.set("user", "alice").unwrap();
+        session.set_expiry(Expiry::Seconds(2)).unwrap();
+    });
+    site.pass(1);
+    assert_eq!(site.user(&browser).as_deref(), Some("alice"));
+    site.pass(1);
+    assert_eq!(site.user(&browser), None, "the exact moment is the first one without it");
+    assert_eq!(site.store.memory.len(), 1);
+    let headers = site.request(&mut browser, |session| assert!(session.get::<String>("user").unwrap().is_none()));
+    assert!(headers.set_cookie().unwrap().contains("Max-Age=0"), "the cookie of an expired session is deleted");
+}
+
+#[test]
+fn what_has_expired_when_it_is_saved_is_not_kept() {
+    let site = site();
+    let mut browser = Browser::default();
+    site.request(&mut browser, |session| {
+        session.set("user", "alice").unwrap();
+        session.set_expiry(Expiry::Seconds(-5)).unwrap();
+    });
+    assert!(site.store.memory.is_empty());
+    let mut browser = site.visitor();
+    site.request(&mut browser, |session| session.set_expiry(Expiry::At(start().fixed_offset())).unwrap());
+    assert!(site.store.memory.is_empty(), "the record that was there is gone");
+    assert_eq!(site.user(&browser), None);
+}
+
+#[test]
+fn reading_does_not_prolong_and_a_change_does() {
+    let site = site_with(defaults().cookie_age(100));
+    let mut browser = site.visitor();
+    site.pass(60);
+    assert_eq!(site.user(&browser).as_deref(), Some("alice"));
+    site.request(&mut browser, |session| session.set("page", 2).unwrap());
+    site.pass(60);
+    assert_eq!(site.user(&browser).as_deref(), Some("alice"));
+    site.request(&mut browser, |session| assert!(session.contains_key("user").unwrap()));
+    site.pass(40);
+    assert_eq!(site.user(&browser), None, "100 seconds after the last change");
+}
+
+#[test]
+fn a_shorter_policy_does_not_touch_what_is_stored() {
+    let long = site();
+    let browser = long.visitor();
+    let short = support::site_on(long.store.clone(), defaults().cookie_age(10));
+    short.pass(1_000);
+    assert_eq!(short.user(&browser).as_deref(), Some("alice"));
+}
+
+#[test]
+fn no_save_extends_the_absolute_deadline() {
+    let site = site_with(defaults().cookie_age(100).absolute_age(250));
+    let mut browser = site.visitor();
+    for page in 0..4 {
+        site.pass(60);
+        let headers = site.request(&mut browser, |session| session.set("page", page).unwrap());
+        let left = 250 - 60 * (i64::from(page) + 1);
+        let shown = format!("; Max-Age={};", left.min(100));
+        assert!(headers.set_cookie().unwrap().contains(&shown), "{shown} {:?}", headers.set_cookie());
+    }
+    site.pass(9);
+    assert_eq!(site.user(&browser).as_deref(), Some("alice"));
+    site.pass(1);
+    site.operations();
+    assert_eq!(site.user(&browser), None);
+    assert!(site.operations().is_empty(), "a token past its absolute deadline costs no read");
+}
+
+#[test]
+fn the_first_cycle_key_starts_the_absolute_deadline_anew_and_later_ones_keep_it() {
+    let site = site_with(defaults().absolute_age(100));
+    let mut browser = site.visitor();
+    site.pass(60);
+    site.request(&mut browser, |session| session.cycle_key().unwrap());
+    site.pass(60);
+    assert_eq!(site.user(&browser).as_deref(), Some("alice"));
+    site.request(&mut browser, |session| session.cycle_key().unwrap());
+    site.pass(39);
+    assert_eq!(site.user(&browser).as_deref(), Some("alice"));
+    site.pass(1);
+    assert_eq!(site.user(&browser), None);
+}
