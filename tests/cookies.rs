@@ -1,0 +1,186 @@
+//! A visitor's bad cookie is never an error: it is an anonymous session, and costs nothing.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs, unused_must_use)]
+
+mod support;
+
+use edge_session::{MemoryStore, SessionKey, Sessions, Settings};
+use proptest::prelude::*;
+use support::{Browser, OLD_SECRET, SECRET, defaults, run, site, site_on};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+#[test]
+fn ten_thousand_forged_cookies_cost_no_operation() {
+    let site = site();
+    let visitor = site.visitor();
+    let token = visitor.0.clone().unwrap().split_once('=').unwrap().1.to_owned();
+    let key = site.load(&visitor).session_key().unwrap().as_str().to_owned();
+    site.operations();
+    // A small generator of its own, so that every run forges the same cookies.
+    let mut state = 0x9e37_79b9_u32;
+    let mut next = move || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 16) as usize
+    };
+    for number in 0..10_000 {
+        let forged = match number % 5 {
+            0 => (0..next() % 200).map(|_| char::from((next() % 95 + 32) as u8)).filter(|c| *c != ';').collect(),
+            1 => {
+                let mut bytes = token.clone().into_bytes();
+                let at = next() % bytes.len();
+                bytes[at] = if bytes[at] == b'x' { b'y' } else { b'x' };
+                String::from_utf8(bytes).unwrap()
+            }
+            2 => token[..next() % token.len()].to_owned(),
+            3 => format!("{key}{}", "x".repeat(next() % 3)),
+            _ => (0..120).map(|_| char::from(b"abcXYZ019-_"[next() % 11])).collect(),
+        };
+        let mut session = run(site.sessions.load(format!("__Host-sessionid={forged}"))).unwrap();
+        assert!(session.session_key().is_none(), "{number}");
+        assert!(session.keys().unwrap().is_empty());
+        let headers = run(site.sessions.commit_headers(&mut session, 200)).unwrap();
+        assert!(headers.set_cookie().unwrap().contains("; Max-Age=0;"), "what does not verify is deleted");
+    }
+    assert!(site.operations().is_empty());
+}
+
+#[test]
+fn two_different_sessions_in_one_header_are_nobody() {
+    let site = site();
+    let (alice, bob) = (site.visitor().header(), site.visitor().header());
+    site.operations();
+    for header in [format!("{alice}; {bob}"), format!("{bob}; {alice}")] {
+        let mut session = run(site.sessions.load(&header)).unwrap();
+        assert!(session.keys().unwrap().is_empty());
+    }
+    assert!(site.operations().is_empty());
+    for header in [
+        format!("{alice}; {alice}"),
+        format!("__Host-sessionid=evil; {alice}"),
+        format!("{alice}; __Host-sessionid=evil"),
+    ] {
+        let mut session = run(site.sessions.load(&header)).unwrap();
+        assert_eq!(session.keys().unwrap(), ["user"], "{header}");
+    }
+}
+
+#[test]
+fn a_storage_key_or_a_session_key_is_no_cookie() {
+    let site = site();
+    let browser = site.visitor();
+    let key = site.load(&browser).session_key().unwrap().as_str().to_owned();
+    let storage_key = site.store.memory.entries()[0].0.as_str().to_owned();
+    for value in [key.as_str(), &storage_key, storage_key.rsplit(':').next().unwrap()] {
+        let session = run(site.sessions.load(format!("__Host-sessionid={value}"))).unwrap();
+        assert!(session.session_key().is_none());
+    }
+}
+
+// CVE-2019-16782 (Rack): whoever read the store had everybody's cookie.
+#[test]
+fn cve_2019_16782_the_session_key_never_reaches_the_store() {
+    let site = site();
+    let mut browser = site.visitor();
+    let mut keys = vec![site.load(&browser).session_key().unwrap().as_str().to_owned()];
+    site.request(&mut browser, |session| session.cycle_key().unwrap());
+    keys.push(site.load(&browser).session_key().unwrap().as_str().to_owned());
+    site.request(&mut browser, |session| session.cycle_key().unwrap());
+    keys.push(site.load(&browser).session_key().unwrap().as_str().to_owned());
+    let token = browser.header();
+    for (storage_key, record) in site.store.memory.entries() {
+        let record = String::from_utf8(record).unwrap();
+        for secret in keys.iter().chain([&token]) {
+            assert!(!storage_key.as_str().contains(secret) && !record.contains(secret));
+        }
+    }
+}
+
+// CVE-2025-47278 (Flask): the oldest secret signed. Here the first one does, and all of them verify.
+#[test]
+fn cve_2025_47278_secrets_rotate_without_a_logout() {
+    let old = site_on(site().store, Settings::builder([OLD_SECRET]));
+    let mut browser = old.visitor();
+    let both = site_on(old.store.clone(), Settings::builder([SECRET, OLD_SECRET]));
+    let new = site_on(old.store.clone(), Settings::builder([SECRET]));
+    assert_eq!(new.user(&browser), None, "dropping a secret ends what it signed");
+    assert_eq!(both.user(&browser).as_deref(), Some("alice"));
+    both.request(&mut browser, |session| session.set("page", 2).unwrap());
+    assert_eq!(new.user(&browser).as_deref(), Some("alice"), "the next write signed with the new secret");
+    assert_eq!(old.user(&browser), None);
+    // While old and new Workers run side by side, both with both secrets, it works either way.
+    let other = site_on(old.store.clone(), Settings::builder([OLD_SECRET, SECRET]));
+    for page in 0..4 {
+        let at = if page % 2 == 0 { &other } else { &both };
+        at.request(&mut browser, |session| session.set("page", page + 10).unwrap());
+        assert_eq!(at.load(&browser).get::<i32>("page").unwrap(), Some(page + 10));
+    }
+    assert_eq!(old.store.memory.len(), 1, "and the record stays where it is");
+}
+
+#[test]
+fn another_cookie_name_is_another_cookie() {
+    let site = site();
+    let browser = site.visitor();
+    let other = site_on(site.store.clone(), defaults().cookie_name("__Host-admin"));
+    let header = browser.header().replace("__Host-sessionid", "__Host-admin");
+    assert!(run(other.sessions.load(header)).unwrap().session_key().is_none());
+}
+
+// CVE-2024-38513 (Fiber): a client could choose its key.
+#[test]
+fn cve_2024_38513_a_well_signed_but_unknown_key_is_not_taken_over() {
+    let site = site();
+    let mut browser = site.visitor();
+    let key = site.load(&browser).session_key().unwrap().clone();
+    run(site.sessions.delete(key.as_str())).unwrap();
+    site.request(&mut browser, |session| session.set("user", "bob").unwrap());
+    assert_ne!(site.load(&browser).session_key(), Some(&key));
+}
+
+// CVE-2025-66565 (Fiber): when no random bytes came, keys could be guessed.
+#[test]
+fn cve_2025_66565_without_random_bytes_there_is_no_session() {
+    let store = MemoryStore::default();
+    let failing = || {
+        let error = Settings::builder([""; 0]).build().unwrap_err();
+        Err(error)
+    };
+    let sessions = Sessions::new(store.clone(), defaults().build().unwrap()).with_entropy(failing);
+    assert!(run(sessions.load("")).is_err());
+    assert!(sessions.new_session().is_err());
+    assert!(store.is_empty());
+}
+
+#[test]
+fn a_million_keys_would_not_repeat_and_each_session_has_its_own_seed() {
+    let site = site();
+    let mut keys = std::collections::BTreeSet::new();
+    for _ in 0..1_000 {
+        let mut session = site.sessions.new_session().unwrap();
+        session.create();
+        assert!(keys.insert(session.session_key().unwrap().as_str().to_owned()));
+    }
+    assert!(keys.iter().all(|key| SessionKey::parse(key).is_some()));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn no_header_is_an_error(header in prop::collection::vec(any::<u8>(), 0..300)) {
+        let site = site();
+        let mut session = run(site.sessions.load(&header)).unwrap();
+        prop_assert!(session.keys().unwrap().is_empty());
+        prop_assert!(site.operations().is_empty());
+    }
+
+    #[test]
+    fn the_order_of_cookies_does_not_matter(others in prop::collection::vec("[a-zA-Z_-]{1,12}=[ -:<-~]{0,12}", 0..6), at in any::<prop::sample::Index>()) {
+        let site = site();
+        let visitor = site.visitor();
+        let mut cookies = others;
+        cookies.insert(at.index(cookies.len() + 1), visitor.header());
+        let user = site.user(&Browser(Some(cookies.join("; "))));
+        prop_assert_eq!(user.as_deref(), Some("alice"));
+    }
+}

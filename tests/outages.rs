@@ -1,0 +1,198 @@
+//! A store that fails: nobody is logged out, nothing is created, nothing is lost.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs, unused_must_use)]
+
+mod support;
+
+use edge_session::{ErrorKind, Session, SessionHeaders, StorageKey};
+use support::{Browser, Failing, defaults, run, site, site_with};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+#[test]
+fn a_page_that_does_not_touch_its_session_is_served() {
+    for settings in [defaults(), defaults().save_every_request(true)] {
+        let site = site_with(settings);
+        let mut browser = site.visitor();
+        let before = site.store.memory.entries();
+        site.pass(500_000);
+        site.fail(Failing::Everything);
+        let headers = site.request(&mut browser, |_| ());
+        assert!(headers.set_cookie().is_none() && !headers.depends_on_cookie());
+        assert_eq!(site.store.memory.entries(), before);
+    }
+}
+
+#[test]
+fn a_page_that_uses_its_session_is_told_and_the_cookie_stays() {
+    let site = site();
+    let mut browser = site.visitor();
+    let before = site.store.memory.entries();
+    site.fail(Failing::Reads);
+    let mut session = site.load(&browser);
+    assert_eq!(session.get::<String>("user").unwrap_err().kind(), ErrorKind::StoreUnavailable);
+    assert_eq!(session.set("user", "bob").unwrap_err().kind(), ErrorKind::StoreUnavailable, "not only the first time");
+    assert_eq!(session.cycle_key().unwrap_err().kind(), ErrorKind::StoreUnavailable);
+    assert!(session.session_key().is_some());
+    let headers = site.commit(&mut browser, session, 503);
+    assert!(headers.set_cookie().is_none() && headers.depends_on_cookie());
+    assert_eq!(site.store.memory.entries(), before);
+    site.fail(Failing::Nothing);
+    assert_eq!(site.user(&browser).as_deref(), Some("alice"), "the next request is logged in");
+}
+
+#[test]
+fn what_was_changed_without_looking_is_not_written_over_what_could_not_be_read() {
+    let site = site();
+    let browser = site.visitor();
+    site.fail(Failing::Reads);
+    let mut session = site.load(&browser);
+    session.clear();
+    assert_eq!(run(site.sessions.commit_headers(&mut session, 200)).unwrap_err().kind(), ErrorKind::StoreUnavailable);
+    site.fail(Failing::Nothing);
+    assert_eq!(site.user(&browser).as_deref(), Some("alice"));
+}
+
+#[test]
+fn a_put_that_fails_gives_no_cookie_and_ends_no_session() {
+    let handlers: [fn(&mut Session); 2] =
+        [|session| session.set("page", 2).unwrap(), |session| session.cycle_key().unwrap()];
+    for handler in handlers {
+        let site = site();
+        let browser = site.visitor();
+        site.fail(Failing::Puts);
+        let mut session = site.load(&browser);
+        handler(&mut session);
+        let error = run(site.sessions.commit_headers(&mut session, 200)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::StoreUnavailable);
+        site.fail(Failing::Nothing);
+        assert_eq!(site.user(&browser).as_deref(), Some("alice"), "the session before is as it was");
+        let mut session = site.load(&browser);
+        handler(&mut session);
+        run(site.sessions.commit_headers(&mut session, 200)).unwrap();
+    }
+}
+
+#[test]
+fn nobody_is_logged_out_by_logging_in_when_the_old_record_cannot_be_deleted() {
+    let site = site();
+    let mut browser = site.visitor();
+    site.fail(Failing::OneDelete);
+    let headers = site.request(&mut browser, |session| session.cycle_key().unwrap());
+    assert!(!headers.saved().old_record_remains, "the second try did it");
+    assert_eq!(site.operations(), ["read", "put", "delete", "delete"]);
+
+    let old = browser.clone();
+    site.fail(Failing::Deletes);
+    let headers = site.request(&mut browser, |session| session.cycle_key().unwrap());
+    assert!(headers.saved().old_record_remains, "the application is told");
+    assert_eq!(site.user(&browser).as_deref(), Some("alice"));
+    assert_ne!(browser.0, old.0);
+}
+
+#[test]
+fn a_logout_that_fails_says_so_and_takes_the_cookie_away_all_the_same() {
+    let site = site();
+    let mut browser = site.visitor();
+    let old = browser.clone();
+    site.fail(Failing::Deletes);
+    let mut session = site.load(&browser);
+    assert_eq!(run(site.sessions.flush(&mut session)).unwrap_err().kind(), ErrorKind::StoreUnavailable);
+    site.fail(Failing::Nothing);
+    assert!(run(site.sessions.flush(&mut session)).is_ok(), "it can be tried again");
+    let headers = site.commit(&mut browser, session, 503);
+    assert!(headers.set_cookie().unwrap().contains("; Max-Age=0;"));
+    assert_eq!(site.user(&old), None);
+}
+
+#[test]
+fn a_logout_works_while_reads_fail() {
+    let site = site();
+    let mut browser = site.visitor();
+    site.fail(Failing::Reads);
+    site.logout(&mut browser, 200);
+    assert!(browser.0.is_none() && site.store.memory.is_empty());
+}
+
+#[test]
+fn a_failed_exists_is_not_a_no() {
+    let site = site();
+    let browser = site.visitor();
+    let key = site.load(&browser).session_key().unwrap().as_str().to_owned();
+    site.fail(Failing::Everything);
+    assert_eq!(run(site.sessions.exists(&key)).unwrap_err().kind(), ErrorKind::StoreUnavailable);
+    assert_eq!(run(site.sessions.delete(&key)).unwrap_err().kind(), ErrorKind::StoreUnavailable);
+    assert_eq!(run(site.sessions.clear_expired()).unwrap_err().kind(), ErrorKind::StoreUnavailable);
+}
+
+fn with_record(change: impl Fn(Vec<u8>) -> Vec<u8>) -> (support::Site, Browser, StorageKey) {
+    let site = site();
+    let browser = site.visitor();
+    let (key, record) = site.store.memory.entries().remove(0);
+    site.store.memory.put(key.clone(), change(record));
+    (site, browser, key)
+}
+
+fn written_to(site: &support::Site, browser: &mut Browser) -> SessionHeaders {
+    site.request(browser, |session| {
+        assert!(session.get::<String>("user").unwrap().is_none());
+        session.set("user", "bob").unwrap();
+    })
+}
+
+#[test]
+fn a_damaged_record_is_an_anonymous_session_and_is_not_overwritten() {
+    let damages: [fn(Vec<u8>) -> Vec<u8>; 6] = [
+        |mut record| {
+            record.pop();
+            record
+        },
+        |_| Vec::new(),
+        |_| b"null".to_vec(),
+        |_| b"{\"user\":\"alice\"}".to_vec(),
+        |_| vec![0xff; 10],
+        |record| [record, vec![b' '; 70_000]].concat(),
+    ];
+    for damage in damages {
+        let (site, mut browser, key) = with_record(damage);
+        let before = site.store.memory.entries();
+        written_to(&site, &mut browser);
+        let after = site.store.memory.entries();
+        assert_eq!(after.len(), 2);
+        assert!(after.iter().any(|entry| *entry == before[0] && entry.0 == key), "it is left where it is");
+        assert_eq!(site.user(&browser).as_deref(), Some("bob"));
+    }
+}
+
+#[test]
+fn a_record_of_a_newer_version_is_left_alone_and_so_is_its_cookie() {
+    let newer = |_| b"{\"edge-session\":2,\"sealed\":\"x\"}".to_vec();
+    let (site, mut browser, _) = with_record(newer);
+    let before = (browser.0.clone(), site.store.memory.entries());
+    let headers = site.request(&mut browser, |session| assert!(session.keys().unwrap().is_empty()));
+    assert!(headers.set_cookie().is_none() && headers.depends_on_cookie());
+    assert_eq!((browser.0, site.store.memory.entries()), before);
+}
+
+#[test]
+fn a_record_that_is_too_large_is_refused_and_nothing_is_cut() {
+    let site = site_with(defaults().max_record_bytes(1_024));
+    let mut browser = site.visitor();
+    let mut session = site.load(&browser);
+    session.set("essay", "x".repeat(2_000)).unwrap();
+    let error = run(site.sessions.commit_headers(&mut session, 200)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
+    assert_eq!(site.user(&browser).as_deref(), Some("alice"));
+    // The largest that fits is read again.
+    let mut fits = 700;
+    while fits < 1_024 {
+        let mut session = site.load(&browser);
+        session.set("essay", "x".repeat(fits)).unwrap();
+        match run(site.sessions.commit_headers(&mut session, 200)) {
+            Ok(headers) => browser.take(&headers),
+            Err(_) => break,
+        }
+        fits += 1;
+    }
+    assert!((700..1_024).contains(&fits));
+    assert_eq!(site.load(&browser).item::<String>("essay").unwrap().len(), fits - 1);
+}

@@ -1,0 +1,448 @@
+//! Sessions around a request: Django's response algorithm, row by row, and what each row costs the store.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs, unused_must_use)]
+
+mod support;
+
+use edge_session::{Error, ErrorKind, Expiry, Session, SessionHeaders};
+use support::{Browser, Site, defaults, run, site, site_with};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+/// What a response does to the cookie.
+#[derive(Debug, PartialEq, Eq)]
+enum Cookie {
+    Nothing,
+    Given,
+    Deleted,
+}
+
+fn cookie(headers: &SessionHeaders) -> Cookie {
+    match headers.set_cookie() {
+        None => Cookie::Nothing,
+        Some(cookie) if cookie.contains("; Max-Age=0;") => Cookie::Deleted,
+        Some(_) => Cookie::Given,
+    }
+}
+
+/// One request: cookie, whether Vary is due, and the store's operations.
+#[track_caller]
+fn row(
+    site: &Site,
+    browser: &Browser,
+    status: u16,
+    handler: impl FnOnce(&mut Session),
+    expected: (Cookie, bool, &[&str]),
+) -> Browser {
+    let mut browser = browser.clone();
+    site.operations();
+    let headers = site.request_answered(status, &mut browser, handler);
+    let operations = site.operations();
+    assert_eq!(
+        (cookie(&headers), headers.depends_on_cookie(), operations),
+        (expected.0, expected.1, expected.2.iter().map(|op| (*op).to_owned()).collect())
+    );
+    browser
+}
+
+fn nothing(_: &mut Session) {}
+
+fn reads(session: &mut Session) {
+    session.get::<String>("user").unwrap();
+}
+
+fn writes(session: &mut Session) {
+    session.set("page", 1).unwrap();
+}
+
+fn unknown(site: &Site) -> Browser {
+    let browser = site.visitor();
+    for (key, _) in site.store.memory.entries() {
+        run(edge_session::Store::write(&site.store.memory, vec![edge_session::Op::Delete { key }])).unwrap();
+    }
+    browser
+}
+
+#[test]
+fn a_request_without_a_cookie() {
+    let site = site();
+    let none = Browser::default();
+    row(&site, &none, 200, nothing, (Cookie::Nothing, false, &[]));
+    row(&site, &none, 200, reads, (Cookie::Nothing, true, &[]));
+    row(&site, &none, 200, writes, (Cookie::Given, true, &["put"]));
+    row(&site, &none, 200, |s| s.set_expiry(Expiry::Seconds(100)).unwrap(), (Cookie::Given, true, &["put"]));
+    row(&site, &none, 200, Session::clear, (Cookie::Nothing, true, &[]));
+    for status in [500, 503, 599] {
+        row(&site, &none, status, writes, (Cookie::Nothing, true, &[]));
+    }
+    for status in [201, 204, 301, 304, 404, 499] {
+        row(&site, &none, status, writes, (Cookie::Given, true, &["put"]));
+    }
+}
+
+#[test]
+fn a_request_without_a_cookie_saving_every_time() {
+    let site = site_with(defaults().save_every_request(true));
+    let none = Browser::default();
+    row(&site, &none, 200, nothing, (Cookie::Nothing, false, &[]));
+    row(&site, &none, 200, reads, (Cookie::Nothing, true, &[]));
+}
+
+#[test]
+fn a_request_with_a_cookie_that_is_no_token() {
+    for value in ["", "short", "\"\"", &"x".repeat(120), &"x".repeat(5_000)] {
+        for save_every_request in [false, true] {
+            let site = site_with(defaults().save_every_request(save_every_request));
+            let browser = Browser(Some(format!("__Host-sessionid={value}")));
+            row(&site, &browser, 200, nothing, (Cookie::Deleted, true, &[]));
+            row(&site, &browser, 200, reads, (Cookie::Deleted, true, &[]));
+            row(&site, &browser, 500, nothing, (Cookie::Deleted, true, &[]));
+            row(&site, &browser, 200, writes, (Cookie::Given, true, &["put"]));
+        }
+    }
+}
+
+#[test]
+fn a_request_with_a_token_that_the_store_does_not_know() {
+    let site = site();
+    let browser = unknown(&site);
+    row(&site, &browser, 200, nothing, (Cookie::Nothing, false, &["read"]));
+    row(&site, &browser, 200, reads, (Cookie::Deleted, true, &["read"]));
+    let after = row(&site, &browser, 200, writes, (Cookie::Given, true, &["read", "put"]));
+    let old = site.load(&browser).session_key().unwrap().clone();
+    assert_ne!(site.load(&after).session_key(), Some(&old), "its key is never taken over");
+}
+
+#[test]
+fn a_request_with_a_live_session() {
+    let site = site();
+    let browser = site.visitor();
+    row(&site, &browser, 200, nothing, (Cookie::Nothing, false, &["read"]));
+    row(&site, &browser, 200, reads, (Cookie::Nothing, true, &["read"]));
+    row(&site, &browser, 200, writes, (Cookie::Given, true, &["read", "read", "put"]));
+    row(&site, &browser, 500, writes, (Cookie::Nothing, true, &["read"]));
+    row(&site, &browser, 200, |s| s.set_modified(true), (Cookie::Given, true, &["read", "read", "put"]));
+    row(&site, &browser, 200, |s| s.cycle_key().unwrap(), (Cookie::Given, true, &["read", "put", "delete"]));
+}
+
+#[test]
+fn clear_and_the_removal_of_the_last_value_keep_the_key_and_store_nothing_but_emptiness() {
+    let handlers: [fn(&mut Session); 2] = [Session::clear, |session| session.remove("user").unwrap()];
+    for handler in handlers {
+        let site = site();
+        let browser = site.visitor();
+        let key = site.load(&browser).session_key().unwrap().clone();
+        let after = row(&site, &browser, 200, handler, (Cookie::Given, true, &["read", "read", "put"]));
+        let mut session = site.load(&after);
+        assert_eq!(session.session_key(), Some(&key));
+        assert!(session.keys().unwrap().is_empty());
+        assert!(!session.is_new().unwrap());
+        let (_, record) = &site.store.memory.entries()[0];
+        assert!(String::from_utf8_lossy(record).ends_with("\"data\":{}}"));
+    }
+}
+
+#[test]
+fn create_leaves_the_old_record_and_starts_empty_when_nobody_looked() {
+    let site = site();
+    let browser = site.visitor();
+    let after = row(&site, &browser, 200, Session::create, (Cookie::Given, true, &["read", "put"]));
+    assert_eq!(site.user(&after), None);
+    assert_eq!(site.user(&browser).as_deref(), Some("alice"));
+}
+
+#[test]
+fn a_logout_ends_the_session_at_once() {
+    for status in [200, 500] {
+        let site = site();
+        let mut browser = site.visitor();
+        let old = browser.clone();
+        let headers = site.logout(&mut browser, status);
+        assert_eq!(
+            headers.set_cookie().unwrap(),
+            "__Host-sessionid=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; Secure; HttpOnly; SameSite=Lax"
+        );
+        assert!(headers.depends_on_cookie());
+        assert_eq!(site.operations(), ["read", "delete"]);
+        assert!(site.store.memory.is_empty());
+        assert!(browser.0.is_none());
+        assert_eq!(site.user(&old), None, "the old cookie is nobody's");
+    }
+}
+
+#[test]
+fn a_logout_without_a_cookie_does_nothing() {
+    let site = site();
+    let headers = site.logout(&mut Browser::default(), 200);
+    assert_eq!((cookie(&headers), headers.depends_on_cookie()), (Cookie::Nothing, true));
+    assert!(site.operations().is_empty());
+}
+
+// CVE-2015-3982 (Django): flush left an empty key, under which strangers shared a session.
+#[test]
+fn cve_2015_3982_a_session_written_after_a_logout_has_a_key_of_its_own() {
+    let site = site();
+    let mut keys = std::collections::BTreeSet::new();
+    for _ in 0..3 {
+        let mut browser = site.visitor();
+        keys.insert(site.load(&browser).session_key().unwrap().as_str().to_owned());
+        let mut session = site.load(&browser);
+        run(site.sessions.flush(&mut session)).unwrap();
+        session.set("user", "bob").unwrap();
+        let headers = site.commit(&mut browser, session, 200);
+        assert_eq!(cookie(&headers), Cookie::Given);
+        let mut session = site.load(&browser);
+        assert_eq!(session.item::<String>("user").unwrap(), "bob");
+        keys.insert(session.session_key().unwrap().as_str().to_owned());
+    }
+    assert_eq!(keys.len(), 6);
+}
+
+// CVE-2014-0482 (Django): a change of user kept the session of the one before.
+#[test]
+fn cve_2014_0482_another_user_starts_with_nothing_of_the_first() {
+    let site = site();
+    let mut browser = site.visitor();
+    let mut session = site.load(&browser);
+    run(site.sessions.flush(&mut session)).unwrap();
+    session.set("_auth_user_id", "bob").unwrap();
+    site.commit(&mut browser, session, 200);
+    assert_eq!(site.load(&browser).keys().unwrap(), ["_auth_user_id"]);
+}
+
+// CVE-2015-5143 and CVE-2015-5963 (Django): strangers could fill the store with empty records.
+#[test]
+fn cve_2015_5143_neither_reading_nor_logging_out_creates_a_record() {
+    let site = site();
+    for header in ["", "__Host-sessionid=x", "__Host-sessionid=0123456789abcdefghijklmnopqrstuv"] {
+        let mut browser = Browser(Some(header.to_owned()));
+        site.request(&mut browser, reads);
+        let mut browser = Browser(Some(header.to_owned()));
+        site.logout(&mut browser, 200);
+    }
+    assert!(site.operations().is_empty() && site.store.memory.is_empty());
+}
+
+#[test]
+fn a_login_is_one_put_under_a_new_key_and_ends_the_old_one() {
+    let site = site();
+    let mut browser = site.visitor();
+    let old = browser.clone();
+    site.request(&mut browser, |session| {
+        session.cycle_key().unwrap();
+        session.set("_auth_user_id", 7).unwrap();
+    });
+    assert_eq!(site.operations(), ["read", "put", "delete"]);
+    assert_ne!(browser.0, old.0);
+    let mut session = site.load(&browser);
+    assert_eq!(session.keys().unwrap(), ["user", "_auth_user_id"]);
+    assert_eq!(site.user(&old), None);
+    assert_eq!(site.store.memory.len(), 1);
+}
+
+#[test]
+fn several_cycles_in_one_request_are_one_put() {
+    let site = site();
+    let mut browser = site.visitor();
+    site.request(&mut browser, |session| {
+        session.cycle_key().unwrap();
+        let first = session.session_key().unwrap().clone();
+        session.cycle_key().unwrap();
+        assert_ne!(session.session_key(), Some(&first), "the key is new at once");
+    });
+    assert_eq!(site.operations(), ["read", "put", "delete"]);
+    assert_eq!(site.user(&browser).as_deref(), Some("alice"));
+    assert_eq!(site.store.memory.len(), 1);
+}
+
+#[test]
+fn a_logout_after_a_cycle_in_the_same_request_ends_the_stored_key() {
+    let site = site();
+    let mut browser = site.visitor();
+    let old = browser.clone();
+    let mut session = site.load(&browser);
+    session.cycle_key().unwrap();
+    run(site.sessions.flush(&mut session)).unwrap();
+    site.commit(&mut browser, session, 200);
+    assert!(site.store.memory.is_empty());
+    assert_eq!(site.user(&old), None);
+}
+
+#[test]
+fn a_record_deleted_meanwhile_interrupts_the_save() {
+    let site = site();
+    let browser = site.visitor();
+    let mut slow = site.load(&browser);
+    slow.set("page", 2).unwrap();
+    site.logout(&mut browser.clone(), 200);
+    let error = run(site.sessions.commit_headers(&mut slow, 200)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::SessionInterrupted);
+    assert_eq!(
+        error.to_string(),
+        "The request's session was deleted before the request completed. \
+         The user may have logged out in a concurrent request, for example."
+    );
+    assert!(site.store.memory.is_empty(), "nothing came back");
+}
+
+#[test]
+fn an_explicit_save_is_not_written_again_by_the_commit_and_the_cookie_is_sent() {
+    let site = site();
+    let mut browser = Browser::default();
+    let mut session = site.load(&browser);
+    session.set("user", "alice").unwrap();
+    run(site.sessions.save(&mut session)).unwrap();
+    let headers = site.commit(&mut browser, session, 200);
+    assert_eq!(site.operations(), ["put"]);
+    assert_eq!(cookie(&headers), Cookie::Given);
+    assert_eq!(site.user(&browser).as_deref(), Some("alice"));
+}
+
+#[test]
+fn an_equal_value_sets_the_flags_and_writes_nothing() {
+    let site = site();
+    let browser = site.visitor();
+    row(
+        &site,
+        &browser,
+        200,
+        |session| {
+            session.set("user", "alice").unwrap();
+            assert!(session.modified());
+        },
+        (Cookie::Nothing, true, &["read"]),
+    );
+}
+
+#[test]
+fn a_renewal_is_written_once_it_moves_the_deadline_by_a_tenth_of_the_life() {
+    let site = site_with(defaults().save_every_request(true).cookie_age(1_000));
+    let mut browser = site.visitor();
+    let mut puts = 0;
+    for _ in 0..100 {
+        site.pass(10);
+        let headers = site.request(&mut browser, nothing);
+        let written = site.operations().iter().any(|operation| operation == "put");
+        puts += u32::from(written);
+        assert_eq!(cookie(&headers), if written { Cookie::Given } else { Cookie::Nothing });
+    }
+    assert_eq!(puts, 10);
+    site.pass(899);
+    assert_eq!(site.user(&browser).as_deref(), Some("alice"));
+}
+
+#[test]
+fn the_headers_of_a_page_that_used_its_session() {
+    let site = site();
+    let apply = |headers: SessionHeaders, present: &[(&str, &str)]| {
+        let mut all: Vec<_> = present.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        headers.apply(&mut all).unwrap();
+        all.sort();
+        all
+    };
+    let mut browser = site.visitor();
+    let untouched = apply(site.request(&mut browser, nothing), &[("X-A", "1")]);
+    assert_eq!(untouched, [("X-A".to_owned(), "1".to_owned())]);
+    let read =
+        apply(site.request(&mut browser, reads), &[("cache-control", "public, s-maxage=60"), ("vary", "Accept")]);
+    assert_eq!(
+        read,
+        [("Cache-Control".to_owned(), "private".to_owned()), ("Vary".to_owned(), "Accept, Cookie".to_owned())]
+    );
+    let own = ("Set-Cookie", "theme=dark");
+    let written = apply(
+        site.request(&mut browser, |s| s.set("page", 3).unwrap()),
+        &[own, ("Cloudflare-CDN-Cache-Control", "max-age=60")],
+    );
+    let names: Vec<_> = written.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["Cache-Control", "Set-Cookie", "Set-Cookie", "Vary"]);
+    assert_eq!(written[0].1, "private, no-store");
+    assert!(written.iter().any(|(_, value)| value == own.1), "the application's own cookie stays");
+}
+
+// CVE-2023-30861 and CVE-2026-27205 (Flask), CVE-2026-35192 (Django): an access that did not count left out `Vary`.
+#[test]
+fn cve_2026_27205_every_look_at_the_session_makes_the_response_vary() {
+    let site = site();
+    let browser = site.visitor();
+    let looks: [fn(&mut Session); 12] = [
+        |s| _ = s.contains_key("x"),
+        |s| _ = s.get::<u8>("x"),
+        |s| _ = s.item::<u8>("x"),
+        |s| _ = s.get_json("x"),
+        |s| _ = s.keys(),
+        |s| _ = s.values::<u8>(),
+        |s| _ = s.items::<u8>(),
+        |s| _ = s.to_json(|_| true),
+        |s| _ = s.pop::<u8>("x"),
+        |s| _ = s.remove("x"),
+        |s| _ = s.is_new(),
+        |s| _ = s.test_cookie_worked(),
+    ];
+    for (at, look) in looks.into_iter().enumerate() {
+        let headers = site.request(&mut browser.clone(), look);
+        assert!(headers.depends_on_cookie(), "look {at}");
+    }
+    let every = site_with(defaults().save_every_request(true));
+    let mut browser = every.visitor();
+    every.pass(500_000);
+    let headers = every.request(&mut browser, nothing);
+    assert!(cookie(&headers) == Cookie::Given && headers.depends_on_cookie());
+}
+
+// tower-sessions 0.12.1: a new session could take over a record that was there.
+#[test]
+fn a_new_key_never_overwrites_a_record() {
+    let site = site();
+    let fixed = site.sessions.with_entropy(|| Ok([9; 32]));
+    let mut first = run(fixed.load("")).unwrap();
+    first.set("user", "alice").unwrap();
+    run(fixed.commit_headers(&mut first, 200)).unwrap();
+    let mut second = run(fixed.load("")).unwrap();
+    second.set("user", "mallory").unwrap();
+    let error: Error = run(fixed.commit_headers(&mut second, 200)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::KeyTaken);
+    let mut kept = run(fixed.open(first.session_key().unwrap().as_str())).unwrap();
+    assert_eq!(kept.item::<String>("user").unwrap(), "alice");
+}
+
+#[test]
+fn outside_of_a_request() {
+    let site = site();
+    let mut session = site.sessions.new_session().unwrap();
+    session.set("a", 1).unwrap();
+    run(site.sessions.save(&mut session)).unwrap();
+    let key = session.session_key().unwrap().as_str().to_owned();
+    assert!(run(site.sessions.exists(&key)).unwrap());
+    run(site.sessions.delete(&key)).unwrap();
+    run(site.sessions.delete(&key)).unwrap();
+    assert!(!run(site.sessions.exists(&key)).unwrap());
+    assert_eq!(session.item::<u8>("a").unwrap(), 1, "delete touches the record only");
+    assert_eq!(run(site.sessions.save(&mut session)).unwrap_err().kind(), ErrorKind::SessionInterrupted);
+}
+
+// A key of 1 or 1240 characters, or one that looks like a path, is no key: Django drops the short ones, we all of them.
+#[test]
+fn what_cannot_be_a_key_is_none() {
+    let site = site();
+    for key in ["", "1", "../../etc/passwd", &"x".repeat(1_240), &"X".repeat(32)] {
+        let mut session = run(site.sessions.open(key)).unwrap();
+        assert!(session.session_key().is_none() && session.is_empty());
+        assert!(!run(site.sessions.exists(key)).unwrap());
+        run(site.sessions.delete(key)).unwrap();
+        assert!(site.operations().is_empty());
+        run(site.sessions.save(&mut session)).unwrap();
+        assert_ne!(session.session_key().unwrap().as_str(), key);
+        site.operations();
+    }
+}
+
+#[test]
+fn a_login_on_an_unknown_key_makes_a_session_of_its_own() {
+    let site = site();
+    let mut browser = unknown(&site);
+    let old = site.load(&browser).session_key().unwrap().clone();
+    site.operations();
+    site.request(&mut browser, |session| session.cycle_key().unwrap());
+    assert_eq!(site.operations(), ["read", "put"], "nothing is there to be deleted");
+    assert_ne!(site.load(&browser).session_key(), Some(&old));
+}
