@@ -1,5 +1,6 @@
 //! Sessions around a request: Django's response algorithm, row by row, and what each row costs the store.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs, unused_must_use)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::arithmetic_side_effects)]
+#![allow(missing_docs, unused_must_use)]
 
 mod support;
 

@@ -4,6 +4,7 @@ use worker::{Headers, Request, Response};
 
 use crate::error::{Error, ErrorKind};
 use crate::protocol::respond::{ResponseHeaders, SessionHeaders};
+use crate::session::json;
 use crate::session::session::Session;
 use crate::sessions::Sessions;
 use crate::store::Store;
@@ -42,7 +43,7 @@ impl<S: Store> Sessions<S> {
     ///
     /// #[event(fetch)]
     /// async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
-    ///     let sessions = Sessions::new(Kv::new(env.kv("SESSIONS")?), Settings::from_env(&env)?);
+    ///     let sessions = Sessions::new(Kv::from_env(&env, "SESSIONS")?, Settings::from_env(&env)?);
     ///     sessions
     ///         .serve(request, async |_request, session| {
     ///             let visits = session.get::<u32>("visits")?.unwrap_or(0) + 1;
@@ -87,8 +88,19 @@ pub(super) const fn status(kind: ErrorKind) -> u16 {
 
 /// `{"error":{"code","message"}}`.
 pub(super) fn error_response(status: u16, code: &str, message: &str) -> worker::Result<Response> {
-    let body = serde_json::json!({ "error": { "code": code, "message": message } });
-    Ok(Response::from_json(&body)?.with_status(status))
+    let mut body = String::from("{\"error\":{\"code\":");
+    json::quote(code, &mut body);
+    body.push_str(",\"message\":");
+    json::quote(message, &mut body);
+    body.push_str("}}");
+    json_response(body).map(|response| response.with_status(status))
+}
+
+/// A JSON text as a response.
+pub(super) fn json_response(json: String) -> worker::Result<Response> {
+    let response = Response::ok(json)?;
+    response.headers().set("Content-Type", "application/json")?;
+    Ok(response)
 }
 
 fn answer(error: Error) -> worker::Result<Response> {

@@ -1,6 +1,9 @@
 //! Workers KV as a store.
 
-use worker::KvStore;
+use worker::js_sys::{Array, ArrayBuffer, Function, JsString, Object, Promise, Reflect, Uint8Array};
+use worker::wasm_bindgen::{JsCast, JsValue};
+use worker::wasm_bindgen_futures::JsFuture;
+use worker::{Env, js_sys};
 
 use crate::error::{Error, Result};
 use crate::protocol::{Op, Page};
@@ -9,7 +12,7 @@ use crate::store::{Store, Written};
 
 /// How long a location may answer from its cache, in seconds: the least that KV takes, since it is also how long an
 /// ended session can go on there. <https://developers.cloudflare.com/kv/api/read-key-value-pairs/#cachettl-parameter>
-const CACHE_TTL: u64 = 30;
+const CACHE_TTL: u32 = 30;
 
 /// The shortest life that KV gives a value, in seconds.
 const MIN_TTL: u64 = 60;
@@ -25,30 +28,68 @@ const DEADLINE: &str = "deadline";
 /// ```no_run
 /// use edge_session::{Kv, Sessions, Settings};
 ///
-/// # fn example(env: &worker::Env) -> worker::Result<()> {
-/// let sessions = Sessions::new(Kv::new(env.kv("SESSIONS")?), Settings::from_env(env)?);
+/// # fn example(env: &worker::Env) -> edge_session::Result<()> {
+/// let sessions = Sessions::new(Kv::from_env(env, "SESSIONS")?, Settings::from_env(env)?);
 /// # Ok(()) }
 /// ```
 #[derive(Debug)]
-pub struct Kv(KvStore);
+pub struct Kv {
+    /// The binding itself: `worker::KvStore` does not tell a value that is missing from one that came in another form,
+    /// and would bring twice the code.
+    namespace: JsValue,
+}
 
 impl Kv {
-    /// Keeps records in `namespace`.
-    #[must_use]
-    pub const fn new(namespace: KvStore) -> Self {
-        Self(namespace)
+    /// Keeps records in the namespace that wrangler.toml binds to `binding`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) where there is no such binding.
+    pub fn from_env(env: &Env, binding: &str) -> Result<Self> {
+        let namespace = Reflect::get(env, &binding.into()).ok().filter(JsValue::is_object);
+        let namespace = namespace.ok_or_else(|| {
+            Error::config(format!(
+                "the KV binding {binding} is missing: add it under [[kv_namespaces]] in wrangler.toml"
+            ))
+        })?;
+        Ok(Self { namespace })
+    }
+
+    /// Calls a method of the namespace and waits for what it promises.
+    async fn call<const N: usize>(&self, method: &str, arguments: [JsValue; N]) -> Result<JsValue> {
+        let promise = Reflect::get(&self.namespace, &method.into()).and_then(|function| {
+            Reflect::apply(function.unchecked_ref::<Function>(), &self.namespace, &Array::from_iter(arguments))
+        });
+        match promise {
+            Ok(promise) => JsFuture::from(Promise::resolve(&promise)).await.map_err(failed),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    async fn get(&self, key: &StorageKey) -> Result<Option<Vec<u8>>> {
+        let options = object([("type", "arrayBuffer".into()), ("cacheTtl", CACHE_TTL.into())])?;
+        let value = self.call("get", [key.as_str().into(), options]).await?;
+        if value.is_null() {
+            return Ok(None);
+        }
+        match value.dyn_into::<ArrayBuffer>() {
+            Ok(buffer) => Ok(Some(Uint8Array::new(&buffer).to_vec())),
+            Err(_) => Err(Error::unavailable("KV answered with neither bytes nor null")),
+        }
     }
 
     async fn apply(&self, op: Op) -> Result<()> {
         match op {
             Op::Put { key, value, ttl, deadline, only_if: _ } => {
-                let put = self.0.put_bytes(key.as_str(), &value).map_err(failed)?;
-                let metadata = serde_json::json!({ DEADLINE: deadline });
-                let put = put.expiration_ttl(ttl.max(MIN_TTL)).metadata(metadata).map_err(failed)?;
-                put.execute().await.map_err(failed)
+                let metadata = object([(DEADLINE, (deadline as f64).into())])?;
+                let ttl = ttl.max(MIN_TTL) as f64;
+                let options = object([("expirationTtl", ttl.into()), ("metadata", metadata)])?;
+                let value = Uint8Array::from(value.as_slice()).buffer();
+                self.call("put", [key.as_str().into(), value.into(), options]).await?;
             }
-            Op::Delete { key } => self.0.delete(key.as_str()).await.map_err(failed),
+            Op::Delete { key } => _ = self.call("delete", [key.as_str().into()]).await?,
         }
+        Ok(())
     }
 }
 
@@ -56,7 +97,7 @@ impl Store for Kv {
     async fn read(&self, keys: &[StorageKey]) -> Result<Vec<Option<Vec<u8>>>> {
         let mut values = Vec::with_capacity(keys.len());
         for key in keys {
-            values.push(self.0.get(key.as_str()).cache_ttl(CACHE_TTL).bytes().await.map_err(failed)?);
+            values.push(self.get(key).await?);
         }
         Ok(values)
     }
@@ -69,20 +110,38 @@ impl Store for Kv {
     }
 
     async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Page> {
-        let mut list = self.0.list().prefix(prefix.to_owned());
-        if let Some(cursor) = cursor {
-            list = list.cursor(cursor.to_owned());
+        let cursor = cursor.map_or(JsValue::NULL, JsValue::from_str);
+        let options = object([("prefix", prefix.into()), ("cursor", cursor)])?;
+        let page = self.call("list", [options]).await?;
+        let mut entries = Vec::new();
+        for key in Array::from(&member(&page, "keys")?) {
+            let name = member(&key, "name")?.as_string().ok_or_else(|| failed("a listed key has no name".into()))?;
+            let metadata = member(&key, "metadata")?;
+            let deadline = if metadata.is_object() { member(&metadata, DEADLINE)?.as_f64() } else { None };
+            entries.push((StorageKey::listed(name), deadline.map(|micros| micros as i64)));
         }
-        let page = list.execute().await.map_err(failed)?;
-        let entries = page.keys.into_iter().map(|key| {
-            let deadline = key.metadata.as_ref().and_then(|metadata| metadata.get(DEADLINE)?.as_f64());
-            (StorageKey::listed(key.name), deadline.map(|micros| micros as i64))
-        });
-        let cursor = page.cursor.filter(|cursor| !page.list_complete && !cursor.is_empty());
-        Ok(Page { entries: entries.collect(), cursor })
+        let complete = member(&page, "list_complete")?.is_truthy();
+        let cursor = member(&page, "cursor")?.as_string().filter(|cursor| !complete && !cursor.is_empty());
+        Ok(Page { entries, cursor })
     }
 }
 
-fn failed(error: worker::KvError) -> Error {
-    Error::unavailable(error)
+/// A plain object.
+fn object<const N: usize>(members: [(&str, JsValue); N]) -> Result<JsValue> {
+    let object = Object::new();
+    for (name, value) in members {
+        Reflect::set(&object, &name.into(), &value).map_err(failed)?;
+    }
+    Ok(object.into())
+}
+
+fn member(object: &JsValue, name: &str) -> Result<JsValue> {
+    Reflect::get(object, &name.into()).map_err(failed)
+}
+
+/// What KV threw, for the log.
+fn failed(error: JsValue) -> Error {
+    let text =
+        error.dyn_ref::<js_sys::Error>().map(js_sys::Error::message).or_else(|| error.dyn_into::<JsString>().ok());
+    Error::unavailable(text.map_or_else(|| "KV failed".to_owned(), String::from))
 }

@@ -79,9 +79,13 @@ impl Data {
     }
 
     fn build_index(&mut self) {
-        let places = self.slots.iter().enumerate();
-        let entries = places.filter_map(|(place, slot)| Some((self.text(&slot.as_ref()?.key).into(), place)));
-        self.index = Some(entries.collect());
+        let mut index = BTreeMap::new();
+        for (place, slot) in self.slots.iter().enumerate() {
+            if let Some(entry) = slot {
+                index.insert(self.text(&entry.key).into(), place);
+            }
+        }
+        self.index = Some(index);
     }
 
     pub(crate) const fn is_empty(&self) -> bool {

@@ -3,7 +3,7 @@
 mod data;
 pub(crate) mod expiry;
 pub(crate) mod identity;
-mod json;
+pub(crate) mod json;
 pub(crate) mod key;
 pub(crate) mod lifecycle;
 pub(crate) mod record;

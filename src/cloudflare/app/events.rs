@@ -1,10 +1,11 @@
 //! What Cloudflare calls: a request came in, or the clock struck.
 
-use worker::{Context, Env, Request, Response, ScheduleContext, ScheduledEvent, console_error, console_log, event};
+use worker::{Context, Env, Response, ScheduleContext, ScheduledEvent, console_error, console_log, event, web_sys};
 
+use super::request::Incoming;
 use super::routes;
 use crate::cloudflare::Kv;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::sessions::Sessions;
 use crate::settings::Settings;
 
@@ -12,8 +13,8 @@ use crate::settings::Settings;
 const BINDING: &str = "SESSIONS";
 
 #[event(fetch)]
-async fn fetch(request: Request, env: Env, _: Context) -> worker::Result<Response> {
-    routes::answer(request, || sessions(&env)).await
+async fn fetch(request: web_sys::Request, env: Env, _: Context) -> worker::Result<Response> {
+    routes::answer(Incoming::new(request), || sessions(&env)).await
 }
 
 #[event(scheduled)]
@@ -30,8 +31,5 @@ async fn scheduled(_: ScheduledEvent, env: Env, _: ScheduleContext) {
 }
 
 fn sessions(env: &Env) -> Result<Sessions<Kv>> {
-    let namespace = env.kv(BINDING).map_err(|_| {
-        Error::config(format!("the KV binding {BINDING} is missing: add it under [[kv_namespaces]] in wrangler.toml"))
-    })?;
-    Ok(Sessions::new(Kv::new(namespace), Settings::from_env(env)?))
+    Ok(Sessions::new(Kv::from_env(env, BINDING)?, Settings::from_env(env)?))
 }

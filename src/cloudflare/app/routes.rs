@@ -1,13 +1,13 @@
 //! The routes: JSON in and out, each a call on the visitor's session.
 
-use serde::Deserialize;
-use worker::{Request, Response, console_error};
+use worker::{Response, console_error};
 
-use super::request::{body, check_origin};
-use crate::cloudflare::handler::{apply, error_response, status};
+use super::request::Incoming;
+use crate::cloudflare::handler::{apply, error_response, json_response, status};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::respond::SessionHeaders;
 use crate::session::expiry::{Expiry, ExpiryOptions, format_iso};
+use crate::session::json;
 use crate::session::session::Session;
 use crate::sessions::Sessions;
 use crate::store::Store;
@@ -131,65 +131,76 @@ fn check_visible(key: &str) -> Result<(), Refusal> {
 
 /// Answers a request; `sessions` is made once the request is known to be one for a session.
 pub(super) async fn answer<S: Store>(
-    mut request: Request,
+    request: Incoming,
     sessions: impl FnOnce() -> Result<Sessions<S>>,
 ) -> worker::Result<Response> {
-    match prepare(&mut request, sessions).await {
-        Ok(prepared) => prepared.run(&request).await,
-        Err(refusal) => apply(&SessionHeaders::for_failure(), refusal.response()?).map_err(Into::into),
+    let answered = match Call::read(&request, sessions).await {
+        Ok(call) => call.answer(request.header("Cookie").unwrap_or_default()).await,
+        Err(refusal) => Err(refusal),
+    };
+    let (headers, response) = match answered {
+        Ok((headers, answer)) => (headers, answer.response()?),
+        Err(refusal) => (SessionHeaders::for_failure(), refusal.response()?),
+    };
+    Ok(apply(&headers, response)?)
+}
+
+/// What is answered.
+enum Answer {
+    Json(String),
+    Nothing,
+    Refused(Refusal),
+}
+
+impl Answer {
+    const fn status(&self) -> u16 {
+        match self {
+            Self::Json(_) => 200,
+            Self::Nothing => 204,
+            Self::Refused(refusal) => refusal.status,
+        }
+    }
+
+    fn response(self) -> worker::Result<Response> {
+        match self {
+            Self::Json(json) => json_response(json),
+            Self::Nothing => Ok(Response::empty()?.with_status(204)),
+            Self::Refused(refusal) => refusal.response(),
+        }
     }
 }
 
 /// A request that may be carried out.
-struct Prepared<S> {
+struct Call<S> {
     sessions: Sessions<S>,
     resource: Resource,
     method: String,
     body: String,
 }
 
-async fn prepare<S: Store>(
-    request: &mut Request,
-    sessions: impl FnOnce() -> Result<Sessions<S>>,
-) -> Result<Prepared<S>, Refusal> {
-    let resource = Resource::find(&request.path())?;
-    let method = request.method().to_string();
-    resource.check_method(&method)?;
-    let sessions = sessions()?;
-    check_origin(request)?;
-    let body = body(request).await?;
-    let method = if method == "HEAD" { "GET".to_owned() } else { method };
-    Ok(Prepared { sessions, resource, method, body })
-}
+impl<S: Store> Call<S> {
+    async fn read(request: &Incoming, sessions: impl FnOnce() -> Result<Sessions<S>>) -> Result<Self, Refusal> {
+        let resource = Resource::find(request.path())?;
+        let method = request.method();
+        resource.check_method(&method)?;
+        let sessions = sessions()?;
+        request.check_origin()?;
+        let body = request.body().await?;
+        Ok(Self { sessions, resource, method, body })
+    }
 
-impl<S: Store> Prepared<S> {
-    async fn run(self, request: &Request) -> worker::Result<Response> {
-        let mut session = match self.sessions.load_request(request).await {
-            Ok(session) => session,
-            Err(error) => {
-                return apply(&SessionHeaders::for_failure(), Refusal::from(error).response()?).map_err(Into::into);
-            }
+    /// Loads the session, makes the call, and commits.
+    async fn answer(self, cookie_header: String) -> Result<(SessionHeaders, Answer), Refusal> {
+        let mut session = self.sessions.load(cookie_header).await?;
+        let answer = match self.call(&mut session).await {
+            Ok(json) => json.map_or(Answer::Nothing, Answer::Json),
+            Err(refusal) => Answer::Refused(refusal),
         };
-        let response = match self.call(&mut session).await {
-            Ok(Some(json)) => {
-                let response = Response::ok(json)?;
-                response.headers().set("Content-Type", "application/json")?;
-                response
-            }
-            Ok(None) => Response::empty()?.with_status(204),
-            Err(refusal) => refusal.response()?,
-        };
-        match self.sessions.commit_headers(&mut session, response.status_code()).await {
-            Ok(headers) => {
-                if headers.saved().old_record_remains {
-                    console_error!(
-                        "cycle_key: the record under the old key could not be deleted; it ends when it expires"
-                    );
-                }
-                apply(&headers, response).map_err(Into::into)
-            }
-            Err(error) => apply(&SessionHeaders::for_failure(), Refusal::from(error).response()?).map_err(Into::into),
+        let headers = self.sessions.commit_headers(&mut session, answer.status()).await?;
+        if headers.saved().old_record_remains {
+            console_error!("cycle_key: the record under the old key could not be deleted; it ends when it expires");
         }
+        Ok((headers, answer))
     }
 
     /// Makes the call that the route stands for. Gives the JSON to answer with, if there is some.
@@ -259,23 +270,19 @@ fn expiry(session: &mut Session) -> Result<String, Refusal> {
     Ok(format!(r#"{{"age":{age},"date":"{date}","atBrowserClose":{at_browser_close}}}"#))
 }
 
-/// The body of a `set_expiry`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ExpiryBody {
-    value: serde_json::Value,
-}
-
+/// Reads `{"value": …}`, the body of a `set_expiry`.
 fn parse_expiry(body: &str) -> Result<Expiry, Refusal> {
-    let shape = || {
+    let members = json::members(body).unwrap_or_default();
+    let expiry = match members.as_slice() {
+        [(name, value)] if name == "value" => match *value {
+            "null" => Some(Expiry::Policy),
+            text if text.starts_with('"') => Expiry::parse_iso(&json::unquote(text)),
+            number => number.parse().ok().map(Expiry::Seconds),
+        },
+        _ => None,
+    };
+    expiry.ok_or_else(|| {
         let message = "the body must be {\"value\": whole seconds, an ISO date with an offset, 0 or null}";
         Refusal::new(400, "bad_expiry", message)
-    };
-    let body: ExpiryBody = serde_json::from_str(body).map_err(|_| shape())?;
-    match body.value {
-        serde_json::Value::Null => Ok(Expiry::Policy),
-        serde_json::Value::Number(seconds) => seconds.as_i64().map(Expiry::Seconds).ok_or_else(shape),
-        serde_json::Value::String(date) => Expiry::parse_iso(&date).ok_or_else(shape),
-        _ => Err(shape()),
-    }
+    })
 }

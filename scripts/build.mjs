@@ -1,0 +1,47 @@
+// Builds the Worker into build/: cargo, wasm-bindgen and wasm-opt by way of worker-build. wrangler runs it before it serves or
+// deploys. A note of everything that goes into the build lies beside the result; where it still fits, nothing is done.
+
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Stop, say, script, seconds } from "./print.mjs";
+import { bin, find, read, root } from "./project.mjs";
+import { run } from "./run.mjs";
+import { program } from "./tools.mjs";
+
+const built = join(root, "build");
+const note = join(built, "inputs.sha256");
+const outputs = ["index.js", "index_bg.wasm"].map((name) => join(built, name));
+
+/** A digest of the sources, the settings and the versions of the tools. Times of files would lie after a checkout. */
+function inputs() {
+  const sources = readdirSync(join(root, "src"), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !entry.name.endsWith(".ts"))
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
+    .sort();
+  const settings = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "scripts/build.mjs"].map((name) => join(root, name));
+  const digest = createHash("sha256");
+  for (const path of [...settings, ...sources]) digest.update(`${path.slice(root.length)}\0`).update(readFileSync(path));
+  for (const name of ["binaryen", "esbuild"]) digest.update(JSON.parse(read("node_modules", name, "package.json")).version);
+  return digest.update(process.env.RUSTFLAGS ?? "").digest("hex");
+}
+
+export async function build() {
+  const started = Date.now();
+  const builder = program("worker-build");
+  const env = { WASM_BINDGEN_BIN: program("wasm-bindgen"), WASM_OPT_BIN: find("wasm-opt", [bin]), ESBUILD_BIN: find("esbuild", [bin]) };
+  if (![builder, ...Object.values(env)].every(Boolean)) {
+    throw new Stop("The tools that build the Worker are not complete. Run `npm run setup build`, then build again.");
+  }
+  const wanted = inputs();
+  if (outputs.every(existsSync) && existsSync(note) && readFileSync(note, "utf8") === wanted) {
+    return say("The Worker is up to date.");
+  }
+  say("Building the Worker, which takes about a minute the first time.");
+  const { code } = await run(builder, ["--release", "--features", "app"], { env });
+  if (code) throw new Stop("The Worker could not be built. Mend what the compiler names above, then build again.");
+  writeFileSync(note, wanted);
+  say(`The Worker was built in ${seconds(Date.now() - started)}.`);
+}
+
+await script(import.meta.url, build);

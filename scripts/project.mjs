@@ -1,0 +1,57 @@
+// Where things are, which versions the lock files name, and the environment that every program started from here gets.
+
+import { accessSync, constants, readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Stop } from "./print.mjs";
+
+export const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
+export const bin = join(root, "node_modules", ".bin");
+
+/** Shared by all clones on this machine. */
+export const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "edge-session");
+
+export const read = (...path) => readFileSync(join(root, ...path), "utf8");
+
+/** The version of a crate that Cargo.lock names. */
+export function locked(crate) {
+  const entry = read("Cargo.lock").match(new RegExp(`name = "${crate}"\nversion = "(.+)"`));
+  if (!entry) throw new Stop(`Cargo.lock does not name the crate ${crate}. Bring it back with \`git checkout Cargo.lock\`.`);
+  return entry[1];
+}
+
+/** The toolchain that rust-toolchain.toml asks for. */
+export function toolchain() {
+  const list = (text = "") => [...text.matchAll(/"(.+?)"/g)].map(([, item]) => item);
+  const file = read("rust-toolchain.toml");
+  return {
+    channel: file.match(/^channel = "(.+)"/m)?.[1],
+    targets: list(file.match(/^targets = \[(.*?)\]/ms)?.[1]),
+    components: list(file.match(/^components = \[(.*?)\]/ms)?.[1]),
+  };
+}
+
+/** The first of the folders on the path, or of those given, that holds the program. */
+export function find(program, folders = (process.env.PATH ?? "").split(delimiter)) {
+  return folders.map((folder) => join(folder, program)).find((path) => {
+    try {
+      accessSync(path, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Node 24 and wrangler come first on the path; wrangler sends no statistics, asks nothing and fetches nothing by itself. */
+export const environment = () => ({
+  WRANGLER_SEND_METRICS: "false",
+  WRANGLER_SEND_ERROR_REPORTS: "false",
+  WRANGLER_HIDE_BANNER: "true",
+  WRANGLER_NO_SKILLS_UPDATE_PROMPTS: "true",
+  CLOUDFLARE_CF_FETCH_ENABLED: "false",
+  ...(process.stdout.isTTY || process.env.FORCE_COLOR ? {} : { NO_COLOR: "1" }),
+  ...process.env,
+  PATH: `${bin}${delimiter}${process.env.PATH ?? ""}`,
+});

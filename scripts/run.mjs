@@ -1,0 +1,67 @@
+// The one way in which these scripts start other programs. Each gets a process group of its own, so that whatever it starts
+// ends with it. When this process is told to stop, it passes that on, waits, and leaves nothing behind.
+
+import { spawn } from "node:child_process";
+import { constants } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import { environment, root } from "./project.mjs";
+
+const groups = new Set();
+let stopping = false;
+
+/**
+ * Runs a program to its end and gives `{ code, output }`. By default its output is shown as it comes; `keep` also collects
+ * it, `quiet` only collects it. `limit` is the longest it may take, in seconds. It reads `input`; with `terminal` it talks with
+ * the user instead, and shares this process's group so that it may.
+ */
+export function run(program, args = [], { env = {}, cwd = root, keep, quiet, limit, input, terminal } = {}) {
+  return new Promise((resolve) => {
+    const output = [];
+    const pipes = keep || quiet ? "pipe" : "inherit";
+    const child = spawn(program, args, {
+      cwd,
+      env: { ...environment(), ...env },
+      detached: !terminal,
+      stdio: [terminal ? "inherit" : input ? "pipe" : "ignore", pipes, pipes],
+    });
+    child.stdin?.end(input);
+    if (child.pid && !terminal) groups.add(child.pid);
+    for (const name of ["stdout", "stderr"]) {
+      child[name]?.on("data", (chunk) => {
+        output.push(chunk);
+        if (!quiet) process[name].write(chunk);
+      });
+    }
+    const end = (code, note = "") => {
+      clearTimeout(timer);
+      if (groups.has(child.pid)) signal(child.pid, "SIGKILL"); // what it left behind
+      groups.delete(child.pid);
+      if (!stopping) resolve({ code, output: Buffer.concat(output).toString() + note });
+    };
+    const timer = limit && setTimeout(() => {
+      process.stderr.write(`\n${program} was stopped: it took more than ${limit} seconds.\n`);
+      signal(child.pid, "SIGKILL");
+    }, limit * 1000);
+    child.on("error", (error) => end(127, error.message));
+    child.on("close", (code, name) => end(code ?? 128 + constants.signals[name]));
+  });
+}
+
+function signal(group, name) {
+  try {
+    return process.kill(-group, name);
+  } catch {
+    return false; // nobody is left in it
+  }
+}
+
+async function stop(name) {
+  if (stopping) return;
+  stopping = true;
+  groups.forEach((group) => signal(group, name));
+  for (let waited = 0; groups.size && waited < 5000; waited += 50) await sleep(50);
+  process.exit(process.exitCode ?? 128 + constants.signals[name]);
+}
+
+for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(name, () => stop(name));
+process.on("exit", () => groups.forEach((group) => signal(group, "SIGKILL")));

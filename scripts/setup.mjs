@@ -1,0 +1,192 @@
+// Brings this machine to where the Worker can be built, served and tested. What is there already is left alone, so running it
+// again costs a moment. `node scripts/setup.mjs` sets everything up, `node scripts/setup.mjs start` what serving needs.
+
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Stop, say, script } from "./print.mjs";
+import { bin, cache, find, read, root, toolchain } from "./project.mjs";
+import { run } from "./run.mjs";
+import { browser, folder, home, tools } from "./tools.mjs";
+
+const target = join(cache, "tools", ".target");
+
+/** Each part says whether it is ready, and knows how to get there. */
+const parts = {
+  packages: {
+    title: "npm packages",
+    takes: "about 1 minute",
+    ready: () => existsSync(join(bin, "node")) && installed(),
+    async install() {
+      const { code } = await run("npm", ["ci", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"]);
+      if (code) throw new Stop("npm could not install the packages. Read its message above, then start again.");
+    },
+  },
+  rust: {
+    title: "Rust",
+    takes: "about 1 minute",
+    ready: async () => (await missingInRust()).length === 0,
+    async install() {
+      if (!find("cargo")) throw new Stop("Rust is missing. Install it from https://rustup.rs, then start again.");
+      const missing = await missingInRust();
+      if (!find("rustup")) {
+        throw new Stop(`This Rust lacks ${missing.join(" and ")}. Install Rust from https://rustup.rs, then start again.`);
+      }
+      const { channel, targets, components } = toolchain();
+      if (missing.includes("rustc")) await rustup("toolchain", "install", channel, "--profile", "minimal", "--no-self-update");
+      const lacking = (names) => names.filter((name) => missing.includes(name));
+      if (lacking(targets).length) await rustup("target", "add", "--toolchain", channel, ...lacking(targets));
+      if (lacking(components).length) await rustup("component", "add", "--toolchain", channel, ...lacking(components));
+    },
+  },
+  "wasm-bindgen": cargoTool("wasm-bindgen"),
+  "worker-build": cargoTool("worker-build"),
+  "wasm-pack": cargoTool("wasm-pack"),
+  browser: {
+    title: "Chromium and its driver",
+    takes: "a moment",
+    ready: () => browser() !== undefined,
+    async install() {
+      throw new Stop(
+        "Chromium and chromedriver are missing; the tests need them. On Debian and Ubuntu install them with " +
+          "`sudo apt-get install chromium chromium-driver`; elsewhere set CHROME and CHROMEDRIVER to their paths.",
+      );
+    },
+  },
+  secret: {
+    title: ".dev.vars",
+    takes: "a moment",
+    ready: () => existsSync(join(root, ".dev.vars")),
+    async install() {
+      const text = "# The secret of this clone, for development only. Deleting this file ends every session that it signed.\n"
+        + `SESSION_SECRET="${randomBytes(32).toString("base64url")}"\n`;
+      writeFileSync(join(root, ".dev.vars"), text, { mode: 0o600, flag: "wx" });
+    },
+  },
+};
+
+const build = ["packages", "rust", "wasm-bindgen", "worker-build"];
+
+/** What each command needs. */
+export const needs = {
+  build,
+  start: [...build, "secret"],
+  lint: ["rust"],
+  native: ["rust"],
+  browser: ["browser", "rust", "wasm-bindgen", "wasm-pack"],
+  workerd: [...build, "secret"],
+  e2e: ["browser", ...build, "secret"],
+  all: Object.keys(parts),
+};
+
+/** Makes the named parts ready. */
+export async function setUp(names) {
+  const missing = [];
+  for (const name of names) if (!(await parts[name].ready())) missing.push(name);
+  if (missing.length) await alone(() => install(missing));
+  say(`Set-up is complete: ${names.map((name) => parts[name].title).join(", ")}.`);
+}
+
+async function install(names) {
+  for (const name of names) {
+    const part = parts[name];
+    if (await part.ready()) continue; // another set-up did it meanwhile
+    say(`Setting up ${part.title}, which takes ${part.takes}.`);
+    await part.install();
+    if (!(await part.ready())) throw new Stop(`${part.title} could not be set up. Read the messages above, then start again.`);
+  }
+  rmSync(target, { recursive: true, force: true });
+}
+
+/** Does the work while no other set-up of this user runs. */
+async function alone(work) {
+  const lock = join(cache, "setup.lock");
+  mkdirSync(cache, { recursive: true });
+  for (let waiting = false; ; await sleep(500)) {
+    try {
+      writeFileSync(lock, String(process.pid), { flag: "wx" });
+      break;
+    } catch (error) {
+      if (error.code !== "EEXIST") throw error;
+      if (!holds(lock)) rmSync(lock, { force: true });
+      else if (!waiting) say("Another set-up is running; waiting for it to end.");
+      waiting = true;
+    }
+  }
+  const unlock = () => rmSync(lock, { force: true });
+  process.once("exit", unlock);
+  try {
+    return await work();
+  } finally {
+    process.off("exit", unlock);
+    unlock();
+  }
+}
+
+function holds(lock) {
+  try {
+    process.kill(Number(readFileSync(lock, "utf8")), 0);
+    return true;
+  } catch (error) {
+    return error.code === "EPERM";
+  }
+}
+
+/** Whether node_modules holds what package-lock.json names: npm notes there what it installed. */
+function installed() {
+  try {
+    const wanted = JSON.parse(read("package-lock.json")).packages;
+    const present = JSON.parse(read("node_modules", ".package-lock.json")).packages;
+    const same = (path) => present[path].version === wanted[path]?.version && present[path].integrity === wanted[path].integrity;
+    return Object.keys(present).every(same)
+      && Object.keys(wanted).every((path) => path === "" || present[path] || wanted[path].optional);
+  } catch {
+    return false;
+  }
+}
+
+/** What Rust lacks of rust-toolchain.toml: all of it when the toolchain itself is missing. */
+async function missingInRust() {
+  const { targets, components } = toolchain();
+  const { code, output } = await run("rustc", ["--print", "sysroot"], { quiet: true });
+  if (code) return ["rustc", ...targets, ...components];
+  const sysroot = output.trim().split("\n").at(-1);
+  const programs = { clippy: "cargo-clippy", rustfmt: "rustfmt" };
+  return [
+    ...targets.filter((name) => !existsSync(join(sysroot, "lib", "rustlib", name, "lib"))),
+    ...components.filter((name) => programs[name] && !find(programs[name], [join(sysroot, "bin")])),
+  ];
+}
+
+async function rustup(...args) {
+  const { code } = await run("rustup", args);
+  if (code) throw new Stop(`\`rustup ${args.join(" ")}\` failed. Read its message above, then start again.`);
+}
+
+/** A tool that cargo builds. The tools of one set-up share their target folder, so that what they have in common is compiled once. */
+function cargoTool(name) {
+  const { crate, version, takes } = tools[name];
+  return {
+    title: name,
+    takes,
+    ready: () => folder(name) !== undefined,
+    async install() {
+      const { code } = await run("cargo", ["install", `${crate}@${version()}`, "--root", home(name), "--force"], {
+        cwd: cache, // away from this crate's own cargo settings
+        env: { CARGO_TARGET_DIR: target, RUSTUP_TOOLCHAIN: toolchain().channel },
+      });
+      if (code) {
+        throw new Stop(
+          `cargo could not install ${name}. If it lacks a C compiler or OpenSSL, install them (on Debian and Ubuntu ` +
+            "`sudo apt-get install build-essential pkg-config libssl-dev`), then start again.",
+        );
+      }
+    },
+  };
+}
+
+await script(import.meta.url, async ([what = "all"]) => {
+  if (!needs[what]) throw new Stop(`There is no set-up called ${what}. Choose one of ${Object.keys(needs).join(", ")}.`);
+  await setUp(needs[what]);
+});

@@ -1,0 +1,122 @@
+// Runs the suites one after the other, each with the set-up it needs: all of them, or those named as arguments. The last line
+// of the output says how many tests passed and how many failed.
+
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { build } from "./build.mjs";
+import { Stop, say, script, seconds } from "./print.mjs";
+import { read } from "./project.mjs";
+import { run } from "./run.mjs";
+import { needs, setUp } from "./setup.mjs";
+import { browser, folder, program } from "./tools.mjs";
+
+const limit = 20 * 60; // seconds that one program of a suite may take
+const scratch = mkdtempSync(join(tmpdir(), "edge-session-test-"));
+process.on("exit", () => rmSync(scratch, { recursive: true, force: true, maxRetries: 5 }));
+
+/** Each suite runs its programs and gives what it counted. */
+const suites = { lint, native, browser: inBrowser, workerd, e2e };
+
+async function lint() {
+  const clippy = ["clippy", "--all-targets", "--", "-D", "warnings"];
+  const wasm = ["clippy", "--target", "wasm32-unknown-unknown", "--features", "app", "--lib", "--test", "web", "--", "-D", "warnings"];
+  const counts = [];
+  for (const check of [["fmt", "--check"], clippy, wasm]) {
+    say(`$ cargo ${check.join(" ")}`);
+    const { code } = await run("cargo", check, { limit });
+    counts.push({ passed: code ? 0 : 1, failed: code ? 1 : 0 });
+  }
+  return counts;
+}
+
+async function native() {
+  return [cargoCount(await run("cargo", ["test", "--no-fail-fast"], { keep: true, limit }))];
+}
+
+async function inBrowser() {
+  const { chrome, driver } = browser();
+  const settings = JSON.parse(read("webdriver.json"));
+  settings["goog:chromeOptions"].binary = chrome;
+  const file = join(scratch, "webdriver.json");
+  writeFileSync(file, JSON.stringify(settings));
+  const env = {
+    PATH: `${folder("wasm-bindgen")}${delimiter}${process.env.PATH}`,
+    WASM_BINDGEN_TEST_TIMEOUT: "300",
+    WASM_BINDGEN_TEST_WEBDRIVER_JSON: file,
+  };
+  const args = ["test", "--headless", "--chrome", "--chromedriver", driver, "--mode", "no-install", "--test", "web"];
+  return [cargoCount(await run(program("wasm-pack"), args, { env, keep: true, limit }))];
+}
+
+async function workerd() {
+  await build();
+  const file = join(scratch, "vitest.json");
+  const args = ["run", "--config", "tests/workerd/vitest.config.mjs", "--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
+  const { code } = await run("vitest", args, { limit });
+  const { numPassedTests: passed = 0, numFailedTests: failed = 0 } = JSON.parse(contents(file) || "{}");
+  return [judged(code, passed, failed)];
+}
+
+async function e2e() {
+  await build();
+  const file = join(scratch, "e2e.tap");
+  const reporters = ["spec", "stdout", "tap", file].map((value, index) => `--test-reporter${index % 2 ? "-destination" : ""}=${value}`);
+  const env = { CHROME: browser().chrome, TMPDIR: scratch };
+  const { code } = await run("node", ["--test", ...reporters, "tests/e2e/**/*.test.mjs"], { env, limit });
+  const count = (name) => Number(contents(file).match(new RegExp(`^# ${name} (\\d+)$`, "m"))?.[1] ?? 0);
+  return [judged(code, count("pass"), count("fail") + count("cancelled"))];
+}
+
+/** Adds up the lines in which cargo's tests, doc tests and the browser's say how they ended. */
+function cargoCount({ code, output }) {
+  const results = [...output.matchAll(/test result: .*?(\d+) passed; (\d+) failed/g)];
+  const sum = (index) => results.reduce((total, result) => total + Number(result[index]), 0);
+  return judged(code, sum(1), sum(2));
+}
+
+/** A suite that ended badly, or that ran no test, has failed at least once. */
+function judged(code, passed, failed) {
+  return { passed, failed: Math.max(failed, code || passed + failed === 0 ? 1 : 0) };
+}
+
+function contents(file) {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return ""; // its program ended before it wrote one
+  }
+}
+
+async function test(names) {
+  const unknown = names.find((name) => !suites[name]);
+  if (unknown) throw new Stop(`There is no suite called ${unknown}. Choose from ${Object.keys(suites).join(", ")}.`);
+  const rows = [];
+  for (const name of names.length ? names : Object.keys(suites)) {
+    say(`\n── ${name} ${"─".repeat(60 - name.length)}\n`);
+    const began = Date.now();
+    const counts = await attempt(name);
+    const sum = (key) => counts.reduce((total, count) => total + count[key], 0);
+    rows.push({ name, passed: sum("passed"), failed: sum("failed"), time: Date.now() - began });
+  }
+  say("\nsuite        passed  failed      time");
+  for (const { name, passed, failed, time } of rows) {
+    say(`${name.padEnd(10)}${String(passed).padStart(9)}${String(failed).padStart(8)}${seconds(time).padStart(10)}`);
+  }
+  const total = (key) => rows.reduce((sum, row) => sum + row[key], 0);
+  process.exitCode = total("failed") ? 1 : 0;
+  say(`\n${total("passed")} passed, ${total("failed")} failed`);
+}
+
+/** A suite that cannot even be set up or built is a failure, not the end of the others. */
+async function attempt(name) {
+  try {
+    await setUp(needs[name]);
+    return await suites[name]();
+  } catch (error) {
+    say(`\n${error instanceof Stop ? error.message : error.stack}`);
+    return [judged(1, 0, 0)];
+  }
+}
+
+await script(import.meta.url, test);

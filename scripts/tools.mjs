@@ -1,0 +1,69 @@
+// The tools that cargo builds for us: which, in which version, and where they lie. They are kept apart from the user's own,
+// in a folder per version that all clones share. One of the very version that is on the path already serves as well.
+
+import { execFileSync } from "node:child_process";
+import { dirname, join } from "node:path";
+import { cache, find, locked } from "./project.mjs";
+
+export const tools = {
+  "wasm-bindgen": {
+    crate: "wasm-bindgen-cli",
+    version: () => locked("wasm-bindgen"),
+    programs: ["wasm-bindgen", "wasm-bindgen-test-runner"],
+    takes: "about 3 minutes",
+  },
+  "worker-build": {
+    crate: "worker-build",
+    version: () => locked("worker"),
+    programs: ["worker-build"],
+    takes: "about 5 minutes",
+  },
+  "wasm-pack": {
+    crate: "wasm-pack",
+    version: () => "0.15.1",
+    programs: ["wasm-pack"],
+    takes: "about 3 minutes",
+  },
+};
+
+/** Where cargo installs it: `bin` inside is where its programs are. */
+export function home(name) {
+  const { crate, version } = tools[name];
+  return join(cache, "tools", `${crate}@${version()}`);
+}
+
+/** The folder with the tool's programs, or undefined if they are still to be installed. */
+export function folder(name) {
+  const { programs } = tools[name];
+  const own = join(home(name), "bin");
+  if (programs.every((program) => find(program, [own]))) return own;
+  const other = find(name);
+  if (other && hasVersion(other, tools[name].version()) && programs.every((program) => find(program, [dirname(other)]))) {
+    return dirname(other);
+  }
+}
+
+/** The path of the program that has the tool's name, or undefined. */
+export function program(name) {
+  const place = folder(name);
+  return place && join(place, name);
+}
+
+function hasVersion(program, version) {
+  try {
+    return execFileSync(program, ["--version"], { encoding: "utf8" }).trim().split(/\s+/).includes(version);
+  } catch {
+    return false;
+  }
+}
+
+/** Chromium and the driver through which tests steer it: `CHROME` and `CHROMEDRIVER`, or the first found on this machine. */
+export function browser() {
+  const first = (names) => names.map((name) => find(name)).find(Boolean);
+  const mac = ["/Applications/Google Chrome.app/Contents/MacOS", "/Applications/Chromium.app/Contents/MacOS"];
+  const chrome = process.env.CHROME
+    || first(["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"])
+    || find("Google Chrome", mac) || find("Chromium", mac);
+  const driver = process.env.CHROMEDRIVER || first(["chromedriver", "chromium.chromedriver"]);
+  if (chrome && driver) return { chrome, driver };
+}
