@@ -1,0 +1,9 @@
+// Chromium for a test, steered by Playwright. scripts/test.mjs says in CHROME where it lies.
+
+import { chromium } from "playwright-core";
+
+export function launch() {
+  const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"];
+  const calm = ["--disable-background-networking", "--disable-component-update", "--disable-sync"];
+  return chromium.launch({ executablePath: process.env.CHROME ?? "/usr/bin/chromium", args: [...args, ...calm] });
+}

@@ -1,0 +1,102 @@
+import { env } from "cloudflare:workers";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { fetch, visitor, watched } from "./worker.mjs";
+
+const long = "0123456789abcdef0123456789abcdef";
+let log;
+
+beforeEach(() => {
+  log = vi.spyOn(console, "error").mockImplementation(() => {});
+});
+afterEach(() => log.mockRestore());
+
+test("texts, numbers and booleans are taken alike", async () => {
+  for (const [age, close] of [[60, true], ["60", "true"]]) {
+    const one = visitor({ SESSION_COOKIE_AGE: age, SESSION_EXPIRE_AT_BROWSER_CLOSE: close });
+    const { headers } = await one.put("/session/data/a", 1);
+    expect(headers.get("Set-Cookie")).not.toContain("Max-Age");
+    expect((await one.get("/session")).json.expiry).toMatchObject({ age: 60, atBrowserClose: true });
+  }
+});
+
+test("the cookie is as it is configured, when it is given and when it is taken away", async () => {
+  const one = visitor({
+    SESSION_COOKIE_NAME: "__Secure-shop",
+    SESSION_COOKIE_DOMAIN: "example.com",
+    SESSION_COOKIE_PATH: "/shop",
+    SESSION_COOKIE_SAMESITE: "strict",
+    SESSION_COOKIE_HTTPONLY: false,
+  });
+  const attributes = "; Domain=example.com; Path=/shop; Secure; SameSite=Strict";
+  const given = (await one.put("/session/data/a", 1)).headers.get("Set-Cookie");
+  expect(given.startsWith("__Secure-shop=") && given.endsWith(attributes)).toBe(true);
+  const taken = (await one.post("/session/flush")).headers.get("Set-Cookie");
+  expect(taken).toBe(`__Secure-shop=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0${attributes}`);
+  const plain = visitor({ SESSION_COOKIE_SECURE: false });
+  expect((await plain.put("/session/data/a", 1)).headers.get("Set-Cookie")).toMatch(/^sessionid=.*; Path=\/; HttpOnly; SameSite=Lax$/);
+});
+
+test("saving every request renews, but not with each one", async () => {
+  const { kv, names } = watched();
+  const one = visitor({ SESSIONS: kv, SESSION_SAVE_EVERY_REQUEST: true });
+  await one.put("/session/data/a", 1);
+  names();
+  for (let n = 0; n < 5; n += 1) await one.get("/session");
+  expect(names()).toEqual(["get", "get", "get", "get", "get"]);
+});
+
+test("secrets rotate: the first signs, all verify", async () => {
+  const old = "an older secret, of more than 32 bytes";
+  const alice = visitor({ SESSION_SECRET: old });
+  await alice.put("/session/data/user", "alice");
+  alice.bindings = { SESSION_SECRET: long, SESSION_SECRET_FALLBACKS: JSON.stringify([old]) };
+  expect(await alice.data()).toEqual({ user: "alice" });
+  await alice.put("/session/data/page", 1);
+  alice.bindings = { SESSION_SECRET: long };
+  expect(await alice.data()).toEqual({ user: "alice", page: 1 });
+});
+
+test("a missing, short or contradictory setting is 500 with one sentence, the log says which, and nothing is stored", async () => {
+  for (const [setting, bindings] of [
+    ["SESSION_SECRET", { SESSION_SECRET: undefined }],
+    ["SESSION_SECRET", { SESSION_SECRET: "short" }],
+    ["SESSION_SECRET_FALLBACKS", { SESSION_SECRET_FALLBACKS: "not json" }],
+    ["SESSION_SECRET_FALLBACKS", { SESSION_SECRET_FALLBACKS: '["short"]' }],
+    ["SESSION_COOKIE_AGE", { SESSION_COOKIE_AGE: "two weeks" }],
+    ["SESSION_COOKIE_AGE", { SESSION_COOKIE_AGE: 1.5 }],
+    ["SESSION_COOKIE_AGE", { SESSION_COOKIE_AGE: true }],
+    ["SESSION_COOKIE_SECURE", { SESSION_COOKIE_SECURE: "off" }],
+    ["SESSION_COOKIE_NAME", { SESSION_COOKIE_NAME: "__Host-x", SESSION_COOKIE_DOMAIN: "example.com" }],
+    ["SESSION_COOKIE_SAMESITE", { SESSION_COOKIE_SAMESITE: "None", SESSION_COOKIE_SECURE: false }],
+    ["SESSION_COOKIE_PATH", { SESSION_COOKIE_PATH: "/; HttpOnly=no" }],
+    ["SESSION_COOKIE_AGES", { SESSION_COOKIE_AGES: 60 }],
+    ["SESSIONS", { SESSIONS: undefined }],
+  ]) {
+    log.mockClear();
+    const { kv, names } = watched();
+    for (const [method, path] of [["GET", "/session"], ["PUT", "/session/data/a"], ["POST", "/session/flush"]]) {
+      const init = { method, body: method === "PUT" ? "1" : undefined, headers: { Cookie: "__Host-sessionid=x" } };
+      const response = await fetch(path, { init, bindings: { SESSIONS: kv, ...bindings } });
+      expect(response.status, setting).toBe(500);
+      const { error } = await response.json();
+      expect(error).toEqual({ code: "ES_CONFIG", message: expect.stringMatching(/^[^.]+$/) });
+      expect(error.message).not.toContain(setting === "SESSIONS" ? "KV" : setting);
+      expect(response.headers.getSetCookie()).toEqual([]);
+    }
+    const logged = log.mock.calls.flat().join("\n");
+    expect(logged).toContain(setting);
+    expect(logged).not.toContain("short\"");
+    expect(names()).toEqual([]);
+  }
+});
+
+test("no log line holds a token, a secret or data", async () => {
+  const alice = visitor({ SESSIONS: watched({ delete: () => Promise.reject(new Error("500")) }).kv });
+  await alice.put("/session/data/diary", "a private text");
+  const token = alice.cookie.split("=")[1];
+  await alice.post("/session/cycle-key");
+  expect(log).toHaveBeenCalled();
+  const logged = log.mock.calls.flat().join("\n");
+  for (const secret of [token, token.slice(3, 40), "private text", "tests' secret"]) expect(logged).not.toContain(secret);
+  expect(env.SESSION_SECRET ?? long).not.toBe("");
+});

@@ -1,0 +1,230 @@
+import { expect, test } from "vitest";
+import { fetch, visitor } from "./worker.mjs";
+
+const error = (code) => ({ error: { code, message: expect.stringMatching(/\w+ \w+/) } });
+
+test("a visitor without a session is told so, and gets no cookie", async () => {
+  const { status, headers, json } = await visitor().get("/session");
+  expect(status).toBe(200);
+  expect(json).toEqual({ data: {}, isNew: true, expiry: { age: 1209600, date: expect.any(String), atBrowserClose: false } });
+  expect(headers.get("Content-Type")).toBe("application/json");
+  expect(headers.getSetCookie()).toEqual([]);
+  expect(headers.get("Vary")).toBe("Cookie");
+  expect(headers.get("Cache-Control")).toBe("private");
+});
+
+test("a value set in one request is there in the next, and for nobody else", async () => {
+  const alice = visitor();
+  const put = await alice.put("/session/data/cart", { items: [1, "é"] });
+  expect([put.status, put.text]).toEqual([204, ""]);
+  expect(put.headers.get("Cache-Control")).toBe("private, no-store");
+  expect(put.headers.get("Set-Cookie")).toMatch(
+    /^__Host-sessionid=[\w-]{120}; Expires=\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT; Max-Age=1209600; Path=\/; Secure; HttpOnly; SameSite=Lax$/,
+  );
+  expect((await alice.get("/session/data/cart")).json).toEqual({ items: [1, "é"] });
+  expect((await alice.get("/session")).json).toMatchObject({ data: { cart: { items: [1, "é"] } }, isNew: false });
+  expect(await visitor().data()).toEqual({});
+});
+
+test("values come back as they were sent, to the last digit", async () => {
+  const alice = visitor();
+  for (const text of ["9007199254740993", "1.0", "-0", "1e3", '"\\u00e9"', "[ 1 , {} ]", "null", "false"]) {
+    expect((await alice.request("PUT", "/session/data/v", text)).status).toBe(204);
+    expect((await alice.get("/session/data/v")).text).toBe(text);
+  }
+});
+
+test("keys of every kind are plain keys", async () => {
+  const alice = visitor();
+  const keys = ["__proto__".slice(2), "a/b", "10", "2", "é", "%41", "<img>", " ", "constructor", "a b?c#d"];
+  for (const key of keys) {
+    expect((await alice.put(`/session/data/${encodeURIComponent(key)}`, key)).status).toBe(204);
+    expect((await alice.get(`/session/data/${encodeURIComponent(key)}`)).json).toBe(key);
+  }
+  const { text } = await alice.get("/session");
+  const places = keys.map((key) => text.indexOf(`${JSON.stringify(key)}:`));
+  expect(places).toEqual([...places].sort((a, b) => a - b));
+  expect(places.every((place) => place > 0)).toBe(true);
+});
+
+test("what is absent is 404, deleted is gone", async () => {
+  const alice = visitor();
+  await alice.put("/session/data/a", 1);
+  expect((await alice.request("DELETE", "/session/data/a")).status).toBe(204);
+  for (const method of ["GET", "DELETE"]) {
+    const { status, json } = await alice.request(method, "/session/data/a");
+    expect([status, json]).toEqual([404, error("ES_KEY_ERROR")]);
+  }
+});
+
+test("several values are set at once, or none of them", async () => {
+  const alice = visitor();
+  expect((await alice.request("PATCH", "/session/data", { a: 1, b: [2] })).status).toBe(204);
+  expect((await alice.request("PATCH", "/session/data", '{"b": 3, "c": }')).status).toBe(400);
+  expect((await alice.request("PATCH", "/session/data", { c: 4, _auth_user_id: 1 })).status).toBe(403);
+  expect(await alice.data()).toEqual({ a: 1, b: [2] });
+  expect((await alice.request("DELETE", "/session/data")).status).toBe(204);
+  expect((await alice.get("/session")).json).toMatchObject({ data: {}, isNew: false });
+});
+
+test("keys that begin with _ are neither shown nor changed", async () => {
+  const alice = visitor();
+  await alice.put("/session/data/a", 1);
+  await alice.put("/session/expiry", { value: 100 });
+  expect(await alice.data()).toEqual({ a: 1 });
+  for (const method of ["GET", "PUT", "DELETE"]) {
+    const body = method === "PUT" ? "1" : undefined;
+    const { status, json } = await alice.request(method, "/session/data/_session_expiry", body);
+    expect([status, json]).toEqual([403, error("reserved_key")]);
+  }
+  await alice.request("DELETE", "/session/data");
+  expect((await alice.get("/session")).json).toMatchObject({ data: {}, expiry: { age: 100 } });
+});
+
+test("every kind of expiry, and back to the policy", async () => {
+  const alice = visitor();
+  await alice.put("/session/data/a", 1);
+
+  const seconds = await alice.put("/session/expiry", { value: 100 });
+  expect([seconds.status, seconds.json.age]).toEqual([200, 100]);
+  expect(seconds.headers.get("Set-Cookie")).toContain("; Max-Age=100;");
+
+  const close = await alice.put("/session/expiry", { value: 0 });
+  expect(close.json).toMatchObject({ age: 1209600, atBrowserClose: true });
+  expect(close.headers.get("Set-Cookie")).not.toMatch(/Max-Age|Expires/);
+
+  const soon = new Date(Date.now() + 3_600_000).toISOString();
+  const date = await alice.put("/session/expiry", { value: soon });
+  expect(Date.parse(date.json.date)).toBe(Date.parse(soon));
+  expect(date.headers.get("Set-Cookie")).toMatch(/; Max-Age=(3600|359\d);/);
+
+  const policy = await alice.put("/session/expiry", { value: null });
+  expect(policy.json).toMatchObject({ age: 1209600, atBrowserClose: false });
+  expect(policy.headers.get("Set-Cookie")).toContain("; Max-Age=1209600;");
+
+  for (const body of ["", "{}", "[]", '{"value": "soon"}', '{"value": 1.5}', '{"value": true}', '{"value": "2030-01-01T00:00:00"}', '{"value": 1, "x": 2}', '{"value": 1e99}']) {
+    const { status, json } = await alice.request("PUT", "/session/expiry", body);
+    expect([status, json], body).toEqual([400, error("bad_expiry")]);
+  }
+  expect(await alice.data()).toEqual({ a: 1 });
+});
+
+test("a login keeps the data under a new cookie and ends the old one", async () => {
+  const alice = visitor();
+  await alice.put("/session/data/cart", [1]);
+  const before = alice.cookie;
+  expect((await alice.post("/session/cycle-key", { user: "alice" })).status).toBe(204);
+  expect(alice.cookie).not.toBe(before);
+  expect(await alice.data()).toEqual({ cart: [1], user: "alice" });
+  const thief = visitor();
+  thief.cookie = before;
+  expect(await thief.data()).toEqual({});
+  expect(thief.cookie).toBeUndefined();
+  expect((await alice.post("/session/cycle-key")).status).toBe(204);
+  expect((await alice.post("/session/cycle-key", { _auth_user_id: 1 })).status).toBe(403);
+});
+
+test("a logout takes the cookie away with all its attributes, and the old cookie is nobody's", async () => {
+  const alice = visitor();
+  await alice.put("/session/data/user", "alice");
+  const before = alice.cookie;
+  const { status, headers } = await alice.post("/session/flush");
+  expect(status).toBe(204);
+  expect(headers.get("Set-Cookie")).toBe(
+    "__Host-sessionid=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; Secure; HttpOnly; SameSite=Lax",
+  );
+  alice.cookie = before;
+  expect(await alice.data()).toEqual({});
+});
+
+test("the test cookie takes two requests and a browser that sends cookies back", async () => {
+  const alice = visitor();
+  expect((await alice.get("/session/test-cookie")).json).toEqual({ worked: false });
+  expect((await alice.post("/session/test-cookie")).status).toBe(204);
+  expect((await alice.get("/session/test-cookie")).json).toEqual({ worked: true });
+  expect((await alice.request("DELETE", "/session/test-cookie")).status).toBe(204);
+  expect((await alice.request("DELETE", "/session/test-cookie")).status).toBe(404);
+
+  const refusing = visitor();
+  await refusing.post("/session/test-cookie");
+  refusing.cookie = undefined;
+  expect((await refusing.get("/session/test-cookie")).json).toEqual({ worked: false });
+});
+
+test("HEAD is GET without a body", async () => {
+  const alice = visitor();
+  await alice.put("/session/data/a", 1);
+  const init = { method: "HEAD", headers: { Cookie: alice.cookie } };
+  for (const path of ["/session", "/session/data/a", "/session/test-cookie"]) {
+    const response = await fetch(path, { init });
+    expect(response.status).toBe(200);
+    expect(response.headers.get("Vary")).toBe("Cookie");
+  }
+  expect((await fetch("/session/data/b", { init })).status).toBe(404);
+});
+
+test("unknown routes are 404, wrong methods 405 with Allow", async () => {
+  for (const path of ["/", "/session/", "/session/nope", "/session/data/", "/session/data/a/b", "/sessions"]) {
+    const { status, json } = await visitor().get(path);
+    expect([status, json], path).toEqual([404, error("not_found")]);
+  }
+  for (const [method, path, allow] of [
+    ["POST", "/session", "GET, HEAD"],
+    ["OPTIONS", "/session", "GET, HEAD"],
+    ["GET", "/session/data", "PATCH, DELETE"],
+    ["POST", "/session/data/a", "GET, HEAD, PUT, DELETE"],
+    ["GET", "/session/expiry", "PUT"],
+    ["GET", "/session/cycle-key", "POST"],
+    ["GET", "/session/flush", "POST"],
+    ["PUT", "/session/test-cookie", "GET, HEAD, POST, DELETE"],
+  ]) {
+    const { status, headers, json } = await visitor().request(method, path);
+    expect([status, headers.get("Allow"), json]).toEqual([405, allow, error("method_not_allowed")]);
+  }
+});
+
+test("another site's page is refused", async () => {
+  const alice = visitor();
+  await alice.put("/session/data/user", "alice");
+  for (const headers of [
+    { "Sec-Fetch-Site": "cross-site" },
+    { "Sec-Fetch-Site": "same-site" },
+    { Origin: "https://evil.example" },
+    { Origin: "null" },
+    { Origin: "http://localhost:8788" },
+    { Origin: "https://localhost:8787" },
+    { "Sec-Fetch-Site": "same-origin", Origin: "https://evil.example" },
+  ]) {
+    for (const [method, path] of [["GET", "/session"], ["POST", "/session/flush"], ["PUT", "/session/data/user"]]) {
+      const { status, json } = await alice.request(method, path, method === "PUT" ? "1" : undefined, headers);
+      expect([status, json], JSON.stringify(headers)).toEqual([403, error("cross_site")]);
+    }
+  }
+  for (const headers of [{ "Sec-Fetch-Site": "same-origin" }, { "Sec-Fetch-Site": "none" }, { Origin: "http://localhost:8787" }]) {
+    expect((await alice.request("GET", "/session", undefined, headers)).json.data).toEqual({ user: "alice" });
+  }
+});
+
+test("bodies over 64 KiB are 413, whatever they say about their length", async () => {
+  const alice = visitor();
+  const large = "x".repeat(64 * 1024);
+  expect((await alice.put("/session/data/a", large)).status).toBe(413);
+  const stream = () => new Response(JSON.stringify(large)).body;
+  const response = await fetch("/session/data/a", { init: { method: "PUT", body: stream() } });
+  expect(response.status).toBe(413);
+  // A body that may come, in a record that would be too large.
+  const { status, json } = await alice.put("/session/data/a", "x".repeat(64 * 1024 - 10));
+  expect([status, json]).toEqual([413, error("ES_TOO_LARGE")]);
+  expect((await alice.put("/session/data/a", "x".repeat(60_000))).status).toBe(204);
+});
+
+test("what is not JSON is 400", async () => {
+  for (const body of ["", "{", "undefined", "'a'", "NaN", "01", '"\\ud800"', "[".repeat(65) + "]".repeat(65), "1e999", new Uint8Array([0x22, 0xff, 0x22])]) {
+    const response = await fetch("/session/data/a", { init: { method: "PUT", body } });
+    expect(response.status, String(body).slice(0, 20)).toBe(400);
+    expect(await response.json()).toEqual(error("bad_json"));
+    expect(response.headers.getSetCookie()).toEqual([]);
+  }
+  expect((await visitor().request("PATCH", "/session/data", "[1]")).status).toBe(400);
+  expect((await visitor().get("/session/data/%ff")).status).toBe(400);
+});

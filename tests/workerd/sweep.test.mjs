@@ -1,0 +1,73 @@
+import { env } from "cloudflare:workers";
+import { expect, test } from "vitest";
+import { scheduled, visitor, watched } from "./worker.mjs";
+
+const prefix = "edge-session:session:";
+
+/** Puts `count` records that were over `seconds` ago, which KV still holds. */
+async function leave(count, seconds, name) {
+  const deadline = (Date.now() - seconds * 1000) * 1000;
+  const put = (n) => env.SESSIONS.put(`${prefix}${name}${String(n).padStart(5, "0")}`, "{}", { expirationTtl: 600, metadata: { deadline } });
+  for (let start = 0; start < count; start += 100) {
+    await Promise.all(Array.from({ length: Math.min(100, count - start) }, (_, n) => put(start + n)));
+  }
+}
+
+async function count() {
+  let found = 0;
+  let cursor;
+  do {
+    const page = await env.SESSIONS.list({ cursor });
+    found += page.keys.length;
+    cursor = page.list_complete ? undefined : page.cursor;
+  } while (cursor);
+  return found;
+}
+
+test("2500 expired records take several runs, each within KV's 1000 operations", async () => {
+  const alice = visitor();
+  await alice.put("/session/data/user", "alice");
+  await env.SESSIONS.put("app:settings", "not ours");
+  await leave(2_500, 1_000, "over");
+  const { kv, calls, names } = watched();
+  const removed = [];
+  while (removed.length < 3) {
+    await scheduled({ bindings: { SESSIONS: kv } });
+    expect(calls.length).toBeLessThanOrEqual(1_000);
+    removed.push(names().filter((name) => name === "delete").length);
+  }
+  expect(removed[0]).toBeGreaterThan(990);
+  expect(removed.reduce((sum, n) => sum + n)).toBe(2_500);
+  expect(await count()).toBe(2);
+  expect(await alice.data()).toEqual({ user: "alice" });
+});
+
+test("only what is past its deadline by two minutes goes", async () => {
+  const before = await count();
+  await leave(3, 119, "just");
+  await leave(3, 121, "past");
+  await env.SESSIONS.put(`${prefix}without-metadata`, "{}");
+  await scheduled();
+  expect(await count()).toBe(before + 4);
+});
+
+test("a session renewed meanwhile is not deleted", async () => {
+  const alice = visitor();
+  await alice.put("/session/data/user", "alice");
+  await alice.put("/session/expiry", { value: 1 });
+  await alice.put("/session/expiry", { value: 1000 });
+  const listed = (await env.SESSIONS.list({ prefix })).keys.filter(({ metadata }) => metadata?.deadline > Date.now() * 1000);
+  expect(listed.length).toBeGreaterThan(0);
+  await scheduled();
+  expect(await alice.data()).toEqual({ user: "alice" });
+});
+
+test("empty pages are not the end, and a store that fails is no panic", async () => {
+  await leave(2, 1_000, "late");
+  const list = async ({ cursor }) => (cursor === "next" ? env.SESSIONS.list({ prefix }) : { keys: [], list_complete: false, cursor: "next" });
+  const before = await count();
+  await scheduled({ bindings: { SESSIONS: watched({ list }).kv } });
+  expect(await count()).toBe(before - 2);
+  await scheduled({ bindings: { SESSIONS: watched({ list: () => Promise.reject(new Error("KV LIST failed: 500")) }).kv } });
+  await scheduled({ bindings: { SESSION_SECRET: undefined } });
+});

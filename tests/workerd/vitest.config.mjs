@@ -1,0 +1,13 @@
+// The suite that runs inside workerd, against the Worker that is deployed.
+
+import { cloudflareTest } from "@cloudflare/vitest-plugin";
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+export default defineConfig({
+  root,
+  plugins: [cloudflareTest({ wrangler: { configPath: `${root}wrangler.toml` } })],
+  test: { include: ["tests/workerd/**/*.test.mjs"], testTimeout: 30_000 },
+});

@@ -1,0 +1,76 @@
+// The deployed Worker, visitors with cookies of their own, and a SESSIONS that counts or fails.
+
+import { createExecutionContext, createScheduledController, waitOnExecutionContext } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import Worker from "../../build/index.js";
+
+export const origin = "http://localhost:8787";
+const secret = "the workerd tests' secret, of more than 32 bytes";
+
+/** Calls the Worker's `fetch` with bindings of the test's choice, and waits for what it left to `waitUntil`. */
+export async function fetch(path, { init, bindings } = {}) {
+  return call(bindings, (worker) => worker.fetch(new Request(new URL(path, origin), init)));
+}
+
+/** Calls the Worker's `scheduled`, as its cron does. */
+export async function scheduled({ bindings } = {}) {
+  return call(bindings, (worker) => worker.scheduled(createScheduledController()));
+}
+
+async function call(bindings = {}, work) {
+  const context = createExecutionContext();
+  const merged = { SESSIONS: env.SESSIONS, SESSION_SECRET: secret, ...bindings };
+  const result = await work(new Worker(context, merged));
+  await waitOnExecutionContext(context);
+  return result;
+}
+
+/** A KV namespace that notes every call and lets `faults` answer in its place: `{ get: (key) => { throw … } }`. */
+export function watched(faults = {}, namespace = env.SESSIONS) {
+  const calls = [];
+  const kv = new Proxy(namespace, {
+    get(target, name) {
+      const method = target[name];
+      if (typeof method !== "function") return method;
+      return (...args) => {
+        calls.push({ name, args });
+        return faults[name] ? faults[name](...args) : method.apply(target, args);
+      };
+    },
+  });
+  /** The names of the calls since the last look. */
+  const names = () => calls.splice(0).map(({ name }) => name);
+  return { kv, calls, names };
+}
+
+/** A visitor whose browser keeps the session cookie; `bindings` are those of the Worker that it visits. */
+export function visitor(bindings = {}) {
+  return {
+    bindings,
+    cookie: undefined,
+    /** One request; a text is sent as it is, anything else as JSON. Gives status, headers and the parsed body. */
+    async request(method, path, body, headers = {}) {
+      const init = { method, headers: { ...headers, ...(this.cookie && { Cookie: this.cookie }) } };
+      if (body !== undefined) init.body = typeof body === "string" ? body : JSON.stringify(body);
+      const response = await fetch(path, { init, bindings: this.bindings });
+      for (const line of response.headers.getSetCookie()) {
+        this.cookie = /; Max-Age=0(;|$)/.test(line) ? undefined : line.split(";")[0];
+      }
+      const text = await response.text();
+      return { status: response.status, headers: response.headers, text, json: text ? JSON.parse(text) : undefined };
+    },
+    get(path) {
+      return this.request("GET", path);
+    },
+    put(path, value) {
+      return this.request("PUT", path, JSON.stringify(value));
+    },
+    post(path, value) {
+      return this.request("POST", path, JSON.stringify(value));
+    },
+    /** What the session holds. */
+    async data() {
+      return (await this.get("/session")).json.data;
+    },
+  };
+}
