@@ -1,5 +1,6 @@
 // Builds the Worker into build/: cargo, wasm-bindgen and wasm-opt by way of worker-build. wrangler runs it before it serves or
 // deploys. A note of everything that goes into the build lies beside the result; where it still fits, nothing is done.
+// The tests also build a Worker of their own that uses the crate.
 
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -9,39 +10,59 @@ import { bin, find, read, root } from "./project.mjs";
 import { run } from "./run.mjs";
 import { program } from "./tools.mjs";
 
-const built = join(root, "build");
-const note = join(built, "inputs.sha256");
-const outputs = ["index.js", "index_bg.wasm"].map((name) => join(built, name));
+/** This repository's Worker, and one that uses the crate as a stranger's would. */
+export const app = { folder: root, features: ["--features", "app"] };
+export const consumer = { folder: join(root, "tests/packages/rust-worker"), features: [] };
 
 /** A digest of the sources, the settings and the versions of the tools. Times of files would lie after a checkout. */
-function inputs() {
-  const sources = readdirSync(join(root, "src"), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && !entry.name.endsWith(".ts"))
-    .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
-    .sort();
+function inputs({ folder, features }) {
+  const sources = [...new Set([root, folder])].flatMap((place) =>
+    readdirSync(join(place, "src"), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile() && !entry.name.endsWith(".ts"))
+      .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
+      .sort());
   const settings = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "scripts/build.mjs"].map((name) => join(root, name));
-  const digest = createHash("sha256");
-  for (const path of [...settings, ...sources]) digest.update(`${path.slice(root.length)}\0`).update(readFileSync(path));
+  const digest = createHash("sha256").update(features.join());
+  for (const path of [...settings, join(folder, "Cargo.toml"), ...sources]) {
+    digest.update(`${path.slice(root.length)}\0`).update(readFileSync(path));
+  }
   for (const name of ["binaryen", "esbuild"]) digest.update(JSON.parse(read("node_modules", name, "package.json")).version);
   return digest.update(process.env.RUSTFLAGS ?? "").digest("hex");
 }
 
-export async function build() {
+export async function build(worker = app) {
   const started = Date.now();
+  const built = join(worker.folder, "build");
+  const note = join(built, "inputs.sha256");
+  const outputs = ["index.js", "index_bg.wasm"].map((name) => join(built, name));
   const builder = program("worker-build");
-  const env = { WASM_BINDGEN_BIN: program("wasm-bindgen"), WASM_OPT_BIN: find("wasm-opt", [bin]), ESBUILD_BIN: find("esbuild", [bin]) };
+  const env = {
+    WASM_BINDGEN_BIN: program("wasm-bindgen"),
+    WASM_OPT_BIN: find("wasm-opt", [bin]),
+    ESBUILD_BIN: find("esbuild", [bin]),
+    RUST_BACKTRACE: "0", // of worker-build itself it says nothing about the Worker
+  };
   if (![builder, ...Object.values(env)].every(Boolean)) {
     throw new Stop("The tools that build the Worker are not complete. Run `npm run setup build`, then build again.");
   }
-  const wanted = inputs();
+  const wanted = inputs(worker);
   if (outputs.every(existsSync) && existsSync(note) && readFileSync(note, "utf8") === wanted) {
     return say("The Worker is up to date.");
   }
   say("Building the Worker, which takes about a minute the first time.");
-  const { code } = await run(builder, ["--release", "--features", "app"], { env });
-  if (code) throw new Stop("The Worker could not be built. Mend what the compiler names above, then build again.");
+  const { code } = await run(builder, ["--release", ...worker.features], { env, cwd: worker.folder });
+  if (code) {
+    if (process.env.WRANGLER_COMMAND === "dev" && outputs.every(existsSync)) {
+      return say("The Worker could not be built. The last good one goes on serving until what the compiler names above is mended.");
+    }
+    throw new Stop("The Worker could not be built. Mend what the compiler names above, then build again.");
+  }
+  // worker-build keeps the names of all functions, which are a quarter of the upload.
+  const wasm = join(built, "index_bg.wasm");
+  const stripped = await run(env.WASM_OPT_BIN, [wasm, "--strip-debug", "--strip-producers", "--output", wasm], { env });
+  if (stripped.code) throw new Stop("wasm-opt could not finish the Worker. Read its message above, then build again.");
   writeFileSync(note, wanted);
   say(`The Worker was built in ${seconds(Date.now() - started)}.`);
 }
 
-await script(import.meta.url, build);
+await script(import.meta.url, () => build());

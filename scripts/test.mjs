@@ -4,7 +4,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { build } from "./build.mjs";
+import { build, consumer } from "./build.mjs";
 import { Stop, say, script, seconds } from "./print.mjs";
 import { read } from "./project.mjs";
 import { run } from "./run.mjs";
@@ -19,10 +19,11 @@ process.on("exit", () => rmSync(scratch, { recursive: true, force: true, maxRetr
 const suites = { lint, native, browser: inBrowser, workerd, e2e };
 
 async function lint() {
-  const clippy = ["clippy", "--all-targets", "--", "-D", "warnings"];
-  const wasm = ["clippy", "--target", "wasm32-unknown-unknown", "--features", "app", "--lib", "--test", "web", "--", "-D", "warnings"];
+  const deny = ["--", "-D", "warnings"];
+  const native = ["clippy", "--all-targets", "--features", "app", ...deny];
+  const wasm = ["clippy", "--target", "wasm32-unknown-unknown", "--workspace", "--features", "app", "--lib", "--test", "web", ...deny];
   const counts = [];
-  for (const check of [["fmt", "--check"], clippy, wasm]) {
+  for (const check of [["fmt", "--all", "--check"], native, wasm]) {
     say(`$ cargo ${check.join(" ")}`);
     const { code } = await run("cargo", check, { limit });
     counts.push({ passed: code ? 0 : 1, failed: code ? 1 : 0 });
@@ -31,7 +32,7 @@ async function lint() {
 }
 
 async function native() {
-  return [cargoCount(await run("cargo", ["test", "--no-fail-fast"], { keep: true, limit }))];
+  return [cargoCount(await run("cargo", ["test", "--no-fail-fast", "--features", "app"], { keep: true, limit }))];
 }
 
 async function inBrowser() {
@@ -51,6 +52,7 @@ async function inBrowser() {
 
 async function workerd() {
   await build();
+  await build(consumer);
   const file = join(scratch, "vitest.json");
   const args = ["run", "--config", "tests/workerd/vitest.config.mjs", "--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
   const { code } = await run("vitest", args, { limit });

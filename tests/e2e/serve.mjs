@@ -11,17 +11,17 @@ import { fileURLToPath } from "node:url";
 const start = fileURLToPath(new URL("../../scripts/start.mjs", import.meta.url));
 
 /**
- * Starts a server and gives `{ url, state, output(), stop(), restart(), kill() }` once it answers. `vars` go into the Worker's
+ * Starts a server and gives `{ url, state, output(), stop(), restart() }` once it answers. `vars` go into the Worker's
  * environment, `flags` to wrangler, and `state` is a folder that another server has left, if its sessions are to be found again.
  */
-export async function serve({ vars = {}, flags = [], state, port } = {}) {
-  const own = state === undefined;
+export async function serve({ vars = {}, flags = [], state, port, own = state === undefined } = {}) {
   state ??= await mkdtemp(join(tmpdir(), "edge-session-state-"));
   port ??= await freePort();
 
   const settings = Object.entries(vars).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
   const child = fork(start, ["--persist-to", state, ...settings, ...flags], {
     env: { ...process.env, PORT: String(port) },
+    execArgv: [],
     silent: true,
   });
   const output = [];
@@ -44,12 +44,7 @@ export async function serve({ vars = {}, flags = [], state, port } = {}) {
     /** Ends the server and serves the same sessions on the same port again, with other settings if wanted. */
     async restart(changes = {}) {
       await end("SIGTERM");
-      const next = await serve({ vars, flags, ...changes, state, port });
-      const stop = async () => {
-        await next.stop();
-        if (own) await rm(state, { recursive: true, force: true });
-      };
-      return { ...next, stop };
+      return serve({ vars, flags, ...changes, state, port, own });
     },
   };
 

@@ -21,7 +21,7 @@ test("texts, numbers and booleans are taken alike", async () => {
 
 test("the cookie is as it is configured, when it is given and when it is taken away", async () => {
   const one = visitor({
-    SESSION_COOKIE_NAME: "__Secure-shop",
+    SESSION_COOKIE_NAME: "__Secure-shop-sessionid",
     SESSION_COOKIE_DOMAIN: "example.com",
     SESSION_COOKIE_PATH: "/shop",
     SESSION_COOKIE_SAMESITE: "strict",
@@ -29,9 +29,9 @@ test("the cookie is as it is configured, when it is given and when it is taken a
   });
   const attributes = "; Domain=example.com; Path=/shop; Secure; SameSite=Strict";
   const given = (await one.put("/session/data/a", 1)).headers.get("Set-Cookie");
-  expect(given.startsWith("__Secure-shop=") && given.endsWith(attributes)).toBe(true);
+  expect(given.startsWith("__Secure-shop-sessionid=") && given.endsWith(attributes)).toBe(true);
   const taken = (await one.post("/session/flush")).headers.get("Set-Cookie");
-  expect(taken).toBe(`__Secure-shop=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0${attributes}`);
+  expect(taken).toBe(`__Secure-shop-sessionid=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0${attributes}`);
   const plain = visitor({ SESSION_COOKIE_SECURE: false });
   expect((await plain.put("/session/data/a", 1)).headers.get("Set-Cookie")).toMatch(/^sessionid=.*; Path=\/; HttpOnly; SameSite=Lax$/);
 });

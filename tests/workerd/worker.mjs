@@ -2,14 +2,14 @@
 
 import { createExecutionContext, createScheduledController, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import Worker from "../../build/index.js";
+import App from "../../build/index.js";
 
 export const origin = "http://localhost:8787";
 const secret = "the workerd tests' secret, of more than 32 bytes";
 
-/** Calls the Worker's `fetch` with bindings of the test's choice, and waits for what it left to `waitUntil`. */
-export async function fetch(path, { init, bindings } = {}) {
-  return call(bindings, (worker) => worker.fetch(new Request(new URL(path, origin), init)));
+/** Calls a Worker's `fetch` with bindings of the test's choice, and waits for what it left to `waitUntil`. */
+export async function fetch(path, { init, bindings, Worker } = {}) {
+  return call(bindings, (worker) => worker.fetch(new Request(new URL(path, origin), init)), Worker);
 }
 
 /** Calls the Worker's `scheduled`, as its cron does. */
@@ -17,7 +17,7 @@ export async function scheduled({ bindings } = {}) {
   return call(bindings, (worker) => worker.scheduled(createScheduledController()));
 }
 
-async function call(bindings = {}, work) {
+async function call(bindings = {}, work, Worker = App) {
   const context = createExecutionContext();
   const merged = { SESSIONS: env.SESSIONS, SESSION_SECRET: secret, ...bindings };
   const result = await work(new Worker(context, merged));
@@ -43,8 +43,8 @@ export function watched(faults = {}, namespace = env.SESSIONS) {
   return { kv, calls, names };
 }
 
-/** A visitor whose browser keeps the session cookie; `bindings` are those of the Worker that it visits. */
-export function visitor(bindings = {}) {
+/** A visitor whose browser keeps the session cookie; `bindings` are those of the Worker that it visits, our own or another. */
+export function visitor(bindings = {}, Worker = App) {
   return {
     bindings,
     cookie: undefined,
@@ -52,12 +52,13 @@ export function visitor(bindings = {}) {
     async request(method, path, body, headers = {}) {
       const init = { method, headers: { ...headers, ...(this.cookie && { Cookie: this.cookie }) } };
       if (body !== undefined) init.body = typeof body === "string" ? body : JSON.stringify(body);
-      const response = await fetch(path, { init, bindings: this.bindings });
-      for (const line of response.headers.getSetCookie()) {
+      const response = await fetch(path, { init, bindings: this.bindings, Worker });
+      for (const line of response.headers.getSetCookie().filter((line) => /sessionid=/.test(line))) {
         this.cookie = /; Max-Age=0(;|$)/.test(line) ? undefined : line.split(";")[0];
       }
       const text = await response.text();
-      return { status: response.status, headers: response.headers, text, json: text ? JSON.parse(text) : undefined };
+      const json = response.headers.get("Content-Type") === "application/json" ? JSON.parse(text) : undefined;
+      return { status: response.status, headers: response.headers, text, json };
     },
     get(path) {
       return this.request("GET", path);
