@@ -1,6 +1,6 @@
 // Builds the Worker into build/: cargo, wasm-bindgen and wasm-opt by way of worker-build. wrangler runs it before it serves or
 // deploys. A note of everything that goes into the build lies beside the result; where it still fits, nothing is done.
-// The tests also build a Worker of their own that uses the crate.
+// The tests also build Workers of their own that use the crate.
 
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -10,9 +10,10 @@ import { bin, find, read, root } from "./project.mjs";
 import { run } from "./run.mjs";
 import { program } from "./tools.mjs";
 
-/** This repository's Worker, and one that uses the crate as a stranger's would. */
+/** This repository's Worker, and those of the tests that use the crate as a stranger's would. */
 export const app = { folder: root, features: ["--features", "app"] };
-export const consumer = { folder: join(root, "tests/packages/rust-worker"), features: [] };
+const consumer = (name) => ({ folder: join(root, "tests/packages", name), features: [] });
+export const consumers = ["rust-quick-start", "rust-pages"].map(consumer);
 
 /** A digest of the sources, the settings and the versions of the tools. Times of files would lie after a checkout. */
 function inputs({ folder, features }) {

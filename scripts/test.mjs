@@ -4,7 +4,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { build, consumer } from "./build.mjs";
+import { build, consumers } from "./build.mjs";
 import { Stop, say, script, seconds } from "./print.mjs";
 import { read } from "./project.mjs";
 import { run } from "./run.mjs";
@@ -52,7 +52,7 @@ async function inBrowser() {
 
 async function workerd() {
   await build();
-  await build(consumer);
+  for (const consumer of consumers) await build(consumer);
   const file = join(scratch, "vitest.json");
   const args = ["run", "--config", "tests/workerd/vitest.config.mjs", "--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
   const { code } = await run("vitest", args, { limit });

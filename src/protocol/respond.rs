@@ -251,7 +251,7 @@ fn merge_cache_control(present: Option<&str>, no_store: bool) -> String {
     let mut directives = vec!["private"];
     for directive in split_directives(present.unwrap_or_default()) {
         let name = directive.split('=').next().unwrap_or_default().trim();
-        let shared = ["private", "public", "s-maxage", "proxy-revalidate", "stale-while-revalidate", "stale-if-error"];
+        let shared = ["private", "public", "s-maxage", "proxy-revalidate"];
         if !shared.iter().any(|other| name.eq_ignore_ascii_case(other)) {
             directives.push(directive);
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::json;
 
@@ -27,7 +27,7 @@ struct Entry {
 /// Removed entries leave a hole, so that places stay valid; small maps are searched, large ones have an index.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Data {
-    record: Rc<str>,
+    record: Arc<str>,
     slots: Vec<Option<Entry>>,
     len: usize,
     index: Option<BTreeMap<Box<str>, usize>>,
@@ -37,7 +37,7 @@ impl Data {
     /// The data of a record: `members` are the places of each key and value in `record`, or texts of their own.
     ///
     /// `None` where a key comes twice.
-    pub(crate) fn stored(record: Rc<str>, members: Vec<(Text, Text)>) -> Option<Self> {
+    pub(crate) fn stored(record: Arc<str>, members: Vec<(Text, Text)>) -> Option<Self> {
         let mut data = Self { record, slots: Vec::with_capacity(members.len()), len: 0, index: None };
         for (key, value) in members {
             if data.place(data.text(&key)).is_some() {

@@ -10,7 +10,7 @@
 //! hand is read by a slower scan. The version comes first, and a newer one is left alone.
 
 use std::fmt::Write as _;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::data::{Data, Text};
 use super::expiry::Deadline;
@@ -103,7 +103,7 @@ pub(crate) fn encode(head: &Head, data: &Data) -> Vec<u8> {
 /// Opens stored bytes. Nothing in them can be an error; at worst they are no record.
 pub(crate) fn decode(bytes: &[u8]) -> Opened {
     let Ok(text) = str::from_utf8(bytes) else { return Opened::Corrupt };
-    let text: Rc<str> = text.into();
+    let text: Arc<str> = text.into();
     if let Some(record) = split(&text) {
         return Opened::Record(record);
     }
@@ -111,7 +111,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Opened {
 }
 
 /// The quick way: every byte is where this version writes it.
-fn split(record: &Rc<str>) -> Option<Record> {
+fn split(record: &Arc<str>) -> Option<Record> {
     let mut rest = Rest { text: record, at: 0 };
     rest.word("{\"edge-session\":1,\"deadline\":")?;
     let deadline = Deadline(rest.number()?);
@@ -141,7 +141,7 @@ fn split(record: &Rc<str>) -> Option<Record> {
     if rest.at != record.len() {
         return None;
     }
-    let data = Data::stored(Rc::clone(record), members)?;
+    let data = Data::stored(Arc::clone(record), members)?;
     Some(Record { head: Head { deadline, absolute, generation, tags, family }, data })
 }
 

@@ -197,16 +197,10 @@ impl Session {
     ///
     /// `Value` where `text` is no JSON object that can be kept; `StoreUnavailable` where the store did not answer.
     pub fn update_json(&mut self, text: &str) -> Result<()> {
-        let pairs = Self::json_members(text)?;
-        self.write_all(pairs)
-    }
-
-    /// The members of a JSON object.
-    pub(crate) fn json_members(text: &str) -> Result<Vec<(String, String)>> {
         let members = json::members(text).map_err(|flaw| {
             Error::value(format!("this is not a JSON object that can be kept: {}, at byte {}", flaw.what, flaw.at))
         })?;
-        Ok(members.into_iter().map(|(key, value)| (key, value.to_owned())).collect())
+        self.write_all(members.into_iter().map(|(key, value)| (key, value.to_owned())))
     }
 
     /// Django's `keys`, in insertion order.

@@ -1,10 +1,19 @@
-//! Pages that the tests ask for: every way in which a response meets its session.
+use edge_session::{Kv, Session, Sessions, Settings};
+use worker::{Context, Env, Error, Request, Response, Result, event};
 
-use edge_session::Session;
-use worker::{Error, Response, Result};
+#[event(fetch)]
+async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
+    let sessions = Sessions::new(Kv::from_env(&env, "SESSIONS")?, Settings::from_env(&env)?);
+    sessions.serve(request, async |request, session| page(&request.path(), session)).await
+}
 
-pub fn answer(path: &str, session: &mut Session) -> Result<Response> {
+fn page(path: &str, session: &mut Session) -> Result<Response> {
     let response = match path {
+        "/login" => {
+            session.cycle_key()?;
+            session.set("user", "alice")?;
+            Response::ok("Welcome")
+        }
         "/untouched" => Response::ok("the same for everyone"),
         "/read" => Response::ok(format!("{:?}", session.get::<String>("user")?)),
         "/redirect" => {
