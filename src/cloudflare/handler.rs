@@ -1,6 +1,6 @@
 //! Sessions around a Worker's requests.
 
-use worker::{Headers, Request, Response};
+use worker::{Headers, Request, Response, console_error};
 
 use crate::error::{Error, ErrorKind};
 use crate::protocol::respond::{ResponseHeaders, SessionHeaders};
@@ -103,7 +103,14 @@ pub(super) fn json_response(json: String) -> worker::Result<Response> {
     Ok(response)
 }
 
+/// Writes an error into the Worker's log, with what the store said. Neither holds a key, a token or data.
+pub(super) fn log(what: &str, error: &Error) {
+    let cause = std::error::Error::source(error).map(|cause| format!(" ({cause})")).unwrap_or_default();
+    console_error!("{what}: {}: {error}{cause}", error.code());
+}
+
 fn answer(error: Error) -> worker::Result<Response> {
+    log("edge-session", &error);
     error_response(status(error.kind()), error.code(), &error.to_string())
 }
 

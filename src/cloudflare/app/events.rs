@@ -1,10 +1,11 @@
 //! What Cloudflare calls: a request came in, or the clock struck.
 
-use worker::{Context, Env, Response, ScheduleContext, ScheduledEvent, console_error, console_log, event, web_sys};
+use worker::{Context, Env, Response, ScheduleContext, ScheduledEvent, console_log, event, web_sys};
 
 use super::request::Incoming;
 use super::routes;
 use crate::cloudflare::Kv;
+use crate::cloudflare::handler::log;
 use crate::error::Result;
 use crate::sessions::Sessions;
 use crate::settings::Settings;
@@ -26,7 +27,7 @@ async fn scheduled(_: ScheduledEvent, env: Env, _: ScheduleContext) {
     match swept {
         Ok(swept) if swept.complete => console_log!("clear_expired: {} records removed", swept.removed),
         Ok(swept) => console_log!("clear_expired: {} records removed, the next run goes on", swept.removed),
-        Err(error) => console_error!("clear_expired failed: {}: {error}", error.code()),
+        Err(error) => log("clear_expired failed", &error),
     }
 }
 

@@ -3,7 +3,7 @@
 use worker::{Response, console_error};
 
 use super::request::Incoming;
-use crate::cloudflare::handler::{apply, error_response, json_response, status};
+use crate::cloudflare::handler::{apply, error_response, json_response, log, status};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::respond::SessionHeaders;
 use crate::session::expiry::{Expiry, ExpiryOptions, format_iso};
@@ -37,9 +37,11 @@ impl Refusal {
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
+        if matches!(error.kind(), ErrorKind::Config | ErrorKind::StoreUnavailable | ErrorKind::Entropy) {
+            log("edge-session", &error);
+        }
         if error.kind() == ErrorKind::Config {
             // What is wrong with the settings is for the log, not for visitors.
-            console_error!("edge-session is not configured: {error}");
             let message = "sessions are not configured on this site; its log says which setting is wrong";
             return Self::new(500, error.code(), message);
         }
