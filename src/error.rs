@@ -109,6 +109,11 @@ impl Error {
         )
     }
 
+    /// What was behind it, as text.
+    pub(crate) fn cause(&self) -> String {
+        self.source.as_ref().map_or_else(|| self.message.to_string(), ToString::to_string)
+    }
+
     /// What went wrong, for a program to decide on.
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {

@@ -53,6 +53,15 @@ impl<S: Store> Sessions<S> {
     }
 
     /// Takes the time from `clock`, to test what time does.
+    ///
+    /// ```
+    /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+    /// # let sessions = edge_session::Sessions::new(edge_session::MemoryStore::default(), settings);
+    /// let new_year = chrono::DateTime::from_timestamp(1_893_456_000, 0).unwrap();
+    /// let sessions = sessions.with_clock(move || new_year);
+    /// assert_eq!(sessions.new_session()?.now(), new_year);
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
     #[must_use]
     pub fn with_clock(mut self, clock: impl Fn() -> DateTime<Utc> + 'static) -> Self {
         self.clock = Box::new(clock);
@@ -60,6 +69,17 @@ impl<S: Store> Sessions<S> {
     }
 
     /// Takes 32 random bytes a session from `entropy`, to repeat what happened. They have to be unpredictable in use.
+    ///
+    /// ```
+    /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+    /// # let sessions = edge_session::Sessions::new(edge_session::MemoryStore::default(), settings);
+    /// let sessions = sessions.with_entropy(|| Ok([7; 32]));
+    /// let (mut one, mut other) = (sessions.new_session()?, sessions.new_session()?);
+    /// one.create();
+    /// other.create();
+    /// assert_eq!(one.session_key(), other.session_key());
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
     #[must_use]
     pub fn with_entropy(mut self, entropy: impl Fn() -> Result<[u8; 32]> + 'static) -> Self {
         self.entropy = Box::new(entropy);
@@ -67,6 +87,13 @@ impl<S: Store> Sessions<S> {
     }
 
     /// The settings in force.
+    ///
+    /// ```
+    /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+    /// # let sessions = edge_session::Sessions::new(edge_session::MemoryStore::default(), settings);
+    /// assert_eq!(sessions.settings().cookie_age(), 1_209_600);
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.settings
@@ -76,6 +103,16 @@ impl<S: Store> Sessions<S> {
     ///
     /// A request without a session cookie, or with one that does not verify, costs no read. What the read brings, a
     /// failure too, is kept until the session is first used.
+    ///
+    /// ```
+    /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+    /// # let sessions = edge_session::Sessions::new(edge_session::MemoryStore::default(), settings);
+    /// # pollster::block_on(async {
+    /// let mut session = sessions.load("theme=dark; __Host-sessionid=forged").await?;
+    /// assert!(session.is_new()?);
+    /// # Ok::<(), edge_session::Error>(()) })?;
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -89,6 +126,18 @@ impl<S: Store> Sessions<S> {
     /// What the response has to say about `session`, after it was saved where Django's middleware saves it: changed, and
     /// the status below 500.
     ///
+    /// ```
+    /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+    /// # let sessions = edge_session::Sessions::new(edge_session::MemoryStore::default(), settings);
+    /// # pollster::block_on(async {
+    /// let mut session = sessions.load("").await?;
+    /// session.set("cart", ["apple"])?;
+    /// let headers = sessions.commit_headers(&mut session, 200).await?;
+    /// assert!(headers.set_cookie().is_some());
+    /// # Ok::<(), edge_session::Error>(()) })?;
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::SessionInterrupted`] where a stored session is gone (Django answers 400), [`ErrorKind::TooLarge`]
@@ -100,6 +149,18 @@ impl<S: Store> Sessions<S> {
 
     /// Django's `save`: writes the session now, whether it changed or not. A commit still has to send the cookie.
     ///
+    /// ```
+    /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+    /// # let sessions = edge_session::Sessions::new(edge_session::MemoryStore::default(), settings);
+    /// # pollster::block_on(async {
+    /// let mut session = sessions.new_session()?;
+    /// session.set("cart", ["apple"])?;
+    /// let _ = sessions.save(&mut session).await?;
+    /// assert!(sessions.exists(session.session_key().unwrap().as_str()).await?);
+    /// # Ok::<(), edge_session::Error>(()) })?;
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`commit_headers`](Self::commit_headers).
@@ -109,6 +170,18 @@ impl<S: Store> Sessions<S> {
     }
 
     /// Django's `flush`, for a logout: the data, the key and its record end now; a commit then takes the cookie away.
+    ///
+    /// ```
+    /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+    /// # let sessions = edge_session::Sessions::new(edge_session::MemoryStore::default(), settings);
+    /// # pollster::block_on(async {
+    /// let mut session = sessions.load("").await?;
+    /// session.set("user", "alice")?;
+    /// sessions.flush(&mut session).await?;
+    /// assert!(session.is_empty());
+    /// # Ok::<(), edge_session::Error>(()) })?;
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -121,6 +194,14 @@ impl<S: Store> Sessions<S> {
 
     /// Django's `SessionStore()`: a session without a key, outside of a request.
     ///
+    /// ```
+    /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+    /// # let sessions = edge_session::Sessions::new(edge_session::MemoryStore::default(), settings);
+    /// let session = sessions.new_session()?;
+    /// assert!(session.is_empty());
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::Entropy`] where the platform gives no random bytes.
@@ -131,6 +212,16 @@ impl<S: Store> Sessions<S> {
     /// Django's `SessionStore(key)` and a fresh `load`: the session stored under `key`, outside of a request.
     ///
     /// What cannot be a session key is none, and a key that nobody has a session under is dropped at the first use.
+    ///
+    /// ```
+    /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+    /// # let sessions = edge_session::Sessions::new(edge_session::MemoryStore::default(), settings);
+    /// # pollster::block_on(async {
+    /// let mut session = sessions.open("0123456789abcdefghijklmnopqrstuv").await?;
+    /// assert!(session.is_new()?);
+    /// # Ok::<(), edge_session::Error>(()) })?;
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -144,6 +235,15 @@ impl<S: Store> Sessions<S> {
 
     /// Django's `exists`: whether a live session is stored under `key`.
     ///
+    /// ```
+    /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+    /// # let sessions = edge_session::Sessions::new(edge_session::MemoryStore::default(), settings);
+    /// # pollster::block_on(async {
+    /// assert!(!sessions.exists("0123456789abcdefghijklmnopqrstuv").await?);
+    /// # Ok::<(), edge_session::Error>(()) })?;
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::StoreUnavailable`] where the store did not answer.
@@ -152,6 +252,15 @@ impl<S: Store> Sessions<S> {
     }
 
     /// Django's `delete`: removes the record under `key`. One that is not there is no error.
+    ///
+    /// ```
+    /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+    /// # let sessions = edge_session::Sessions::new(edge_session::MemoryStore::default(), settings);
+    /// # pollster::block_on(async {
+    /// sessions.delete("0123456789abcdefghijklmnopqrstuv").await?;
+    /// # Ok::<(), edge_session::Error>(()) })?;
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -168,6 +277,16 @@ impl<S: Store> Sessions<S> {
 
     /// Django's `clear_expired`: removes the records whose deadline passed more than two minutes ago, as many as one run
     /// may (1000 store operations, KV's limit for an invocation).
+    ///
+    /// ```
+    /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+    /// # let sessions = edge_session::Sessions::new(edge_session::MemoryStore::default(), settings);
+    /// # pollster::block_on(async {
+    /// let swept = sessions.clear_expired().await?;
+    /// assert!(swept.complete);
+    /// # Ok::<(), edge_session::Error>(()) })?;
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
     ///
     /// # Errors
     ///

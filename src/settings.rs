@@ -96,6 +96,13 @@ impl Settings {
     }
 
     /// Django's `SESSION_COOKIE_AGE`: the default life of a session, in seconds.
+    ///
+    /// ```
+    /// # use edge_session::Settings;
+    /// # let builder = Settings::builder(["a secret of at least thirty-two bytes"]);
+    /// assert_eq!(builder.cookie_age(60).build()?.cookie_age(), 60);
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
     #[must_use]
     pub const fn cookie_age(&self) -> i64 {
         self.cookie_age
@@ -113,6 +120,13 @@ pub struct SettingsBuilder {
 impl SettingsBuilder {
     /// `SESSION_COOKIE_NAME`. Without it the name follows from the rest: `__Host-sessionid`, or `__Secure-sessionid`
     /// with a domain or a path, or `sessionid` where the cookie is not `Secure`.
+    ///
+    /// ```
+    /// # use edge_session::Settings;
+    /// # let builder = Settings::builder(["a secret of at least thirty-two bytes"]);
+    /// assert_eq!(builder.cookie_name("sid").build()?.cookie_name(), "sid");
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
     #[must_use]
     pub fn cookie_name(mut self, name: impl Into<String>) -> Self {
         self.cookie_name = Some(name.into());
@@ -120,6 +134,12 @@ impl SettingsBuilder {
     }
 
     /// `SESSION_COOKIE_AGE`: the default life of a session, in seconds. Default 1 209 600 (14 days).
+    ///
+    /// ```
+    /// # use edge_session::Settings;
+    /// # let builder = Settings::builder(["a secret of at least thirty-two bytes"]);
+    /// assert!(builder.cookie_age(0).build().is_err());
+    /// ```
     #[must_use]
     pub const fn cookie_age(mut self, seconds: i64) -> Self {
         self.draft.cookie_age = seconds;
@@ -127,6 +147,14 @@ impl SettingsBuilder {
     }
 
     /// `SESSION_COOKIE_DOMAIN`: also send the cookie to the subdomains of this domain. Default: this host only.
+    ///
+    /// ```
+    /// # use edge_session::Settings;
+    /// # let builder = Settings::builder(["a secret of at least thirty-two bytes"]);
+    /// let settings = builder.cookie_domain("example.com").build()?;
+    /// assert_eq!(settings.cookie_name(), "__Secure-sessionid");
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
     #[must_use]
     pub fn cookie_domain(mut self, domain: impl Into<String>) -> Self {
         self.draft.cookie_domain = Some(domain.into());
@@ -134,6 +162,14 @@ impl SettingsBuilder {
     }
 
     /// `SESSION_COOKIE_PATH`. Default `/`.
+    ///
+    /// ```
+    /// # use edge_session::Settings;
+    /// # let builder = Settings::builder(["a secret of at least thirty-two bytes"]);
+    /// let settings = builder.cookie_path("/shop").build()?;
+    /// assert_eq!(settings.cookie_name(), "__Secure-sessionid");
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
     #[must_use]
     pub fn cookie_path(mut self, path: impl Into<String>) -> Self {
         self.draft.cookie_path = path.into();
@@ -141,6 +177,14 @@ impl SettingsBuilder {
     }
 
     /// `SESSION_COOKIE_SECURE`. Default true; browsers take such a cookie on `http://localhost` as well.
+    ///
+    /// ```
+    /// # use edge_session::Settings;
+    /// # let builder = Settings::builder(["a secret of at least thirty-two bytes"]);
+    /// let settings = builder.cookie_secure(false).build()?;
+    /// assert_eq!(settings.cookie_name(), "sessionid");
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
     #[must_use]
     pub const fn cookie_secure(mut self, secure: bool) -> Self {
         self.draft.cookie_secure = secure;
@@ -148,6 +192,13 @@ impl SettingsBuilder {
     }
 
     /// `SESSION_COOKIE_HTTPONLY`. Default true: scripts in the page do not see the cookie.
+    ///
+    /// ```
+    /// # use edge_session::Settings;
+    /// # let builder = Settings::builder(["a secret of at least thirty-two bytes"]);
+    /// assert!(builder.cookie_httponly(false).build().is_ok());
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
     #[must_use]
     pub const fn cookie_httponly(mut self, httponly: bool) -> Self {
         self.draft.cookie_httponly = httponly;
@@ -155,6 +206,13 @@ impl SettingsBuilder {
     }
 
     /// `SESSION_COOKIE_SAMESITE`. Default [`SameSite::Lax`].
+    ///
+    /// ```
+    /// # use edge_session::Settings;
+    /// # let builder = Settings::builder(["a secret of at least thirty-two bytes"]);
+    /// assert!(builder.cookie_samesite(edge_session::SameSite::Strict).build().is_ok());
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
     #[must_use]
     pub const fn cookie_samesite(mut self, samesite: SameSite) -> Self {
         self.draft.cookie_samesite = samesite;
@@ -162,6 +220,13 @@ impl SettingsBuilder {
     }
 
     /// `SESSION_EXPIRE_AT_BROWSER_CLOSE`: cookies without an end, for sessions without an expiry of their own. Default false.
+    ///
+    /// ```
+    /// # use edge_session::Settings;
+    /// # let builder = Settings::builder(["a secret of at least thirty-two bytes"]);
+    /// assert!(builder.expire_at_browser_close(true).build().is_ok());
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
     #[must_use]
     pub const fn expire_at_browser_close(mut self, yes: bool) -> Self {
         self.draft.expire_at_browser_close = yes;
@@ -171,6 +236,13 @@ impl SettingsBuilder {
     /// `SESSION_SAVE_EVERY_REQUEST`: renew the session with each request, not only when it changed. Default false.
     ///
     /// A renewal is written when it moves the deadline by a tenth of the session's life, not each time.
+    ///
+    /// ```
+    /// # use edge_session::Settings;
+    /// # let builder = Settings::builder(["a secret of at least thirty-two bytes"]);
+    /// assert!(builder.save_every_request(true).build().is_ok());
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
     #[must_use]
     pub const fn save_every_request(mut self, yes: bool) -> Self {
         self.draft.save_every_request = yes;
@@ -179,6 +251,13 @@ impl SettingsBuilder {
 
     /// `SESSION_ABSOLUTE_AGE`: seconds from creation, or from the first `cycle_key`, after which a session ends
     /// whatever is saved. Default 34 560 000 (400 days).
+    ///
+    /// ```
+    /// # use edge_session::Settings;
+    /// # let builder = Settings::builder(["a secret of at least thirty-two bytes"]);
+    /// assert!(builder.absolute_age(30 * 86_400).build().is_ok());
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
     #[must_use]
     pub const fn absolute_age(mut self, seconds: i64) -> Self {
         self.draft.absolute_age = seconds;
@@ -186,6 +265,13 @@ impl SettingsBuilder {
     }
 
     /// `SESSION_MAX_RECORD_BYTES`: the largest record that is written or read. Default 65 536.
+    ///
+    /// ```
+    /// # use edge_session::Settings;
+    /// # let builder = Settings::builder(["a secret of at least thirty-two bytes"]);
+    /// assert!(builder.max_record_bytes(256 * 1024).build().is_ok());
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
     #[must_use]
     pub const fn max_record_bytes(mut self, bytes: usize) -> Self {
         self.draft.max_record_bytes = bytes;
@@ -193,6 +279,13 @@ impl SettingsBuilder {
     }
 
     /// `SESSION_KEY_PREFIX`: what every key in the store begins with. Default `edge-session`.
+    ///
+    /// ```
+    /// # use edge_session::Settings;
+    /// # let builder = Settings::builder(["a secret of at least thirty-two bytes"]);
+    /// assert!(builder.key_prefix("shop").build().is_ok());
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
     #[must_use]
     pub fn key_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.draft.key_prefix = prefix.into();
@@ -200,6 +293,13 @@ impl SettingsBuilder {
     }
 
     /// Checks the settings, each alone and all together.
+    ///
+    /// ```
+    /// # use edge_session::Settings;
+    /// # let builder = Settings::builder(["a secret of at least thirty-two bytes"]);
+    /// assert!(builder.cookie_name("__Host-sid").cookie_domain("example.com").build().is_err());
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::{Reply, Step};
+use super::{Reply, Step, out_of_turn};
 use crate::cookie::find::find;
 use crate::cookie::token;
 use crate::session::identity::{Identity, Position};
@@ -46,7 +46,8 @@ impl Load {
                 None => Fetched::Unknown,
                 Some(bytes) => open(session.settings(), &bytes),
             },
-            _ => Fetched::Unavailable,
+            Reply::Unavailable(error) => Fetched::Unavailable(error.cause()),
+            _ => Fetched::Unavailable(out_of_turn().cause()),
         };
         session.keep(fetched);
         Step::Done(())

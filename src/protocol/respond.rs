@@ -189,7 +189,7 @@ impl Commit {
         let vary = session.accessed();
         let wanted = session.modified() || session.settings().save_every_request;
         // A renewal that nobody asked for does not fail a page; a change that was made does.
-        let lost = session.is_unavailable() && !session.modified();
+        let lost = session.check_available().is_err() && !session.modified();
         if session.is_empty() || !wanted || self.status >= 500 || lost {
             return nothing(session, vary);
         }

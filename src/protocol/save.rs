@@ -62,9 +62,7 @@ impl Save {
     /// A stored session has to be there still; a new one is written blindly, since looking first would have KV remember
     /// that nothing was there.
     fn start(&mut self, session: &mut Session) -> Result<Step<Result<Saved>>> {
-        if session.is_unavailable() {
-            return Err(Error::unavailable("the session's record could not be read at the start of the request"));
-        }
+        session.check_available()?;
         if let Some(key) = session.stored_key() {
             let key = StorageKey::record(&session.settings().key_prefix, key);
             *self = Self::Checking;

@@ -26,8 +26,8 @@ pub(crate) enum Fetched {
     Corrupt,
     /// A newer version of this crate wrote it; it is left alone, and so is the cookie.
     Newer,
-    /// The store did not answer.
-    Unavailable,
+    /// The store did not answer; what it said.
+    Unavailable(String),
 }
 
 /// The data, or what will decide what they are.
@@ -76,13 +76,9 @@ impl Session {
 
     /// The data, judged now if they were not before: a key that names no live record is dropped.
     pub(super) fn load(&mut self) -> Result<&mut Data> {
+        self.check_available()?;
         if let Contents::Unloaded(fetched) = &mut self.contents {
-            let data = match std::mem::replace(fetched, Fetched::Unavailable) {
-                Fetched::Unavailable => {
-                    return Err(Error::unavailable(
-                        "the session's record could not be read at the start of the request",
-                    ));
-                }
+            let data = match std::mem::replace(fetched, Fetched::NoKey) {
                 Fetched::Record(record) if !record.head.end().has_passed(self.now) => {
                     if let Some(identity) = &mut self.identity {
                         identity.absolute = identity.absolute.min(record.head.absolute);
@@ -130,6 +126,15 @@ impl Session {
     /// Django's `create`: a new key at once, and a record under it with the next save or commit.
     ///
     /// The data come along if there are any; a session that was not looked at starts empty. The old record stays.
+    ///
+    /// ```
+    /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+    /// # let sessions = edge_session::Sessions::new(edge_session::MemoryStore::default(), settings);
+    /// # let mut session = sessions.new_session()?;
+    /// session.create();
+    /// assert!(session.session_key().is_some());
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
     pub fn create(&mut self) {
         if matches!(self.contents, Contents::Unloaded(_)) {
             self.empty();
@@ -141,6 +146,17 @@ impl Session {
 
     /// Django's `cycle_key`, for a login: the same data under a new key, at once; the next save or commit stores them
     /// there and ends the old key.
+    ///
+    /// ```
+    /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+    /// # let sessions = edge_session::Sessions::new(edge_session::MemoryStore::default(), settings);
+    /// # let mut session = sessions.new_session()?;
+    /// session.set("cart", ["apple"])?;
+    /// session.cycle_key()?;
+    /// session.set("user", "alice")?;
+    /// assert_eq!(session.keys()?, ["cart", "user"]);
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -204,9 +220,12 @@ impl Session {
         self.session_key().filter(|_| !self.fresh)
     }
 
-    /// Whether the store's answer decides what this session is, and there was none.
-    pub(crate) const fn is_unavailable(&self) -> bool {
-        matches!(self.contents, Contents::Unloaded(Fetched::Unavailable))
+    /// Fails where the store's answer decides what this session is, and there was none.
+    pub(crate) fn check_available(&self) -> Result<()> {
+        match &self.contents {
+            Contents::Unloaded(Fetched::Unavailable(cause)) => Err(Error::unavailable(cause.clone())),
+            _ => Ok(()),
+        }
     }
 
     /// Whether the browser has to be told of a position that it does not know.

@@ -1,6 +1,7 @@
 //! What a session is: Django's dictionary, its flags, its key, its expiry and its stored form. Nothing here reads or writes.
 
 mod data;
+mod dictionary;
 pub(crate) mod expiry;
 pub(crate) mod identity;
 pub(crate) mod json;

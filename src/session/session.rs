@@ -1,4 +1,4 @@
-//! Django's `SessionBase`: the calls an application makes on its session.
+//! Django's `SessionBase`: one visitor's session, its flags, its expiry and its test cookie.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::key::{Random, SessionKey};
 use super::lifecycle::Contents;
 use super::record::Head;
 use super::{json, signing, value};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::settings::Settings;
 
 /// The data key and the value of Django's test cookie.
@@ -66,226 +66,86 @@ pub struct Session {
 }
 
 impl Session {
-    /// Django's `s[k]`: the value under `key`.
-    ///
-    /// # Errors
-    ///
-    /// `MissingKey` where there is none, `Value` where it is not a `T`, `StoreUnavailable` where the store did not answer.
-    pub fn item<T: DeserializeOwned>(&mut self, key: &str) -> Result<T> {
-        self.get(key)?.ok_or_else(|| Error::missing_key(key))
-    }
-
-    /// Django's `get`: the value under `key`, if there is one.
-    ///
-    /// # Errors
-    ///
-    /// `Value` where it is not a `T`, `StoreUnavailable` where the store did not answer.
-    pub fn get<T: DeserializeOwned>(&mut self, key: &str) -> Result<Option<T>> {
-        self.read()?.get(key).map(|text| value::from_json(key, text)).transpose()
-    }
-
-    /// The JSON text under `key`, if there is one.
-    ///
-    /// # Errors
-    ///
-    /// `Value` where the stored text is damaged, `StoreUnavailable` where the store did not answer.
-    pub fn get_json(&mut self, key: &str) -> Result<Option<&str>> {
-        let text = self.read()?.get(key);
-        text.map(|text| value::check_json(key, text).map(|()| text)).transpose()
-    }
-
-    /// Django's `s[k] = v`.
-    ///
-    /// # Errors
-    ///
-    /// `Value`, with its path, for what JSON does not hold exactly; `StoreUnavailable` where the store did not answer.
-    pub fn set<T: Serialize>(&mut self, key: &str, value: T) -> Result<()> {
-        let text = value::to_json(key, &value)?;
-        self.write(key, text)
-    }
-
-    /// Puts a JSON text under `key` as it is, so that no number in it is rounded.
+    /// Django's `session_key`. It can change when the session is first used: an unknown key is never taken over.
     ///
     /// ```
-    /// # use edge_session::{MemoryStore, Sessions, Settings};
-    /// # let settings = Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
-    /// # let sessions = Sessions::new(MemoryStore::default(), settings);
-    /// let mut session = sessions.new_session()?;
-    /// session.set_json("big", "9007199254740993")?;
-    /// assert_eq!(session.get_json("big")?, Some("9007199254740993"));
-    /// assert!(session.set_json("bad", "{'no': json}").is_err());
+    /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+    /// # let mut session = edge_session::Sessions::new(edge_session::MemoryStore::default(), settings).new_session()?;
+    /// assert!(session.session_key().is_none());
+    /// session.create();
+    /// assert_eq!(session.session_key().unwrap().as_str().len(), 32);
     /// # Ok::<(), edge_session::Error>(())
     /// ```
-    ///
-    /// # Errors
-    ///
-    /// `Value` where it is no JSON that can be kept; `StoreUnavailable` where the store did not answer.
-    pub fn set_json(&mut self, key: &str, text: &str) -> Result<()> {
-        let text = text.trim_matches([' ', '\t', '\n', '\r']);
-        value::check_json(key, text)?;
-        self.write(key, text.to_owned())
-    }
-
-    /// Django's `del s[k]`.
-    ///
-    /// # Errors
-    ///
-    /// `MissingKey` where there is none, `StoreUnavailable` where the store did not answer.
-    pub fn remove(&mut self, key: &str) -> Result<()> {
-        self.take(key)?.map(|_| ()).ok_or_else(|| Error::missing_key(key))
-    }
-
-    /// Django's `k in s`.
-    ///
-    /// # Errors
-    ///
-    /// `StoreUnavailable` where the store did not answer.
-    pub fn contains_key(&mut self, key: &str) -> Result<bool> {
-        Ok(self.read()?.get(key).is_some())
-    }
-
-    /// Django's `pop(k)`: takes the value out.
-    ///
-    /// # Errors
-    ///
-    /// `MissingKey` where there is none; `Value` where it is not a `T`, and it stays; `StoreUnavailable`.
-    pub fn pop<T: DeserializeOwned>(&mut self, key: &str) -> Result<T> {
-        let value = self.item(key)?;
-        self.take(key)?;
-        Ok(value)
-    }
-
-    /// Django's `pop(k, d)`: takes the value out, or gives `default`.
-    ///
-    /// # Errors
-    ///
-    /// `Value` where it is not a `T`, and it stays; `StoreUnavailable` where the store did not answer.
-    pub fn pop_or<T: DeserializeOwned>(&mut self, key: &str, default: T) -> Result<T> {
-        let value = self.get(key)?;
-        self.take(key)?;
-        Ok(value.unwrap_or(default))
-    }
-
-    /// Django's `setdefault`: the value under `key`, which becomes `value` where there was none.
-    ///
-    /// # Errors
-    ///
-    /// `Value` where the value there is not a `T` or the new one is not JSON; `StoreUnavailable`.
-    pub fn setdefault<T: Serialize + DeserializeOwned>(&mut self, key: &str, value: T) -> Result<T> {
-        match self.get(key)? {
-            Some(present) => Ok(present),
-            None => self.set(key, &value).map(|()| value),
-        }
-    }
-
-    /// Django's `update`: sets every pair, all or none. It marks the session modified even without pairs.
-    ///
-    /// # Errors
-    ///
-    /// As [`set`](Self::set); then nothing was changed.
-    pub fn update<K: AsRef<str>, T: Serialize>(&mut self, pairs: impl IntoIterator<Item = (K, T)>) -> Result<()> {
-        let texts = pairs.into_iter().map(|(key, value)| {
-            let text = value::to_json(key.as_ref(), &value)?;
-            Ok((key, text))
-        });
-        self.write_all(texts.collect::<Result<Vec<_>>>()?)
-    }
-
-    /// [`update`](Self::update) with a JSON object, whose values are kept as they are. A key that comes twice counts last.
-    ///
-    /// # Errors
-    ///
-    /// `Value` where `text` is no JSON object that can be kept; `StoreUnavailable` where the store did not answer.
-    pub fn update_json(&mut self, text: &str) -> Result<()> {
-        let members = json::members(text).map_err(|flaw| {
-            Error::value(format!("this is not a JSON object that can be kept: {}, at byte {}", flaw.what, flaw.at))
-        })?;
-        self.write_all(members.into_iter().map(|(key, value)| (key, value.to_owned())))
-    }
-
-    /// Django's `keys`, in insertion order.
-    ///
-    /// # Errors
-    ///
-    /// `StoreUnavailable` where the store did not answer.
-    pub fn keys(&mut self) -> Result<Vec<String>> {
-        Ok(self.read()?.iter().map(|(key, _)| key.to_owned()).collect())
-    }
-
-    /// Django's `values`, in insertion order.
-    ///
-    /// # Errors
-    ///
-    /// `Value` where one is not a `T` (take `serde_json::Value` for any); `StoreUnavailable`.
-    pub fn values<T: DeserializeOwned>(&mut self) -> Result<Vec<T>> {
-        self.read()?.iter().map(|(key, text)| value::from_json(key, text)).collect()
-    }
-
-    /// Django's `items`, in insertion order.
-    ///
-    /// # Errors
-    ///
-    /// `Value` where a value is not a `T` (take `serde_json::Value` for any); `StoreUnavailable`.
-    pub fn items<T: DeserializeOwned>(&mut self) -> Result<Vec<(String, T)>> {
-        let items = self.read()?.iter().map(|(key, text)| Ok((key.to_owned(), value::from_json(key, text)?)));
-        items.collect()
-    }
-
-    /// The members whose key passes `keep`, as the text of a JSON object, in insertion order.
-    ///
-    /// # Errors
-    ///
-    /// `Value` where a stored text is damaged, `StoreUnavailable` where the store did not answer.
-    pub fn to_json(&mut self, keep: impl Fn(&str) -> bool) -> Result<String> {
-        let data = self.read()?;
-        data.iter().filter(|(key, _)| keep(key)).try_for_each(|(key, text)| value::check_json(key, text))?;
-        Ok(data.to_json(keep))
-    }
-
-    /// Django's `clear`: no data any more, nor an expiry of its own. The key stays, and the record until the next save.
-    pub fn clear(&mut self) {
-        self.empty();
-        self.accessed = true;
-        self.mark_changed();
-    }
-
-    /// Django's `is_empty`: no key and no data. A key that was not looked up yet counts.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        let no_data = !matches!(&self.contents, Contents::Loaded(data) if !data.is_empty());
-        self.identity.is_none() && no_data
-    }
-
-    /// Django's `session_key`. It can change when the session is first used: an unknown key is never taken over.
     #[must_use]
     pub fn session_key(&self) -> Option<&SessionKey> {
         self.identity.as_ref().map(|identity| &identity.key)
     }
 
     /// Whether the data were read or written.
+    ///
+    /// ```
+    /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+    /// # let mut session = edge_session::Sessions::new(edge_session::MemoryStore::default(), settings).new_session()?;
+    /// assert!(!session.accessed());
+    /// session.contains_key("user")?;
+    /// assert!(session.accessed() && !session.modified());
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
     #[must_use]
     pub const fn accessed(&self) -> bool {
         self.accessed
     }
 
     /// Sets the flag of [`accessed`](Self::accessed).
+    ///
+    /// ```
+    /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+    /// # let mut session = edge_session::Sessions::new(edge_session::MemoryStore::default(), settings).new_session()?;
+    /// session.set_accessed(true);
+    /// assert!(session.accessed());
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
     pub const fn set_accessed(&mut self, accessed: bool) {
         self.accessed = accessed;
     }
 
     /// Whether the data were written. No save resets it.
+    ///
+    /// ```
+    /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+    /// # let mut session = edge_session::Sessions::new(edge_session::MemoryStore::default(), settings).new_session()?;
+    /// session.set("visits", 1)?;
+    /// assert!(session.modified());
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
     #[must_use]
     pub const fn modified(&self) -> bool {
         self.modified
     }
 
     /// Sets the flag of [`modified`](Self::modified): true has the session saved, false keeps it from being saved.
+    ///
+    /// ```
+    /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+    /// # let mut session = edge_session::Sessions::new(edge_session::MemoryStore::default(), settings).new_session()?;
+    /// session.set("visits", 1)?;
+    /// session.set_modified(false); // nothing of this will be saved
+    /// assert!(!session.modified());
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
     pub const fn set_modified(&mut self, modified: bool) {
         self.modified = modified;
         self.changed = modified;
     }
 
     /// Whether nothing is stored for this visitor yet, as far as the store answered.
+    ///
+    /// ```
+    /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+    /// # let mut session = edge_session::Sessions::new(edge_session::MemoryStore::default(), settings).new_session()?;
+    /// assert!(session.is_new()?);
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -296,17 +156,41 @@ impl Session {
     }
 
     /// The moment that this session takes for now; [`Sessions`](crate::Sessions) sets it when it loads and saves.
+    ///
+    /// ```
+    /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+    /// # let mut session = edge_session::Sessions::new(edge_session::MemoryStore::default(), settings).new_session()?;
+    /// assert!(session.now().timestamp() > 1_700_000_000);
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
     #[must_use]
     pub const fn now(&self) -> DateTime<Utc> {
         self.now
     }
 
     /// Sets what [`now`](Self::now) is, for a session that is kept for longer than a request.
+    ///
+    /// ```
+    /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+    /// # let mut session = edge_session::Sessions::new(edge_session::MemoryStore::default(), settings).new_session()?;
+    /// session.set_now(chrono::DateTime::from_timestamp(1_893_456_000, 0).unwrap());
+    /// assert_eq!(session.get_expiry_date(Default::default())?.timestamp(), 1_893_456_000 + 1_209_600);
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
     pub const fn set_now(&mut self, now: DateTime<Utc>) {
         self.now = now;
     }
 
     /// Django's `set_test_cookie`: a value that shows, in a later request, that the browser sends cookies back.
+    ///
+    /// ```
+    /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+    /// # let mut session = edge_session::Sessions::new(edge_session::MemoryStore::default(), settings).new_session()?;
+    /// session.set_test_cookie()?; // in one request
+    /// assert!(session.test_cookie_worked()?); // in the next one
+    /// session.delete_test_cookie()?;
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -316,6 +200,13 @@ impl Session {
     }
 
     /// Django's `test_cookie_worked`.
+    ///
+    /// ```
+    /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+    /// # let mut session = edge_session::Sessions::new(edge_session::MemoryStore::default(), settings).new_session()?;
+    /// assert!(!session.test_cookie_worked()?);
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -327,6 +218,13 @@ impl Session {
 
     /// Django's `delete_test_cookie`.
     ///
+    /// ```
+    /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+    /// # let mut session = edge_session::Sessions::new(edge_session::MemoryStore::default(), settings).new_session()?;
+    /// assert!(session.delete_test_cookie().is_err());
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// `MissingKey` where none was set, `StoreUnavailable` where the store did not answer.
@@ -335,6 +233,18 @@ impl Session {
     }
 
     /// Django's `set_expiry`.
+    ///
+    /// ```
+    /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+    /// # let mut session = edge_session::Sessions::new(edge_session::MemoryStore::default(), settings).new_session()?;
+    /// use edge_session::Expiry;
+    ///
+    /// session.set_expiry(Expiry::Seconds(300))?;
+    /// assert_eq!(session.get_expiry_age(Default::default())?, 300);
+    /// session.set_expiry(Expiry::Policy)?;
+    /// assert_eq!(session.get_expiry_age(Default::default())?, 1_209_600);
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -350,6 +260,16 @@ impl Session {
     ///
     /// This is the life that a save gives, not the time that is left of it.
     ///
+    /// ```
+    /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+    /// # let mut session = edge_session::Sessions::new(edge_session::MemoryStore::default(), settings).new_session()?;
+    /// use edge_session::{Expiry, ExpiryOptions};
+    ///
+    /// let options = ExpiryOptions { expiry: Some(Expiry::Seconds(60)), ..ExpiryOptions::default() };
+    /// assert_eq!(session.get_expiry_age(options)?, 60);
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// `Value` where the session's own expiry is no expiry, `StoreUnavailable` where the store did not answer.
@@ -360,6 +280,17 @@ impl Session {
 
     /// Django's `get_expiry_date`: the moment of the end.
     ///
+    /// ```
+    /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+    /// # let mut session = edge_session::Sessions::new(edge_session::MemoryStore::default(), settings).new_session()?;
+    /// use edge_session::{Expiry, ExpiryOptions};
+    ///
+    /// let modification = Some(chrono::DateTime::from_timestamp(1_893_456_000, 0).unwrap());
+    /// let options = ExpiryOptions { modification, expiry: Some(Expiry::Seconds(60)) };
+    /// assert_eq!(session.get_expiry_date(options)?.to_rfc3339(), "2030-01-01T00:01:00+00:00");
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`get_expiry_age`](Self::get_expiry_age), and `Value` where the end is beyond every date.
@@ -369,6 +300,14 @@ impl Session {
     }
 
     /// Django's `get_expire_at_browser_close`.
+    ///
+    /// ```
+    /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+    /// # let mut session = edge_session::Sessions::new(edge_session::MemoryStore::default(), settings).new_session()?;
+    /// session.set_expiry(edge_session::Expiry::BROWSER_CLOSE)?;
+    /// assert!(session.get_expire_at_browser_close()?);
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -390,6 +329,14 @@ impl Session {
 
     /// Django's `encode`: `items` as Django's own engines store them, signed with the first secret.
     ///
+    /// ```
+    /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+    /// # let mut session = edge_session::Sessions::new(edge_session::MemoryStore::default(), settings).new_session()?;
+    /// let text = session.encode([("user", "alice")])?;
+    /// assert_eq!(session.decode::<String>(&text), [("user".to_owned(), "alice".to_owned())]);
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// `Value`, with its path, for what JSON does not hold exactly.
@@ -403,43 +350,19 @@ impl Session {
     }
 
     /// Django's `decode`: what a Django with one of the same secrets stored. What does not verify is empty, never an error.
+    ///
+    /// ```
+    /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+    /// # let mut session = edge_session::Sessions::new(edge_session::MemoryStore::default(), settings).new_session()?;
+    /// assert!(session.decode::<String>("forged:1r31eq:signature").is_empty());
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
     #[must_use]
     pub fn decode<T: DeserializeOwned>(&self, text: &str) -> Vec<(String, T)> {
         let object = signing::decode(self.settings.secrets.bytes(), text).unwrap_or_default();
         let members = json::members(&object).unwrap_or_default();
         let items = members.into_iter().map(|(key, text)| Some((key, serde_json::from_str(text).ok()?)));
         items.collect::<Option<_>>().unwrap_or_default()
-    }
-
-    /// Loads, and marks the session accessed.
-    fn read(&mut self) -> Result<&Data> {
-        self.accessed = true;
-        self.load().map(|data| &*data)
-    }
-
-    fn write(&mut self, key: &str, text: String) -> Result<()> {
-        self.write_all([(key, text)])
-    }
-
-    fn write_all<K: AsRef<str>>(&mut self, pairs: impl IntoIterator<Item = (K, String)>) -> Result<()> {
-        self.accessed = true;
-        let data = self.load()?;
-        let mut changed = false;
-        for (key, text) in pairs {
-            changed |= data.set(key.as_ref(), text);
-        }
-        self.modified = true;
-        self.changed |= changed;
-        Ok(())
-    }
-
-    fn take(&mut self, key: &str) -> Result<Option<String>> {
-        self.accessed = true;
-        let taken = self.load()?.remove(key);
-        if taken.is_some() {
-            self.mark_changed();
-        }
-        Ok(taken)
     }
 }
 
