@@ -3,8 +3,8 @@
 use super::load::open;
 use super::{OnlyIf, Op, Reply, Step, out_of_turn};
 use crate::error::{Error, ErrorKind, Result};
+use crate::session::contents::Fetched;
 use crate::session::key::StorageKey;
-use crate::session::lifecycle::Fetched;
 use crate::session::record::{self, Head};
 use crate::session::session::Session;
 

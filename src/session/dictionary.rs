@@ -3,8 +3,8 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::contents::Contents;
 use super::data::Data;
-use super::lifecycle::Contents;
 use super::session::Session;
 use super::{json, value};
 use crate::error::{Error, Result};

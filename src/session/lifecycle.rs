@@ -4,38 +4,15 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::contents::{Contents, Fetched};
 use super::data::Data;
 use super::expiry::{Deadline, ExpiryOptions};
 use super::identity::{Identity, Position};
 use super::key::{Random, SessionKey};
-use super::record::{Head, Record};
+use super::record::Head;
 use super::session::Session;
 use crate::error::{Error, Result};
 use crate::settings::Settings;
-
-/// What a read of the store came to.
-#[derive(Debug)]
-pub(crate) enum Fetched {
-    /// There was no key to read.
-    NoKey,
-    /// A record, live or not: that is judged when somebody looks.
-    Record(Record),
-    /// Nothing stands under the key.
-    Unknown,
-    /// Something stands there that is no record.
-    Corrupt,
-    /// A newer version of this crate wrote it; it is left alone, and so is the cookie.
-    Newer,
-    /// The store did not answer; what it said.
-    Unavailable(String),
-}
-
-/// The data, or what will decide what they are.
-#[derive(Debug)]
-pub(crate) enum Contents {
-    Unloaded(Fetched),
-    Loaded(Data),
-}
 
 impl Session {
     /// A session as a request brings it. `identity` is what its cookie proved; `presented` whether it had one at all.

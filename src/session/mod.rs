@@ -1,5 +1,6 @@
 //! What a session is: Django's dictionary, its flags, its key, its expiry and its stored form. Nothing here reads or writes.
 
+pub(crate) mod contents;
 mod data;
 mod dictionary;
 pub(crate) mod expiry;

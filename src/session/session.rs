@@ -7,11 +7,11 @@ use chrono::{DateTime, FixedOffset, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::contents::Contents;
 use super::data::Data;
 use super::expiry::{EXPIRY_KEY, Expiry, ExpiryOptions, Lifetime};
 use super::identity::{Identity, Position};
 use super::key::{Random, SessionKey};
-use super::lifecycle::Contents;
 use super::record::Head;
 use super::{json, signing, value};
 use crate::error::Result;

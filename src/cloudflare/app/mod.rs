@@ -1,5 +1,6 @@
 //! This repository's Worker: sessions for the pages of a static site, over JSON routes.
 
 mod events;
+mod refusal;
 mod request;
 mod routes;

@@ -3,7 +3,7 @@
 use futures_util::StreamExt as _;
 use worker::{ByteStream, Headers, web_sys};
 
-use super::routes::Refusal;
+use super::refusal::Refusal;
 
 /// The largest body, in bytes.
 const MAX_BODY: usize = 64 * 1024;

@@ -2,8 +2,9 @@
 
 use worker::{Response, console_error};
 
+use super::refusal::Refusal;
 use super::request::Incoming;
-use crate::cloudflare::handler::{apply, error_response, json_response, log, status};
+use crate::cloudflare::handler::{apply, json_response};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::respond::SessionHeaders;
 use crate::session::expiry::{Expiry, ExpiryOptions, format_iso};
@@ -11,43 +12,6 @@ use crate::session::json;
 use crate::session::session::Session;
 use crate::sessions::Sessions;
 use crate::store::Store;
-
-/// Why a request is not answered with what it asked for.
-#[derive(Debug)]
-pub(super) struct Refusal {
-    status: u16,
-    code: &'static str,
-    message: String,
-    allow: Option<&'static str>,
-}
-
-impl Refusal {
-    pub(super) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), allow: None }
-    }
-
-    fn response(&self) -> worker::Result<Response> {
-        let response = error_response(self.status, self.code, &self.message)?;
-        if let Some(allow) = self.allow {
-            response.headers().set("Allow", allow)?;
-        }
-        Ok(response)
-    }
-}
-
-impl From<Error> for Refusal {
-    fn from(error: Error) -> Self {
-        if matches!(error.kind(), ErrorKind::Config | ErrorKind::StoreUnavailable | ErrorKind::Entropy) {
-            log("edge-session", &error);
-        }
-        if error.kind() == ErrorKind::Config {
-            // What is wrong with the settings is for the log, not for visitors.
-            let message = "sessions are not configured on this site; its log says which setting is wrong";
-            return Self::new(500, error.code(), message);
-        }
-        Self::new(status(error.kind()), error.code(), error.to_string())
-    }
-}
 
 /// What a path names.
 #[derive(Debug, PartialEq, Eq)]
@@ -89,11 +53,8 @@ impl Resource {
     }
 
     fn check_method(&self, method: &str) -> Result<(), Refusal> {
-        if self.methods().split(", ").any(|allowed| allowed == method) {
-            return Ok(());
-        }
-        let message = format!("this route takes {}", self.methods());
-        Err(Refusal { allow: Some(self.methods()), ..Refusal::new(405, "method_not_allowed", message) })
+        let allowed = self.methods().split(", ").any(|allowed| allowed == method);
+        if allowed { Ok(()) } else { Err(Refusal::method(self.methods())) }
     }
 }
 
@@ -159,7 +120,7 @@ impl Answer {
         match self {
             Self::Json(_) => 200,
             Self::Nothing => 204,
-            Self::Refused(refusal) => refusal.status,
+            Self::Refused(refusal) => refusal.status(),
         }
     }
 
