@@ -60,7 +60,7 @@ test("a logout deletes the record", async () => {
 
 test("every put is bytes with an expiration of at least a minute, every get has the shortest cacheTtl", async () => {
   const { alice, calls } = await live();
-  for (const value of [null, 1, 30, 59, 60, 61, 0, 1e15, new Date(Date.now() + 5_000).toISOString()]) {
+  for (const value of [null, 1, 30, 59, 60, 61, 0, 1e10, new Date(Date.now() + 5_000).toISOString()]) {
     await alice.put("/session/expiry", { value });
   }
   await alice.put("/session/expiry", { value: 10_000 });

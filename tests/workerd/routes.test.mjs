@@ -109,6 +109,24 @@ test("every kind of expiry, and back to the policy", async () => {
   expect(await alice.data()).toEqual({ a: 1 });
 });
 
+test("a call that is refused leaves nothing behind", async () => {
+  const alice = visitor();
+  await alice.put("/session/data/user", "alice");
+  const before = alice.cookie;
+  for (const [method, path, body] of [
+    ["PUT", "/session/expiry", '{"value": 9000000000000000}'],
+    ["POST", "/session/cycle-key", "{"],
+    ["POST", "/session/cycle-key", '{"_auth_user_id": 1}'],
+    ["PATCH", "/session/data", '{"a": 1, "_b": 2}'],
+  ]) {
+    const { status, headers } = await alice.request(method, path, body);
+    expect([400, 403]).toContain(status);
+    expect(headers.getSetCookie()).toEqual([]);
+    expect((await alice.get("/session")).json).toMatchObject({ data: { user: "alice" }, expiry: { age: 1209600 } });
+  }
+  expect(alice.cookie).toBe(before);
+});
+
 test("a login keeps the data under a new cookie and ends the old one", async () => {
   const alice = visitor();
   await alice.put("/session/data/cart", [1]);

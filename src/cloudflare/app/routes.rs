@@ -157,7 +157,11 @@ impl<S: Store> Call<S> {
         let mut session = self.sessions.load(cookie_header).await?;
         let answer = match self.call(&mut session).await {
             Ok(json) => json.map_or(Answer::Nothing, Answer::Json),
-            Err(refusal) => Answer::Refused(refusal),
+            Err(refusal) => {
+                // A call that is refused half way leaves nothing behind.
+                session.set_modified(false);
+                Answer::Refused(refusal)
+            }
         };
         let headers = self.sessions.commit_headers(&mut session, answer.status()).await?;
         if headers.saved().old_record_remains {

@@ -1,0 +1,568 @@
+// The page in www/, used in a real browser against the real server.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { members } from "../../www/json-text.js";
+import { launch } from "./browser.mjs";
+import { serve } from "./serve.mjs";
+
+const COOKIE = "__Host-sessionid";
+const TWO_WEEKS = 1_209_600;
+
+let server;
+let browser;
+
+before(async () => {
+  [server, browser] = await Promise.all([serve(), launch()]);
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+/**
+ * A test in a browser of its own, whose session holds `data`: `page` has read the session, `sent` lists its requests, `trouble` what
+ * must not happen. Chromium reports every 4xx as an error of the console; a test that provokes some says so with `refusals`.
+ */
+function visit(name, work, { data, refusals = false, ...options } = {}) {
+  test(name, async () => {
+    const context = await browser.newContext({ locale: "en-GB", ...options });
+    try {
+      if (data) await context.request.patch(`${server.url}/session/data`, { data });
+      const page = await context.newPage();
+      page.setDefaultTimeout(5_000);
+      const sent = [];
+      const trouble = [];
+      page.on("request", (request) => {
+        sent.push(`${request.method()} ${new URL(request.url()).pathname}`);
+        if (new URL(request.url()).origin !== server.url) trouble.push(`off-origin: ${request.url()}`);
+      });
+      page.on("pageerror", (error) => trouble.push(error.message));
+      page.on("dialog", (dialog) => trouble.push(`dialog: ${dialog.message()}`));
+      page.on("console", (message) => {
+        const refusal = refusals && message.text().startsWith("Failed to load resource");
+        if (["error", "warning"].includes(message.type()) && !refusal) trouble.push(message.text());
+      });
+      await page.goto(server.url);
+      await said(page, "This is the session now.");
+      await work({ page, context, sent });
+      assert.deepEqual(trouble, []);
+    } finally {
+      await context.close();
+    }
+  });
+}
+
+/** Waits until the status line says so. */
+const said = (page, text) => page.locator("#status").filter({ hasText: text }).waitFor();
+const click = (page, name) => page.getByRole("button", { name, exact: true }).click();
+
+/** The table as the visitor sees it. */
+const table = (page) => page.locator("#data tbody tr").evaluateAll((rows) =>
+  rows.map((row) => [row.querySelector("th").textContent, row.querySelector("code").textContent]));
+
+async function set(page, key, value) {
+  await page.getByLabel("Key", { exact: true }).fill(key);
+  await page.getByLabel("Value, as JSON", { exact: true }).fill(value);
+  await click(page, "Set value");
+}
+
+async function setSeveral(page, object) {
+  if (!(await page.locator("details").evaluate((details) => details.open))) await page.getByText("Set several at once").click();
+  await page.getByLabel("A JSON object").fill(object);
+  await click(page, "Set all of them");
+}
+
+async function sessionCookie(context) {
+  return (await context.cookies()).find(({ name }) => name === COOKIE);
+}
+
+// Data
+
+visit("a new visitor has no data, no cookie, and is told so", async ({ page, context }) => {
+  assert.equal(await page.title(), "edge-session");
+  assert.equal(await page.locator("#state").textContent(), "New");
+  assert.equal(await page.getByText("No values yet.").isVisible(), true);
+  assert.equal(await page.getByRole("button", { name: "Delete all…" }).isVisible(), false);
+  assert.deepEqual(await context.cookies(), []);
+});
+
+visit("a value that is set is shown, and survives a reload", async ({ page }) => {
+  await set(page, "theme", '"dark"');
+  await said(page, "“theme” is set.");
+  assert.deepEqual(await table(page), [["theme", '"dark"']]);
+  assert.equal(await page.locator("#state").textContent(), "Stored");
+  await page.reload();
+  await said(page, "This is the session now.");
+  assert.deepEqual(await table(page), [["theme", '"dark"']]);
+});
+
+visit("another browser does not see the data", async ({ page }) => {
+  const stranger = await browser.newPage();
+  try {
+    await stranger.goto(server.url);
+    await said(stranger, "This is the session now.");
+    assert.deepEqual(await table(stranger), []);
+  } finally {
+    await stranger.close();
+  }
+}, { data: { secret: 1 } });
+
+visit("a value is edited in its row", async ({ page }) => {
+  await click(page, "Edit “cart”");
+  const field = page.getByLabel("Value of “cart”, as JSON");
+  assert.equal(await field.inputValue(), '{"items": [1]}');
+  await field.fill('{"items": [1, 2]}');
+  await click(page, "Save");
+  await page.getByRole("button", { name: "Edit “cart”" }).waitFor();
+  assert.deepEqual(await table(page), [["cart", '{"items": [1, 2]}']]);
+}, { data: '{"cart": {"items": [1]}}' });
+
+visit("an edit that is cancelled changes nothing", async ({ page, sent }) => {
+  const before = sent.length;
+  await click(page, "Edit “cart”");
+  await page.getByLabel("Value of “cart”, as JSON").fill("2");
+  await click(page, "Cancel");
+  await click(page, "Edit “cart”");
+  assert.equal(await page.getByLabel("Value of “cart”, as JSON").inputValue(), "1");
+  await page.keyboard.press("Escape");
+  assert.deepEqual(await table(page), [["cart", "1"]]);
+  assert.equal(sent.length, before);
+}, { data: { cart: 1 } });
+
+visit("an edit goes on while another value is deleted", async ({ page }) => {
+  await click(page, "Edit “b”");
+  await page.getByLabel("Value of “b”, as JSON").fill("20");
+  await click(page, "Delete “a”");
+  await said(page, "“a” is deleted.");
+  assert.equal(await page.getByLabel("Value of “b”, as JSON").inputValue(), "20");
+}, { data: { a: 1, b: 2, c: 3 } });
+
+visit("a value is deleted, and the focus goes to the next one", async ({ page }) => {
+  await click(page, "Delete “a”");
+  await said(page, "“a” is deleted.");
+  assert.deepEqual(await table(page), [["b", "2"]]);
+  await page.locator(':focus[aria-label="Delete “b”"]').waitFor();
+}, { data: { a: 1, b: 2 } });
+
+visit("a value that is gone already is said to be, and its row goes", async ({ page, context }) => {
+  await context.request.delete(`${server.url}/session/data/a`);
+  await click(page, "Delete “a”");
+  await said(page, 'the session has no key "a"');
+  assert.deepEqual(await table(page), [["b", "2"]]);
+}, { data: { a: 1, b: 2 }, refusals: true });
+
+visit("several values are set at once, and the others stay", async ({ page, sent }) => {
+  await setSeveral(page, '{"theme": "dark", "visits": 3}');
+  await said(page, "All of them are set.");
+  assert.deepEqual(await table(page), [["old", "0"], ["theme", '"dark"'], ["visits", "3"]]);
+  assert.ok(sent.includes("PATCH /session/data"));
+}, { data: { old: 0 } });
+
+visit("all values are deleted, but only after a question", async ({ page }) => {
+  await click(page, "Delete all…");
+  await click(page, "Keep them");
+  assert.equal((await table(page)).length, 2);
+  await click(page, "Delete all…");
+  await page.keyboard.press("Escape");
+  assert.equal((await table(page)).length, 2);
+  await click(page, "Delete all…");
+  await click(page, "Delete all");
+  await said(page, "All values are deleted.");
+  assert.deepEqual(await table(page), []);
+}, { data: { a: 1, b: 2 } });
+
+visit("a plain word gets a hint, and can be stored as text", async ({ page, sent }) => {
+  await set(page, "name", 'Ada "the first"');
+  const correction = page.locator("#add .correction");
+  assert.match(await correction.textContent(), /Text needs quotes in JSON: "Ada \\"the first\\""/);
+  assert.equal(await page.getByLabel("Value, as JSON", { exact: true }).getAttribute("aria-invalid"), "true");
+  assert.ok(!sent.includes("PUT /session/data/name"));
+  await click(page, "Store it as text");
+  await said(page, "“name” is set.");
+  assert.deepEqual(await table(page), [["name", '"Ada \\"the first\\""']]);
+  assert.equal(await correction.isVisible(), false);
+});
+
+visit("what is not JSON, or no object where one is wanted, is explained and not sent", async ({ page, sent }) => {
+  await set(page, "list", "[1, 2");
+  assert.match(await page.locator("#add .correction").textContent(), /This is not JSON\. .+/);
+  await set(page, "list", "");
+  assert.match(await page.locator("#add .correction").textContent(), /A value is missing/);
+  await page.getByLabel("Value, as JSON", { exact: true }).fill("[1, 2]");
+  assert.equal(await page.locator("#add .correction").isVisible(), false);
+  for (const wrong of ["[1]", "{a: 1}", "7", ""]) {
+    await setSeveral(page, wrong);
+    assert.match(await page.locator("#several .correction").textContent(), /An object looks like/);
+  }
+  assert.ok(sent.every((request) => request.startsWith("GET")));
+});
+
+visit("numbers are shown as they were sent, never rounded", async ({ page }) => {
+  await set(page, "order", "9007199254740993");
+  await said(page, "“order” is set.");
+  assert.deepEqual(await table(page), [["price", "1.50"], ["tiny", "1E-7"], ["order", "9007199254740993"]]);
+  await click(page, "Edit “order”");
+  assert.equal(await page.getByLabel("Value of “order”, as JSON").inputValue(), "9007199254740993");
+}, { data: '{"price": 1.50, "tiny": 1E-7}' });
+
+visit("strange keys keep their order, nothing in them is executed, and each can be deleted", async ({ page }) => {
+  const attack = "<img src=x onerror=alert(1)>";
+  const keys = ["b", "10", "2", "a/b", "é", attack, "constructor", "a b?c#d%41", "\"q\\", "1\n2", "😀"];
+  await setSeveral(page, JSON.stringify(Object.fromEntries(keys.map((key) => [key, 0]))).replace("{", '{"b": 0, "10": 0, '));
+  await said(page, "All of them are set.");
+  assert.deepEqual(new Set((await table(page)).map(([key]) => key)), new Set(keys));
+  assert.deepEqual((await table(page)).slice(0, 2).map(([key]) => key), ["b", "10"]);
+  await set(page, attack, JSON.stringify(`<script>alert(2)</script>${attack}`));
+  await said(page, "is set.");
+  assert.equal(await page.locator("main img, main script").count(), 0);
+  for (const key of keys) {
+    await page.getByRole("row").filter({ has: page.locator(`[aria-label=${JSON.stringify(`Delete “${key}”`).replace("\\n", "\\a ")}]`) })
+      .getByRole("button", { name: /^Delete/ }).click();
+    await said(page, `“${key}” is deleted.`);
+  }
+  assert.deepEqual(await table(page), []);
+});
+
+visit("keys that no path can name are edited by another route, and deleted with the rest", async ({ page, sent }) => {
+  await click(page, "Edit “..”");
+  await page.getByLabel("Value of “..”, as JSON").fill("30");
+  await click(page, "Save");
+  await page.getByRole("button", { name: "Edit “..”" }).waitFor();
+  assert.deepEqual(await table(page), [["", "1"], [".", "2"], ["..", "30"]]);
+  await click(page, "Delete “.”");
+  await said(page, "No path can name the key “.”");
+  assert.ok(!sent.some((request) => request.startsWith("DELETE")));
+}, { data: { "": 1, ".": 2, "..": 3 } });
+
+visit("a key that begins with _ is refused with the server's words, and pollutes nothing", async ({ page }) => {
+  await set(page, "__proto__", '{"polluted": true}');
+  await said(page, "keys that begin with _ belong to the application");
+  assert.match(await page.locator("#status").textContent(), /PUT \/session\/data\/__proto__ 403 · \d+ ms/);
+  assert.equal(await page.evaluate(() => ({}).polluted), undefined);
+  assert.deepEqual(await table(page), []);
+}, { refusals: true });
+
+test("a JSON object is cut into members without being read", () => {
+  const cases = [
+    ["{}", []],
+    [" { } ", []],
+    ['{"b":9007199254740993,"10":1.50,"2":-0}', [["b", "9007199254740993"], ["10", "1.50"], ["2", "-0"]]],
+    ['{"__proto__":{"a":[{"b":1}]},"":null}', [["__proto__", '{"a":[{"b":1}]}'], ["", "null"]]],
+    ['{ "a" : "x" , "b":\t[ 1, 2 ]\n}', [["a", '"x"'], ["b", "[ 1, 2 ]"]]],
+    [String.raw`{"\"}:,\\":"{\"a\":[,]}","\u00e9":"\\"}`, [['"}:,\\', String.raw`"{\"a\":[,]}"`], ["é", String.raw`"\\"`]]],
+    ['{"a":1,"a":2}', [["a", "1"], ["a", "2"]]],
+    [`{"long":"${"x\\n".repeat(50_000)}"}`, [["long", `"${"x\\n".repeat(50_000)}"`]]],
+  ];
+  for (const [text, expected] of cases) assert.deepEqual(members(text), expected);
+  for (const wrong of ["", "[]", "null", '"{}"', "{", "{a:1}", '{"a":1,}']) assert.throws(() => members(wrong), SyntaxError);
+});
+
+// Lifetime
+
+visit("after its seconds, a session is gone, and reading has not prolonged it", async ({ page, context }) => {
+  await page.getByLabel("Seconds after each save").fill("2");
+  await click(page, "Set seconds");
+  await said(page, "The lifetime is set.");
+  const end = Date.now() + 3_000;
+  assert.match(await page.locator("#age").textContent(), /^2 s/);
+  const { expires } = await sessionCookie(context);
+  assert.ok(Math.abs(expires - Date.now() / 1000 - 2) < 1.5);
+  await sleep(1_000);
+  await click(page, "Read again");
+  await said(page, "This is the session now.");
+  assert.deepEqual(await table(page), [["a", "1"]]);
+  await sleep(end - Date.now());
+  await click(page, "Read again");
+  await page.locator("#state", { hasText: "New" }).waitFor();
+  assert.deepEqual(await table(page), []);
+  assert.equal(await sessionCookie(context), undefined);
+}, { data: { a: 1 } });
+
+for (const [timezoneId, local, offset] of [
+  ["Asia/Kathmandu", "2027-01-06T07:08", "+05:45"],
+  ["America/St_Johns", "2027-07-06T07:08", "-02:30"],
+]) {
+  visit(`a date in ${timezoneId} is sent with the offset that holds there on that day`, async ({ page, context }) => {
+    await page.getByLabel("A fixed date, your time").fill(local);
+    await click(page, "Set date");
+    await said(page, "The end is set.");
+    const end = `${local}:00${offset}`;
+    assert.ok((await page.locator("#ends").textContent()).startsWith(end));
+    const { expires } = await sessionCookie(context);
+    assert.ok(Math.abs(expires - Math.min(Date.parse(end) / 1000, Date.now() / 1000 + 400 * 86_400)) < 60);
+  }, { data: { a: 1 }, timezoneId });
+}
+
+visit("a date that has passed ends the session at once", async ({ page, context }) => {
+  await page.getByLabel("A fixed date, your time").fill("2001-01-01T00:00");
+  await click(page, "Set date");
+  await said(page, "The end is set.");
+  assert.deepEqual(await table(page), []);
+  assert.equal(await sessionCookie(context), undefined);
+}, { data: { a: 1 } });
+
+visit("until the browser closes means a cookie without an end, and the settings can come back", async ({ page, context }) => {
+  assert.equal(await page.locator("#age").textContent(), `${TWO_WEEKS} s 14 days`);
+  assert.equal(await page.locator("#at-browser-close").textContent(), "no ");
+  await click(page, "Until the browser closes");
+  await said(page, "The session ends when the browser closes.");
+  assert.equal(await page.locator("#at-browser-close").textContent(), "yes ");
+  assert.equal((await sessionCookie(context)).expires, -1);
+  await click(page, "As the settings say");
+  await said(page, "The settings decide again.");
+  assert.equal(await page.locator("#at-browser-close").textContent(), "no ");
+  const { expires } = await sessionCookie(context);
+  assert.ok(Math.abs(expires - Date.now() / 1000 - TWO_WEEKS) < 60);
+  assert.deepEqual(await table(page), [["a", "1"]]);
+}, { data: { a: 1 } });
+
+visit("a lifetime that the server refuses is answered with its words", async ({ page }) => {
+  await page.getByLabel("Seconds after each save").fill("1e21");
+  await click(page, "Set seconds");
+  await said(page, "the body must be");
+  assert.match(await page.locator("#age").textContent(), /^1209600 s/);
+}, { refusals: true });
+
+// Login and logout
+
+visit("a login changes the cookie and keeps the data, with a name and without one", async ({ page, context, sent }) => {
+  const before = await sessionCookie(context);
+  await page.getByLabel("Name, stored as “user”").fill("Ada");
+  await click(page, "Log in");
+  await said(page, "Logged in");
+  assert.deepEqual(await table(page), [["cart", "[1]"], ["user", '"Ada"']]);
+  assert.equal(await page.locator("#user").textContent(), 'user is "Ada"');
+  assert.equal(sent.filter((request) => request === "POST /session/cycle-key").length, 1);
+  const after = await sessionCookie(context);
+  assert.notEqual(after.value, before.value);
+  await click(page, "Log in");
+  await page.locator("#requests", { hasText: /(POST \/session\/cycle-key.*){2}/ }).waitFor();
+  await click(page, "Read again");
+  await said(page, "This is the session now.");
+  assert.deepEqual(await table(page), [["cart", "[1]"], ["user", '"Ada"']]);
+  assert.notEqual((await sessionCookie(context)).value, after.value);
+  const planted = await (await fetch(`${server.url}/session`, { headers: { Cookie: `${COOKIE}=${before.value}` } })).json();
+  assert.deepEqual(planted.data, {});
+}, { data: { cart: [1] } });
+
+visit("a logout removes the cookie and the data", async ({ page, context }) => {
+  const { value } = await sessionCookie(context);
+  await click(page, "Log out");
+  await said(page, "Logged out");
+  assert.deepEqual(await table(page), []);
+  assert.equal(await page.locator("#state").textContent(), "New");
+  assert.equal(await page.locator("#user").textContent(), "No user is logged in.");
+  assert.equal(await sessionCookie(context), undefined);
+  const stolen = await (await fetch(`${server.url}/session`, { headers: { Cookie: `${COOKIE}=${value}` } })).json();
+  assert.deepEqual(stolen.data, {});
+}, { data: { user: "Ada" } });
+
+visit("scripts cannot see the session's cookie, and the page says so", async ({ page, context }) => {
+  assert.equal((await sessionCookie(context)).httpOnly, true);
+  assert.equal(await page.evaluate(() => document.cookie), "");
+  assert.equal(await page.locator("#visible-cookies").textContent(), "nothing");
+}, { data: { a: 1 } });
+
+// Test cookie
+
+visit("the test cookie works in a browser that keeps cookies, until it is deleted", async ({ page }) => {
+  const answer = page.locator("#test-cookie-answer");
+  const buttons = page.getByRole("region", { name: "Test cookie" });
+  await buttons.getByRole("button", { name: "Check" }).click();
+  await answer.filter({ hasText: "worked: false" }).waitFor();
+  await buttons.getByRole("button", { name: "Set" }).click();
+  await answer.filter({ hasText: "Now check" }).waitFor();
+  await buttons.getByRole("button", { name: "Check" }).click();
+  await answer.filter({ hasText: "worked: true" }).waitFor();
+  await buttons.getByRole("button", { name: "Delete" }).click();
+  await answer.filter({ hasText: "Deleted" }).waitFor();
+  await buttons.getByRole("button", { name: "Check" }).click();
+  await answer.filter({ hasText: "worked: false" }).waitFor();
+});
+
+visit("the test cookie does not work in a browser that refuses cookies", async ({ page, context }) => {
+  await context.route("**/session/**", async (route) => {
+    const request = route.request();
+    const answer = await fetch(request.url(), { method: request.method(), body: request.postData() ?? undefined });
+    const headers = Object.fromEntries([...answer.headers].filter(([name]) => name !== "set-cookie"));
+    await route.fulfill({ status: answer.status, headers, body: await answer.text() });
+  });
+  const buttons = page.getByRole("region", { name: "Test cookie" });
+  await buttons.getByRole("button", { name: "Set" }).click();
+  await page.locator("#test-cookie-answer", { hasText: "Now check" }).waitFor();
+  await buttons.getByRole("button", { name: "Check" }).click();
+  await page.locator("#test-cookie-answer", { hasText: "worked: false" }).waitFor();
+  assert.deepEqual(await context.cookies(), []);
+});
+
+// What the page says, and when it sends
+
+visit("the status line names method, path, status and milliseconds, and the list keeps them", async ({ page }) => {
+  await set(page, "a/b", "1");
+  await said(page, "“a/b” is set.");
+  const status = page.locator("#status");
+  assert.match(await status.textContent(), /^“a\/b” is set\. PUT \/session\/data\/a%2Fb 204 · \d+ ms$/);
+  assert.equal(await status.getAttribute("aria-atomic"), "true");
+  const [latest, one] = await page.locator("#requests li").allTextContents();
+  assert.match(latest, /^GET \/session 200 · \d+ ms$/);
+  assert.match(one, /^PUT \/session\/data\/a%2Fb 204 · \d+ ms$/);
+});
+
+visit("a double click sends one request, and deletes one row", async ({ page, sent }) => {
+  const count = (request) => sent.filter((other) => other === request).length;
+  await page.getByRole("button", { name: "Log in" }).dblclick({ delay: 60 });
+  await said(page, "Logged in");
+  await page.getByRole("button", { name: "Delete “a”" }).dblclick({ delay: 60 });
+  await said(page, "“a” is deleted.");
+  await click(page, "Read again");
+  await said(page, "This is the session now.");
+  assert.equal(count("POST /session/cycle-key"), 1);
+  assert.deepEqual(await table(page), [["b", "2"], ["c", "3"]]);
+}, { data: { a: 1, b: 2, c: 3 } });
+
+visit("a button is deaf while its request is on the way, and other buttons wait their turn", async ({ page }) => {
+  const order = [];
+  await page.route(/cycle-key|flush/, async (route) => {
+    const name = route.request().url().split("/").at(-1);
+    order.push(`${name} begins`);
+    await sleep(400);
+    order.push(`${name} ends`);
+    await route.continue();
+  });
+  for (let clicks = 0; clicks < 3; clicks += 1) await click(page, "Log in");
+  await click(page, "Log out");
+  await said(page, "Logged out");
+  assert.deepEqual(order, ["cycle-key begins", "cycle-key ends", "flush begins", "flush ends"]);
+}, { data: { a: 1 } });
+
+visit("a network that fails is said, and the page goes on when it is back", async ({ page, context }) => {
+  await context.setOffline(true);
+  await set(page, "a", "1");
+  await said(page, "The server could not be reached.");
+  assert.match(await page.locator("#status").textContent(), /PUT \/session\/data\/a no answer · \d+ ms/);
+  assert.equal(await page.getByLabel("Key", { exact: true }).inputValue(), "a");
+  await context.setOffline(false);
+  await click(page, "Set value");
+  await said(page, "“a” is set.");
+  assert.deepEqual(await table(page), [["a", "1"]]);
+}, { refusals: true });
+
+visit("a change that was made is not called a failure when only the reading after it fails", async ({ page }) => {
+  await page.route("**/session", (route) => route.abort());
+  await set(page, "a", "1");
+  await said(page, "“a” is set. But the session could not be read again: The server could not be reached.");
+}, { refusals: true });
+
+visit("an answer that is not the server's own is said to be", async ({ page }) => {
+  await page.route("**/session/flush", (route) => route.fulfill({ status: 502, body: "Bad gateway" }));
+  await click(page, "Log out");
+  await said(page, "Bad gateway");
+  assert.match(await page.locator("#status").textContent(), /POST \/session\/flush 502/);
+  await page.route("**/session", (route) => route.fulfill({ contentType: "text/html", body: "<h1>Welcome to the hotel</h1>" }));
+  await click(page, "Read again");
+  await said(page, "Something else answered in the server’s place");
+}, { refusals: true });
+
+// For everybody
+
+visit("everything can be done with the keyboard alone", async ({ page }) => {
+  const press = async (...keys) => {
+    for (const key of keys) await page.keyboard.press(key);
+  };
+  await press("Tab", "Tab");
+  await page.keyboard.type("name");
+  await press("Tab");
+  await page.keyboard.type("ada");
+  await press("Tab", "Enter", "Tab", "Tab");
+  await page.locator(":focus", { hasText: "Store it as text" }).waitFor();
+  await press("Enter");
+  await said(page, "“name” is set.");
+  await page.locator(":focus[name=key]").waitFor();
+  await press("Shift+Tab", "Shift+Tab", "Enter");
+  await page.locator(":focus[aria-label='Value of “name”, as JSON']").waitFor();
+  await press("Control+a");
+  await page.keyboard.type("7");
+  await press("Tab", "Enter");
+  await page.locator(":focus[aria-label='Edit “name”']").waitFor();
+  assert.deepEqual(await table(page), [["name", "7"]]);
+  await press("Tab", "Enter");
+  await page.locator(":focus[name=key]").waitFor();
+  assert.deepEqual(await table(page), []);
+});
+
+visit("every control has a name, and the focus can be seen on it", async ({ page }) => {
+  await page.getByText("Set several at once").click();
+  const controls = page.locator("button:visible, input:visible, textarea:visible, summary:visible");
+  const count = await controls.count();
+  assert.ok(count > 15);
+  await page.keyboard.press("Tab");
+  for (let index = 0; index < count; index += 1) {
+    const { name, outline } = await controls.nth(index).evaluate((control) => {
+      control.focus({ focusVisible: true });
+      const name = control.ariaLabel || control.labels?.[0]?.textContent || control.textContent;
+      return { name: name.trim(), outline: getComputedStyle(control).outlineWidth };
+    });
+    assert.notEqual(name, "");
+    assert.equal(outline, "3px", name);
+  }
+}, { data: { a: 1 } });
+
+const long = { ["k".repeat(80)]: "v".repeat(400), text: "hello", list: [1, 2, 3] };
+
+visit("in light and dark, narrow and wide, text has contrast, nothing sticks out, and nothing moves for who wants that", async ({ page }) => {
+  await page.getByText("Set several at once").click();
+  await set(page, "word", "plain");
+  await click(page, "Edit “text”");
+  for (const [colorScheme, ground] of [["light", "rgb(244, 246, 248)"], ["dark", "rgb(17, 21, 26)"]]) {
+    for (const width of [360, 1280]) {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize({ width, height: 800 });
+      const look = await page.evaluate(() => ({
+        sticksOut: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+        ground: getComputedStyle(document.body).backgroundColor,
+        moves: [...document.querySelectorAll("*")].some((element) => getComputedStyle(element).transitionDuration !== "0s"),
+      }));
+      assert.deepEqual(look, { sticksOut: 0, ground, moves: false });
+      assert.deepEqual(await page.evaluate(faint), [], `${colorScheme}, ${width} pixels`);
+    }
+  }
+}, { data: long, reducedMotion: "reduce" });
+
+/** In the page: the texts whose contrast to what lies behind them is below WCAG's 4.5. */
+function faint() {
+  const parse = (color) => color.match(/[\d.]+/g).map(Number);
+  const luminance = (color) => {
+    const [red, green, blue] = color.map((part) => part / 255).map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  };
+  const behind = (element) => {
+    const color = parse(getComputedStyle(element).backgroundColor);
+    return color.length === 4 && color[3] === 0 ? behind(element.parentElement) : color;
+  };
+  const hasText = (element) => [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
+  return [...document.body.querySelectorAll("*")]
+    .filter((element) => element.checkVisibility() && (hasText(element) || element.matches("input, textarea")))
+    .map((element) => {
+      const [dark, light] = [parse(getComputedStyle(element).color), behind(element)].map((color) => luminance(color.slice(0, 3))).sort((a, b) => a - b);
+      return { text: (element.value || element.textContent).trim().slice(0, 40), contrast: (light + 0.05) / (dark + 0.05) };
+    })
+    .filter(({ contrast }) => contrast < 4.5);
+}
+
+visit("the page may load its own files and nothing else", async ({ page }) => {
+  const policy = (await page.request.get(server.url)).headers()["content-security-policy"];
+  assert.match(policy, /^default-src 'none'; script-src 'self';/);
+  assert.doesNotMatch(policy, /unsafe|\*|https?:/);
+  const inline = await page.evaluate(() => document.querySelectorAll("[style], [onclick], script:not([src]), style").length);
+  assert.equal(inline, 0);
+});
+
+visit("an unknown address is answered with 404 and the way back", async ({ page }) => {
+  const response = await page.goto(`${server.url}/no/such/page`);
+  assert.equal(response.status(), 404);
+  await page.getByRole("link", { name: "Go to the session inspector" }).click();
+  await said(page, "This is the session now.");
+}, { refusals: true });

@@ -1,0 +1,93 @@
+// The session's routes: one request, its answer, and how long it took.
+
+import { members } from "./json-text.js";
+
+const PATIENCE = 15_000; // milliseconds
+
+/**
+ * What is asked of the server. `body` is JSON text.
+ * @typedef {{ method: string, path: string, body?: string }} Question
+ *
+ * What came of it; without an answer, `status` is 0.
+ * @typedef {Question & { status: number, milliseconds: number, text: string, error?: string }} Exchange
+ *
+ * @typedef {{ age: number, date: string, atBrowserClose: boolean }} Expiry
+ * @typedef {{ data: [key: string, text: string][], isNew: boolean, expiry: Expiry }} Session
+ */
+
+/**
+ * Sends a request. It never throws: that there was no answer is something to say, too.
+ *
+ * @param {Question} question
+ * @returns {Promise<Exchange>}
+ */
+export async function send(question) {
+  const { method, path, body } = question;
+  const headers = body === undefined ? {} : { "Content-Type": "application/json" };
+  const began = performance.now();
+  const exchange = { ...question, status: 0, milliseconds: 0, text: "" };
+  try {
+    const signal = AbortSignal.timeout(PATIENCE);
+    const response = await fetch(path, { method, body, headers, cache: "no-store", signal });
+    exchange.text = await response.text();
+    exchange.status = response.status;
+    if (!response.ok) {
+      exchange.error = message(exchange.text);
+    } else if (response.status !== 204 && response.headers.get("Content-Type") !== "application/json") {
+      exchange.error = "Something else answered in the server’s place, a login page of this network perhaps.";
+    }
+  } catch (error) {
+    exchange.error = error.name === "TimeoutError"
+      ? `No answer in ${PATIENCE / 1000} seconds. Whether the server did it is not known.`
+      : "The server could not be reached. Is it running, and is this device online?";
+  }
+  exchange.milliseconds = Math.round(performance.now() - began);
+  return exchange;
+}
+
+/**
+ * Reads the answer of `GET /session`.
+ *
+ * @param {string} text
+ * @returns {Session}
+ */
+export function parseSession(text) {
+  const parts = new Map(members(text));
+  return {
+    data: members(parts.get("data")),
+    isNew: JSON.parse(parts.get("isNew")),
+    expiry: JSON.parse(parts.get("expiry")),
+  };
+}
+
+/**
+ * The request that sets one value. Browsers resolve "." and ".." in a path even if they are encoded, and an empty key would
+ * leave no path at all, so these three go by the route that takes an object.
+ *
+ * @param {string} key
+ * @param {string} text JSON
+ * @returns {Question}
+ */
+export function setting(key, text) {
+  if (hasPath(key)) return { method: "PUT", path: itemPath(key), body: text };
+  return { method: "PATCH", path: "/session/data", body: `{${JSON.stringify(key)}: ${text}}` };
+}
+
+/** @param {string} key */
+export function itemPath(key) {
+  return `/session/data/${encodeURIComponent(key)}`;
+}
+
+/** @param {string} key */
+export function hasPath(key) {
+  return !["", ".", ".."].includes(key);
+}
+
+/** What the server says is wrong: `{ "error": { "message" } }`, or whatever else stands in between and answers in its place. */
+function message(text) {
+  try {
+    return JSON.parse(text).error.message;
+  } catch {
+    return text.slice(0, 200) || "The answer was empty.";
+  }
+}
