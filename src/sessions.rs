@@ -188,7 +188,7 @@ impl<S: Store> Sessions<S> {
     /// [`ErrorKind::StoreUnavailable`] where the record could not be deleted: tell the visitor, and try again. The
     /// cookie goes all the same.
     pub async fn flush(&self, session: &mut Session) -> Result<()> {
-        let mut flush = Flush;
+        let mut flush = Flush::default();
         self.drive(session, |session, reply| flush.step(session, reply)).await
     }
 

@@ -153,7 +153,7 @@ fn cve_2025_66565_without_random_bytes_there_is_no_session() {
 }
 
 #[test]
-fn a_million_keys_would_not_repeat_and_each_session_has_its_own_seed() {
+fn each_session_has_a_seed_of_its_own() {
     let site = site();
     let mut keys = std::collections::BTreeSet::new();
     for _ in 0..1_000 {

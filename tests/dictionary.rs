@@ -236,7 +236,7 @@ fn the_test_cookie_is_a_value_that_comes_and_goes() {
 }
 
 #[test]
-fn django_reads_what_is_encoded_and_the_other_way_round() {
+fn what_is_encoded_is_decoded_and_nothing_else_is() {
     let session = fresh();
     let text = session.encode([("user", json!("é☃")), ("n", json!([1, 2.5, null, true]))]).unwrap();
     let items = session.decode::<Value>(&text);

@@ -4,7 +4,7 @@
 
 mod support;
 
-use chrono::{DateTime, TimeDelta};
+use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
 use edge_session::{ErrorKind, Expiry, ExpiryOptions, Session};
 use support::{Browser, defaults, site, site_with, start};
 #[cfg(target_arch = "wasm32")]
@@ -240,4 +240,22 @@ fn the_first_cycle_key_starts_the_absolute_deadline_anew_and_later_ones_keep_it(
     assert_eq!(site.user(&browser).as_deref(), Some("alice"));
     site.pass(1);
     assert_eq!(site.user(&browser), None);
+}
+
+#[test]
+fn what_python_has_no_year_for_is_refused_when_it_is_set() {
+    let mut session = fresh();
+    let far = DateTime::<Utc>::MAX_UTC.with_timezone(&FixedOffset::east_opt(3_600).unwrap());
+    for expiry in [
+        Expiry::In(TimeDelta::days(10_000_000)),
+        Expiry::In(TimeDelta::days(-10_000_000)),
+        Expiry::At(far),
+        Expiry::At(DateTime::<Utc>::MIN_UTC.fixed_offset()),
+    ] {
+        assert_eq!(session.set_expiry(expiry).unwrap_err().kind(), ErrorKind::Value, "{expiry:?}");
+    }
+    assert!(!session.modified());
+    session.set_expiry(Expiry::Seconds(1 << 40)).unwrap();
+    assert_eq!(age(&mut session), 1 << 40);
+    assert!(session.get_expiry_date(ExpiryOptions::default()).is_err());
 }

@@ -197,3 +197,79 @@ fn a_record_that_is_too_large_is_refused_and_nothing_is_cut() {
     assert!((700..1_024).contains(&fits));
     assert_eq!(site.load(&browser).item::<String>("essay").unwrap().len(), fits - 1);
 }
+
+#[test]
+fn a_logout_that_failed_is_tried_again_with_every_key_that_is_left() {
+    let site = site();
+    let mut session = site.sessions.new_session().unwrap();
+    session.set("a", 1).unwrap();
+    run(site.sessions.save(&mut session)).unwrap();
+    site.fail(Failing::Deletes);
+    assert!(run(site.sessions.flush(&mut session)).is_err());
+    site.fail(Failing::Nothing);
+    run(site.sessions.flush(&mut session)).unwrap();
+    assert!(site.store.memory.is_empty());
+
+    // A login whose old record could not be deleted, and then a logout: one failure does not spare the other key.
+    let browser = site.visitor();
+    let mut session = site.load(&browser);
+    session.cycle_key().unwrap();
+    site.fail(Failing::Deletes);
+    run(site.sessions.save(&mut session)).unwrap();
+    assert_eq!(site.store.memory.len(), 2);
+    site.fail(Failing::OneDelete);
+    assert!(run(site.sessions.flush(&mut session)).is_err());
+    assert_eq!(site.store.memory.len(), 1);
+    run(site.sessions.flush(&mut session)).unwrap();
+    assert!(site.store.memory.is_empty());
+}
+
+#[test]
+fn a_login_whose_put_failed_can_be_committed_again() {
+    let site = site();
+    let browser = site.visitor();
+    let mut session = site.load(&browser);
+    session.cycle_key().unwrap();
+    site.fail(Failing::Puts);
+    assert!(run(site.sessions.commit_headers(&mut session, 200)).is_err());
+    site.fail(Failing::Nothing);
+    assert!(run(site.sessions.commit_headers(&mut session, 200)).unwrap().set_cookie().is_some());
+    assert_eq!(site.store.memory.len(), 1);
+}
+
+#[test]
+fn saving_every_request_leaves_a_newer_record_alone_too() {
+    let site = site_with(defaults().save_every_request(true));
+    let mut browser = site.visitor();
+    let (key, _) = site.store.memory.entries().remove(0);
+    site.store.memory.put(key, b"{\"edge-session\":2,\"sealed\":\"x\"}".to_vec());
+    let before = (browser.0.clone(), site.store.memory.entries());
+    site.request(&mut browser, |_| ());
+    assert_eq!((browser.0, site.store.memory.entries()), before);
+}
+
+#[test]
+fn clearing_without_looking_does_not_overwrite_a_record_that_cannot_be_read() {
+    for unreadable in ["junk", "{\"edge-session\":2}"] {
+        let (site, mut browser, key) = with_record(|_| unreadable.as_bytes().to_vec());
+        site.request(&mut browser, |session| {
+            session.clear();
+            session.set("user", "bob").unwrap();
+        });
+        let entries = site.store.memory.entries();
+        assert!(entries.contains(&(key, unreadable.as_bytes().to_vec())));
+        assert_eq!(site.user(&browser).as_deref(), Some("bob"));
+    }
+}
+
+#[test]
+fn debug_of_an_operation_shows_no_data() {
+    let op = edge_session::Op::Put {
+        key: StorageKey::listed("k"),
+        value: b"secret".to_vec(),
+        ttl: 60,
+        deadline: 1,
+        only_if: edge_session::OnlyIf::Any,
+    };
+    assert_eq!(format!("{op:?}"), "Put { key: StorageKey(\"k\"), bytes: 6, ttl: 60, .. }");
+}

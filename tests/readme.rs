@@ -12,7 +12,7 @@ fn the_quick_start_is_the_worker_that_is_tested() {
     );
 }
 
-/// The README names every setting that a Worker reads, with its default where the code has one.
+/// The README names every setting that a Worker reads.
 #[test]
 fn the_settings_table_is_complete() {
     let readme = include_str!("../README.md");

@@ -221,6 +221,10 @@ fn cve_2015_5143_neither_reading_nor_logging_out_creates_a_record() {
         site.logout(&mut browser, 200);
     }
     assert!(site.operations().is_empty() && site.store.memory.is_empty());
+    let well_signed = unknown(&site);
+    site.request(&mut well_signed.clone(), reads);
+    site.logout(&mut well_signed.clone(), 200);
+    assert!(site.store.memory.is_empty());
 }
 
 #[test]
@@ -446,4 +450,87 @@ fn a_login_on_an_unknown_key_makes_a_session_of_its_own() {
     site.request(&mut browser, |session| session.cycle_key().unwrap());
     assert_eq!(site.operations(), ["read", "put"], "nothing is there to be deleted");
     assert_ne!(site.load(&browser).session_key(), Some(&old));
+}
+
+/// The one record that is stored, as JSON.
+fn record(site: &Site) -> serde_json::Value {
+    let entries = site.store.memory.entries();
+    assert_eq!(entries.len(), 1);
+    serde_json::from_slice(&entries[0].1).unwrap()
+}
+
+#[test]
+fn each_save_has_a_tag_of_its_own_and_a_higher_generation() {
+    let site = site();
+    let mut browser = site.visitor();
+    let mut tags = vec![record(&site)["tags"][0].clone()];
+    for page in 2..=12 {
+        site.request(&mut browser, |session| session.set("page", page).unwrap());
+        let record = record(&site);
+        assert_eq!(record["generation"], page);
+        assert!(!tags.contains(&record["tags"][0]));
+        tags.insert(0, record["tags"][0].clone());
+        tags.truncate(8);
+        assert_eq!(record["tags"], serde_json::Value::Array(tags.clone()), "the last eight, the newest first");
+    }
+    site.logout(&mut browser, 200);
+    site.request(&mut browser, |session| session.set("page", 1).unwrap());
+    assert_eq!(record(&site)["generation"], 1, "a new session begins anew");
+}
+
+#[test]
+fn the_first_cycle_names_the_family_and_later_ones_and_other_doors_keep_it() {
+    let site = site();
+    let mut browser = site.visitor();
+    assert!(record(&site)["family"].is_null());
+    site.request(&mut browser, |session| session.cycle_key().unwrap());
+    let (family, absolute) = (record(&site)["family"].clone(), record(&site)["absolute"].clone());
+    let key = site.store.memory.entries()[0].0.as_str().rsplit(':').next().unwrap().to_owned();
+    assert_eq!(family, key, "it is the hash of the key that the first cycle made");
+    site.pass(60);
+    site.request(&mut browser, |session| session.cycle_key().unwrap());
+    assert_eq!((&record(&site)["family"], &record(&site)["absolute"]), (&family, &absolute));
+
+    let key = site.load(&browser).session_key().unwrap().as_str().to_owned();
+    let calls: [fn(&mut Session); 2] = [|session| session.set("page", 2).unwrap(), Session::clear];
+    for call in calls {
+        let mut session = run(site.sessions.open(&key)).unwrap();
+        call(&mut session);
+        run(site.sessions.save(&mut session)).unwrap();
+        assert_eq!((&record(&site)["family"], &record(&site)["absolute"]), (&family, &absolute));
+    }
+}
+
+#[test]
+fn a_session_that_expires_between_its_use_and_its_save_is_interrupted() {
+    let site = site_with(defaults().cookie_age(100));
+    let browser = site.visitor();
+    let mut session = site.load(&browser);
+    session.set("page", 2).unwrap();
+    site.pass(100);
+    let error = run(site.sessions.commit_headers(&mut session, 200)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::SessionInterrupted);
+}
+
+#[test]
+fn a_flush_deletes_the_key_that_waited_for_its_end() {
+    let site = site();
+    let mut session = site.sessions.new_session().unwrap();
+    session.set("a", 1).unwrap();
+    run(site.sessions.save(&mut session)).unwrap();
+    session.cycle_key().unwrap();
+    run(site.sessions.flush(&mut session)).unwrap();
+    assert!(site.store.memory.is_empty());
+}
+
+#[test]
+fn outside_of_a_request_a_flush_ends_its_own_key_only() {
+    let site = site();
+    let browser = site.visitor();
+    let key = site.load(&browser).session_key().unwrap().as_str().to_owned();
+    let mut session = run(site.sessions.open(&key)).unwrap();
+    session.create();
+    run(site.sessions.save(&mut session)).unwrap();
+    run(site.sessions.flush(&mut session)).unwrap();
+    assert_eq!(site.user(&browser).as_deref(), Some("alice"));
 }

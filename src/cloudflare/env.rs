@@ -1,7 +1,7 @@
 //! Settings from a Worker's variables and secrets, under Django's names.
 
 use worker::Env;
-use worker::js_sys::{JSON, Object, Reflect};
+use worker::js_sys::{Array, JSON, Object, Reflect};
 use worker::wasm_bindgen::{JsCast, JsValue};
 
 use crate::error::{Error, Result};
@@ -35,7 +35,9 @@ impl Settings {
     /// kind, a contradiction, or a name that begins with `SESSION_` and is none of the settings.
     pub fn from_env(env: &Env) -> Result<Self> {
         for name in Object::keys(env.unchecked_ref::<Object>()).iter().filter_map(|name| name.as_string()) {
-            if name.starts_with("SESSION_") && !NAMES.contains(&name.as_str()) {
+            let value = Reflect::get(env, &JsValue::from_str(&name)).unwrap_or(JsValue::UNDEFINED);
+            let is_binding = value.is_object() && !Array::is_array(&value);
+            if name.starts_with("SESSION_") && !NAMES.contains(&name.as_str()) && !is_binding {
                 return Err(Error::config(format!("{name} is no setting; the settings are {}", NAMES.join(", "))));
             }
         }
@@ -77,7 +79,7 @@ fn read(variable: impl Fn(&str) -> Result<Option<String>>) -> Result<Settings> {
     if let Some(name) = variable("SESSION_COOKIE_NAME")? {
         settings = settings.cookie_name(name);
     }
-    if let Some(domain) = variable("SESSION_COOKIE_DOMAIN")? {
+    if let Some(domain) = variable("SESSION_COOKIE_DOMAIN")?.filter(|domain| !domain.is_empty()) {
         settings = settings.cookie_domain(domain);
     }
     if let Some(path) = variable("SESSION_COOKIE_PATH")? {

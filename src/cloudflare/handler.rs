@@ -28,6 +28,9 @@ impl<S: Store> Sessions<S> {
     /// As [`commit_headers`](Self::commit_headers).
     pub async fn commit(&self, mut session: Session, response: Response) -> crate::Result<Response> {
         let headers = self.commit_headers(&mut session, response.status_code()).await?;
+        if headers.saved().old_record_remains {
+            console_error!("cycle_key: the record under the old key could not be deleted; it ends when it expires");
+        }
         apply(&headers, response)
     }
 
@@ -118,16 +121,19 @@ fn answer(error: Error) -> worker::Result<Response> {
 fn of_session(error: worker::Error) -> worker::Result<Error> {
     let worker::Error::Io(error) = error else { return Err(error) };
     let error = error.downcast::<Error>().map_err(worker::Error::Io)?;
-    match error.kind() {
-        ErrorKind::StoreUnavailable | ErrorKind::SessionInterrupted | ErrorKind::TooLarge => Ok(error),
-        _ => Err(error.into()),
-    }
+    Ok(error)
 }
 
-/// For `?` in a Worker's handler. The error can be told from others as long as it is in a [`worker::Error::Io`].
+/// For `?` in a Worker's handler. What [`Sessions::serve`] answers travels in a [`worker::Error::Io`]; the rest as a text,
+/// since the log would show no more of an `Io` than "I/O error".
 impl From<Error> for worker::Error {
     fn from(error: Error) -> Self {
-        Self::Io(std::io::Error::other(error))
+        match error.kind() {
+            ErrorKind::StoreUnavailable | ErrorKind::SessionInterrupted | ErrorKind::TooLarge => {
+                Self::Io(std::io::Error::other(error))
+            }
+            _ => Self::RustError(format!("{}: {error}", error.code())),
+        }
     }
 }
 

@@ -122,6 +122,8 @@ mod tests {
         assert_eq!(find(many.as_bytes(), NAME), Found { presented: true, values: Vec::new() });
         // CVE-2025-58186 (Go): a header of many cookies costs its length, no more.
         assert!(!find("a=;".repeat(100_000).as_bytes(), NAME).presented);
+        let long = format!("__Host-sessionid=v; a={}", "x".repeat(128 * 1024));
+        assert!(!find(long.as_bytes(), NAME).presented, "a header beyond the limit is not searched");
     }
 
     proptest! {

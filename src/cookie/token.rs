@@ -143,6 +143,13 @@ mod tests {
         const { assert!(LONGEST < 180) };
     }
 
+    // The golden token of version 1. If it changes, every visitor is logged out.
+    #[test]
+    fn a_token_is_written_as_it_always_was() {
+        let golden = "AQJjdzYzM2JtejZ0czRkejZvbWZnOWtsM21mZjhwb2hnMgAG1sb9MVAAAAAABwECAwQABroWlEcgAAkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCaSCwKSJyB52ivkMpnB8gGc0pk0QAkh15J_LiowN09Xl";
+        assert_eq!(signed(Some(KeyDigest([9; 24]))), golden);
+    }
+
     #[test]
     fn a_changed_character_anywhere_is_noticed() {
         let token = signed(None);

@@ -8,6 +8,8 @@ pub(crate) mod respond;
 pub(crate) mod save;
 pub(crate) mod sweep;
 
+use std::fmt;
+
 use crate::error::Error;
 use crate::session::key::StorageKey;
 
@@ -41,8 +43,8 @@ pub(crate) enum Reply {
     Unavailable(Error),
 }
 
-/// One change to a store.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One change to a store. `Debug` shows how long a value is, not what it is.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Op {
     /// Put a value under a key.
@@ -63,6 +65,18 @@ pub enum Op {
         /// Where.
         key: StorageKey,
     },
+}
+
+impl fmt::Debug for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Put { key, value, ttl, .. } => {
+                let bytes = value.len();
+                f.debug_struct("Put").field("key", key).field("bytes", &bytes).field("ttl", ttl).finish_non_exhaustive()
+            }
+            Self::Delete { key } => f.debug_struct("Delete").field("key", key).finish(),
+        }
+    }
 }
 
 /// The condition of a [put](Op::Put). A store without compare-and-set, such as KV, puts anyway.

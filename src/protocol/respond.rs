@@ -189,7 +189,7 @@ impl Commit {
         let vary = session.accessed();
         let wanted = session.modified() || session.settings().save_every_request;
         // A renewal that nobody asked for does not fail a page; a change that was made does.
-        let lost = session.check_available().is_err() && !session.modified();
+        let lost = session.is_out_of_reach() && !session.modified();
         if session.is_empty() || !wanted || self.status >= 500 || lost {
             return nothing(session, vary);
         }
@@ -308,8 +308,10 @@ mod tests {
 
     #[test]
     fn an_untouched_response_stays_as_it_is() {
-        let plain =
-            || vec![("Vary".to_owned(), "accept".to_owned()), ("CDN-Cache-Control".to_owned(), "max-age=9".to_owned())];
+        let plain = || {
+            let headers = [("Vary", "accept"), ("CDN-Cache-Control", "max-age=9"), ("surrogate-control", "max-age=9")];
+            headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
+        };
         let mut headers = plain();
         let untouched = SessionHeaders { set_cookie: None, vary: false, saved: Saved::default() };
         untouched.apply(&mut headers).unwrap();

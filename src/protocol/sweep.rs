@@ -67,9 +67,6 @@ impl Sweep {
         ops.truncate(left);
         self.operations = self.operations.saturating_add(ops.len());
         self.swept.removed = self.swept.removed.saturating_add(ops.len());
-        if !enough {
-            self.operations = MAX_OPERATIONS;
-        }
         self.swept.complete = enough && self.cursor.is_none();
         if ops.is_empty() { self.go_on() } else { Step::Write(ops) }
     }

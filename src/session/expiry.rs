@@ -81,8 +81,10 @@ impl Lifetime {
         Ok(match expiry {
             Expiry::Policy => Self::Policy,
             Expiry::Seconds(seconds) => Self::Seconds(seconds),
-            Expiry::In(delta) => Self::At(now.checked_add_signed(delta).ok_or_else(out_of_range)?.fixed_offset()),
-            Expiry::At(date) => Self::At(date),
+            Expiry::In(delta) => {
+                Self::At(in_range(now.checked_add_signed(delta).ok_or_else(out_of_range)?.fixed_offset())?)
+            }
+            Expiry::At(date) => Self::At(in_range(date)?),
         })
     }
 
@@ -96,7 +98,10 @@ impl Lifetime {
             let date = parse_iso(&json::unquote(text));
             return date.map(Self::At).ok_or_else(|| Error::value("session._session_expiry is no date with an offset"));
         }
-        text.parse()
+        let whole = text.split_once('.').filter(|(_, fraction)| fraction.bytes().all(|b| b == b'0'));
+        whole
+            .map_or(text, |(whole, _)| whole)
+            .parse()
             .map(Self::Seconds)
             .map_err(|_| Error::value("session._session_expiry is no number of whole seconds"))
     }
@@ -125,7 +130,7 @@ impl Lifetime {
             return Ok(date);
         }
         let age = TimeDelta::try_seconds(self.age(modification, cookie_age)).ok_or_else(out_of_range)?;
-        Ok(modification.checked_add_signed(age).ok_or_else(out_of_range)?.fixed_offset())
+        in_range(modification.checked_add_signed(age).ok_or_else(out_of_range)?.fixed_offset())
     }
 
     /// The end, wherever it lies.
@@ -164,6 +169,11 @@ impl Deadline {
 /// Microseconds of Unix time.
 fn micros<Tz: chrono::TimeZone>(date: DateTime<Tz>) -> i64 {
     date.timestamp_micros()
+}
+
+/// Python's years, 1 to 9999: what an ISO date holds.
+fn in_range(date: DateTime<FixedOffset>) -> Result<DateTime<FixedOffset>> {
+    if (1..=9999).contains(&date.year()) { Ok(date) } else { Err(out_of_range()) }
 }
 
 fn out_of_range() -> Error {
@@ -368,6 +378,7 @@ mod tests {
             assert!(Lifetime::from_json(Some(text)).is_err(), "{text}");
         }
         assert_eq!(Lifetime::from_json(Some("null")).unwrap(), Lifetime::Policy);
+        assert_eq!(Lifetime::from_json(Some("60.0")).unwrap(), Lifetime::Seconds(60));
     }
 
     proptest! {

@@ -25,6 +25,11 @@ pub(crate) fn check(text: &str) -> Scan {
 
 /// The members of the JSON object `text`, in order: key and the value's text. Keys may repeat.
 pub(crate) fn members(text: &str) -> Scan<Vec<(String, &str)>> {
+    members_within(text, MAX_DEPTH)
+}
+
+/// [`members`] whose values may nest to `depth`.
+pub(crate) fn members_within(text: &str, depth: usize) -> Scan<Vec<(String, &str)>> {
     let mut scanner = Scanner::new(text);
     let mut members = Vec::new();
     scanner.space();
@@ -38,7 +43,7 @@ pub(crate) fn members(text: &str) -> Scan<Vec<(String, &str)>> {
             scanner.expect(b':', "a colon was expected")?;
             scanner.space();
             let start = scanner.at;
-            scanner.value(MAX_DEPTH)?;
+            scanner.value(depth)?;
             members.push((unquote(key).into_owned(), scanner.since(start)));
             scanner.space();
             if scanner.take(b'}') {

@@ -29,10 +29,11 @@ impl Session {
             random: Random::new(seed),
             now,
             presented,
-            named: identity.as_ref().map(|identity| identity.key.clone()),
+            named: identity.as_ref().filter(|_| presented).map(|identity| identity.key.clone()),
             identity,
             fresh: false,
             retired: None,
+            ending: Vec::new(),
             position: position.flatten(),
             base: None,
             contents: Contents::Unloaded(Fetched::NoKey),
@@ -46,6 +47,10 @@ impl Session {
     /// Keeps what the store answered until somebody looks.
     pub(crate) fn keep(&mut self, fetched: Fetched) {
         if let Fetched::Record(record) = &fetched {
+            if let Some(identity) = &mut self.identity {
+                identity.absolute = identity.absolute.min(record.head.absolute);
+                identity.family = identity.family.or(record.head.family);
+            }
             self.base = Some(record.head.clone());
         }
         self.contents = Contents::Unloaded(fetched);
@@ -56,13 +61,7 @@ impl Session {
         self.check_available()?;
         if let Contents::Unloaded(fetched) = &mut self.contents {
             let data = match std::mem::replace(fetched, Fetched::NoKey) {
-                Fetched::Record(record) if !record.head.end().has_passed(self.now) => {
-                    if let Some(identity) = &mut self.identity {
-                        identity.absolute = identity.absolute.min(record.head.absolute);
-                        identity.family = identity.family.or(record.head.family);
-                    }
-                    record.data
-                }
+                Fetched::Record(record) if !record.head.end().has_passed(self.now) => record.data,
                 Fetched::Newer => {
                     // As if the request had come without a cookie: it is still good where the newer version runs.
                     self.presented = false;
@@ -90,8 +89,12 @@ impl Session {
         }
     }
 
-    /// No data, without looking at what was there.
+    /// No data, without looking at what was there. Only a record that cannot be read costs the session its key, since it
+    /// must not be overwritten.
     pub(super) fn empty(&mut self) {
+        if matches!(self.contents, Contents::Unloaded(Fetched::Corrupt | Fetched::Newer)) {
+            let _ = self.load();
+        }
         self.contents = Contents::Loaded(Data::default());
     }
 
@@ -162,20 +165,25 @@ impl Session {
         self.mark_changed();
     }
 
-    /// Django's `flush`, as far as this object goes: no data, no key. Gives the keys whose records have to go.
+    /// Django's `flush`, as far as this object goes: no data, no key. Gives the keys whose records have to go, those too
+    /// that a flush before could not delete.
     pub(crate) fn forget(&mut self) -> Vec<SessionKey> {
         self.clear();
         let own = self.identity.take().map(|identity| identity.key).filter(|_| !self.fresh);
-        let mut ended: Vec<SessionKey> = Vec::new();
         for key in [own, self.retired.take(), self.named.clone()].into_iter().flatten() {
-            if !ended.contains(&key) {
-                ended.push(key);
+            if !self.ending.contains(&key) {
+                self.ending.push(key);
             }
         }
         self.fresh = false;
         self.base = None;
         self.position = None;
-        ended
+        self.ending.clone()
+    }
+
+    /// Takes note that the record of `key` is gone.
+    pub(crate) fn ended(&mut self, key: &SessionKey) {
+        self.ending.retain(|other| other != key);
     }
 
     /// The settings in force.
@@ -203,6 +211,11 @@ impl Session {
             Contents::Unloaded(Fetched::Unavailable(cause)) => Err(Error::unavailable(cause.clone())),
             _ => Ok(()),
         }
+    }
+
+    /// Whether there is a record that cannot be read here, and nobody looked: unavailable, or of a newer version.
+    pub(crate) const fn is_out_of_reach(&self) -> bool {
+        matches!(self.contents, Contents::Unloaded(Fetched::Unavailable(_) | Fetched::Newer))
     }
 
     /// Whether the browser has to be told of a position that it does not know.

@@ -8,6 +8,8 @@
 //! Times are microseconds of Unix time. `sizes` lists, for each member, the bytes of its key and of its value, so that
 //! opening a record costs by the number of keys and an unread value is never parsed. A record that somebody edited by
 //! hand is read by a slower scan. The version comes first, and a newer one is left alone.
+//!
+//! What is checked is the structure: a value whose own text was damaged in the store is found out by whoever reads it.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -147,7 +149,8 @@ fn split(record: &Arc<str>) -> Option<Record> {
 
 /// The slow way: any JSON document with the right members.
 fn scan(text: &str) -> Option<Opened> {
-    let members = json::members(text).ok()?;
+    // The data are a level of their own around values of the greatest depth.
+    let members = json::members_within(text, json::MAX_DEPTH.saturating_add(1)).ok()?;
     let member = |name: &str| {
         let mut found = members.iter().filter(|(key, _)| key == name).map(|(_, value)| *value);
         found.next().filter(|_| found.next().is_none())
@@ -303,6 +306,14 @@ mod tests {
         assert_eq!(read, head);
         assert_eq!(members[0], ("name".to_owned(), "\"Alicia\"".to_owned()));
         assert_eq!(members.len(), data.iter().count());
+    }
+
+    #[test]
+    fn a_value_of_the_greatest_depth_survives_an_edit_by_hand() {
+        let (head, mut data) = sample();
+        data.set("deep", "[".repeat(64) + &"]".repeat(64));
+        let edited = String::from_utf8(encode(&head, &data)).unwrap().replace("\"Alice\"", "\"Alicia\"");
+        assert_eq!(opened(edited.as_bytes()).1.len(), 4);
     }
 
     #[test]

@@ -53,6 +53,8 @@ pub struct Session {
     pub(super) fresh: bool,
     /// The key whose record ends when this session is saved.
     pub(super) retired: Option<SessionKey>,
+    /// The keys whose records a flush has to delete, until it did.
+    pub(super) ending: Vec<SessionKey>,
     pub(super) position: Option<Position>,
     /// What the stored record says, as far as it is known.
     pub(super) base: Option<Head>,

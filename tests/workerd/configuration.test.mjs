@@ -1,6 +1,5 @@
-import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { fetch, visitor, watched } from "./worker.mjs";
+import { fetch, sessionKey, visitor, watched } from "./worker.mjs";
 
 const long = "0123456789abcdef0123456789abcdef";
 let log;
@@ -43,6 +42,11 @@ test("saving every request renews, but not with each one", async () => {
   names();
   for (let n = 0; n < 5; n += 1) await one.get("/session");
   expect(names()).toEqual(["get", "get", "get", "get", "get"]);
+});
+
+test("an empty domain is none, and a binding whose name begins with SESSION_ is no setting", async () => {
+  const one = visitor({ SESSION_COOKIE_DOMAIN: "", SESSION_STORE: watched().kv });
+  expect((await one.put("/session/data/a", 1)).headers.get("Set-Cookie")).not.toContain("Domain");
 });
 
 test("secrets rotate: the first signs, all verify", async () => {
@@ -97,6 +101,6 @@ test("no log line holds a token, a secret or data", async () => {
   await alice.post("/session/cycle-key");
   expect(log).toHaveBeenCalled();
   const logged = log.mock.calls.flat().join("\n");
-  for (const secret of [token, token.slice(3, 40), "private text", "tests' secret"]) expect(logged).not.toContain(secret);
-  expect(env.SESSION_SECRET ?? long).not.toBe("");
+  const secrets = [token, token.slice(3, 40), sessionKey(token), "private text", "tests' secret"];
+  for (const secret of secrets) expect(logged).not.toContain(secret);
 });

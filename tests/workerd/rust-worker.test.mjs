@@ -1,7 +1,7 @@
 // The crate in somebody else's Rust Worker: every way in which a response meets its session.
 
 import { env } from "cloudflare:workers";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import Pages from "../packages/rust-pages/build/index.js";
 import QuickStart from "../packages/rust-quick-start/build/index.js";
 import { visitor as visitorOf, watched } from "./worker.mjs";
@@ -114,6 +114,19 @@ test("a session that ended meanwhile is 400, and one that grew too large 413", a
   expect(interrupted.json.error.message).toMatch(/^The request's session was deleted before the request completed\./);
   const large = await (await alice()).one.get("/large");
   expect([large.status, large.json.error.code, cookies(large)]).toEqual([413, "ES_TOO_LARGE", []]);
+});
+
+test("the log says which setting is wrong, and that an old record remains", async () => {
+  const log = vi.spyOn(console, "error").mockImplementation(() => {});
+  try {
+    expect((await visitor({ SESSION_SECRET: "short" }).get("/read")).status).toBe(500);
+    expect(log.mock.calls.flat().join()).toMatch(/ES_CONFIG: SESSION_SECRET .* 32 bytes/);
+    const { one } = await alice({ delete: () => Promise.reject(new Error("KV DELETE failed: 500")) });
+    expect((await one.get("/login")).status).toBe(200);
+    expect(log.mock.calls.flat().join()).toContain("the record under the old key could not be deleted");
+  } finally {
+    log.mockRestore();
+  }
 });
 
 test("a session written here opens through the repository's own Worker, and the other way round", async () => {

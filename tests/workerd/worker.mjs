@@ -75,3 +75,8 @@ export function visitor(bindings = {}, Worker = App) {
     },
   };
 }
+
+/** The session key inside a token: it must be found nowhere else. */
+export function sessionKey(token) {
+  return atob(token.replaceAll("-", "+").replaceAll("_", "/")).slice(2, 34);
+}

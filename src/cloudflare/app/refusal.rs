@@ -25,10 +25,6 @@ impl Refusal {
         Self { allow: Some(allow), ..Self::new(405, "method_not_allowed", message) }
     }
 
-    pub(super) const fn status(&self) -> u16 {
-        self.status
-    }
-
     pub(super) fn response(&self) -> worker::Result<Response> {
         let response = error_response(self.status, self.code, &self.message)?;
         if let Some(allow) = self.allow {

@@ -64,8 +64,8 @@ fn decode(segment: &str) -> Result<String, Refusal> {
     let mut rest = segment.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
         rest = after;
-        let digits = if byte == b'%' { after.get(..2).and_then(|digits| str::from_utf8(digits).ok()) } else { None };
-        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+        let digits = after.get(..2).filter(|digits| byte == b'%' && digits.iter().all(u8::is_ascii_hexdigit));
+        match digits.and_then(|digits| u8::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()) {
             Some(decoded) => {
                 bytes.push(decoded);
                 rest = after.get(2..).unwrap_or_default();
@@ -116,14 +116,6 @@ enum Answer {
 }
 
 impl Answer {
-    const fn status(&self) -> u16 {
-        match self {
-            Self::Json(_) => 200,
-            Self::Nothing => 204,
-            Self::Refused(refusal) => refusal.status(),
-        }
-    }
-
     fn response(self) -> worker::Result<Response> {
         match self {
             Self::Json(json) => json_response(json),
@@ -157,13 +149,11 @@ impl<S: Store> Call<S> {
         let mut session = self.sessions.load(cookie_header).await?;
         let answer = match self.call(&mut session).await {
             Ok(json) => json.map_or(Answer::Nothing, Answer::Json),
-            Err(refusal) => {
-                // A call that is refused half way leaves nothing behind.
-                session.set_modified(false);
-                Answer::Refused(refusal)
-            }
+            Err(refusal) => Answer::Refused(refusal),
         };
-        let headers = self.sessions.commit_headers(&mut session, answer.status()).await?;
+        // What is refused changes nothing: it is committed as a failure is, which saves nothing.
+        let status = if matches!(answer, Answer::Refused(_)) { 500 } else { 200 };
+        let headers = self.sessions.commit_headers(&mut session, status).await?;
         if headers.saved().old_record_remains {
             console_error!("cycle_key: the record under the old key could not be deleted; it ends when it expires");
         }
