@@ -28,9 +28,6 @@ impl<S: Store> Sessions<S> {
     /// As [`commit_headers`](Self::commit_headers).
     pub async fn commit(&self, mut session: Session, response: Response) -> crate::Result<Response> {
         let headers = self.commit_headers(&mut session, response.status_code()).await?;
-        if headers.saved().old_record_remains {
-            console_error!("cycle_key: the record under the old key could not be deleted; it ends when it expires");
-        }
         apply(&headers, response)
     }
 
@@ -137,8 +134,11 @@ impl From<Error> for worker::Error {
     }
 }
 
-/// Puts a session's headers into a response, whose own may be immutable.
+/// Puts a session's headers into a response, whose own may be immutable. What a login left behind goes into the log.
 pub(super) fn apply(session_headers: &SessionHeaders, response: Response) -> crate::Result<Response> {
+    if session_headers.saved().old_record_remains {
+        console_error!("cycle_key: the record under the old key could not be deleted; it ends when it expires");
+    }
     let mut headers = response.headers().clone();
     session_headers.apply(&mut headers).map_err(|error| Error::new(ErrorKind::Value, error.to_string()))?;
     Ok(response.with_headers(headers))

@@ -1,6 +1,6 @@
 //! The routes: JSON in and out, each a call on the visitor's session.
 
-use worker::{Response, console_error};
+use worker::Response;
 
 use super::refusal::Refusal;
 use super::request::Incoming;
@@ -154,9 +154,6 @@ impl<S: Store> Call<S> {
         // What is refused changes nothing: it is committed as a failure is, which saves nothing.
         let status = if matches!(answer, Answer::Refused(_)) { 500 } else { 200 };
         let headers = self.sessions.commit_headers(&mut session, status).await?;
-        if headers.saved().old_record_remains {
-            console_error!("cycle_key: the record under the old key could not be deleted; it ends when it expires");
-        }
         Ok((headers, answer))
     }
 
