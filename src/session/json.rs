@@ -80,7 +80,7 @@ pub(crate) fn quote(text: &str, out: &mut String) {
     out.push('"');
 }
 
-/// Adds one UTF-16 unit to `out` as `\uXXXX`.
+/// Adds one UTF-16 unit to `out` as `\u` and four digits.
 pub(crate) fn escape(unit: u16, out: &mut String) {
     out.push_str("\\u");
     for shift in [12, 8, 4, 0] {
@@ -146,14 +146,14 @@ impl<'a> Scanner<'a> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    fn skip(&mut self) {
+    fn advance(&mut self) {
         self.at = self.at.saturating_add(1);
     }
 
     pub(crate) fn take(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         if found {
-            self.skip();
+            self.advance();
         }
         found
     }
@@ -173,7 +173,7 @@ impl<'a> Scanner<'a> {
 
     pub(crate) fn space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.skip();
+            self.advance();
         }
     }
 
@@ -205,7 +205,7 @@ impl<'a> Scanner<'a> {
         let Some(depth) = depth.checked_sub(1) else {
             return self.flaw("it nests deeper than 64 levels");
         };
-        self.skip();
+        self.advance();
         self.space();
         if self.take(close) {
             return Ok(());
@@ -239,17 +239,17 @@ impl<'a> Scanner<'a> {
                 Some(b'"') => break,
                 Some(b'\\') => self.escape()?,
                 Some(0..0x20) => return self.flaw("a control character stands in a string"),
-                Some(_) => self.skip(),
+                Some(_) => self.advance(),
             }
         }
-        self.skip();
+        self.advance();
         Ok(self.since(start))
     }
 
     fn escape(&mut self) -> Scan {
-        self.skip();
+        self.advance();
         match self.peek() {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.skip(),
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.advance(),
             Some(b'u') => match self.unit()? {
                 0xdc00..0xe000 => return self.flaw("a surrogate stands alone"),
                 0xd800..0xdc00 => {
@@ -265,9 +265,9 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// The `uXXXX` of an escape.
+    /// The `u` of an escape and its four digits.
     fn unit(&mut self) -> Scan<u16> {
-        self.skip();
+        self.advance();
         let end = self.at.saturating_add(4);
         let digits = self.text.get(self.at..end).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
         match digits {
@@ -282,7 +282,7 @@ impl<'a> Scanner<'a> {
     fn digits(&mut self) -> Scan<&'a str> {
         let start = self.at;
         while matches!(self.peek(), Some(b'0'..=b'9')) {
-            self.skip();
+            self.advance();
         }
         if self.at == start { self.flaw("a digit was expected") } else { Ok(self.since(start)) }
     }

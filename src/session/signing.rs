@@ -52,7 +52,7 @@ fn mac(secret: &[u8], signed: &str) -> Option<Hmac<Sha256>> {
     Some(mac.chain_update(signed))
 }
 
-/// Django keeps ASCII only: the rest stands as `\uXXXX`, which outside of strings cannot occur.
+/// Django keeps ASCII only: the rest stands as `\u` and four digits, which outside of strings cannot occur.
 fn ascii(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for character in text.chars() {
