@@ -74,6 +74,8 @@ export const needs = {
   start: [...build, "secret"],
   lint: ["rust"],
   native: ["rust"],
+  package: ["packages", "rust", "wasm-bindgen"],
+  node: ["packages", "rust", "wasm-bindgen"],
   browser: ["browser", "rust", "wasm-bindgen", "wasm-pack"],
   workerd: [...build, "secret"],
   e2e: ["browser", ...build, "secret"],

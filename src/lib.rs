@@ -41,11 +41,14 @@
 //!
 //! * `cloudflare`: Workers KV, settings from a Worker's variables, sessions around its requests.
 //! * `app`: the events and routes of this repository's own Worker. A Worker that uses the crate has its own.
+//! * `js`: what the npm package `edge-session` is built from. It has no Rust interface.
 
 #[cfg(feature = "cloudflare")]
 mod cloudflare;
 mod cookie;
 mod error;
+#[cfg(all(feature = "js", target_arch = "wasm32"))]
+mod js;
 mod protocol;
 mod secret;
 mod session;

@@ -13,7 +13,7 @@ use crate::protocol::save::{Save, Saved};
 use crate::protocol::sweep::{Sweep, Swept};
 use crate::protocol::{Op, Reply};
 use crate::session::expiry::Deadline;
-use crate::session::identity::Identity;
+use crate::session::identity::{Identity, Position};
 use crate::session::key::{SessionKey, StorageKey};
 use crate::session::session::Session;
 use crate::settings::Settings;
@@ -227,8 +227,7 @@ impl<S: Store> Sessions<S> {
     ///
     /// [`ErrorKind::Entropy`] where the platform gives no random bytes.
     pub async fn open(&self, key: &str) -> Result<Session> {
-        let key = SessionKey::parse(key);
-        let identity = key.map(|key| (Identity { key, family: None, absolute: Deadline::NEVER }, None));
+        let identity = named(key);
         let session = Session::arrived(Arc::clone(&self.settings), (self.clock)(), (self.entropy)()?, false, identity);
         Ok(self.fill(session).await)
     }
@@ -328,7 +327,12 @@ fn platform_now() -> DateTime<Utc> {
     DateTime::from_timestamp_millis(js_sys::Date::now() as i64).unwrap_or_default()
 }
 
-fn platform_entropy() -> Result<[u8; 32]> {
+/// Who a session is that somebody names by its key, outside of a request. No cookie says when it ends or where it stood.
+pub(crate) fn named(key: &str) -> Option<(Identity, Option<Position>)> {
+    SessionKey::parse(key).map(|key| (Identity { key, family: None, absolute: Deadline::NEVER }, None))
+}
+
+pub(crate) fn platform_entropy() -> Result<[u8; 32]> {
     let mut seed = [0; 32];
     match getrandom::fill(&mut seed) {
         Ok(()) => Ok(seed),

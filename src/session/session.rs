@@ -198,7 +198,9 @@ impl Session {
     ///
     /// `StoreUnavailable` where the store did not answer.
     pub fn set_test_cookie(&mut self) -> Result<()> {
-        self.set(TEST_COOKIE.0, TEST_COOKIE.1)
+        let mut text = String::new();
+        json::quote(TEST_COOKIE.1, &mut text);
+        self.write(TEST_COOKIE.0, text)
     }
 
     /// Django's `test_cookie_worked`.
@@ -347,8 +349,13 @@ impl Session {
         for (key, value) in items {
             data.set(key.as_ref(), value::to_json(key.as_ref(), &value)?);
         }
+        Ok(self.encode_json(&data.to_json(|_| true)))
+    }
+
+    /// As `encode`, for a JSON object that was checked.
+    pub(crate) fn encode_json(&self, object: &str) -> String {
         let secret = self.settings.secrets.bytes().next().unwrap_or_default();
-        Ok(signing::encode(secret, &data.to_json(|_| true), self.now.timestamp()))
+        signing::encode(secret, object, self.now.timestamp())
     }
 
     /// Django's `decode`: what a Django with one of the same secrets stored. What does not verify is empty, never an error.
@@ -361,10 +368,15 @@ impl Session {
     /// ```
     #[must_use]
     pub fn decode<T: DeserializeOwned>(&self, text: &str) -> Vec<(String, T)> {
-        let object = signing::decode(self.settings.secrets.bytes(), text).unwrap_or_default();
+        let object = self.decode_json(text).unwrap_or_default();
         let members = json::members(&object).unwrap_or_default();
         let items = members.into_iter().map(|(key, text)| Some((key, serde_json::from_str(text).ok()?)));
         items.collect::<Option<_>>().unwrap_or_default()
+    }
+
+    /// As `decode`: the text that was signed, if it was.
+    pub(crate) fn decode_json(&self, text: &str) -> Option<String> {
+        signing::decode(self.settings.secrets.bytes(), text)
     }
 }
 

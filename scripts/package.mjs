@@ -1,0 +1,85 @@
+// Builds the npm package into dist/: cargo, wasm-bindgen and wasm-opt for the core, esbuild and tsc for the door in src/js.
+// One wasm file, one door, and for each platform an entry that knows where the wasm comes from. Prints what it weighs.
+
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { Stop, say, script, seconds } from "./print.mjs";
+import { bin, find, read, root } from "./project.mjs";
+import { run } from "./run.mjs";
+import { needs, setUp } from "./setup.mjs";
+import { program } from "./tools.mjs";
+
+const goal = 55_000; // bytes, gzipped
+const glue = join(root, "target", "npm");
+const dist = join(root, "dist");
+const wasm = join(dist, "edge-session.wasm");
+
+/** What the built-in optimizations of rustc leave on. Anything newer would keep the wasm from older platforms. */
+const features = ["bulk-memory", "multivalue", "mutable-globals", "nontrapping-float-to-int", "reference-types", "sign-ext"];
+
+/** The declarations that users see; the others describe what only the door itself uses. */
+const declarations = ["errors", "index", "session", "sessions", "store", "with-sessions"];
+
+/** What package.json says about the entries: the first condition that a platform knows, counts. */
+const exports = {
+  ".": {
+    types: "./index.d.ts",
+    workerd: "./workerd.js",
+    node: "./node.js",
+    browser: "./browser.js",
+    default: "./browser.js",
+  },
+  "./package.json": "./package.json",
+};
+
+export async function buildPackage() {
+  const started = Date.now();
+  await step("cargo", ["build", "--lib", "--profile", "npm", "--target", "wasm32-unknown-unknown", "--features", "js"]);
+  const compiled = join(root, "target/wasm32-unknown-unknown/npm/edge_session.wasm");
+  const outputs = ["--target", "web", "--omit-default-module-path", "--out-name", "core", "--out-dir", glue];
+  await step(program("wasm-bindgen"), [compiled, ...outputs]);
+
+  rmSync(dist, { recursive: true, force: true });
+  mkdirSync(dist, { recursive: true });
+  const flags = ["-O3", "--strip-debug", "--strip-producers", ...features.map((name) => `--enable-${name}`)];
+  await step(find("wasm-opt", [bin]), [join(glue, "core_bg.wasm"), ...flags, "--output", wasm]);
+
+  const esbuild = find("esbuild", [bin]);
+  const shared = ["--format=esm", "--target=es2022", "--minify", "--log-level=warning"];
+  await step(esbuild, ["src/js/door.ts", "--bundle", `--outfile=${join(dist, "door.js")}`, ...shared]);
+  const entries = ["workerd", "node", "browser"].map((name) => `src/js/${name}.ts`);
+  await step(esbuild, [...entries, `--outdir=${dist}`, ...shared]);
+
+  await step(find("tsc", [bin]), ["--project", "src/js"]);
+  for (const name of declarations) cpSync(join(glue, "types", `${name}.d.ts`), join(dist, `${name}.d.ts`));
+  const { name, version, description, license, engines } = JSON.parse(read("package.json"));
+  const manifest = { name, version, description, license, engines, type: "module", sideEffects: true, exports, types: "./index.d.ts" };
+  writeFileSync(join(dist, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
+  cpSync(join(root, "LICENSE"), join(dist, "LICENSE"));
+  say(`The package was built into dist/ in ${seconds(Date.now() - started)}.`);
+}
+
+async function step(command, args) {
+  const { code } = await run(command, args);
+  if (code) throw new Stop(`The package could not be built: ${command.split("/").at(-1)} failed. Mend what it names above, then build again.`);
+}
+
+/** What of the package reaches a user's bundle: raw and gzipped. */
+function report() {
+  const files = ["edge-session.wasm", "door.js", "workerd.js"].map((name) => ({ name, bytes: readFileSync(join(dist, name)) }));
+  const rows = files.map(({ name, bytes }) => ({ name, raw: bytes.length, gzip: gzipSync(bytes, { level: 9 }).length }));
+  const sum = (key) => rows.reduce((total, row) => total + row[key], 0);
+  const total = { name: "total", raw: sum("raw"), gzip: sum("gzip") };
+  const kilobytes = (bytes) => `${(bytes / 1000).toFixed(1)} KB`.padStart(12);
+  say(`${"".padEnd(24)}${"raw".padStart(12)}${"gzip".padStart(12)}`);
+  for (const { name, raw, gzip } of [...rows, total]) say(name.padEnd(24) + kilobytes(raw) + kilobytes(gzip));
+  const difference = `${(Math.abs(total.gzip - goal) / 1000).toFixed(1)} KB`;
+  say(`The goal is ${goal / 1000} KB gzipped: the package is ${difference} ${total.gzip > goal ? "above" : "below"} it.`);
+}
+
+await script(import.meta.url, async () => {
+  await setUp(needs.package);
+  await buildPackage();
+  report();
+});

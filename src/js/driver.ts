@@ -1,0 +1,42 @@
+// Carries out what the core's machines ask for, one operation after the other. It decides nothing.
+
+import { type CoreSession, Next } from "#core";
+import { typed } from "./errors.js";
+import type { Store } from "./store.js";
+
+/** Runs the machine that `start` starts to its end. What it ends with, an error too, the core has. */
+export async function drive(store: Store, core: CoreSession, start: () => Next): Promise<void> {
+  let next = typed(start);
+  while (next !== Next.Done) next = typed(await carryOut(store, core, next));
+}
+
+/** Carries out one operation. Gives the reply, which is not the store's to fail at. */
+async function carryOut(store: Store, core: CoreSession, next: Next): Promise<() => Next> {
+  const key = core.key();
+  try {
+    switch (next) {
+      case Next.Read: {
+        const value = await store.get(key);
+        const bytes = value === null ? undefined : new Uint8Array(value);
+        return () => core.wasRead(bytes);
+      }
+      case Next.Put: {
+        const value = core.value() ?? new Uint8Array();
+        const put = await store.put(key, value, { ttl: core.ttl(), deadline: core.deadline(), ifAbsent: core.ifAbsent() });
+        return () => (put ? core.wasWritten() : core.hadConflict());
+      }
+      case Next.Delete:
+        await store.delete(key);
+        return () => core.wasWritten();
+      default: {
+        const { keys, cursor } = await store.list(key, core.cursor());
+        return () => {
+          for (const { name, deadline } of keys) core.entry(name, deadline);
+          return core.wasListed(cursor);
+        };
+      }
+    }
+  } catch (error) {
+    return () => core.hasFailed(error, error instanceof Error ? error.message : String(error));
+  }
+}

@@ -1,0 +1,199 @@
+// What can go wrong: one class for each of the core's kinds, with its stable code, and two of the door's own.
+
+/** The stable code that each error carries. */
+export type ErrorCode =
+  | "ES_KEY_ERROR"
+  | "ES_VALUE"
+  | "ES_TOO_LARGE"
+  | "ES_CONFIG"
+  | "ES_STORE_UNAVAILABLE"
+  | "ES_SESSION_INTERRUPTED"
+  | "ES_KEY_TAKEN"
+  | "ES_ENTROPY"
+  | "ES_SESSION_CLOSED"
+  | "ES_SESSION_BUSY";
+
+/**
+ * What all errors of this package are. No message holds a session key, a token, a secret or a stored value.
+ *
+ * @example
+ * try {
+ *   session.item("user");
+ * } catch (error) {
+ *   if (error instanceof EdgeSessionError) console.log(error.code); // "ES_KEY_ERROR"
+ * }
+ */
+export class EdgeSessionError extends Error {
+  /** What went wrong, for a program to decide on. */
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+    this.name = new.target.name;
+  }
+}
+
+type Options = { cause?: unknown };
+
+/**
+ * The session has no such key (Django's `KeyError`).
+ *
+ * @example
+ * session.pop("missing"); // throws a KeyError
+ */
+export class KeyError extends EdgeSessionError {
+  static readonly code = "ES_KEY_ERROR";
+  constructor(message: string, options?: Options) {
+    super(KeyError.code, message, options);
+  }
+}
+
+/**
+ * A value that JSON does not hold exactly, or an argument of another kind than the call takes. The message names the path.
+ *
+ * @example
+ * session.set("cart", [{ added: 1n }]); // ValueError: session.cart[0].added is a BigInt
+ */
+export class ValueError extends EdgeSessionError {
+  static readonly code = "ES_VALUE";
+  constructor(message: string, options?: Options) {
+    super(ValueError.code, message, options);
+  }
+}
+
+/**
+ * The session's record would be larger than `maxRecordBytes` allows.
+ *
+ * @example
+ * session.set("book", "x".repeat(100_000));
+ * await session.save(); // throws a TooLargeError
+ */
+export class TooLargeError extends EdgeSessionError {
+  static readonly code = "ES_TOO_LARGE";
+  constructor(message: string, options?: Options) {
+    super(TooLargeError.code, message, options);
+  }
+}
+
+/**
+ * A setting is missing, malformed, or contradicts another one.
+ *
+ * @example
+ * createSessions({ store: memory(), secrets: ["short"] }); // throws a ConfigError
+ */
+export class ConfigError extends EdgeSessionError {
+  static readonly code = "ES_CONFIG";
+  constructor(message: string, options?: Options) {
+    super(ConfigError.code, message, options);
+  }
+}
+
+/**
+ * The store could not be reached, or refused. What it threw is the `cause`. Thrown at a session's first use, not at `load`.
+ *
+ * @example
+ * try {
+ *   return new Response(`Hello ${session.get("user")}`);
+ * } catch (error) {
+ *   if (error instanceof StoreUnavailableError) return new Response("Hello");
+ *   throw error;
+ * }
+ */
+export class StoreUnavailableError extends EdgeSessionError {
+  static readonly code = "ES_STORE_UNAVAILABLE";
+  constructor(message: string, options?: Options) {
+    super(StoreUnavailableError.code, message, options);
+  }
+}
+
+/**
+ * The record was deleted while the request ran, by a logout for example (Django's `SessionInterrupted`).
+ *
+ * @example
+ * await session.save(); // throws a SessionInterruptedError where another request logged out meanwhile
+ */
+export class SessionInterruptedError extends EdgeSessionError {
+  static readonly code = "ES_SESSION_INTERRUPTED";
+  constructor(message: string, options?: Options) {
+    super(SessionInterruptedError.code, message, options);
+  }
+}
+
+/**
+ * A record stands under the key that was to be created (Django's `CreateError`).
+ *
+ * @example
+ * await session.save(); // throws a KeyTakenError where a store's `put` found something with `ifAbsent`
+ */
+export class KeyTakenError extends EdgeSessionError {
+  static readonly code = "ES_KEY_TAKEN";
+  constructor(message: string, options?: Options) {
+    super(KeyTakenError.code, message, options);
+  }
+}
+
+/**
+ * The platform, or the `entropy` setting, did not give 32 random bytes.
+ *
+ * @example
+ * createSessions({ store, secrets, entropy: () => new Uint8Array(8) }).load(""); // rejects with an EntropyError
+ */
+export class EntropyError extends EdgeSessionError {
+  static readonly code = "ES_ENTROPY";
+  constructor(message: string, options?: Options) {
+    super(EntropyError.code, message, options);
+  }
+}
+
+/**
+ * The session was committed or disposed of; its data can no longer be read or written.
+ *
+ * @example
+ * await sessions.commit(session, response);
+ * session.set("user", "alice"); // throws a SessionClosedError
+ */
+export class SessionClosedError extends EdgeSessionError {
+  static readonly code = "ES_SESSION_CLOSED";
+  constructor(message = "the session is closed: it was committed or disposed of", options?: Options) {
+    super(SessionClosedError.code, message, options);
+  }
+}
+
+/**
+ * The session is being saved, flushed or committed; await that before the next write.
+ *
+ * @example
+ * const saving = session.save();
+ * session.set("page", 2); // throws a SessionBusyError
+ * await saving;
+ */
+export class SessionBusyError extends EdgeSessionError {
+  static readonly code = "ES_SESSION_BUSY";
+  constructor(message = "the session is being saved, flushed or committed; await that first", options?: Options) {
+    super(SessionBusyError.code, message, options);
+  }
+}
+
+const classes = [
+  KeyError,
+  ValueError,
+  TooLargeError,
+  ConfigError,
+  StoreUnavailableError,
+  SessionInterruptedError,
+  KeyTakenError,
+  EntropyError,
+];
+
+/** Runs a call of the core, and makes what it throws an error of its class. */
+export function typed<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    if (!(error instanceof Error) || error instanceof EdgeSessionError) throw error;
+    const { code, message, cause } = error as Error & { code?: unknown };
+    const Kind = classes.find((kind) => kind.code === code);
+    throw Kind ? new Kind(message, cause === undefined ? undefined : { cause }) : error;
+  }
+}

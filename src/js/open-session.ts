@@ -1,0 +1,295 @@
+// A session between its load and its commit: the core's object, and the values that were handed out.
+
+import { type CoreSession, ExpiryKind, type Next } from "#core";
+import { drive } from "./driver.js";
+import { SessionBusyError, SessionClosedError, typed, ValueError } from "./errors.js";
+import type { Expiry, ExpiryOptions, Key, Saved, Session, Value } from "./session.js";
+import type { Store } from "./store.js";
+import { checkKey, fromJson, kind, step, toJson } from "./value.js";
+
+/** A text of more characters crosses into the wasm faster as bytes. */
+const LONG = 128;
+
+/** The data key under which the core keeps the session's own expiry. */
+const EXPIRY_KEY = "_session_expiry";
+
+const encoder = new TextEncoder();
+
+export class OpenSession<Data extends object> implements Session<Data> {
+  readonly #store: Store;
+  readonly #clock: () => number;
+  #core: CoreSession | undefined;
+  #busy = false;
+  /** The objects that were handed out or set, by their keys. */
+  readonly #objects = new Map<string, object>();
+  /** What stays readable once the core's object is gone. */
+  #left = { sessionKey: undefined as string | undefined, accessed: false, modified: false };
+
+  constructor(store: Store, clock: () => number, core: CoreSession) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#core = core;
+  }
+
+  get #open(): CoreSession {
+    if (!this.#core) throw new SessionClosedError();
+    return this.#core;
+  }
+
+  /** For calls that change something: not while a machine runs, which has taken its copy already. */
+  get #idle(): CoreSession {
+    const core = this.#open;
+    if (this.#busy) throw new SessionBusyError();
+    return core;
+  }
+
+  /** Runs a machine of the core to its end; the session is busy meanwhile. */
+  async run(start: (core: CoreSession, now: number) => Next): Promise<CoreSession> {
+    const core = this.#idle;
+    this.#busy = true;
+    try {
+      await drive(this.#store, core, () => start(core, this.#clock()));
+      return core;
+    } finally {
+      this.#busy = false;
+      if (!this.#core) core.free(); // disposed of meanwhile
+    }
+  }
+
+  /** Stores what was changed inside of the values that were handed out. */
+  keepChanges(): void {
+    const core = this.#idle;
+    if (!core.modified()) return;
+    for (const [key, value] of this.#objects) this.#write(core, key, value);
+  }
+
+  get sessionKey(): string | undefined {
+    return this.#core ? this.#core.sessionKey() : this.#left.sessionKey;
+  }
+
+  get accessed(): boolean {
+    return this.#core ? this.#core.accessed() : this.#left.accessed;
+  }
+
+  get modified(): boolean {
+    return this.#core ? this.#core.modified() : this.#left.modified;
+  }
+
+  set modified(modified: boolean) {
+    this.#idle.setModified(Boolean(modified));
+  }
+
+  item<K extends Key<Data>>(key: K): Value<Data, K> {
+    const known = this.#known(key);
+    return known ?? this.#handOut(key, typed(() => this.#open.item(key)));
+  }
+
+  get<K extends Key<Data>>(key: K): Value<Data, K> | undefined;
+  get<K extends Key<Data>, F>(key: K, fallback: F): Value<Data, K> | F;
+  get<K extends Key<Data>>(key: K, fallback?: unknown): unknown {
+    const known = this.#known(key);
+    if (known !== undefined) return known;
+    const text = typed(() => this.#open.get(key));
+    return text === undefined ? fallback : this.#handOut(key, text);
+  }
+
+  set<K extends Key<Data>>(key: K, value: Value<Data, K>): this {
+    checkKey(key);
+    this.#write(this.#idle, key, value);
+    this.#keep(key, value);
+    return this;
+  }
+
+  remove(key: Key<Data>): void {
+    checkKey(key);
+    typed(() => this.#idle.remove(key));
+    this.#objects.delete(key);
+  }
+
+  delete(key: Key<Data>): boolean {
+    const there = this.has(key) && this.#idle !== undefined;
+    if (there) this.remove(key);
+    return there;
+  }
+
+  has(key: Key<Data>): boolean {
+    checkKey(key);
+    return typed(() => this.#open.has(key));
+  }
+
+  pop<K extends Key<Data>>(key: K): Value<Data, K>;
+  pop<K extends Key<Data>, F>(key: K, fallback: F): Value<Data, K> | F;
+  pop<K extends Key<Data>>(key: K, ...fallback: unknown[]): unknown {
+    if (fallback.length > 0 && !this.has(key)) return fallback[0];
+    const value = this.item(key);
+    this.remove(key);
+    return value;
+  }
+
+  setDefault<K extends Key<Data>>(key: K, value: Value<Data, K>): Value<Data, K> {
+    if (this.has(key)) return this.item(key);
+    this.set(key, value);
+    return value;
+  }
+
+  update(values: Partial<Data>): this {
+    const core = this.#idle;
+    const entries = Object.entries(values).filter(([, value]) => value !== undefined);
+    const text = this.#object(values);
+    typed(() => core.update(encoder.encode(text)));
+    for (const [key, value] of entries) this.#keep(key, value);
+    return this;
+  }
+
+  keys(): Key<Data>[] {
+    return typed(() => this.#open.keys()) as Key<Data>[];
+  }
+
+  values(): Data[Key<Data>][] {
+    return this.keys().map((key) => this.item(key));
+  }
+
+  items(): [Key<Data>, Data[Key<Data>]][] {
+    return this.keys().map((key) => [key, this.item(key)]);
+  }
+
+  [Symbol.iterator](): Iterator<[Key<Data>, Data[Key<Data>]]> {
+    return this.items()[Symbol.iterator]();
+  }
+
+  clear(): void {
+    this.#idle.clear();
+    this.#objects.clear();
+  }
+
+  isEmpty(): boolean {
+    return this.#open.isEmpty();
+  }
+
+  async flush(): Promise<void> {
+    await this.run((core, now) => {
+      this.#objects.clear();
+      return core.flush(now);
+    });
+  }
+
+  async save(): Promise<Saved> {
+    this.keepChanges();
+    const core = await this.run((core, now) => core.save(now));
+    return { oldRecordRemains: core.oldRecordRemains() };
+  }
+
+  cycleKey(): void {
+    typed(() => this.#idle.cycleKey());
+  }
+
+  create(): void {
+    this.#idle.create();
+  }
+
+  setTestCookie(): void {
+    typed(() => this.#idle.setTestCookie());
+  }
+
+  testCookieWorked(): boolean {
+    return typed(() => this.#open.testCookieWorked());
+  }
+
+  deleteTestCookie(): void {
+    typed(() => this.#idle.deleteTestCookie());
+  }
+
+  setExpiry(expiry: Expiry): void {
+    const [kind, amount] = measure(expiry);
+    typed(() => this.#idle.setExpiry(kind, amount));
+    this.#objects.delete(EXPIRY_KEY);
+  }
+
+  getExpiryAge(options: ExpiryOptions = {}): number {
+    return typed(() => this.#open.getExpiryAge(...reckon(options)));
+  }
+
+  getExpiryDate(options: ExpiryOptions = {}): Date {
+    return new Date(typed(() => this.#open.getExpiryDate(...reckon(options))));
+  }
+
+  getExpireAtBrowserClose(): boolean {
+    return typed(() => this.#open.getExpireAtBrowserClose());
+  }
+
+  encode(data: Partial<Data>): string {
+    const text = this.#object(data);
+    return typed(() => this.#open.encode(encoder.encode(text)));
+  }
+
+  decode(text: string): Partial<Data> {
+    const object = this.#open.decode(text);
+    return object === undefined ? {} : (fromJson("session", object) as Partial<Data>);
+  }
+
+  [Symbol.dispose](): void {
+    const core = this.#core;
+    if (!core) return;
+    this.#left = { sessionKey: core.sessionKey(), accessed: core.accessed(), modified: core.modified() };
+    this.#core = undefined;
+    this.#objects.clear();
+    if (!this.#busy) core.free();
+  }
+
+  /** The object that was handed out or set before. */
+  #known<K extends Key<Data>>(key: K): Value<Data, K> | undefined {
+    checkKey(key);
+    return this.#core && (this.#objects.get(key) as Value<Data, K> | undefined);
+  }
+
+  #handOut<K extends Key<Data>>(key: K, text: string): Value<Data, K> {
+    const value = fromJson(step("session", key), text);
+    this.#keep(key, value);
+    return value as Value<Data, K>;
+  }
+
+  /** Remembers an object, or forgets the one before. */
+  #keep(key: string, value: unknown): void {
+    if (typeof value === "object" && value !== null) this.#objects.set(key, value);
+    else this.#objects.delete(key);
+  }
+
+  #write(core: CoreSession, key: string, value: unknown): void {
+    const text = toJson(step("session", key), value);
+    typed(() => (text.length > LONG ? core.setBytes(key, encoder.encode(text)) : core.set(key, text)));
+  }
+
+  /** The JSON object of many values; members that are undefined are left out, as `Partial` has them. */
+  #object(values: Partial<Data>): string {
+    if (typeof values !== "object" || values === null) throw new ValueError(`an object was expected, not ${kind(values)}`);
+    const members = Object.entries(values).filter(([, value]) => value !== undefined);
+    const texts = members.map(([key, value]) => {
+      checkKey(key);
+      return `${JSON.stringify(key)}:${toJson(step("session", key), value)}`;
+    });
+    return `{${texts.join()}}`;
+  }
+}
+
+/** An expiry as it crosses into the core. */
+function measure(expiry: Expiry): [ExpiryKind, number] {
+  if (expiry === null) return [ExpiryKind.Policy, 0];
+  if (typeof expiry === "number") {
+    if (!Number.isSafeInteger(expiry)) throw new ValueError("an expiry in seconds is a whole number");
+    return [ExpiryKind.Seconds, expiry];
+  }
+  if (expiry instanceof Date) return [ExpiryKind.At, milliseconds(expiry)];
+  if (typeof expiry === "object" && Number.isFinite(expiry.seconds)) return [ExpiryKind.In, expiry.seconds];
+  throw new ValueError(`an expiry is a number, a Date, { seconds } or null, not ${kind(expiry)}`);
+}
+
+function reckon({ modification, expiry }: ExpiryOptions): [number | undefined, ExpiryKind | undefined, number] {
+  const [kind, amount] = expiry === undefined ? [undefined, 0] : measure(expiry);
+  return [modification && milliseconds(modification), kind, amount];
+}
+
+function milliseconds(date: Date): number {
+  const milliseconds = date.getTime();
+  if (Number.isNaN(milliseconds)) throw new ValueError("the date is an Invalid Date");
+  return milliseconds;
+}

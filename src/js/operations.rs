@@ -1,0 +1,75 @@
+//! A state machine's step, taken apart: one operation at a time for the driver, one reply for the machine.
+
+use std::collections::VecDeque;
+
+use crate::error::Error;
+use crate::protocol::{Op, Page, Reply, Step};
+use crate::session::key::StorageKey;
+
+/// One operation on the store.
+#[derive(Debug)]
+pub(super) enum Operation {
+    Read(StorageKey),
+    List { prefix: String, cursor: Option<String> },
+    Write(Op),
+}
+
+/// The operations of one step that are still to be carried out, and what came of the others.
+#[derive(Debug, Default)]
+pub(super) struct Operations {
+    waiting: VecDeque<Operation>,
+    values: Vec<Option<Vec<u8>>>,
+    page: Page,
+}
+
+impl Operations {
+    /// Takes a step apart. What it carries, if it is the last one.
+    pub(super) fn take<T>(&mut self, step: Step<T>) -> Option<T> {
+        match step {
+            Step::Read(keys) => self.waiting.extend(keys.into_iter().map(Operation::Read)),
+            Step::List { prefix, cursor } => self.waiting.push_back(Operation::List { prefix, cursor }),
+            Step::Write(ops) => self.waiting.extend(ops.into_iter().map(Operation::Write)),
+            Step::Done(result) => return Some(result),
+        }
+        None
+    }
+
+    /// The operation whose turn it is.
+    pub(super) fn first(&self) -> Option<&Operation> {
+        self.waiting.front()
+    }
+
+    /// A value was read. The reply to the step, if it was its last operation; as with the calls that follow.
+    pub(super) fn read(&mut self, value: Option<Vec<u8>>) -> Option<Reply> {
+        self.waiting.pop_front();
+        self.values.push(value);
+        self.waiting.is_empty().then(|| Reply::Values(std::mem::take(&mut self.values)))
+    }
+
+    pub(super) fn written(&mut self) -> Option<Reply> {
+        self.waiting.pop_front();
+        self.waiting.is_empty().then_some(Reply::Written)
+    }
+
+    pub(super) fn entry(&mut self, key: StorageKey, deadline: Option<i64>) {
+        self.page.entries.push((key, deadline));
+    }
+
+    pub(super) fn listed(&mut self, cursor: Option<String>) -> Option<Reply> {
+        self.waiting.pop_front();
+        self.page.cursor = cursor;
+        Some(Reply::Page(std::mem::take(&mut self.page)))
+    }
+
+    /// A condition did not hold: nothing after it is carried out.
+    pub(super) fn conflict(&mut self) -> Option<Reply> {
+        *self = Self::default();
+        Some(Reply::Conflict)
+    }
+
+    /// The store failed: nothing after it is carried out.
+    pub(super) fn failed(&mut self, message: String) -> Option<Reply> {
+        *self = Self::default();
+        Some(Reply::Unavailable(Error::unavailable(message)))
+    }
+}

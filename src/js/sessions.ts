@@ -1,0 +1,223 @@
+// Sessions of one store under one set of settings: around a request, and outside of one.
+
+import { type CoreSession, CoreSettings } from "#core";
+import { ConfigError, typed, ValueError } from "./errors.js";
+import { OpenSession } from "./open-session.js";
+import type { Session } from "./session.js";
+import type { Store } from "./store.js";
+
+/**
+ * How sessions behave and how their cookie travels: Django's settings, by names in camelCase. They are checked once, each
+ * alone and all together.
+ *
+ * @example
+ * const options: Options = { store: kv(env.SESSIONS), secrets: [env.SESSION_SECRET], cookieAge: 86_400 };
+ */
+export interface Options {
+  /** Where the records live: `kv(namespace)`, `memory()`, or your own. */
+  store: Store;
+  /** Each of at least 32 bytes. The first one signs, all of them verify: a new one goes in front of the old ones. */
+  secrets: readonly (string | Uint8Array)[];
+  /** The default life of a session, in seconds. Default 1 209 600 (14 days). */
+  cookieAge?: number | undefined;
+  /** Default `__Host-sessionid`; `__Secure-sessionid` with a domain or a path, `sessionid` where the cookie is not Secure. */
+  cookieName?: string | undefined;
+  /** Also send the cookie to the subdomains of this domain. Default: this host only. */
+  cookieDomain?: string | undefined;
+  /** Default `/`. */
+  cookiePath?: string | undefined;
+  /** Default true; browsers take such a cookie on `http://localhost` as well. */
+  cookieSecure?: boolean | undefined;
+  /** Default true: scripts in the page do not see the cookie. */
+  cookieHttpOnly?: boolean | undefined;
+  /** Default `Lax`. */
+  cookieSameSite?: "Strict" | "Lax" | "None" | undefined;
+  /** Cookies without an end, for sessions without an expiry of their own. Default false. */
+  expireAtBrowserClose?: boolean | undefined;
+  /** Renew the session with each request, not only when it changed. Default false. */
+  saveEveryRequest?: boolean | undefined;
+  /** Seconds after which a session ends whatever is saved. Default 34 560 000 (400 days). */
+  absoluteAge?: number | undefined;
+  /** The largest record that is written or read. Default 65 536. */
+  maxRecordBytes?: number | undefined;
+  /** What every key in the store begins with. Default `edge-session`. */
+  keyPrefix?: string | undefined;
+  /** The time, in milliseconds of Unix time, to test what time does. Default `Date.now`. */
+  clock?: (() => number) | undefined;
+  /** 32 unpredictable bytes a session, to repeat what happened. Default: the platform's. */
+  entropy?: (() => Uint8Array) | undefined;
+}
+
+/** What `load` takes: a request, the text of its `Cookie` header, or nothing where it has none. */
+export type From = { readonly headers: { get(name: string): string | null } } | string | null | undefined;
+
+/** What a run of `clearExpired` did. */
+export interface Swept {
+  /** How many records it removed. */
+  removed: number;
+  /** Whether it came to the end of the list; if not, the next run goes on. */
+  complete: boolean;
+}
+
+/**
+ * Loads and commits sessions of one store.
+ *
+ * @example
+ * const session = await sessions.load(request);
+ * session.set("visits", session.get("visits", 0) + 1);
+ * return sessions.commit(session, new Response("Hello"));
+ */
+export interface Sessions<Data extends object = Record<string, unknown>> {
+  /**
+   * The session of a request. Without a session cookie, or with one that does not verify, nothing is read. What the read
+   * brings, a failure too, is kept until the session is first used.
+   *
+   * @example
+   * const session = await sessions.load(request.headers.get("Cookie"));
+   */
+  load(from: From): Promise<Session<Data>>;
+
+  /**
+   * Saves the session where Django's middleware saves it, and gives the response its `Set-Cookie`, `Vary` and
+   * `Cache-Control`. The session is closed then. If it fails, nothing is closed, and the response is still yours.
+   *
+   * @example
+   * return sessions.commit(session, new Response("Hello"));
+   */
+  commit(session: Session<Data>, response: Response): Promise<Response>;
+
+  /**
+   * As `commit`: the headers alone, for those who build the response elsewhere.
+   *
+   * @example
+   * const headers = await sessions.commitHeaders(session, 200);
+   * headers.getSetCookie();
+   */
+  commitHeaders(session: Session<Data>, status: number): Promise<Headers>;
+
+  /**
+   * Outside of a request: the session under a session key, or a new one.
+   *
+   * @example
+   * const session = await sessions.open(key);
+   * session.set("notice", "Your order was sent");
+   * await session.save();
+   */
+  open(key?: string): Promise<Session<Data>>;
+
+  /**
+   * Whether there is a live session under a session key.
+   *
+   * @example
+   * await sessions.exists(key); // false
+   */
+  exists(key: string): Promise<boolean>;
+
+  /**
+   * Deletes the record under a session key.
+   *
+   * @example
+   * await sessions.delete(key);
+   */
+  delete(key: string): Promise<void>;
+
+  /**
+   * Django's `clear_expired`: deletes the records that are over, as many as one run may.
+   *
+   * @example
+   * const { removed, complete } = await sessions.clearExpired();
+   */
+  clearExpired(): Promise<Swept>;
+}
+
+/**
+ * Sessions of one store under one set of settings. Throws a `ConfigError` where settings contradict one another.
+ *
+ * @example
+ * const sessions = createSessions<{ user: string; visits: number }>({
+ *   store: kv(env.SESSIONS),
+ *   secrets: [env.SESSION_SECRET],
+ * });
+ */
+export function createSessions<Data extends object = Record<string, unknown>>(options: Options): Sessions<Data> {
+  return new StoredSessions<Data>(options);
+}
+
+class StoredSessions<Data extends object> implements Sessions<Data> {
+  readonly #store: Store;
+  readonly #clock: () => number;
+  readonly #entropy: (() => Uint8Array) | undefined;
+  readonly #settings: CoreSettings;
+
+  constructor({ store, clock = Date.now, entropy, ...settings }: Options) {
+    if (typeof store?.get !== "function") throw new ConfigError("store is missing: give kv(env.SESSIONS) or memory()");
+    this.#store = store;
+    this.#clock = clock;
+    this.#entropy = entropy;
+    this.#settings = typed(() => new CoreSettings(settings));
+  }
+
+  async load(from: From): Promise<Session<Data>> {
+    const header = typeof from === "object" ? from?.headers.get("Cookie") : from;
+    const core = typed(() => this.#settings.arrive(header ?? "", this.#clock(), this.#entropy?.()));
+    return this.#loaded(new OpenSession(this.#store, this.#clock, core));
+  }
+
+  async open(key?: string): Promise<OpenSession<Data>> {
+    return this.#loaded(this.#named(key));
+  }
+
+  async commit(session: Session<Data>, response: Response): Promise<Response> {
+    return this.#closed(session, response.status, (core) => {
+      if (!core.speaks()) return response;
+      const answer = new Response(response.body, response); // whose headers are not immutable
+      core.apply(answer.headers);
+      return answer;
+    });
+  }
+
+  async commitHeaders(session: Session<Data>, status: number): Promise<Headers> {
+    return this.#closed(session, status, (core) => {
+      const headers = new Headers();
+      core.apply(headers);
+      return headers;
+    });
+  }
+
+  async exists(key: string): Promise<boolean> {
+    using session = this.#named(key);
+    const core = await session.run((core, now) => core.load(now));
+    return typed(() => !core.isNew());
+  }
+
+  async delete(key: string): Promise<void> {
+    using session = this.#named(key);
+    await session.run((core, now) => core.deleteRecord(now));
+  }
+
+  async clearExpired(): Promise<Swept> {
+    using session = this.#named(undefined);
+    const core = await session.run((core, now) => core.sweep(now));
+    return { removed: core.removed(), complete: core.complete() };
+  }
+
+  #named(key: string | undefined): OpenSession<Data> {
+    const core = typed(() => this.#settings.open(key, this.#clock(), this.#entropy?.()));
+    return new OpenSession(this.#store, this.#clock, core);
+  }
+
+  async #loaded(session: OpenSession<Data>): Promise<OpenSession<Data>> {
+    await session.run((core, now) => core.load(now));
+    return session;
+  }
+
+  /** Commits a session, gives what `answer` makes of it, and closes it. */
+  async #closed<T>(session: Session<Data>, status: number, answer: (core: CoreSession) => T): Promise<T> {
+    if (!(session instanceof OpenSession)) throw new ValueError("commit takes a session that load or open gave");
+    session.keepChanges();
+    const core = await session.run((core, now) => core.commit(now, status));
+    const answered = answer(core);
+    session[Symbol.dispose]();
+    return answered;
+  }
+}

@@ -1,0 +1,150 @@
+// From values to JSON text and back: only what JSON holds exactly. The rest is refused, with its path.
+
+import { ValueError } from "./errors.js";
+
+/** As deep as the core lets arrays and objects nest. */
+const MAX_DEPTH = 64;
+
+/** The JSON text of `value`, which is found at `path`. */
+export function toJson(path: string, value: unknown): string {
+  const check = new Check(path);
+  check.visit(value);
+  try {
+    return check.negativeZero ? write(value) : JSON.stringify(value);
+  } catch (cause) {
+    throw new ValueError(`${path} could not be read`, { cause });
+  }
+}
+
+/** The value that `text`, found at `path`, stands for. */
+export function fromJson(path: string, text: string): unknown {
+  if (/\d{16}/.test(text)) checkIntegers(path, text);
+  return JSON.parse(text);
+}
+
+/** Keys are texts, and lone surrogates have no UTF-8: they would all become the same key. */
+export function checkKey(key: unknown): asserts key is string {
+  if (typeof key !== "string") throw new ValueError(`a key of a session is a text, not ${kind(key)}`);
+  if (!key.isWellFormed()) throw new ValueError("a key of a session holds a surrogate that stands alone");
+}
+
+/** Looks for what `JSON.stringify` would leave out, or turn into something else. */
+class Check {
+  /** The one number that `JSON.stringify` does not write as it is. */
+  negativeZero = false;
+  readonly #root: string;
+  /** The way from the root to where we are: the names and places, and the objects and arrays that they are in. */
+  readonly #steps: (string | number)[] = [];
+  readonly #above: object[] = [];
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  visit(value: unknown): void {
+    switch (typeof value) {
+      case "boolean":
+        return;
+      case "string":
+        if (!value.isWellFormed()) this.#refuse("holds a surrogate that stands alone");
+        return;
+      case "number":
+        if (!Number.isFinite(value)) this.#refuse(`is ${value}, which JSON does not hold`);
+        if (Object.is(value, -0)) this.negativeZero = true;
+        return;
+      case "object":
+        if (value !== null) this.#inside(value);
+        return;
+      default:
+        this.#refuse(`is ${kind(value)}`);
+    }
+  }
+
+  #inside(value: object): void {
+    if (this.#above.includes(value)) this.#refuse("contains itself");
+    if (this.#above.length >= MAX_DEPTH) this.#refuse(`nests deeper than ${MAX_DEPTH} levels`);
+    this.#above.push(value);
+    try {
+      if (Array.isArray(value)) this.#items(value);
+      else this.#members(value);
+      // `JSON.stringify` would call it, and store what it makes.
+      if (typeof (value as { toJSON?: unknown }).toJSON === "function") this.#refuse("has a toJSON method");
+    } catch (error) {
+      if (error instanceof ValueError) throw error;
+      this.#refuse("could not be read", error);
+    }
+    this.#above.pop();
+  }
+
+  #items(list: readonly unknown[]): void {
+    for (let at = 0; at < list.length; at++) {
+      this.#steps.push(at);
+      const item = list[at];
+      if (item === undefined && !(at in list)) this.#refuse("is a hole");
+      this.visit(item);
+      this.#steps.pop();
+    }
+    // One more than the items: an array's own `length`.
+    if (Reflect.ownKeys(list).length !== list.length + 1) this.#refuse("is an array with properties");
+  }
+
+  #members(value: object): void {
+    if (!isPlain(value)) this.#refuse(`is ${kind(value)}`);
+    const names = Object.keys(value);
+    for (const name of names) {
+      if (!name.isWellFormed()) this.#refuse("has a name that holds a surrogate that stands alone");
+      this.#steps.push(name);
+      this.visit((value as Record<string, unknown>)[name]);
+      this.#steps.pop();
+    }
+    if (Reflect.ownKeys(value).length !== names.length) {
+      this.#refuse("has a symbol or a hidden property, which JSON does not hold");
+    }
+  }
+
+  #refuse(what: string, cause?: unknown): never {
+    throw new ValueError(`${this.#steps.reduce(step, this.#root)} ${what}`, cause === undefined ? undefined : { cause });
+  }
+}
+
+/** As `JSON.stringify`, but -0 stays -0. */
+function write(value: unknown): string {
+  if (Object.is(value, -0)) return "-0";
+  if (Array.isArray(value)) return `[${value.map(write).join()}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  const members = Object.entries(value).map(([name, member]) => `${JSON.stringify(name)}:${write(member)}`);
+  return `{${members.join()}}`;
+}
+
+/** Rust stores integers of 64 bits; JavaScript would round those beyond 2⁵³ without a word. */
+function checkIntegers(path: string, text: string): void {
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g)) {
+    if (/^-?\d{16,}$/.test(token) && BigInt(token) !== BigInt(Number(token))) {
+      throw new ValueError(`${path} holds an integer that JavaScript's numbers do not hold`);
+    }
+  }
+}
+
+/** An object of no class: its prototype, if any, is the end of the chain, in whatever realm it was made. */
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+/** One step down: `[3]`, `.name`, or `["a name"]` where that would not be JavaScript. */
+export function step(path: string, name: string | number): string {
+  if (typeof name === "number") return `${path}[${name}]`;
+  return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name) ? `${path}.${name}` : `${path}[${JSON.stringify(name)}]`;
+}
+
+/** What a value is, for a message: "a BigInt", "undefined", "a Date". */
+export function kind(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  const type = typeof value;
+  if (type === "bigint") return "a BigInt";
+  if (type !== "object") return `a ${type}`;
+  if (Array.isArray(value)) return "an array";
+  const constructor: unknown = (value as { constructor?: unknown }).constructor;
+  const name = typeof constructor === "function" && constructor.name ? constructor.name : "object of a class";
+  return `${/^[AEIOUaeiou]/.test(name) ? "an" : "a"} ${name}`;
+}

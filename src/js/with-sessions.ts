@@ -1,0 +1,97 @@
+// A whole Worker around a handler: each request with its session, and the cron that clears what has expired.
+
+import { applyFailure } from "#core";
+import { EdgeSessionError, StoreUnavailableError, typed } from "./errors.js";
+import type { Session } from "./session.js";
+import { createSessions, type Options, type Sessions } from "./sessions.js";
+
+/** The statuses of errors that a commit can end with through nobody's mistake in the code. */
+const STATUS = new Map<string, number>([
+  ["ES_STORE_UNAVAILABLE", 503],
+  ["ES_SESSION_INTERRUPTED", 400],
+  ["ES_TOO_LARGE", 413],
+]);
+
+/** A handler that gets its request's session. `Context` is what the platform gives as the third argument. */
+export interface Handler<Data extends object, Env, Context = unknown> {
+  fetch(request: Request, env: Env, context: Context, session: Session<Data>): Response | Promise<Response>;
+}
+
+/** What a Worker exports. */
+export interface SessionsWorker<Env, Context = unknown> {
+  fetch(request: Request, env: Env, context: Context): Promise<Response>;
+  /** Runs `clearExpired`; for a cron trigger. */
+  scheduled(controller: unknown, env: Env, context?: Context): Promise<void>;
+}
+
+/**
+ * Runs a handler with the request's session and commits what it answers: the whole of it in one call.
+ *
+ * A session that was used but could not be read is answered with 503, unless the handler catches the error; one that could
+ * not be saved with 503, 400 or 413. What else the handler throws is thrown on. Nothing is saved then, and the cookie stays.
+ *
+ * @example
+ * export default withSessions<{ visits: number }, Env>((env) => ({ store: kv(env.SESSIONS), secrets: [env.SESSION_SECRET] }), {
+ *   async fetch(request, env, context, session) {
+ *     session.set("visits", session.get("visits", 0) + 1);
+ *     return new Response(`Visit number ${session.get("visits")}`);
+ *   },
+ * });
+ */
+export function withSessions<Data extends object = Record<string, unknown>, Env = unknown, Context = unknown>(
+  options: Options | ((env: Env) => Options),
+  handler: Handler<Data, Env, Context>,
+): SessionsWorker<Env, Context> {
+  const sessionsOf = memoised((env: Env) => createSessions<Data>(typeof options === "function" ? options(env) : options));
+  return {
+    async fetch(request, env, context) {
+      const sessions = sessionsOf(env);
+      using session = await sessions.load(request);
+      const response = await respond(() => handler.fetch(request, env, context, session));
+      return committed(sessions, session, response);
+    },
+    async scheduled(_controller, env) {
+      await sessionsOf(env).clearExpired();
+    },
+  };
+}
+
+/** One set of sessions for each environment. */
+function memoised<Env, T>(make: (env: Env) => T): (env: Env) => T {
+  const made = new WeakMap<object, T>();
+  const nowhere = {};
+  return (env) => {
+    const key = typeof env === "object" && env !== null ? env : nowhere;
+    const sessions = made.get(key) ?? make(env);
+    made.set(key, sessions);
+    return sessions;
+  };
+}
+
+/** What the handler answers; 503 where it used a session that could not be read. */
+async function respond(answer: () => Response | Promise<Response>): Promise<Response> {
+  try {
+    return await answer();
+  } catch (error) {
+    if (error instanceof StoreUnavailableError) return failure(error, 503);
+    throw error;
+  }
+}
+
+async function committed<Data extends object>(sessions: Sessions<Data>, session: Session<Data>, response: Response): Promise<Response> {
+  try {
+    return await sessions.commit(session, response);
+  } catch (error) {
+    const status = error instanceof EdgeSessionError ? STATUS.get(error.code) : undefined;
+    if (!(error instanceof EdgeSessionError) || status === undefined) throw error;
+    const answer = failure(error, status);
+    typed(() => applyFailure(answer.headers));
+    return answer;
+  }
+}
+
+/** `{"error":{"code","message"}}`. What the store said goes into the log; it holds neither a key, a token nor data. */
+function failure(error: EdgeSessionError, status: number): Response {
+  console.error(`edge-session: ${error.code}: ${error.message}`, error.cause ?? "");
+  return Response.json({ error: { code: error.code, message: error.message } }, { status });
+}
