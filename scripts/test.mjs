@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { build, consumers } from "./build.mjs";
+import { buildPackage } from "./package.mjs";
 import { Stop, say, script, seconds } from "./print.mjs";
 import { read } from "./project.mjs";
 import { run } from "./run.mjs";
@@ -16,14 +17,15 @@ const scratch = mkdtempSync(join(tmpdir(), "edge-session-test-"));
 process.on("exit", () => rmSync(scratch, { recursive: true, force: true, maxRetries: 5 }));
 
 /** Each suite runs its programs and gives what it counted. */
-const suites = { lint, native, browser: inBrowser, workerd, e2e };
+const suites = { lint, native, node: inNode, browser: inBrowser, workerd, e2e };
 
 async function lint() {
   const deny = ["--", "-D", "warnings"];
   const native = ["clippy", "--all-targets", "--features", "app", ...deny];
   const wasm = ["clippy", "--target", "wasm32-unknown-unknown", "--workspace", "--features", "app", "--lib", "--test", "web", ...deny];
+  const js = ["clippy", "--target", "wasm32-unknown-unknown", "--features", "js", "--lib", ...deny];
   const counts = [];
-  for (const check of [["fmt", "--all", "--check"], native, wasm]) {
+  for (const check of [["fmt", "--all", "--check"], native, wasm, js]) {
     say(`$ cargo ${check.join(" ")}`);
     const { code } = await run("cargo", check, { limit });
     counts.push({ passed: code ? 0 : 1, failed: code ? 1 : 0 });
@@ -33,6 +35,18 @@ async function lint() {
 
 async function native() {
   return [cargoCount(await run("cargo", ["test", "--no-fail-fast", "--features", "app"], { keep: true, limit }))];
+}
+
+/** The npm package under Node, and what TypeScript makes of its types. */
+async function inNode() {
+  await buildPackage();
+  const types = [];
+  for (const resolution of ["bundler", "nodenext"]) {
+    say(`$ tsc --project tests/node/types/${resolution}.json`);
+    const { code } = await run("tsc", ["--project", `tests/node/types/${resolution}.json`], { limit });
+    types.push(judged(code, code ? 0 : 1, 0));
+  }
+  return [...types, await nodeTests("tests/node/*.test.mjs")];
 }
 
 async function inBrowser() {
@@ -52,6 +66,7 @@ async function inBrowser() {
 
 async function workerd() {
   await build();
+  await buildPackage();
   for (const consumer of consumers) await build(consumer);
   const file = join(scratch, "vitest.json");
   const args = ["run", "--config", "tests/workerd/vitest.config.mjs", "--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
@@ -62,12 +77,16 @@ async function workerd() {
 
 async function e2e() {
   await build();
-  const file = join(scratch, "e2e.tap");
+  return [await nodeTests("tests/e2e/**/*.test.mjs", { CHROME: browser().chrome, TMPDIR: scratch })];
+}
+
+/** Runs tests of Node's own runner, and counts them. */
+async function nodeTests(files, env) {
+  const file = join(scratch, "node.tap");
   const reporters = ["spec", "stdout", "tap", file].map((value, index) => `--test-reporter${index % 2 ? "-destination" : ""}=${value}`);
-  const env = { CHROME: browser().chrome, TMPDIR: scratch };
-  const { code } = await run("node", ["--test", ...reporters, "tests/e2e/**/*.test.mjs"], { env, limit });
+  const { code } = await run("node", ["--test", ...reporters, files], { env, limit });
   const count = (name) => Number(contents(file).match(new RegExp(`^# ${name} (\\d+)$`, "m"))?.[1] ?? 0);
-  return [judged(code, count("pass"), count("fail") + count("cancelled"))];
+  return judged(code, count("pass"), count("fail") + count("cancelled"));
 }
 
 /** Adds up the lines in which cargo's tests, doc tests and the browser's say how they ended. */

@@ -24,13 +24,13 @@ export type ErrorCode =
  * }
  */
 export class EdgeSessionError extends Error {
+  override readonly name: string = "EdgeSessionError"; // not the class's own: bundlers shorten it
   /** What went wrong, for a program to decide on. */
   readonly code: ErrorCode;
 
   constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options);
     this.code = code;
-    this.name = new.target.name;
   }
 }
 
@@ -43,6 +43,7 @@ type Options = { cause?: unknown };
  * session.pop("missing"); // throws a KeyError
  */
 export class KeyError extends EdgeSessionError {
+  override readonly name = "KeyError";
   static readonly code = "ES_KEY_ERROR";
   constructor(message: string, options?: Options) {
     super(KeyError.code, message, options);
@@ -56,6 +57,7 @@ export class KeyError extends EdgeSessionError {
  * session.set("cart", [{ added: 1n }]); // ValueError: session.cart[0].added is a BigInt
  */
 export class ValueError extends EdgeSessionError {
+  override readonly name = "ValueError";
   static readonly code = "ES_VALUE";
   constructor(message: string, options?: Options) {
     super(ValueError.code, message, options);
@@ -70,6 +72,7 @@ export class ValueError extends EdgeSessionError {
  * await session.save(); // throws a TooLargeError
  */
 export class TooLargeError extends EdgeSessionError {
+  override readonly name = "TooLargeError";
   static readonly code = "ES_TOO_LARGE";
   constructor(message: string, options?: Options) {
     super(TooLargeError.code, message, options);
@@ -83,6 +86,7 @@ export class TooLargeError extends EdgeSessionError {
  * createSessions({ store: memory(), secrets: ["short"] }); // throws a ConfigError
  */
 export class ConfigError extends EdgeSessionError {
+  override readonly name = "ConfigError";
   static readonly code = "ES_CONFIG";
   constructor(message: string, options?: Options) {
     super(ConfigError.code, message, options);
@@ -101,6 +105,7 @@ export class ConfigError extends EdgeSessionError {
  * }
  */
 export class StoreUnavailableError extends EdgeSessionError {
+  override readonly name = "StoreUnavailableError";
   static readonly code = "ES_STORE_UNAVAILABLE";
   constructor(message: string, options?: Options) {
     super(StoreUnavailableError.code, message, options);
@@ -114,6 +119,7 @@ export class StoreUnavailableError extends EdgeSessionError {
  * await session.save(); // throws a SessionInterruptedError where another request logged out meanwhile
  */
 export class SessionInterruptedError extends EdgeSessionError {
+  override readonly name = "SessionInterruptedError";
   static readonly code = "ES_SESSION_INTERRUPTED";
   constructor(message: string, options?: Options) {
     super(SessionInterruptedError.code, message, options);
@@ -127,6 +133,7 @@ export class SessionInterruptedError extends EdgeSessionError {
  * await session.save(); // throws a KeyTakenError where a store's `put` found something with `ifAbsent`
  */
 export class KeyTakenError extends EdgeSessionError {
+  override readonly name = "KeyTakenError";
   static readonly code = "ES_KEY_TAKEN";
   constructor(message: string, options?: Options) {
     super(KeyTakenError.code, message, options);
@@ -140,6 +147,7 @@ export class KeyTakenError extends EdgeSessionError {
  * createSessions({ store, secrets, entropy: () => new Uint8Array(8) }).load(""); // rejects with an EntropyError
  */
 export class EntropyError extends EdgeSessionError {
+  override readonly name = "EntropyError";
   static readonly code = "ES_ENTROPY";
   constructor(message: string, options?: Options) {
     super(EntropyError.code, message, options);
@@ -154,6 +162,7 @@ export class EntropyError extends EdgeSessionError {
  * session.set("user", "alice"); // throws a SessionClosedError
  */
 export class SessionClosedError extends EdgeSessionError {
+  override readonly name = "SessionClosedError";
   static readonly code = "ES_SESSION_CLOSED";
   constructor(message = "the session is closed: it was committed or disposed of", options?: Options) {
     super(SessionClosedError.code, message, options);
@@ -169,6 +178,7 @@ export class SessionClosedError extends EdgeSessionError {
  * await saving;
  */
 export class SessionBusyError extends EdgeSessionError {
+  override readonly name = "SessionBusyError";
   static readonly code = "ES_SESSION_BUSY";
   constructor(message = "the session is being saved, flushed or committed; await that first", options?: Options) {
     super(SessionBusyError.code, message, options);

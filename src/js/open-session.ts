@@ -43,13 +43,13 @@ export class OpenSession<Data extends object> implements Session<Data> {
     return core;
   }
 
-  /** Runs a machine of the core to its end; the session is busy meanwhile. */
-  async run(start: (core: CoreSession, now: number) => Next): Promise<CoreSession> {
+  /** Runs a machine of the core to its end, and gives what `end` makes of it; the session is busy meanwhile. */
+  async run<T>(start: (core: CoreSession, now: number) => Next, end: (core: CoreSession) => T): Promise<T> {
     const core = this.#idle;
     this.#busy = true;
     try {
       await drive(this.#store, core, () => start(core, this.#clock()));
-      return core;
+      return end(core);
     } finally {
       this.#busy = false;
       if (!this.#core) core.free(); // disposed of meanwhile
@@ -107,7 +107,9 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   delete(key: Key<Data>): boolean {
-    const there = this.has(key) && this.#idle !== undefined;
+    checkKey(key);
+    const core = this.#idle;
+    const there = typed(() => core.has(key));
     if (there) this.remove(key);
     return there;
   }
@@ -167,16 +169,16 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   async flush(): Promise<void> {
-    await this.run((core, now) => {
+    const start = (core: CoreSession, now: number) => {
       this.#objects.clear();
       return core.flush(now);
-    });
+    };
+    await this.run(start, () => undefined);
   }
 
   async save(): Promise<Saved> {
     this.keepChanges();
-    const core = await this.run((core, now) => core.save(now));
-    return { oldRecordRemains: core.oldRecordRemains() };
+    return this.run((core, now) => core.save(now), (core) => ({ oldRecordRemains: core.oldRecordRemains() }));
   }
 
   cycleKey(): void {

@@ -186,19 +186,17 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
 
   async exists(key: string): Promise<boolean> {
     using session = this.#named(key);
-    const core = await session.run((core, now) => core.load(now));
-    return typed(() => !core.isNew());
+    return session.run((core, now) => core.load(now), (core) => !typed(() => core.isNew()));
   }
 
   async delete(key: string): Promise<void> {
     using session = this.#named(key);
-    await session.run((core, now) => core.deleteRecord(now));
+    await session.run((core, now) => core.deleteRecord(now), () => undefined);
   }
 
   async clearExpired(): Promise<Swept> {
     using session = this.#named(undefined);
-    const core = await session.run((core, now) => core.sweep(now));
-    return { removed: core.removed(), complete: core.complete() };
+    return session.run((core, now) => core.sweep(now), (core) => ({ removed: core.removed(), complete: core.complete() }));
   }
 
   #named(key: string | undefined): OpenSession<Data> {
@@ -207,16 +205,14 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   }
 
   async #loaded(session: OpenSession<Data>): Promise<OpenSession<Data>> {
-    await session.run((core, now) => core.load(now));
-    return session;
+    return session.run((core, now) => core.load(now), () => session);
   }
 
   /** Commits a session, gives what `answer` makes of it, and closes it. */
   async #closed<T>(session: Session<Data>, status: number, answer: (core: CoreSession) => T): Promise<T> {
     if (!(session instanceof OpenSession)) throw new ValueError("commit takes a session that load or open gave");
     session.keepChanges();
-    const core = await session.run((core, now) => core.commit(now, status));
-    const answered = answer(core);
+    const answered = await session.run((core, now) => core.commit(now, status), answer);
     session[Symbol.dispose]();
     return answered;
   }

@@ -116,10 +116,11 @@ function write(value: unknown): string {
   return `{${members.join()}}`;
 }
 
-/** Rust stores integers of 64 bits; JavaScript would round those beyond 2⁵³ without a word. */
+/** Rust stores integers of 64 bits; JavaScript would round those beyond 2⁵³ without a word. Its own are as it writes them. */
 function checkIntegers(path: string, text: string): void {
   for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g)) {
-    if (/^-?\d{16,}$/.test(token) && BigInt(token) !== BigInt(Number(token))) {
+    const number = Number(token);
+    if (/^-?\d{16,}$/.test(token) && String(number) !== token && BigInt(number) !== BigInt(token)) {
       throw new ValueError(`${path} holds an integer that JavaScript's numbers do not hold`);
     }
   }

@@ -5,7 +5,7 @@ import { env } from "cloudflare:workers";
 import App from "../../build/index.js";
 
 export const origin = "http://localhost:8787";
-const secret = "the workerd tests' secret, of more than 32 bytes";
+export const secret = "the workerd tests' secret, of more than 32 bytes";
 
 /** Calls a Worker's `fetch` with bindings of the test's choice, and waits for what it left to `waitUntil`. */
 export async function fetch(path, { init, bindings, Worker } = {}) {

@@ -1,0 +1,310 @@
+// Sessions around requests: login, logout, expiry, what the store is asked for, and stores that fail.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createSessions, kv, memory, SessionBusyError, SessionClosedError, StoreUnavailableError } from "../../dist/node.js";
+import { countingKv, secrets, sessionsAt, visitor } from "./visitor.mjs";
+
+const closed = { code: "ES_SESSION_CLOSED" };
+
+test("a login changes the key and keeps the data; a logout ends the session at once", async () => {
+  const { sessions, store } = sessionsAt();
+  const alice = visitor(sessions);
+  await alice.visit((session) => session.set("theme", "dark"));
+  const before = alice.cookie;
+  const { answer } = await alice.visit((session) => {
+    session.cycleKey();
+    session.set("user", "alice");
+  });
+  assert.match(answer.headers.get("Set-Cookie"), /^__Host-sessionid=[^;]+; Expires=[^;]+; Max-Age=1209600; Path=\/; Secure; HttpOnly; SameSite=Lax$/);
+  assert.deepEqual([answer.headers.get("Vary"), answer.headers.get("Cache-Control")], ["Cookie", "private, no-store"]);
+  assert.notEqual(alice.cookie, before);
+  assert.equal(store.records.size, 1, "the old record is gone");
+  const thief = { ...visitor(sessions), cookie: before };
+  assert.deepEqual((await thief.visit((session) => session.items())).result, []);
+  assert.deepEqual((await alice.visit((session) => session.items())).result, [["theme", "dark"], ["user", "alice"]]);
+  const loggedIn = alice.cookie;
+  await alice.visit(async (session) => {
+    await session.flush();
+    assert.equal(store.records.size, 0, "before the commit");
+    assert.deepEqual([session.isEmpty(), session.sessionKey], [true, undefined]);
+  });
+  assert.equal(alice.cookie, "");
+  alice.cookie = loggedIn;
+  assert.equal((await alice.visit((session) => session.get("user"))).result, undefined);
+});
+
+test("a session ends when its time is over, and clearExpired removes the record", async () => {
+  const { sessions, store, time } = sessionsAt({ cookieAge: 100 });
+  const alice = visitor(sessions);
+  await alice.visit((session) => session.set("user", "alice"));
+  const cookie = alice.cookie;
+  time.now += 99_000;
+  assert.equal((await alice.visit((session) => session.get("user"))).result, "alice");
+  time.now += 1_000;
+  assert.equal((await alice.visit((session) => session.get("user"))).result, undefined);
+  assert.equal(alice.cookie, "", "the cookie of an expired session is deleted");
+  assert.notEqual(cookie, "");
+  assert.equal(store.records.size, 1);
+  time.now += 121_000;
+  assert.deepEqual(await sessions.clearExpired(), { removed: 1, complete: true });
+  assert.equal(store.records.size, 0);
+});
+
+test("what was changed inside a value is stored with modified = true, and only then", async () => {
+  const { sessions } = sessionsAt();
+  const alice = visitor(sessions);
+  await alice.visit((session) => session.set("cart", ["apple"]));
+  await alice.visit((session) => session.get("cart").push("lost"));
+  await alice.visit((session) => {
+    session.get("cart").push("pear");
+    session.modified = true;
+  });
+  assert.deepEqual((await alice.visit((session) => session.get("cart"))).result, ["apple", "pear"]);
+  await alice.visit((session) => session.set("other", 1).modified = false);
+  assert.deepEqual((await alice.visit((session) => session.keys())).result, ["cart"]);
+  await assert.rejects(alice.visit((session) => {
+    session.get("cart").push(new Date());
+    session.modified = true;
+  }), { code: "ES_VALUE", message: "session.cart[2] is a Date" });
+});
+
+test("a page that does not touch its session stays as it is; one that reads is private", async () => {
+  const { sessions } = sessionsAt();
+  const alice = visitor(sessions);
+  await alice.visit((session) => session.set("user", "alice"));
+  const plain = () => new Response("page", { status: 201, headers: { "Cache-Control": "public, max-age=60", "CDN-Cache-Control": "max-age=9" } });
+  const page = plain();
+  assert.equal((await alice.visit(() => {}, page)).answer, page);
+  const { answer } = await alice.visit((session) => session.get("user"), plain());
+  assert.deepEqual([...answer.headers], [["cache-control", "private, max-age=60"], ["content-type", "text/plain;charset=UTF-8"], ["vary", "Cookie"]]);
+  assert.deepEqual([answer.status, await answer.text()], [201, "page"]);
+});
+
+test("immutable headers, redirects, 304 and cookies of the application", async () => {
+  const { sessions } = sessionsAt();
+  const alice = visitor(sessions);
+  const redirect = await alice.visit((session) => session.set("a", 1), Response.redirect("https://example.com/next", 303));
+  assert.deepEqual([redirect.answer.status, redirect.answer.headers.get("Location")], [303, "https://example.com/next"]);
+  assert.notEqual(alice.cookie, "");
+  const notModified = await alice.visit((session) => session.get("a"), new Response(null, { status: 304 }));
+  assert.deepEqual([notModified.answer.status, notModified.answer.body], [304, null]);
+  const own = new Response("ok", { headers: [["Set-Cookie", "theme=dark"], ["Set-Cookie", "lang=en"]] });
+  const { answer } = await alice.visit((session) => session.set("a", 2), own);
+  assert.deepEqual(answer.headers.getSetCookie().map((line) => line.split("=")[0]), ["theme", "lang", "__Host-sessionid"]);
+});
+
+test("load takes a request, a header's text or nothing; commitHeaders gives the headers alone", async () => {
+  const { sessions } = sessionsAt();
+  const session = await sessions.load(null);
+  session.set("user", "alice");
+  const headers = await sessions.commitHeaders(session, 200);
+  assert.deepEqual([...headers.keys()], ["cache-control", "set-cookie", "vary"]);
+  const cookie = headers.get("Set-Cookie").split(";")[0];
+  assert.equal((await sessions.load(`theme=dark; ${cookie}`)).get("user"), "alice");
+  assert.equal((await sessions.load({ headers: new Headers({ Cookie: cookie }) })).get("user"), "alice");
+  assert.deepEqual([...(await sessions.commitHeaders(await sessions.load(undefined), 200))], []);
+  const broken = await sessions.load("");
+  broken.set("user", "bob");
+  assert.equal((await sessions.commitHeaders(broken, 500)).get("Set-Cookie"), null, "a 5xx saves nothing");
+});
+
+test("outside of a request: open, exists, delete, create", async () => {
+  const { sessions, store } = sessionsAt();
+  const session = await sessions.open();
+  session.create();
+  const key = session.sessionKey;
+  assert.match(key, /^[a-z0-9]{32}$/);
+  assert.equal(await sessions.exists(key), false, "until it is saved");
+  assert.deepEqual(await session.save(), { oldRecordRemains: false });
+  assert.equal(await sessions.exists(key), true);
+  assert.ok(![...store.records.keys()].some((name) => name.includes(key)));
+  const again = await sessions.open(key);
+  again.set("a", 1);
+  await again.save();
+  assert.equal((await sessions.open(key)).item("a"), 1);
+  await sessions.delete(key);
+  assert.deepEqual([await sessions.exists(key), await sessions.exists("nonsense")], [false, false]);
+  await sessions.delete("nonsense");
+  again.set("a", 2);
+  await assert.rejects(again.save(), { code: "ES_SESSION_INTERRUPTED", name: "SessionInterruptedError" });
+  assert.equal((await sessions.open(key)).sessionKey, key);
+});
+
+test("a committed session is closed, and so is one that was disposed of", async () => {
+  const { sessions } = sessionsAt();
+  for (const close of [(s) => sessions.commit(s, new Response()), (s) => sessions.commitHeaders(s, 200), async (s) => s[Symbol.dispose]()]) {
+    const session = await sessions.open();
+    session.set("a", [1]);
+    session.get("a");
+    await close(session);
+    for (const call of [
+      () => session.set("a", 2), () => session.get("a"), () => session.item("a"), () => session.remove("a"), () => session.delete("a"),
+      () => session.has("a"), () => session.pop("a", 0), () => session.setDefault("a", 1), () => session.update({ a: 1 }), () => session.keys(),
+      () => session.values(), () => session.items(), () => [...session], () => session.clear(), () => session.isEmpty(), () => session.cycleKey(),
+      () => session.create(), () => session.setTestCookie(), () => session.testCookieWorked(), () => session.deleteTestCookie(),
+      () => session.setExpiry(1), () => session.getExpiryAge(), () => session.getExpiryDate(), () => session.getExpireAtBrowserClose(),
+      () => session.encode({}), () => session.decode(""), () => { session.modified = true; },
+    ]) assert.throws(call, SessionClosedError, String(call));
+    await assert.rejects(session.save(), closed);
+    await assert.rejects(session.flush(), closed);
+    await assert.rejects(sessions.commit(session, new Response()), closed);
+    session[Symbol.dispose]();
+    assert.deepEqual([session.accessed, session.modified], [true, true]);
+  }
+});
+
+test("while a session is being saved it can be read, not written, and a second operation is refused", async () => {
+  const { sessions, store } = sessionsAt();
+  const session = await sessions.open();
+  session.set("a", 1);
+  const saving = session.save();
+  const refused = [session.save(), session.flush(), sessions.commit(session, new Response())];
+  assert.throws(() => session.set("a", 2), SessionBusyError);
+  assert.throws(() => session.delete("a"), SessionBusyError);
+  assert.equal(session.get("a"), 1);
+  for (const promise of refused) await assert.rejects(promise, { code: "ES_SESSION_BUSY" });
+  assert.deepEqual(await saving, { oldRecordRemains: false });
+  session.set("a", 2);
+  const late = session.save();
+  session[Symbol.dispose](); // frees it once the save is through
+  await late;
+  const again = await sessions.open(session.sessionKey);
+  assert.equal(again.get("a"), 2);
+});
+
+test("200 interleaved requests of twenty visitors", async () => {
+  const wait = () => new Promise((resolve) => setTimeout(resolve, Math.random() * 5));
+  const inner = memory();
+  const slow = Object.fromEntries(["get", "put", "delete", "list"].map((name) => [name, async (...args) => (await wait(), inner[name](...args))]));
+  const { sessions } = sessionsAt({ store: slow });
+  const visitors = await Promise.all(Array.from({ length: 20 }, async (_, n) => {
+    const one = visitor(sessions);
+    await one.visit((session) => session.set("name", n));
+    return one;
+  }));
+  await Promise.all(Array.from({ length: 200 }, async (_, n) => {
+    const one = { ...visitors[n % 20] };
+    const { result } = await one.visit(async (session) => {
+      await wait();
+      if (n % 3 === 0) session.set("last", n);
+      return session.get("name");
+    });
+    assert.equal(result, n % 20);
+  }));
+});
+
+test("KV: what each request costs, and the shape of every call", async () => {
+  const { kv: namespace, calls, names } = countingKv();
+  const { sessions, time } = sessionsAt({ store: kv(namespace) });
+  const alice = visitor(sessions);
+  await alice.visit((session) => session.get("user"));
+  await sessions.load("__Host-sessionid=forged");
+  assert.deepEqual(names(), [], "no cookie and a forged one cost nothing");
+  await alice.visit((session) => session.set("user", "alice"));
+  const [{ args: [key, value, options] }] = calls;
+  assert.match(key, /^edge-session:session:[\w-]{32}$/);
+  assert.ok(value instanceof ArrayBuffer);
+  assert.deepEqual(options, { expirationTtl: 1_209_600, metadata: { deadline: (time.now + 1_209_600_000) * 1000 } });
+  assert.deepEqual(names(), ["put"]);
+  await alice.visit((session) => session.get("user"));
+  assert.deepEqual(calls[0].args, [key, { type: "arrayBuffer", cacheTtl: 30 }]);
+  assert.deepEqual(names(), ["get"]);
+  await alice.visit((session) => session.set("user", "alice"));
+  assert.deepEqual(names(), ["get"], "an equal value is not written");
+  await alice.visit((session) => session.set("page", 1));
+  assert.deepEqual(names(), ["get", "get", "put"]);
+  await alice.visit((session) => session.cycleKey());
+  assert.deepEqual(names(), ["get", "put", "delete"]);
+  await alice.visit((session) => session.setExpiry(5));
+  assert.equal(calls.at(-1).args[2].expirationTtl, 60, "KV's least");
+  names();
+  time.now += 200_000;
+  assert.deepEqual(await sessions.clearExpired(), { removed: 1, complete: true });
+  assert.deepEqual(names(), ["list", "delete"]);
+  await alice.visit((session) => session.flush());
+});
+
+test("a store that fails: thrown at the first use, its error as the cause, the cookie stays", async () => {
+  const down = new Error("KV GET failed: 503");
+  const counting = countingKv();
+  const { sessions } = sessionsAt({ store: kv(counting.kv) });
+  const alice = visitor(sessions);
+  await alice.visit((session) => session.set("user", "alice"));
+  for (const get of [() => { throw down; }, async () => { throw down; }, async () => undefined, async () => "text"]) {
+    const failing = countingKv({ get });
+    const visiting = { ...visitor(sessionsAt({ store: kv(failing.kv) }).sessions), cookie: alice.cookie };
+    const { answer } = await visiting.visit(() => {});
+    assert.deepEqual([...answer.headers.keys()], ["content-type"], "an untouched page is served");
+    await visiting.visit((session) => {
+      for (const call of [() => session.get("user"), () => session.set("a", 1), () => session.keys(), () => session.cycleKey(), () => session.setExpiry(1)]) {
+        assert.throws(call, (error) => error instanceof StoreUnavailableError && error.code === "ES_STORE_UNAVAILABLE" && error.cause instanceof Error);
+      }
+    });
+    await assert.rejects(visiting.visit((session) => session.save()), StoreUnavailableError);
+    assert.equal(visiting.cookie, alice.cookie);
+    assert.equal(failing.names().every((name) => name === "get"), true);
+  }
+  const broken = countingKv({ put: async () => { throw new Error("KV PUT failed: 429 Too Many Requests"); } });
+  const { sessions: unwritable } = sessionsAt({ store: kv(broken.kv) });
+  const session = await unwritable.load("");
+  session.set("a", 1);
+  await assert.rejects(unwritable.commit(session, new Response()), (error) => error.cause.message === "KV PUT failed: 429 Too Many Requests");
+  assert.equal(session.get("a"), 1, "what could not be committed is still open");
+  session[Symbol.dispose]();
+});
+
+test("settings are checked at once, by their names here, and show no secret", () => {
+  const store = memory();
+  for (const [options, part] of [
+    [{}, "store"],
+    [{ store }, "secrets must be an array"],
+    [{ store, secrets: [] }, "secrets is missing"],
+    [{ store, secrets: [undefined] }, "one of secrets is missing"],
+    [{ store, secrets: ["too short"] }, "Each of secrets needs at least 32 bytes; one has 9"],
+    [{ store, secrets, cookieAge: 0 }, "cookieAge"],
+    [{ store, secrets, cookieAge: 1.5 }, "cookieAge must be a whole number"],
+    [{ store, secrets, cookieAge: "60" }, "cookieAge must be a whole number"],
+    [{ store, secrets, cookieSecure: "no" }, "cookieSecure must be true or false"],
+    [{ store, secrets, cookieSameSite: "Sometimes" }, "cookieSameSite"],
+    [{ store, secrets, cookieSameSite: "None", cookieSecure: false }, 'cookieSameSite = "None" needs cookieSecure = true'],
+    [{ store, secrets, cookieName: "__Host-sid", cookieDomain: "example.com" }, "allows no cookieDomain"],
+    [{ store, secrets, maxRecordBytes: 10 }, "maxRecordBytes"],
+    [{ store, secrets, cookieNmae: "x" }, "cookieNmae is no setting; the settings are secrets, cookieAge,"],
+  ]) {
+    assert.throws(() => createSessions(options), (error) => {
+      assert.equal(error.code, "ES_CONFIG");
+      assert.ok(error.message.includes(part), error.message);
+      return !error.message.includes("too short") && !error.message.includes("SESSION_");
+    });
+  }
+  assert.throws(() => kv(undefined), { code: "ES_CONFIG", name: "ConfigError" });
+});
+
+test("every setting arrives", async () => {
+  const { sessions } = sessionsAt({
+    secrets: [new TextEncoder().encode("a newer secret, as bytes, of thirty-two"), ...secrets],
+    cookieAge: 60, cookieName: "sid", cookieDomain: "example.com", cookiePath: "/app", cookieHttpOnly: false,
+    cookieSameSite: "Strict", saveEveryRequest: true, absoluteAge: 30, maxRecordBytes: 1024, keyPrefix: "shop",
+  });
+  const session = await sessions.load("");
+  session.set("a", 1);
+  const line = (await sessions.commitHeaders(session, 200)).get("Set-Cookie");
+  assert.match(line, /^sid=.*; Max-Age=30; Domain=example\.com; Path=\/app; Secure; SameSite=Strict$/);
+  const large = await sessions.load("");
+  large.set("a", "x".repeat(1024));
+  await assert.rejects(large.save(), { code: "ES_TOO_LARGE", message: /maxRecordBytes allows 1024$/ });
+  const close = sessionsAt({ expireAtBrowserClose: true }).sessions;
+  assert.equal((await close.open()).getExpireAtBrowserClose(), true);
+});
+
+test("entropy can be given, and is 32 bytes", async () => {
+  const keyOf = async (entropy) => {
+    const session = await sessionsAt({ entropy }).sessions.open();
+    session.create();
+    return session.sessionKey;
+  };
+  assert.equal(await keyOf(() => new Uint8Array(32)), await keyOf(() => new Uint8Array(32)));
+  assert.notEqual(await keyOf(undefined), await keyOf(undefined));
+  await assert.rejects(keyOf(() => new Uint8Array(8)), { code: "ES_ENTROPY" });
+});

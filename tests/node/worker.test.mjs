@@ -1,0 +1,149 @@
+// withSessions: a whole Worker around a handler. The quick start is the README's.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createSessions, kv, memory, StoreUnavailableError, withSessions } from "../../dist/node.js";
+import { countingKv, secrets } from "./visitor.mjs";
+
+const context = {};
+
+/** Requests to a Worker, with the cookie that it gave. */
+function browser(worker, env) {
+  return {
+    cookie: "",
+    async get(path) {
+      const request = new Request(`https://example.com${path}`, { headers: { Cookie: this.cookie } });
+      const response = await worker.fetch(request, env, context);
+      for (const line of response.headers.getSetCookie()) this.cookie = /Max-Age=0(;|$)/.test(line) ? "" : line.split(";")[0];
+      return response;
+    },
+  };
+}
+
+/** Silence for what a failed session writes into the log; gives what it was. */
+async function logged(t, work) {
+  const log = t.mock.method(console, "error", () => {});
+  await work();
+  return log.mock.calls.map(({ arguments: [line] }) => line);
+}
+
+test("a handler gets request, environment, context and session; its changes are committed", async () => {
+  const env = { SESSIONS: countingKv().kv, SESSION_SECRET: secrets[0] };
+  const worker = withSessions((env) => ({ store: kv(env.SESSIONS), secrets: [env.SESSION_SECRET] }), {
+    async fetch(request, given, givenContext, session) {
+      assert.ok(given === env && givenContext === context);
+      if (new URL(request.url).pathname === "/logout") await session.flush();
+      else session.set("visits", session.get("visits", 0) + 1);
+      return new Response(`Visit number ${session.get("visits", 0)}`);
+    },
+  });
+  const one = browser(worker, env);
+  assert.equal(await (await one.get("/")).text(), "Visit number 1");
+  assert.equal(await (await one.get("/")).text(), "Visit number 2");
+  assert.equal(await (await one.get("/logout")).text(), "Visit number 0");
+  assert.equal(one.cookie, "");
+});
+
+test("options are asked for once an environment", async () => {
+  const asked = [];
+  const worker = withSessions((env) => (asked.push(env), { store: memory(), secrets }), { fetch: () => new Response("ok") });
+  const [one, other] = [{}, {}];
+  for (const env of [one, other, one, undefined, undefined]) await worker.fetch(new Request("https://example.com/"), env, context);
+  assert.deepEqual(asked, [one, other, undefined]);
+  const fixed = withSessions({ store: memory(), secrets }, { fetch: (_, __, ___, session) => new Response(String(session.has("a"))) });
+  assert.equal(await (await fixed.fetch(new Request("https://example.com/"))).text(), "false");
+});
+
+test("what the handler throws is thrown on, with nothing saved", async () => {
+  const { kv: namespace, names } = countingKv();
+  const boom = new Error("boom");
+  const worker = withSessions({ store: kv(namespace), secrets }, { fetch(_, __, ___, session) { session.set("a", 1); throw boom; } });
+  await assert.rejects(browser(worker).get("/"), boom);
+  assert.deepEqual(names(), []);
+});
+
+test("a store that fails: 503 where the session was used and the error not caught", async (t) => {
+  const { kv: namespace, kept } = countingKv();
+  const sessions = createSessions({ store: kv(namespace), secrets });
+  const session = await sessions.load("");
+  session.set("user", "alice");
+  const cookie = (await sessions.commitHeaders(session, 200)).get("Set-Cookie").split(";")[0];
+  const failing = countingKv({ get: async () => { throw new Error("KV GET failed: 503"); } });
+  const worker = withSessions({ store: kv(failing.kv), secrets }, {
+    fetch(request, _, __, session) {
+      const { pathname } = new URL(request.url);
+      if (pathname === "/untouched") return new Response("the same for everyone");
+      try {
+        return new Response(session.get("user"));
+      } catch (error) {
+        if (pathname === "/caught" && error instanceof StoreUnavailableError) return new Response("Hello, whoever you are");
+        throw error;
+      }
+    },
+  });
+  const one = { ...browser(worker, {}), cookie };
+  const lines = await logged(t, async () => {
+    assert.equal(await (await one.get("/untouched")).text(), "the same for everyone");
+    assert.equal(await (await one.get("/caught")).text(), "Hello, whoever you are");
+    const response = await one.get("/");
+    assert.deepEqual([response.status, (await response.json()).error.code], [503, "ES_STORE_UNAVAILABLE"]);
+    assert.deepEqual([response.headers.get("Vary"), response.headers.get("Cache-Control")], ["Cookie", "private"]);
+  });
+  assert.deepEqual(lines, ["edge-session: ES_STORE_UNAVAILABLE: the session store could not be reached; try again"]);
+  assert.equal(one.cookie, cookie);
+  assert.deepEqual(new Set(failing.names()), new Set(["get"]));
+  assert.equal(kept.size, 1);
+});
+
+test("a session that cannot be saved is 503, 400 or 413, without a cookie", async (t) => {
+  const gone = countingKv();
+  const handler = { fetch: (_, __, ___, session) => (session.set("n", session.get("n", "") + "x".repeat(2000)), new Response("ok")) };
+  const lines = await logged(t, async () => {
+    for (const [faults, settings, status, code] of [
+      [{ put: async () => { throw new Error("429"); } }, {}, 503, "ES_STORE_UNAVAILABLE"],
+      [{}, { maxRecordBytes: 1024 }, 413, "ES_TOO_LARGE"],
+    ]) {
+      const response = await browser(withSessions({ store: kv(countingKv(faults).kv), secrets, ...settings }, handler)).get("/");
+      assert.deepEqual([response.status, (await response.json()).error.code], [status, code]);
+      assert.deepEqual([response.headers.getSetCookie(), response.headers.get("Vary"), response.headers.get("Cache-Control")], [[], "Cookie", "private"]);
+    }
+    const store = kv(gone.kv);
+    const one = browser(withSessions({ store, secrets }, {
+      fetch(request, env, context, session) {
+        if (session.has("n")) gone.kept.clear();
+        return handler.fetch(request, env, context, session);
+      },
+    }));
+    assert.equal((await one.get("/")).status, 200);
+    assert.equal((await one.get("/")).status, 400);
+  });
+  assert.equal(lines.length, 3);
+});
+
+test("a logout that fails says so, and takes the cookie away all the same", async (t) => {
+  const { kv: namespace } = countingKv({ delete: async () => { throw new Error("KV DELETE failed: 500"); } });
+  const one = browser(withSessions({ store: kv(namespace), secrets }, {
+    async fetch(request, _, __, session) {
+      if (request.url.endsWith("/logout")) await session.flush();
+      else session.set("user", "alice");
+      return new Response("ok");
+    },
+  }), {});
+  await one.get("/");
+  await logged(t, async () => assert.equal((await one.get("/logout")).status, 503));
+  assert.equal(one.cookie, "");
+});
+
+test("scheduled clears what has expired", async () => {
+  const { kv: namespace, kept } = countingKv();
+  let now = Date.UTC(2030, 0, 1);
+  const worker = withSessions({ store: kv(namespace), secrets, cookieAge: 60, clock: () => now }, {
+    fetch: (_, __, ___, session) => (session.set("a", 1), new Response("ok")),
+  });
+  await browser(worker).get("/");
+  await worker.scheduled({}, undefined);
+  assert.equal(kept.size, 1);
+  now += 200_000;
+  await worker.scheduled({}, undefined);
+  assert.equal(kept.size, 0);
+});

@@ -1,0 +1,129 @@
+// The npm package inside workerd: with the real KV binding, and sessions that cross between it and the Rust Worker.
+
+import { env } from "cloudflare:workers";
+import { beforeEach, expect, test } from "vitest";
+import { createSessions, kv, withSessions } from "../../dist/workerd.js";
+import { secret, visitor as visitorOfApp, watched } from "./worker.mjs";
+
+const { kv: namespace, calls, names } = watched();
+const sessions = createSessions({ store: kv(namespace), secrets: [secret] });
+beforeEach(() => void names());
+
+/** A visitor of a Worker that is made with the package. */
+function visitor(worker, bindings = {}) {
+  return {
+    cookie: undefined,
+    async get(path) {
+      const init = { headers: this.cookie ? { Cookie: this.cookie } : {} };
+      const response = await worker.fetch(new Request(`https://example.com${path}`, init), bindings, {});
+      for (const line of response.headers.getSetCookie()) this.cookie = /; Max-Age=0(;|$)/.test(line) ? undefined : line.split(";")[0];
+      return response;
+    },
+  };
+}
+
+test("the quick start counts visits, logs in, and out, on the real KV", async () => {
+  const worker = withSessions((env) => ({ store: kv(env.SESSIONS), secrets: [env.SESSION_SECRET] }), {
+    async fetch(request, _env, _context, session) {
+      switch (new URL(request.url).pathname) {
+        case "/login":
+          session.cycleKey(); // a new key, so that nobody knows it from before
+          session.set("user", "alice");
+          return new Response("Welcome");
+        case "/logout":
+          await session.flush();
+          return new Response("Goodbye");
+        default:
+          session.set("visits", session.get("visits", 0) + 1);
+          return new Response(`Visit number ${session.get("visits")}`);
+      }
+    },
+  });
+  const one = visitor(worker, { SESSIONS: namespace, SESSION_SECRET: secret });
+  expect(await (await one.get("/")).text()).toBe("Visit number 1");
+  expect(names()).toEqual(["put"]);
+  expect(await (await one.get("/login")).text()).toBe("Welcome");
+  expect(names()).toEqual(["get", "put", "delete"]);
+  expect(await (await one.get("/")).text()).toBe("Visit number 2");
+  expect(names()).toEqual(["get", "get", "put"]);
+  const loggedIn = one.cookie;
+  expect(await (await one.get("/logout")).text()).toBe("Goodbye");
+  expect(names()).toEqual(["get", "delete"]);
+  expect(one.cookie).toBeUndefined();
+  one.cookie = loggedIn;
+  expect(await (await one.get("/")).text()).toBe("Visit number 1");
+});
+
+test("a session crosses from the package to the Rust Worker and back", async () => {
+  const app = visitorOfApp();
+  const session = await sessions.load("");
+  session.update({ user: "älice", cart: [{ name: "apple", count: 2 }], minus: -0, big: 2 ** 60 });
+  session.setExpiry(new Date("2099-01-01T00:00:00Z"));
+  const headers = await sessions.commitHeaders(session, 200);
+  app.cookie = headers.get("Set-Cookie").split(";")[0];
+  expect(await app.data()).toMatchObject({ user: "älice", cart: [{ name: "apple", count: 2 }], big: 2 ** 60 });
+  await app.put("/session/data/from", { rust: true });
+  await app.post("/session/cycle-key");
+
+  const back = await sessions.load(app.cookie);
+  expect(back.get("from")).toEqual({ rust: true });
+  expect(Object.is(back.get("minus"), -0)).toBe(true);
+  expect(back.getExpiryDate().toISOString()).toBe("2099-01-01T00:00:00.000Z");
+  back.set("from", "the package");
+  const again = await sessions.commitHeaders(back, 200);
+  app.cookie = again.get("Set-Cookie").split(";")[0];
+  expect((await app.data()).from).toBe("the package");
+
+  const leaving = await sessions.load(app.cookie);
+  await leaving.flush();
+  leaving[Symbol.dispose]();
+  expect(await app.data()).toEqual({});
+});
+
+test("both doors put the same record in the same way", async () => {
+  const session = await sessions.load("");
+  session.set("user", "alice");
+  await sessions.commitHeaders(session, 200);
+  const { kv: other, calls: rust } = watched();
+  await visitorOfApp({ SESSIONS: other }).put("/session/data/user", "alice");
+  const [mine, theirs] = [calls, rust].map((list) => list.find(({ name }) => name === "put").args);
+  const shape = ([key, value, { expirationTtl, metadata }]) => ({
+    key: key.replace(/[\w-]{32}$/, "…"),
+    kind: value.constructor.name,
+    text: new TextDecoder().decode(value).replaceAll(/\d{16}|"[0-9a-f]{8}"/g, "…"),
+    expirationTtl,
+    metadata: Object.keys(metadata).join(),
+    deadline: JSON.parse(new TextDecoder().decode(value)).deadline === metadata.deadline,
+  });
+  expect(shape(mine)).toEqual(shape(theirs));
+  expect(shape(mine).deadline).toBe(true);
+  expect((await env.SESSIONS.getWithMetadata(mine[0])).metadata).toEqual(mine[2].metadata);
+});
+
+test("clearExpired removes what is over, as the list of the real KV tells it", async () => {
+  let now = Date.now();
+  const own = createSessions({ store: kv(namespace), secrets: [secret], keyPrefix: "swept", cookieAge: 100, clock: () => now });
+  for (let n = 0; n < 3; n++) {
+    const session = await own.open();
+    session.set("n", n);
+    await session.save();
+    session[Symbol.dispose]();
+  }
+  expect(await own.clearExpired()).toEqual({ removed: 0, complete: true });
+  now += 300_000;
+  expect(await own.clearExpired()).toEqual({ removed: 3, complete: true });
+  expect((await env.SESSIONS.list({ prefix: "swept" })).keys).toEqual([]);
+});
+
+test("responses with immutable headers, redirects and web sockets keep working", async () => {
+  const answer = async (response) => {
+    const session = await sessions.load("");
+    session.set("a", 1);
+    return sessions.commit(session, response);
+  };
+  const redirect = await answer(Response.redirect("https://example.com/next"));
+  expect([redirect.status, redirect.headers.getSetCookie().length]).toEqual([302, 1]);
+  const [client] = Object.values(new WebSocketPair());
+  const upgrade = await answer(new Response(null, { status: 101, webSocket: client }));
+  expect([upgrade.status, upgrade.webSocket, upgrade.headers.getSetCookie().length]).toEqual([101, client, 1]);
+});
