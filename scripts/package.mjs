@@ -2,6 +2,7 @@
 // One wasm file, one door, and for each platform an entry that knows where the wasm comes from. Prints what it weighs.
 
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { Stop, say, script, seconds } from "./print.mjs";
@@ -17,6 +18,11 @@ const wasm = join(dist, "edge-session.wasm");
 
 /** What the built-in optimizations of rustc leave on. Anything newer would keep the wasm from older platforms. */
 const features = ["bulk-memory", "multivalue", "mutable-globals", "nontrapping-float-to-int", "reference-types", "sign-ext"];
+
+/** Panic messages name source files; whose machine they lie on is nobody's business, and differs from build to build. */
+const nameless = [[root, "edge-session"], [process.env.CARGO_HOME || join(homedir(), ".cargo"), "cargo"]]
+  .map(([path, name]) => `--remap-path-prefix=${path}=${name}`)
+  .join(" ");
 
 /** The declarations that users see; the others describe what only the door itself uses. */
 const declarations = ["errors", "index", "session", "sessions", "store", "with-sessions"];
@@ -35,7 +41,9 @@ const exports = {
 
 export async function buildPackage() {
   const started = Date.now();
-  await step("cargo", ["build", "--lib", "--profile", "npm", "--target", "wasm32-unknown-unknown", "--features", "js"]);
+  await step("cargo", ["build", "--lib", "--profile", "npm", "--target", "wasm32-unknown-unknown", "--features", "js"], {
+    env: { RUSTFLAGS: `${process.env.RUSTFLAGS ?? ""} ${nameless}`.trim() },
+  });
   const compiled = join(root, "target/wasm32-unknown-unknown/npm/edge_session.wasm");
   const outputs = ["--target", "web", "--omit-default-module-path", "--out-name", "core", "--out-dir", glue];
   await step(program("wasm-bindgen"), [compiled, ...outputs]);
@@ -60,8 +68,8 @@ export async function buildPackage() {
   say(`The package was built into dist/ in ${seconds(Date.now() - started)}.`);
 }
 
-async function step(command, args) {
-  const { code } = await run(command, args);
+async function step(command, args, options) {
+  const { code } = await run(command, args, options);
   if (code) throw new Stop(`The package could not be built: ${command.split("/").at(-1)} failed. Mend what it names above, then build again.`);
 }
 

@@ -553,9 +553,7 @@ fn random(seed: Option<Box<[u8]>>) -> Thrown<[u8; 32]> {
 
 /// An error as JavaScript sees it: the door makes the class of its `code` of it.
 fn thrown(error: &Error) -> JsError {
-    let message = error.to_string();
-    let renamed = matches!(error.kind(), ErrorKind::Config | ErrorKind::TooLarge);
-    let thrown = JsError::new(&if renamed { options::rename(&message) } else { message });
+    let thrown = JsError::new(&error.to_string());
     // Setting a member of a fresh Error cannot fail.
     let _ = Reflect::set(&thrown, &"code".into(), &error.code().into());
     thrown

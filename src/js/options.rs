@@ -6,35 +6,28 @@ use wasm_bindgen::{JsCast, JsValue};
 use crate::error::{Error, Result};
 use crate::settings::{SameSite, Settings};
 
-/// Every setting: its name here, and Django's.
-const NAMES: [(&str, &str); 13] = [
-    ("secrets", "SESSION_SECRET"),
-    ("cookieAge", "SESSION_COOKIE_AGE"),
-    ("cookieName", "SESSION_COOKIE_NAME"),
-    ("cookieDomain", "SESSION_COOKIE_DOMAIN"),
-    ("cookiePath", "SESSION_COOKIE_PATH"),
-    ("cookieSecure", "SESSION_COOKIE_SECURE"),
-    ("cookieHttpOnly", "SESSION_COOKIE_HTTPONLY"),
-    ("cookieSameSite", "SESSION_COOKIE_SAMESITE"),
-    ("expireAtBrowserClose", "SESSION_EXPIRE_AT_BROWSER_CLOSE"),
-    ("saveEveryRequest", "SESSION_SAVE_EVERY_REQUEST"),
-    ("absoluteAge", "SESSION_ABSOLUTE_AGE"),
-    ("maxRecordBytes", "SESSION_MAX_RECORD_BYTES"),
-    ("keyPrefix", "SESSION_KEY_PREFIX"),
+/// Every setting.
+const NAMES: [&str; 13] = [
+    "secrets",
+    "cookieAge",
+    "cookieName",
+    "cookieDomain",
+    "cookiePath",
+    "cookieSecure",
+    "cookieHttpOnly",
+    "cookieSameSite",
+    "expireAtBrowserClose",
+    "saveEveryRequest",
+    "absoluteAge",
+    "maxRecordBytes",
+    "keyPrefix",
 ];
-
-/// The core's messages name settings as Django does; JavaScript's users know them by other names.
-pub(super) fn rename(message: &str) -> String {
-    let message = message.replace("SESSION_SECRET and each of SESSION_SECRET_FALLBACKS need", "Each of secrets needs");
-    NAMES.iter().fold(message, |message, (name, django)| message.replace(django, name))
-}
 
 /// Reads and checks the settings. A name that is none of them is refused: it is a slip of the pen.
 pub(super) fn read(options: &Object) -> Result<Settings> {
     for name in Object::keys(options).iter().filter_map(|name| name.as_string()) {
-        if !NAMES.iter().any(|(known, _)| *known == name) {
-            let known: Vec<_> = NAMES.iter().map(|(name, _)| *name).collect();
-            return Err(Error::config(format!("{name} is no setting; the settings are {}", known.join(", "))));
+        if !NAMES.contains(&name.as_str()) {
+            return Err(Error::config(format!("{name} is no setting; the settings are {}", NAMES.join(", "))));
         }
     }
     let mut settings = Settings::builder(secrets(options)?);
