@@ -77,6 +77,7 @@ async function workerd() {
 
 async function e2e() {
   await build();
+  await buildPackage();
   return [await nodeTests("tests/e2e/**/*.test.mjs", { CHROME: browser().chrome, TMPDIR: scratch })];
 }
 

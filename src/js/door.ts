@@ -1,4 +1,6 @@
-// What the entries share: everything but where the wasm comes from.
+// What the entries share: everything but where the wasm comes from. `export *` leaves the default export to them alone.
 
-export { default as init, initSync } from "#core";
+import init, { initSync } from "#core";
+
+export default { init, initSync };
 export * from "./index.js";

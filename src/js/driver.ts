@@ -1,8 +1,8 @@
 // Carries out what the core's machines ask for, one operation after the other. It decides nothing.
 
 import { type CoreSession, Next } from "#core";
-import { typed } from "./errors.js";
 import type { Store } from "./store.js";
+import { typed } from "./typed.js";
 
 /** Runs the machine that `start` starts to its end. What it ends with, an error too, the core has. */
 export async function drive(store: Store, core: CoreSession, start: () => Next): Promise<void> {

@@ -1,8 +1,8 @@
 // For Node, Deno and Bun: the wasm is a file beside this one.
 
 import { readFileSync } from "node:fs";
-import { initSync } from "./door.js";
+import wasm from "./door.js";
 
-initSync({ module: readFileSync(new URL("./edge-session.wasm", import.meta.url)) });
+wasm.initSync({ module: readFileSync(new URL("./edge-session.wasm", import.meta.url)) });
 
 export * from "./door.js";

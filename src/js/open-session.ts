@@ -2,10 +2,11 @@
 
 import { type CoreSession, ExpiryKind, type Next } from "#core";
 import { drive } from "./driver.js";
-import { SessionBusyError, SessionClosedError, typed, ValueError } from "./errors.js";
+import { SessionBusyError, SessionClosedError, ValueError } from "./errors.js";
 import type { Expiry, ExpiryOptions, Key, Saved, Session, Value } from "./session.js";
 import type { Store } from "./store.js";
-import { checkKey, fromJson, kind, step, toJson } from "./value.js";
+import { typed } from "./typed.js";
+import { checkKey, fromJson, isPlain, kind, step, toJson } from "./value.js";
 
 /** A text of more characters crosses into the wasm faster as bytes. */
 const LONG = 128;
@@ -136,10 +137,10 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   update(values: Partial<Data>): this {
     const core = this.#idle;
-    const entries = Object.entries(values).filter(([, value]) => value !== undefined);
-    const text = this.#object(values);
+    const members = present(values);
+    const text = object(members);
     typed(() => core.update(encoder.encode(text)));
-    for (const [key, value] of entries) this.#keep(key, value);
+    for (const [key, value] of members) this.#keep(key, value);
     return this;
   }
 
@@ -220,7 +221,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   encode(data: Partial<Data>): string {
-    const text = this.#object(data);
+    const text = object(present(data));
     return typed(() => this.#open.encode(encoder.encode(text)));
   }
 
@@ -260,17 +261,23 @@ export class OpenSession<Data extends object> implements Session<Data> {
     const text = toJson(step("session", key), value);
     typed(() => (text.length > LONG ? core.setBytes(key, encoder.encode(text)) : core.set(key, text)));
   }
+}
 
-  /** The JSON object of many values; members that are undefined are left out, as `Partial` has them. */
-  #object(values: Partial<Data>): string {
-    if (typeof values !== "object" || values === null) throw new ValueError(`an object was expected, not ${kind(values)}`);
-    const members = Object.entries(values).filter(([, value]) => value !== undefined);
-    const texts = members.map(([key, value]) => {
-      checkKey(key);
-      return `${JSON.stringify(key)}:${toJson(step("session", key), value)}`;
-    });
-    return `{${texts.join()}}`;
+/** Many values with their keys; what is undefined is left out, as `Partial` has it. */
+function present(values: object): [string, unknown][] {
+  if (typeof values !== "object" || values === null || !isPlain(values)) {
+    throw new ValueError(`a plain object was expected, not ${kind(values)}`);
   }
+  return Object.entries(values).filter(([, value]) => value !== undefined);
+}
+
+/** Their JSON object. */
+function object(members: [string, unknown][]): string {
+  const texts = members.map(([key, value]) => {
+    checkKey(key);
+    return `${JSON.stringify(key)}:${toJson(step("session", key), value)}`;
+  });
+  return `{${texts.join()}}`;
 }
 
 /** An expiry as it crosses into the core. */

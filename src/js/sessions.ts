@@ -1,10 +1,11 @@
 // Sessions of one store under one set of settings: around a request, and outside of one.
 
 import { type CoreSession, CoreSettings } from "#core";
-import { ConfigError, typed, ValueError } from "./errors.js";
+import { ConfigError, ValueError } from "./errors.js";
 import { OpenSession } from "./open-session.js";
 import type { Session } from "./session.js";
 import type { Store } from "./store.js";
+import { typed } from "./typed.js";
 
 /**
  * How sessions behave and how their cookie travels: Django's settings, by names in camelCase. They are checked once, each

@@ -127,7 +127,7 @@ function checkIntegers(path: string, text: string): void {
 }
 
 /** An object of no class: its prototype, if any, is the end of the chain, in whatever realm it was made. */
-function isPlain(value: object): boolean {
+export function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }

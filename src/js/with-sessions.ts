@@ -1,9 +1,10 @@
 // A whole Worker around a handler: each request with its session, and the cron that clears what has expired.
 
 import { applyFailure } from "#core";
-import { EdgeSessionError, StoreUnavailableError, typed } from "./errors.js";
+import { EdgeSessionError, StoreUnavailableError } from "./errors.js";
 import type { Session } from "./session.js";
 import { createSessions, type Options, type Sessions } from "./sessions.js";
+import { typed } from "./typed.js";
 
 /** The statuses of errors that a commit can end with through nobody's mistake in the code. */
 const STATUS = new Map<string, number>([

@@ -1,8 +1,8 @@
 // For Workers: the wasm comes as a module, compiled when the Worker was uploaded.
 
 import module from "./edge-session.wasm";
-import { initSync } from "./door.js";
+import wasm from "./door.js";
 
-initSync({ module });
+wasm.initSync({ module });
 
 export * from "./door.js";

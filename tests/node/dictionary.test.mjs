@@ -156,6 +156,16 @@ test("expiry takes numbers, dates, durations and null", async () => {
   assert.equal(session.getExpiryAge(), 60);
 });
 
+test("update and encode take plain objects", async () => {
+  const session = await fresh();
+  for (const values of [new Map([["a", 1]]), [1], null, undefined, "a", 1, new Date()]) {
+    assert.throws(() => session.update(values), ValueError);
+    assert.throws(() => session.encode(values), ValueError);
+  }
+  const object = { x: 1 };
+  assert.equal(session.update({ object }).get("object"), object);
+});
+
 test("encode and decode are Django's", async () => {
   const session = await fresh({ secrets: ["django-insecure-0123456789abcdefghijklmnopqrstuvwxyz"] });
   for (const data of [{}, { a: 1, "é": ["☃", null] }, { long: "x".repeat(500) }]) {

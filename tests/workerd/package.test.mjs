@@ -2,7 +2,8 @@
 
 import { env } from "cloudflare:workers";
 import { beforeEach, expect, test } from "vitest";
-import { createSessions, kv, withSessions } from "../../dist/workerd.js";
+import { createSessions, kv } from "../../dist/workerd.js";
+import QuickStart from "../packages/js-quick-start/worker.ts";
 import { secret, visitor as visitorOfApp, watched } from "./worker.mjs";
 
 const { kv: namespace, calls, names } = watched();
@@ -23,23 +24,7 @@ function visitor(worker, bindings = {}) {
 }
 
 test("the quick start counts visits, logs in, and out, on the real KV", async () => {
-  const worker = withSessions((env) => ({ store: kv(env.SESSIONS), secrets: [env.SESSION_SECRET] }), {
-    async fetch(request, _env, _context, session) {
-      switch (new URL(request.url).pathname) {
-        case "/login":
-          session.cycleKey(); // a new key, so that nobody knows it from before
-          session.set("user", "alice");
-          return new Response("Welcome");
-        case "/logout":
-          await session.flush();
-          return new Response("Goodbye");
-        default:
-          session.set("visits", session.get("visits", 0) + 1);
-          return new Response(`Visit number ${session.get("visits")}`);
-      }
-    },
-  });
-  const one = visitor(worker, { SESSIONS: namespace, SESSION_SECRET: secret });
+  const one = visitor(QuickStart, { SESSIONS: namespace, SESSION_SECRET: secret });
   expect(await (await one.get("/")).text()).toBe("Visit number 1");
   expect(names()).toEqual(["put"]);
   expect(await (await one.get("/login")).text()).toBe("Welcome");

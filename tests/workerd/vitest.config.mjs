@@ -9,5 +9,6 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 export default defineConfig({
   root,
   plugins: [cloudflareTest({ wrangler: { configPath: `${root}wrangler.toml` } })],
+  resolve: { alias: { "edge-session": `${root}dist/workerd.js` } },
   test: { include: ["tests/workerd/**/*.test.mjs"], testTimeout: 30_000 },
 });

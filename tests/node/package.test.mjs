@@ -1,0 +1,40 @@
+// The package as a whole: what it exports, and what it needs.
+
+import assert from "node:assert/strict";
+import { readFileSync, readdirSync } from "node:fs";
+import { createRequire } from "node:module";
+import { test } from "node:test";
+
+const dist = new URL("../../dist/", import.meta.url);
+const manifest = JSON.parse(readFileSync(new URL("package.json", dist), "utf8"));
+const names = [
+  "ConfigError", "EdgeSessionError", "EntropyError", "KeyError", "KeyTakenError", "SessionBusyError", "SessionClosedError",
+  "SessionInterruptedError", "StoreUnavailableError", "TooLargeError", "ValueError", "createSessions", "kv", "memory", "withSessions",
+];
+
+test("it exports what it documents, to import and to require", async () => {
+  assert.deepEqual(Object.keys(await import("../../dist/node.js")).sort(), names);
+  assert.deepEqual(Object.keys(createRequire(import.meta.url)("../../dist/node.js")).filter((name) => !name.startsWith("__")).sort(), names);
+});
+
+test("its entries are there, in the order in which platforms look, and nothing has to be installed", () => {
+  const conditions = manifest.exports["."];
+  assert.deepEqual(Object.keys(conditions), ["types", "workerd", "node", "browser", "default"]);
+  for (const path of Object.values(conditions)) assert.ok(readFileSync(new URL(path, dist)).length);
+  assert.equal(manifest.dependencies, undefined);
+  assert.equal(manifest.scripts, undefined);
+});
+
+test("no declaration says any, or speaks of what is not in the package", () => {
+  for (const file of readdirSync(dist).filter((name) => name.endsWith(".d.ts"))) {
+    const text = readFileSync(new URL(file, dist), "utf8").replace(/\/\*\*[^]*?\*\//g, "");
+    assert.doesNotMatch(text, /\bany\b|#core/, file);
+  }
+});
+
+test("I9: the wasm imports nothing but its own glue", () => {
+  const module = new WebAssembly.Module(readFileSync(new URL("edge-session.wasm", dist)));
+  const imported = WebAssembly.Module.imports(module);
+  assert.deepEqual([...new Set(imported.map(({ module }) => module))], ["./core_bg.js"]);
+  assert.ok(imported.length < 50, `${imported.length} imports`);
+});

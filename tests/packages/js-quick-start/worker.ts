@@ -1,0 +1,21 @@
+import { kv, withSessions, type KvNamespace } from "edge-session";
+
+type Data = { visits: number; user: string };
+type Env = { SESSIONS: KvNamespace; SESSION_SECRET: string };
+
+export default withSessions<Data, Env>((env) => ({ store: kv(env.SESSIONS), secrets: [env.SESSION_SECRET] }), {
+  async fetch(request, env, context, session) {
+    switch (new URL(request.url).pathname) {
+      case "/login":
+        session.cycleKey(); // a new key, so that nobody knows it from before
+        session.set("user", "alice");
+        return new Response("Welcome");
+      case "/logout":
+        await session.flush();
+        return new Response("Goodbye");
+      default:
+        session.set("visits", session.get("visits", 0) + 1);
+        return new Response(`Visit number ${session.get("visits")}`);
+    }
+  },
+});
