@@ -16,14 +16,13 @@ async function carryOut(store: Store, core: CoreSession, next: Next): Promise<()
   try {
     switch (next) {
       case Next.Read: {
-        const value = await store.get(key);
-        const bytes = value === null ? undefined : new Uint8Array(value);
+        const bytes = bytesOf(await store.get(key));
         return () => core.wasRead(bytes);
       }
       case Next.Put: {
         const value = core.value() ?? new Uint8Array();
         const put = await store.put(key, value, { ttl: core.ttl(), deadline: core.deadline(), ifAbsent: core.ifAbsent() });
-        return () => (put ? core.wasWritten() : core.hadConflict());
+        return () => (put === false ? core.hadConflict() : core.wasWritten());
       }
       case Next.Delete:
         await store.delete(key);
@@ -39,4 +38,12 @@ async function carryOut(store: Store, core: CoreSession, next: Next): Promise<()
   } catch (error) {
     return () => core.hasFailed(error, error instanceof Error ? error.message : String(error));
   }
+}
+
+/** The bytes that a store gave; undefined for null. Anything else is a store that fails, not one that holds nothing. */
+function bytesOf(value: unknown): Uint8Array | undefined {
+  if (value === null) return undefined;
+  if (value instanceof Uint8Array) return value;
+  if (value instanceof ArrayBuffer) return new Uint8Array(value);
+  throw new Error("the store answered with neither bytes nor null");
 }

@@ -1,6 +1,6 @@
 // Sessions of one store under one set of settings: around a request, and outside of one.
 
-import { type CoreSession, CoreSettings } from "#core";
+import { type CoreSession, CoreSettings, type Next } from "#core";
 import { ConfigError, ValueError } from "./errors.js";
 import { OpenSession } from "./open-session.js";
 import type { Session } from "./session.js";
@@ -186,23 +186,31 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   }
 
   async exists(key: string): Promise<boolean> {
-    using session = this.#named(key);
-    return session.run((core, now) => core.load(now), (core) => !typed(() => core.isNew()));
+    return this.#briefly(key, (core, now) => core.load(now), (core) => !typed(() => core.isNew()));
   }
 
   async delete(key: string): Promise<void> {
-    using session = this.#named(key);
-    await session.run((core, now) => core.deleteRecord(now), () => undefined);
+    await this.#briefly(key, (core, now) => core.deleteRecord(now), () => undefined);
   }
 
   async clearExpired(): Promise<Swept> {
-    using session = this.#named(undefined);
-    return session.run((core, now) => core.sweep(now), (core) => ({ removed: core.removed(), complete: core.complete() }));
+    const end = (core: CoreSession) => ({ removed: core.removed(), complete: core.complete() });
+    return this.#briefly(undefined, (core, now) => core.sweep(now), end);
   }
 
   #named(key: string | undefined): OpenSession<Data> {
     const core = typed(() => this.#settings.open(key, this.#clock(), this.#entropy?.()));
     return new OpenSession(this.#store, this.#clock, core);
+  }
+
+  /** Runs one machine on a session that nobody gets to see. */
+  async #briefly<T>(key: string | undefined, start: (core: CoreSession, now: number) => Next, end: (core: CoreSession) => T): Promise<T> {
+    const session = this.#named(key);
+    try {
+      return await session.run(start, end);
+    } finally {
+      session[Symbol.dispose]();
+    }
   }
 
   async #loaded(session: OpenSession<Data>): Promise<OpenSession<Data>> {

@@ -26,7 +26,7 @@ export interface Page {
  * @example
  * const nowhere: Store = {
  *   get: async () => null,
- *   put: async () => true,
+ *   put: async () => {},
  *   delete: async () => {},
  *   list: async () => ({ keys: [] }),
  * };
@@ -35,7 +35,7 @@ export interface Store {
   /** The bytes under a key, or null. */
   get(key: string): Promise<Uint8Array | ArrayBuffer | null>;
   /** Puts bytes under a key; false where `ifAbsent` did not hold. */
-  put(key: string, value: Uint8Array, options: PutOptions): Promise<boolean>;
+  put(key: string, value: Uint8Array, options: PutOptions): Promise<boolean | void>;
   /** Removes what is under a key, if there is something. */
   delete(key: string): Promise<void>;
   /** One page of the keys that begin with `prefix`, in any order that stays. */
@@ -74,15 +74,12 @@ export function kv(namespace: KvNamespace): Store {
     throw new ConfigError("kv(namespace) got no KV namespace: add its binding under [[kv_namespaces]] in wrangler.toml");
   }
   return {
-    async get(key) {
-      const value: unknown = await namespace.get(key, { type: "arrayBuffer", cacheTtl: CACHE_TTL });
-      if (value === null || value instanceof ArrayBuffer) return value;
-      throw new Error("KV answered with neither bytes nor null");
+    get(key) {
+      return namespace.get(key, { type: "arrayBuffer", cacheTtl: CACHE_TTL });
     },
     async put(key, value, { ttl, deadline }) {
       const bytes = value.slice().buffer;
       await namespace.put(key, bytes, { expirationTtl: Math.max(ttl, MIN_TTL), metadata: { deadline } });
-      return true;
     },
     async delete(key) {
       await namespace.delete(key);
@@ -122,7 +119,6 @@ export function memory(): MemoryStore {
     async put(key, value, { deadline, ifAbsent }) {
       if (ifAbsent && records.has(key)) return false;
       records.set(key, { value: value.slice(), deadline });
-      return true;
     },
     async delete(key) {
       records.delete(key);

@@ -47,9 +47,13 @@ export function withSessions<Data extends object = Record<string, unknown>, Env 
   return {
     async fetch(request, env, context) {
       const sessions = sessionsOf(env);
-      using session = await sessions.load(request);
-      const response = await respond(() => handler.fetch(request, env, context, session));
-      return committed(sessions, session, response);
+      const session = await sessions.load(request);
+      try {
+        const response = await respond(() => handler.fetch(request, env, context, session));
+        return await committed(sessions, session, response);
+      } finally {
+        session[Symbol.dispose](); // not `using`, which browsers of 2025 do not all know
+      }
     },
     async scheduled(_controller, env) {
       await sessionsOf(env).clearExpired();

@@ -254,6 +254,29 @@ test("a store that fails: thrown at the first use, its error as the cause, the c
   session[Symbol.dispose]();
 });
 
+test("a store of one's own: what it has to answer, and what a conflict is", async () => {
+  const store = { ...memory(), put: async () => false };
+  const session = await sessionsAt({ store }).sessions.open();
+  await assert.rejects(session.set("a", 1).save(), { code: "ES_KEY_TAKEN", name: "KeyTakenError" });
+  const key = await (async () => {
+    const other = await sessionsAt().sessions.open();
+    other.create();
+    return other.sessionKey;
+  })();
+  for (const value of [undefined, "text", {}, 1]) {
+    const broken = await sessionsAt({ store: { ...memory(), get: async () => value } }).sessions.open(key);
+    assert.throws(() => broken.get("a"), { code: "ES_STORE_UNAVAILABLE" });
+  }
+  const pages = [{ keys: [], cursor: "next" }, { keys: [{ name: "edge-session:session:x", deadline: 1 }, { name: "edge-session:session:y" }] }];
+  const asked = [];
+  const listing = { ...memory(), list: async (prefix, cursor) => (asked.push([prefix, cursor]), pages.shift()) };
+  assert.deepEqual(await sessionsAt({ store: listing }).sessions.clearExpired(), { removed: 1, complete: true });
+  assert.deepEqual(asked, [["edge-session:session:", undefined], ["edge-session:session:", "next"]]);
+  const down = { ...memory(), list: async () => { throw new Error("down"); }, delete: async () => { throw new Error("down"); } };
+  await assert.rejects(sessionsAt({ store: down }).sessions.clearExpired(), { code: "ES_STORE_UNAVAILABLE" });
+  await assert.rejects(sessionsAt({ store: down }).sessions.delete(key), { code: "ES_STORE_UNAVAILABLE" });
+});
+
 test("settings are checked at once, by their names here, and show no secret", () => {
   const store = memory();
   for (const [options, part] of [
