@@ -127,7 +127,7 @@ impl CoreSession {
     }
 
     pub fn flush(&mut self, now: f64) -> Thrown<Next> {
-        self.start(now, Machine::Flush(Flush))
+        self.start(now, Machine::Flush(Flush::default()))
     }
 
     pub fn commit(&mut self, now: f64, status: u16) -> Thrown<Next> {
