@@ -12,6 +12,14 @@ fn the_quick_start_is_the_worker_that_is_tested() {
     );
 }
 
+/// So is the one for JavaScript.
+#[test]
+fn the_javascript_quick_start_is_the_worker_that_is_tested() {
+    let readme = include_str!("../README.md");
+    let worker = include_str!("packages/js-quick-start/worker.ts");
+    assert!(readme.contains(&format!("```ts\n{worker}```")), "copy tests/packages/js-quick-start into the README");
+}
+
 /// The README names every setting that a Worker reads.
 #[test]
 fn the_settings_table_is_complete() {
