@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use js_sys::{Error as JsError, Object, Reflect, Uint8Array};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -19,14 +19,13 @@ use crate::protocol::respond::{Commit, ResponseHeaders, SessionHeaders};
 use crate::protocol::save::{Save, Saved};
 use crate::protocol::sweep::{Sweep, Swept};
 use crate::protocol::{OnlyIf, Op, Reply, Step};
-use crate::session::expiry::{Expiry, ExpiryOptions};
 use crate::session::key::StorageKey;
 use crate::session::session::Session;
 use crate::sessions::{named, platform_entropy};
 use crate::settings::Settings;
 
 /// What every call can throw: an `Error` with one of [`ErrorKind`]'s codes.
-type Thrown<T> = std::result::Result<T, JsValue>;
+pub(super) type Thrown<T> = std::result::Result<T, JsValue>;
 
 /// Settings that contradict nobody.
 #[wasm_bindgen]
@@ -64,24 +63,11 @@ pub enum Next {
     Delete,
 }
 
-/// How an expiry is to be read.
-#[wasm_bindgen]
-#[derive(Clone, Copy, Debug)]
-pub enum ExpiryKind {
-    Policy,
-    /// Seconds after each save.
-    Seconds,
-    /// Seconds after the call.
-    In,
-    /// Milliseconds of Unix time.
-    At,
-}
-
 /// A session, and the machine that runs on it.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct CoreSession {
-    session: Session,
+    pub(super) session: Session,
     machine: Option<Machine>,
     operations: Operations,
     /// What the store threw last: the cause of errors that say so.
@@ -184,7 +170,7 @@ impl CoreSession {
         })
     }
 
-    fn check<T>(&self, result: Result<T>) -> Thrown<T> {
+    pub(super) fn check<T>(&self, result: Result<T>) -> Thrown<T> {
         result.map_err(|error| {
             let thrown = thrown(&error);
             if error.kind() == ErrorKind::StoreUnavailable && !self.failure.is_undefined() {
@@ -319,153 +305,6 @@ impl CoreSession {
     }
 }
 
-/// The dictionary: values cross as JSON text.
-#[wasm_bindgen]
-impl CoreSession {
-    pub fn get(&mut self, key: &str) -> Thrown<Option<String>> {
-        let result = self.session.get_json(key).map(|text| text.map(str::to_owned));
-        self.check(result)
-    }
-
-    pub fn item(&mut self, key: &str) -> Thrown<String> {
-        let text = self.session.get_json(key).map(|text| text.map(str::to_owned));
-        let result = text.and_then(|text| text.ok_or_else(|| Error::missing_key(key)));
-        self.check(result)
-    }
-
-    pub fn set(&mut self, key: &str, text: &str) -> Thrown<()> {
-        let result = self.session.set_json(key, text);
-        self.check(result)
-    }
-
-    /// As `set`, with the text in UTF-8: long texts cross faster so.
-    #[wasm_bindgen(js_name = setBytes)]
-    pub fn set_bytes(&mut self, key: &str, text: &[u8]) -> Thrown<()> {
-        let text = str::from_utf8(text).map_err(|_| Error::value(format!("session.{key} is no text")));
-        let result = text.and_then(|text| self.session.set_json(key, text));
-        self.check(result)
-    }
-
-    /// Stores all members of a JSON object, or none.
-    pub fn update(&mut self, text: &[u8]) -> Thrown<()> {
-        let text = str::from_utf8(text).map_err(|_| Error::value("this is no text"));
-        let result = text.and_then(|text| self.session.update_json(text));
-        self.check(result)
-    }
-
-    pub fn remove(&mut self, key: &str) -> Thrown<()> {
-        let result = self.session.remove(key);
-        self.check(result)
-    }
-
-    pub fn has(&mut self, key: &str) -> Thrown<bool> {
-        let result = self.session.contains_key(key);
-        self.check(result)
-    }
-
-    pub fn keys(&mut self) -> Thrown<Vec<String>> {
-        let result = self.session.keys();
-        self.check(result)
-    }
-
-    pub fn clear(&mut self) {
-        self.session.clear();
-    }
-
-    #[wasm_bindgen(js_name = isEmpty)]
-    pub fn is_empty(&self) -> bool {
-        self.session.is_empty()
-    }
-
-    pub fn encode(&self, text: &[u8]) -> Thrown<String> {
-        let text = str::from_utf8(text).map_err(|_| Error::value("this is no text"));
-        self.check(text.map(|text| self.session.encode_json(text)))
-    }
-
-    /// The JSON object that `encode` signed; none where the text is something else.
-    pub fn decode(&self, text: &str) -> Option<String> {
-        self.session.decode_json(text)
-    }
-}
-
-/// Key, flags, test cookie and expiry.
-#[wasm_bindgen]
-impl CoreSession {
-    #[wasm_bindgen(js_name = sessionKey)]
-    pub fn session_key(&self) -> Option<String> {
-        self.session.session_key().map(|key| key.as_str().to_owned())
-    }
-
-    pub fn accessed(&self) -> bool {
-        self.session.accessed()
-    }
-
-    pub fn modified(&self) -> bool {
-        self.session.modified()
-    }
-
-    #[wasm_bindgen(js_name = setModified)]
-    pub fn set_modified(&mut self, modified: bool) {
-        self.session.set_modified(modified);
-    }
-
-    pub fn create(&mut self) {
-        self.session.create();
-    }
-
-    #[wasm_bindgen(js_name = cycleKey)]
-    pub fn cycle_key(&mut self) -> Thrown<()> {
-        let result = self.session.cycle_key();
-        self.check(result)
-    }
-
-    #[wasm_bindgen(js_name = setTestCookie)]
-    pub fn set_test_cookie(&mut self) -> Thrown<()> {
-        let result = self.session.set_test_cookie();
-        self.check(result)
-    }
-
-    #[wasm_bindgen(js_name = testCookieWorked)]
-    pub fn test_cookie_worked(&mut self) -> Thrown<bool> {
-        let result = self.session.test_cookie_worked();
-        self.check(result)
-    }
-
-    #[wasm_bindgen(js_name = deleteTestCookie)]
-    pub fn delete_test_cookie(&mut self) -> Thrown<()> {
-        let result = self.session.delete_test_cookie();
-        self.check(result)
-    }
-
-    #[wasm_bindgen(js_name = setExpiry)]
-    pub fn set_expiry(&mut self, kind: ExpiryKind, amount: f64) -> Thrown<()> {
-        let result = expiry(kind, amount).and_then(|expiry| self.session.set_expiry(expiry));
-        self.check(result)
-    }
-
-    /// `modification` in milliseconds of Unix time.
-    #[wasm_bindgen(js_name = getExpiryAge)]
-    pub fn get_expiry_age(&mut self, modification: Option<f64>, kind: Option<ExpiryKind>, amount: f64) -> Thrown<f64> {
-        let options = expiry_options(modification, kind, amount);
-        let result = options.and_then(|options| self.session.get_expiry_age(options));
-        self.check(result.map(|seconds| seconds as f64))
-    }
-
-    /// In milliseconds of Unix time.
-    #[wasm_bindgen(js_name = getExpiryDate)]
-    pub fn get_expiry_date(&mut self, modification: Option<f64>, kind: Option<ExpiryKind>, amount: f64) -> Thrown<f64> {
-        let options = expiry_options(modification, kind, amount);
-        let result = options.and_then(|options| self.session.get_expiry_date(options));
-        self.check(result.map(|date| date.timestamp_millis() as f64))
-    }
-
-    #[wasm_bindgen(js_name = getExpireAtBrowserClose)]
-    pub fn get_expire_at_browser_close(&mut self) -> Thrown<bool> {
-        let result = self.session.get_expire_at_browser_close();
-        self.check(result)
-    }
-}
-
 /// For the answer to a request that failed because of its session: nobody may keep it, and no cookie changes.
 #[wasm_bindgen(js_name = applyFailure)]
 pub fn apply_failure(headers: &JsHeaders) -> Thrown<()> {
@@ -525,23 +364,8 @@ fn delete(session: &Session, reply: Reply) -> Step<Result<()>> {
     }
 }
 
-fn expiry_options(modification: Option<f64>, kind: Option<ExpiryKind>, amount: f64) -> Result<ExpiryOptions> {
-    let expiry = kind.map(|kind| expiry(kind, amount)).transpose()?;
-    Ok(ExpiryOptions { modification: modification.map(moment), expiry })
-}
-
-fn expiry(kind: ExpiryKind, amount: f64) -> Result<Expiry> {
-    let beyond = || Error::value("the expiry lies beyond the years that a date can hold");
-    Ok(match kind {
-        ExpiryKind::Policy => Expiry::Policy,
-        ExpiryKind::Seconds => Expiry::Seconds(amount as i64),
-        ExpiryKind::In => Expiry::In(TimeDelta::microseconds((amount * 1e6).round() as i64)),
-        ExpiryKind::At => Expiry::At(DateTime::from_timestamp_millis(amount as i64).ok_or_else(beyond)?.fixed_offset()),
-    })
-}
-
 /// Milliseconds of Unix time as a moment.
-fn moment(milliseconds: f64) -> DateTime<Utc> {
+pub(super) fn moment(milliseconds: f64) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(milliseconds as i64).unwrap_or_default()
 }
 
