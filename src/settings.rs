@@ -21,6 +21,13 @@ pub enum SameSite {
 }
 
 impl SameSite {
+    /// The value of a setting, whatever its letters' case.
+    #[cfg(any(feature = "cloudflare", feature = "js"))]
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let all = [Self::Strict, Self::Lax, Self::None];
+        all.into_iter().find(|samesite| samesite.as_str().eq_ignore_ascii_case(text))
+    }
+
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Strict => "Strict",

@@ -92,9 +92,7 @@ fn read(variable: impl Fn(&str) -> Result<Option<String>>) -> Result<Settings> {
         settings = settings.cookie_httponly(httponly);
     }
     if let Some(text) = variable("SESSION_COOKIE_SAMESITE")? {
-        let samesite = [SameSite::Strict, SameSite::Lax, SameSite::None].into_iter();
-        let samesite = samesite.into_iter().find(|samesite| samesite.as_str().eq_ignore_ascii_case(&text));
-        settings = settings.cookie_samesite(samesite.ok_or_else(|| {
+        settings = settings.cookie_samesite(SameSite::parse(&text).ok_or_else(|| {
             Error::config("SESSION_COOKIE_SAMESITE must be \"Strict\", \"Lax\" or \"None\"; it cannot be left out")
         })?);
     }

@@ -1,4 +1,4 @@
-// For Node, Deno and Bun: the wasm is a file beside this one.
+// For Node: the wasm is a file beside this one.
 
 import { readFileSync } from "node:fs";
 import wasm from "./door.js";

@@ -50,9 +50,8 @@ pub(super) fn read(options: &Object) -> Result<Settings> {
         settings = settings.cookie_httponly(http_only);
     }
     if let Some(text) = text(options, "cookieSameSite")? {
-        let mut all = [SameSite::Strict, SameSite::Lax, SameSite::None].into_iter();
-        let samesite = all.find(|samesite| samesite.as_str().eq_ignore_ascii_case(&text));
-        let samesite = samesite.ok_or_else(|| wrong("cookieSameSite", "\"Strict\", \"Lax\" or \"None\""))?;
+        let samesite =
+            SameSite::parse(&text).ok_or_else(|| wrong("cookieSameSite", "\"Strict\", \"Lax\" or \"None\""))?;
         settings = settings.cookie_samesite(samesite);
     }
     if let Some(yes) = flag(options, "expireAtBrowserClose")? {

@@ -157,7 +157,7 @@ impl Session {
         Ok(self.identity.is_none() || self.fresh)
     }
 
-    /// The moment that this session takes for now; [`Sessions`](crate::Sessions) sets it when it loads and saves.
+    /// The moment that this session takes as the present; [`Sessions`](crate::Sessions) sets it when it loads and saves.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
