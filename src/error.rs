@@ -1,11 +1,13 @@
 //! What can go wrong: one opaque error, its kind, and the stable code that every door shows.
 
-use std::borrow::Cow;
-use std::error::Error as StdError;
-use std::fmt;
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use alloc::borrow::Cow;
+use core::error::Error as StdError;
+use core::fmt;
 
 /// The result of every call that can fail.
-pub type Result<T, E = Error> = std::result::Result<T, E>;
+pub type Result<T, E = Error> = core::result::Result<T, E>;
 
 /// What went wrong, for a program to decide on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -43,6 +43,11 @@
 //! * `app`: the events and routes of this repository's own Worker. A Worker that uses the crate has its own.
 //! * `js`: what the npm package `edge-session` is built from. It has no Rust interface.
 
+#![cfg_attr(all(feature = "js", target_arch = "wasm32"), no_std)]
+
+#[macro_use]
+extern crate alloc;
+
 #[cfg(feature = "cloudflare")]
 mod cloudflare;
 mod cookie;

@@ -1,6 +1,7 @@
 //! The application's secrets, and the MAC that is made from them.
 
-use std::fmt;
+use alloc::vec::Vec;
+use core::fmt;
 
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};

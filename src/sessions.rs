@@ -1,7 +1,8 @@
 //! The Rust door: sessions around a request, and outside of one.
 
-use std::fmt;
-use std::sync::Arc;
+use alloc::boxed::Box;
+use core::fmt;
+use alloc::sync::Arc;
 
 use chrono::{DateTime, Utc};
 

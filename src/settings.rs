@@ -1,5 +1,7 @@
 //! Django's `SESSION_*` settings, with the defaults of a stricter time, checked when they are built.
 
+use alloc::borrow::ToOwned;
+use alloc::string::String;
 use crate::error::{Error, Result};
 use crate::secret::Secrets;
 

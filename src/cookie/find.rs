@@ -1,5 +1,7 @@
 //! Finds the session cookie in a `Cookie` header (RFC 6265bis, section 5.8.3), byte by byte.
 
+use alloc::vec::Vec;
+
 /// A longer header is not searched, in bytes.
 const MAX_HEADER: usize = 128 * 1024;
 

@@ -1,6 +1,7 @@
 //! Writes the `Set-Cookie` header (RFC 6265bis, section 4.1). Everything in it was checked with the settings.
 
-use std::fmt::Write as _;
+use alloc::string::String;
+use core::fmt::Write as _;
 
 use chrono::{DateTime, Datelike, Timelike, Utc};
 

@@ -14,6 +14,8 @@
 //! | 0 or 24 | family |
 //! | 32 | HMAC-SHA-256 over purpose, cookie name and all of the above |
 
+use alloc::string::String;
+use alloc::vec::Vec;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 

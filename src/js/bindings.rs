@@ -3,7 +3,11 @@
 //! No call waits for anything, so that no borrow outlives a call. A machine's step comes out as one operation after the other,
 //! which [the driver](./driver.ts) carries out; what to do next is decided here.
 
-use std::sync::Arc;
+use alloc::boxed::Box;
+use alloc::borrow::ToOwned;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use alloc::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use js_sys::{Error as JsError, Object, Reflect, Uint8Array};
@@ -25,7 +29,7 @@ use crate::sessions::{named, platform_entropy};
 use crate::settings::Settings;
 
 /// What every call can throw: an `Error` with one of [`ErrorKind`]'s codes.
-pub(super) type Thrown<T> = std::result::Result<T, JsValue>;
+pub(super) type Thrown<T> = core::result::Result<T, JsValue>;
 
 /// Settings that contradict nobody.
 #[wasm_bindgen]

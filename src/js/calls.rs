@@ -1,5 +1,8 @@
 //! Django's calls on a session, as they cross into JavaScript: values as JSON text, moments as milliseconds of Unix time.
 
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
 use chrono::{DateTime, TimeDelta};
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -14,7 +17,7 @@ pub enum ExpiryKind {
     Policy,
     /// Seconds after each save.
     Seconds,
-    /// Seconds after the call.
+    /// Microseconds after the call.
     In,
     /// Milliseconds of Unix time.
     At,
@@ -177,7 +180,7 @@ fn expiry(kind: ExpiryKind, amount: f64) -> Result<Expiry> {
     Ok(match kind {
         ExpiryKind::Policy => Expiry::Policy,
         ExpiryKind::Seconds => Expiry::Seconds(amount as i64),
-        ExpiryKind::In => Expiry::In(TimeDelta::microseconds((amount * 1e6).round() as i64)),
+        ExpiryKind::In => Expiry::In(TimeDelta::microseconds(amount as i64)),
         ExpiryKind::At => Expiry::At(DateTime::from_timestamp_millis(amount as i64).ok_or_else(beyond)?.fixed_offset()),
     })
 }

@@ -1,6 +1,8 @@
 //! A state machine's step, taken apart: one operation at a time for the driver, one reply for the machine.
 
-use std::collections::VecDeque;
+use alloc::string::String;
+use alloc::vec::Vec;
+use alloc::collections::VecDeque;
 
 use crate::error::Error;
 use crate::protocol::{Op, Page, Reply, Step};
@@ -43,7 +45,7 @@ impl Operations {
     pub(super) fn read(&mut self, value: Option<Vec<u8>>) -> Option<Reply> {
         self.waiting.pop_front();
         self.values.push(value);
-        self.waiting.is_empty().then(|| Reply::Values(std::mem::take(&mut self.values)))
+        self.waiting.is_empty().then(|| Reply::Values(core::mem::take(&mut self.values)))
     }
 
     pub(super) fn written(&mut self) -> Option<Reply> {
@@ -58,7 +60,7 @@ impl Operations {
     pub(super) fn listed(&mut self, cursor: Option<String>) -> Option<Reply> {
         self.waiting.pop_front();
         self.page.cursor = cursor;
-        Some(Reply::Page(std::mem::take(&mut self.page)))
+        Some(Reply::Page(core::mem::take(&mut self.page)))
     }
 
     /// A condition did not hold: nothing after it is carried out.

@@ -1,5 +1,7 @@
 //! Settings from a JavaScript object, under their camelCase names.
 
+use alloc::string::String;
+use alloc::vec::Vec;
 use js_sys::{Array, JsString, Object, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 
@@ -86,7 +88,7 @@ fn flag(options: &Object, name: &str) -> Result<Option<bool>> {
 }
 
 fn number(options: &Object, name: &str) -> Result<Option<i64>> {
-    let whole = |value: JsValue| value.as_f64().filter(|number| number.fract() == 0.0).map(|number| number as i64);
+    let whole = |value: JsValue| value.as_f64().filter(|number| *number as i64 as f64 == *number).map(|number| number as i64);
     value(options, name).map(|value| whole(value).ok_or_else(|| wrong(name, "a whole number"))).transpose()
 }
 

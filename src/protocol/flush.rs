@@ -1,5 +1,6 @@
 //! Flush: the end of a session, at once and not only with the response, so that a forgotten commit leaves nobody logged in.
 
+use alloc::vec::Vec;
 use super::{Op, Reply, Step, out_of_turn};
 use crate::error::{Error, Result};
 use crate::session::key::{SessionKey, StorageKey};

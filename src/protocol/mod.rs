@@ -8,7 +8,9 @@ pub(crate) mod respond;
 pub(crate) mod save;
 pub(crate) mod sweep;
 
-use std::fmt;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
 
 use crate::error::Error;
 use crate::session::key::StorageKey;

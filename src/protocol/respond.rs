@@ -1,5 +1,8 @@
 //! Django's response algorithm: what a response has to say about the session, and the save before it.
 
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
 use super::save::{Save, Saved};
 use super::{Reply, Step};
 use crate::cookie::set::{self, Keep};
@@ -81,8 +84,8 @@ impl SessionHeaders {
     }
 }
 
-impl std::fmt::Debug for SessionHeaders {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl core::fmt::Debug for SessionHeaders {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let set_cookie = self.set_cookie.as_ref().map(|_| "hidden");
         f.debug_struct("SessionHeaders")
             .field("set_cookie", &set_cookie)
@@ -126,7 +129,7 @@ pub trait ResponseHeaders {
 }
 
 impl ResponseHeaders for Vec<(String, String)> {
-    type Error = std::convert::Infallible;
+    type Error = core::convert::Infallible;
 
     fn get(&self, name: &str) -> Result<Option<String>, Self::Error> {
         let values = self.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str());

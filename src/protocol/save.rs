@@ -32,7 +32,7 @@ pub(crate) enum Save {
 
 impl Save {
     pub(crate) fn step(&mut self, session: &mut Session, reply: Reply) -> Step<Result<Saved>> {
-        let next = match (std::mem::take(self), reply) {
+        let next = match (core::mem::take(self), reply) {
             (Self::Start, Reply::Start) => self.start(session),
             (Self::Checking, Reply::Values(mut values)) => {
                 let fetched = values.pop().flatten().map(|bytes| open(session.settings(), &bytes));

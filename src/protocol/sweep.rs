@@ -1,5 +1,7 @@
 //! Sweep: Django's `clear_expired`, page after page, within the operations that one run may use.
 
+use alloc::string::String;
+use alloc::vec::Vec;
 use chrono::{DateTime, Utc};
 
 use super::{Op, Page, Reply, Step, out_of_turn};

@@ -1,5 +1,6 @@
 //! What a session holds: its data, or the store's answer that will decide what they are.
 
+use alloc::string::String;
 use super::data::Data;
 use super::record::Record;
 

@@ -1,8 +1,12 @@
 //! The dictionary: keys in insertion order, each value kept as JSON text until someone asks for it.
 
-use std::collections::BTreeMap;
-use std::ops::Range;
-use std::sync::Arc;
+use alloc::boxed::Box;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
+use alloc::collections::BTreeMap;
+use core::ops::Range;
+use alloc::sync::Arc;
 
 use super::json;
 

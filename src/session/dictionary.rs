@@ -1,5 +1,8 @@
 //! The calls on the dictionary: what Python's `dict` has and Django keeps of it.
 
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

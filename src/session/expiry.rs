@@ -1,5 +1,6 @@
 //! When a session ends: Django's `set_expiry` with every kind of value, and the arithmetic on it.
 
+use alloc::string::{String, ToString};
 use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike, Utc};
 
 use super::json;

@@ -2,7 +2,9 @@
 //!
 //! The limits hold for writing and for reading alike, so that nothing can be written that cannot be read again.
 
-use std::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
+use alloc::borrow::Cow;
 
 /// How deep arrays and objects may nest.
 pub(crate) const MAX_DEPTH: usize = 64;

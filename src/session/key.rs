@@ -1,6 +1,7 @@
 //! The session key, and the storage key under which its record is kept.
 
-use std::fmt;
+use alloc::string::String;
+use core::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,6 +1,7 @@
 //! How a session comes, changes its key and goes: what the protocol does to it, and the calls that ask for it.
 
-use std::sync::Arc;
+use alloc::vec::Vec;
+use alloc::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
@@ -60,7 +61,7 @@ impl Session {
     pub(super) fn load(&mut self) -> Result<&mut Data> {
         self.check_available()?;
         if let Contents::Unloaded(fetched) = &mut self.contents {
-            let data = match std::mem::replace(fetched, Fetched::NoKey) {
+            let data = match core::mem::replace(fetched, Fetched::NoKey) {
                 Fetched::Record(record) if !record.head.end().has_passed(self.now) => record.data,
                 Fetched::Newer => {
                     // As if the request had come without a cookie: it is still good where the newer version runs.

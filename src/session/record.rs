@@ -11,8 +11,10 @@
 //!
 //! What is checked is the structure: a value whose own text was damaged in the store is found out by whoever reads it.
 
-use std::fmt::Write as _;
-use std::sync::Arc;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::Write as _;
+use alloc::sync::Arc;
 
 use super::data::{Data, Text};
 use super::expiry::Deadline;
@@ -46,7 +48,7 @@ impl Head {
     /// Puts `tag` in front of the tags of `before`, as far as a record remembers them.
     pub(crate) fn remember(tag: Tag, before: Option<&Self>) -> Vec<Tag> {
         let older = before.map(|head| head.tags.as_slice()).unwrap_or_default();
-        std::iter::once(tag).chain(older.iter().copied()).take(MAX_TAGS).collect()
+        core::iter::once(tag).chain(older.iter().copied()).take(MAX_TAGS).collect()
     }
 }
 
@@ -207,7 +209,7 @@ impl<'a> Rest<'a> {
         found.then(|| self.at = self.at.saturating_add(word.len()))
     }
 
-    fn number<T: std::str::FromStr>(&mut self) -> Option<T> {
+    fn number<T: core::str::FromStr>(&mut self) -> Option<T> {
         let left = self.left();
         let end = left.find(|c: char| !(c.is_ascii_digit() || c == '-')).unwrap_or(left.len());
         self.at = self.at.saturating_add(end);
@@ -222,7 +224,7 @@ impl<'a> Rest<'a> {
         left.get(..size)
     }
 
-    fn piece(&mut self, size: usize) -> Option<(&'a str, std::ops::Range<usize>)> {
+    fn piece(&mut self, size: usize) -> Option<(&'a str, core::ops::Range<usize>)> {
         let range = self.at..self.at.checked_add(size)?;
         let piece = self.text.get(range.clone())?;
         self.at = range.end;

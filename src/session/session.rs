@@ -1,7 +1,9 @@
 //! Django's `SessionBase`: one visitor's session, its flags, its expiry and its test cookie.
 
-use std::fmt;
-use std::sync::Arc;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use alloc::sync::Arc;
 
 use chrono::{DateTime, FixedOffset, Utc};
 use serde::Serialize;

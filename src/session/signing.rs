@@ -1,5 +1,7 @@
 //! Django's own stored form: `payload:timestamp:signature`, to read what Django wrote and to write what Django reads.
 
+use alloc::string::String;
+use alloc::vec::Vec;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};

@@ -1,9 +1,11 @@
 //! From Rust values to JSON text and back: only what JSON holds exactly, and the rest with its path.
 
+use alloc::borrow::ToOwned;
+use alloc::string::{String, ToString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde::ser::{self, Serializer};
-use std::fmt::{self, Display, Write as _};
+use core::fmt::{self, Display, Write as _};
 
 use super::json;
 use crate::error::{Error, ErrorKind, Result};
@@ -41,7 +43,7 @@ impl Display for Refused {
     }
 }
 
-impl std::error::Error for Refused {}
+impl core::error::Error for Refused {}
 
 impl ser::Error for Refused {
     fn custom<T: Display>(message: T) -> Self {

@@ -2,6 +2,7 @@
 
 mod memory;
 
+use alloc::vec::Vec;
 use crate::error::{Error, Result};
 use crate::protocol::{Op, Page, Reply, Step};
 use crate::session::key::StorageKey;
