@@ -41,7 +41,7 @@ const exports = {
 
 export async function buildPackage() {
   const started = Date.now();
-  await step("cargo", ["build", "--lib", "--profile", "npm", "--target", "wasm32-unknown-unknown", "--features", "js"], {
+  await step("cargo", ["rustc", "--lib", "--crate-type", "cdylib", "--profile", "npm", "--target", "wasm32-unknown-unknown", "--features", "js"], {
     env: { RUSTFLAGS: `${process.env.RUSTFLAGS ?? ""} ${nameless}`.trim() },
   });
   const compiled = join(root, "target/wasm32-unknown-unknown/npm/edge_session.wasm");

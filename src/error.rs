@@ -1,8 +1,8 @@
 //! What can go wrong: one opaque error, its kind, and the stable code that every door shows.
 
 use alloc::boxed::Box;
-use alloc::string::{String, ToString};
 use alloc::borrow::Cow;
+use alloc::sync::Arc;
 use core::error::Error as StdError;
 use core::fmt;
 
@@ -63,11 +63,11 @@ impl ErrorKind {
 /// assert_eq!(error.kind(), ErrorKind::Config);
 /// assert!(error.to_string().contains("SESSION_SECRET"));
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Error {
     kind: ErrorKind,
     message: Cow<'static, str>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
@@ -84,15 +84,17 @@ impl Error {
     /// assert_eq!(error.kind(), ErrorKind::StoreUnavailable);
     /// ```
     pub fn unavailable(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self {
-            kind: ErrorKind::StoreUnavailable,
-            message: "the session store could not be reached; try again".into(),
-            source: Some(source.into()),
-        }
+        Self { source: Some(source.into().into()), ..Self::out_of_reach() }
+    }
+
+    /// As [`unavailable`](Self::unavailable), where somebody else keeps what the store said.
+    pub(crate) const fn out_of_reach() -> Self {
+        let message = Cow::Borrowed("the session store could not be reached; try again");
+        Self { kind: ErrorKind::StoreUnavailable, message, source: None }
     }
 
     pub(crate) fn missing_key(key: &str) -> Self {
-        Self::new(ErrorKind::MissingKey, format!("the session has no key {key:?}"))
+        Self::new(ErrorKind::MissingKey, ["the session has no key \"", key, "\""].concat())
     }
 
     pub(crate) fn value(message: impl Into<Cow<'static, str>>) -> Self {
@@ -111,9 +113,9 @@ impl Error {
         )
     }
 
-    /// What was behind it, as text.
-    pub(crate) fn cause(&self) -> String {
-        self.source.as_ref().map_or_else(|| self.message.to_string(), ToString::to_string)
+    /// The message.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
     }
 
     /// What went wrong, for a program to decide on.

@@ -40,6 +40,13 @@ impl Secrets {
         Ok(Self(secrets))
     }
 
+    /// Secrets as the known answers of others have them.
+    #[cfg(test)]
+    pub(crate) fn of_any_length(secrets: &[&[u8]]) -> Self {
+        let secret = |bytes: &&[u8]| Secret { bytes: Zeroizing::new(bytes.to_vec()), token_mac: Secret::token_mac(bytes).unwrap() };
+        Self(secrets.iter().map(secret).collect())
+    }
+
     /// The place holder while settings are collected: it signs nothing and verifies nothing.
     pub(crate) const fn none() -> Self {
         Self(Vec::new())
@@ -65,16 +72,19 @@ impl Secrets {
 impl Secret {
     fn new(bytes: &[u8]) -> Result<Self> {
         if bytes.len() < MIN_BYTES {
-            return Err(Error::config(format!(
-                "SESSION_SECRET and each of SESSION_SECRET_FALLBACKS need at least {MIN_BYTES} bytes; one has {}",
-                bytes.len()
-            )));
+            let mut has = itoa::Buffer::new();
+            let has = has.format(bytes.len());
+            let needs = "SESSION_SECRET and each of SESSION_SECRET_FALLBACKS need at least 32 bytes; one has ";
+            return Err(Error::config([needs, has].concat()));
         }
-        let mut token_key = Zeroizing::new([0_u8; 32]);
-        let derived = Hkdf::<Sha256>::new(None, bytes).expand(b"edge-session token v1", token_key.as_mut_slice());
-        let token_mac = derived.ok().and_then(|()| Hmac::new_from_slice(token_key.as_slice()).ok());
-        let token_mac = token_mac.ok_or_else(|| Error::config("SESSION_SECRET could not be used as a key"))?;
+        let token_mac = Self::token_mac(bytes).ok_or_else(|| Error::config("SESSION_SECRET could not be used as a key"))?;
         Ok(Self { bytes: Zeroizing::new(bytes.to_vec()), token_mac })
+    }
+
+    fn token_mac(bytes: &[u8]) -> Option<Hmac<Sha256>> {
+        let mut token_key = Zeroizing::new([0_u8; 32]);
+        Hkdf::<Sha256>::new(None, bytes).expand(b"edge-session token v1", token_key.as_mut_slice()).ok()?;
+        Hmac::new_from_slice(token_key.as_slice()).ok()
     }
 
     fn mac(&self, parts: &[&[u8]]) -> Hmac<Sha256> {

@@ -320,7 +320,8 @@ impl<S> fmt::Debug for Sessions<S> {
 
 #[cfg(not(all(target_arch = "wasm32", target_os = "unknown")))]
 fn platform_now() -> DateTime<Utc> {
-    std::time::SystemTime::now().into()
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    DateTime::from_timestamp(i64::try_from(since.as_secs()).unwrap_or_default(), since.subsec_nanos()).unwrap_or_default()
 }
 
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]

@@ -323,7 +323,7 @@ impl SettingsBuilder {
                 (true, false) => "__Secure-",
                 (false, _) => "",
             };
-            format!("{prefix}sessionid")
+            [prefix, "sessionid"].concat()
         });
         check_name(&settings.cookie_name)?;
         check_path(&settings.cookie_path)?;
@@ -387,22 +387,21 @@ fn check_domain(domain: &str) -> Result<()> {
 
 /// What browsers demand of a prefixed name, whatever its letters' case (RFC 6265bis, section 4.1.3).
 fn check_prefix_rules(name: &str, secure: bool, httponly: bool, host_only: bool) -> Result<()> {
+    let refuse = |why: &str| Error::config(["SESSION_COOKIE_NAME = \"", name, "\"", why].concat());
     let lower = name.to_ascii_lowercase();
     let host = lower.starts_with("__host-");
     let http = lower.starts_with("__http-") || lower.starts_with("__host-http-");
     if (host || http || lower.starts_with("__secure-")) && !secure {
-        return Err(Error::config(format!(
-            "SESSION_COOKIE_NAME = {name:?} needs SESSION_COOKIE_SECURE = true; choose a name without the prefix, such as \"sessionid\""
-        )));
+        return Err(refuse(" needs SESSION_COOKIE_SECURE = true; choose a name without the prefix, such as \"sessionid\""));
     }
     if http && !httponly {
-        return Err(Error::config(format!("SESSION_COOKIE_NAME = {name:?} needs SESSION_COOKIE_HTTPONLY = true")));
+        return Err(refuse(" needs SESSION_COOKIE_HTTPONLY = true"));
     }
     if host && !host_only {
-        return Err(Error::config(format!(
-            "SESSION_COOKIE_NAME = {name:?} allows no SESSION_COOKIE_DOMAIN and only SESSION_COOKIE_PATH = \"/\"; \
-             leave the name out, or choose one that begins with __Secure-"
-        )));
+        return Err(refuse(
+            " allows no SESSION_COOKIE_DOMAIN and only SESSION_COOKIE_PATH = \"/\"; leave the name out, or choose one that \
+             begins with __Secure-",
+        ));
     }
     Ok(())
 }
@@ -410,7 +409,7 @@ fn check_prefix_rules(name: &str, secure: bool, httponly: bool, host_only: bool)
 fn check_age(setting: &str, seconds: i64) -> Result<()> {
     // A hundred years: far beyond any session, far within every clock.
     if !(1..=36_525 * DAY).contains(&seconds) {
-        return Err(Error::config(format!("{setting} must be a number of seconds from 1 to 3155760000")));
+        return Err(Error::config([setting, " must be a number of seconds from 1 to 3155760000"].concat()));
     }
     Ok(())
 }

@@ -1,11 +1,9 @@
 //! Writes the `Set-Cookie` header (RFC 6265bis, section 4.1). Everything in it was checked with the settings.
 
 use alloc::string::String;
-use core::fmt::Write as _;
-
 use chrono::{DateTime, Datelike, Timelike, Utc};
 
-use crate::session::expiry::Deadline;
+use crate::session::expiry::{Deadline, pad};
 use crate::settings::{MAX_COOKIE_AGE, Settings};
 
 /// How long the browser is told to keep the cookie.
@@ -19,11 +17,14 @@ pub(crate) enum Keep {
 
 /// The header that gives the browser its cookie.
 pub(crate) fn give(settings: &Settings, token: &str, keep: Keep, now: DateTime<Utc>) -> String {
-    let mut header = format!("{}={token}", settings.cookie_name);
+    let mut header = [&settings.cookie_name, "=", token].concat();
     if let Keep::Seconds(seconds) = keep {
         let seconds = seconds.clamp(-MAX_COOKIE_AGE, MAX_COOKIE_AGE);
         let end = DateTime::from_timestamp_micros(Deadline::after(now, seconds).0).unwrap_or(now);
-        let _ = write!(header, "; Expires={}; Max-Age={seconds}", http_date(end));
+        header.push_str("; Expires=");
+        http_date(end, &mut header);
+        header.push_str("; Max-Age=");
+        header.push_str(itoa::Buffer::new().format(seconds));
     }
     attributes(settings, &mut header);
     header
@@ -31,39 +32,45 @@ pub(crate) fn give(settings: &Settings, token: &str, keep: Keep, now: DateTime<U
 
 /// The header that takes the cookie away: the same attributes, no value, an end in the past.
 pub(crate) fn take_away(settings: &Settings) -> String {
-    let mut header = format!("{}=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0", settings.cookie_name);
+    let mut header = [&settings.cookie_name, "=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0"].concat();
     attributes(settings, &mut header);
     header
 }
 
 fn attributes(settings: &Settings, header: &mut String) {
     if let Some(domain) = &settings.cookie_domain {
-        let _ = write!(header, "; Domain={domain}");
+        header.push_str("; Domain=");
+        header.push_str(domain);
     }
-    let _ = write!(header, "; Path={}", settings.cookie_path);
+    header.push_str("; Path=");
+    header.push_str(&settings.cookie_path);
     if settings.cookie_secure {
         header.push_str("; Secure");
     }
     if settings.cookie_httponly {
         header.push_str("; HttpOnly");
     }
-    let _ = write!(header, "; SameSite={}", settings.cookie_samesite.as_str());
+    header.push_str("; SameSite=");
+    header.push_str(settings.cookie_samesite.as_str());
 }
 
+const DAYS: [&str; 7] = ["Mon, ", "Tue, ", "Wed, ", "Thu, ", "Fri, ", "Sat, ", "Sun, "];
+
+const MONTHS: [&str; 12] =
+    [" Jan ", " Feb ", " Mar ", " Apr ", " May ", " Jun ", " Jul ", " Aug ", " Sep ", " Oct ", " Nov ", " Dec "];
+
 /// IMF-fixdate (RFC 9110, section 5.6.7).
-fn http_date(date: DateTime<Utc>) -> String {
-    let month = date.month0() as usize;
-    let month = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"].get(month);
-    format!(
-        "{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT",
-        date.weekday(),
-        date.day(),
-        month.copied().unwrap_or_default(),
-        date.year(),
-        date.hour(),
-        date.minute(),
-        date.second()
-    )
+fn http_date(date: DateTime<Utc>, out: &mut String) {
+    let date = date.naive_utc();
+    out.push_str(DAYS.get(date.weekday().num_days_from_monday() as usize).copied().unwrap_or_default());
+    pad(date.day(), 2, out);
+    out.push_str(MONTHS.get(date.month0() as usize).copied().unwrap_or_default());
+    pad(date.year().unsigned_abs(), 4, out);
+    for (before, part) in [(' ', date.hour()), (':', date.minute()), (':', date.second())] {
+        out.push(before);
+        pad(part, 2, out);
+    }
+    out.push_str(" GMT");
 }
 
 #[cfg(test)]

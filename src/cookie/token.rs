@@ -16,8 +16,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64ct::{Base64UrlUnpadded, Encoding};
 
 use crate::secret::{MAC_BYTES, Secrets};
 use crate::session::expiry::Deadline;
@@ -60,7 +59,7 @@ pub(crate) fn sign(secrets: &Secrets, cookie_name: &str, identity: &Identity, po
     }
     let mac = secrets.sign(&[PURPOSE, cookie_name.as_bytes(), &bytes])?;
     bytes.extend(mac);
-    Some(URL_SAFE_NO_PAD.encode(bytes))
+    Some(Base64UrlUnpadded::encode_string(&bytes))
 }
 
 /// Reads a token that one of the secrets signed for this cookie. Nothing is looked at before the MAC holds.
@@ -68,7 +67,8 @@ pub(crate) fn verify(secrets: &Secrets, cookie_name: &str, text: &[u8]) -> Optio
     if !(SHORTEST..=LONGEST).contains(&text.len()) {
         return None;
     }
-    let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+    let mut buffer = [0; HEAD_BYTES + DIGEST_BYTES + MAC_BYTES];
+    let bytes = Base64UrlUnpadded::decode(text, &mut buffer).ok()?;
     let (payload, mac) = bytes.split_at_checked(bytes.len().checked_sub(MAC_BYTES)?)?;
     if !secrets.verify(&[PURPOSE, cookie_name.as_bytes(), payload], mac) {
         return None;
@@ -206,14 +206,14 @@ mod tests {
 
     #[test]
     fn a_signed_token_of_another_version_or_kind_is_no_token() {
-        let good = URL_SAFE_NO_PAD.decode(signed(None)).unwrap();
+        let good = Base64UrlUnpadded::decode_vec(&signed(None)).unwrap();
         let payload = &good[..HEAD_BYTES];
         for (at, byte) in [(0, 0), (0, 2), (1, 3), (2, b'A'), (2, 0)] {
             let mut changed = payload.to_vec();
             changed[at] = byte;
             let mac = secrets().sign(&[PURPOSE, NAME.as_bytes(), &changed]).unwrap();
             changed.extend(mac);
-            assert!(verify(&secrets(), NAME, URL_SAFE_NO_PAD.encode(changed).as_bytes()).is_none());
+            assert!(verify(&secrets(), NAME, Base64UrlUnpadded::encode_string(&changed).as_bytes()).is_none());
         }
     }
 

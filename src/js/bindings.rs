@@ -3,32 +3,32 @@
 //! No call waits for anything, so that no borrow outlives a call. A machine's step comes out as one operation after the other,
 //! which [the driver](./driver.ts) carries out; what to do next is decided here.
 
-use alloc::boxed::Box;
 use alloc::borrow::ToOwned;
-use alloc::string::{String, ToString};
-use alloc::vec::Vec;
+use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use chrono::{DateTime, Utc};
-use js_sys::{Error as JsError, Object, Reflect, Uint8Array};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::operations::{Operation, Operations};
 use super::options;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::protocol::flush::Flush;
 use crate::protocol::load::{Load, arrive};
-use crate::protocol::respond::{Commit, ResponseHeaders, SessionHeaders};
+use crate::protocol::respond::{self, Commit, SessionHeaders};
 use crate::protocol::save::{Save, Saved};
 use crate::protocol::sweep::{Sweep, Swept};
 use crate::protocol::{OnlyIf, Op, Reply, Step};
 use crate::session::key::StorageKey;
 use crate::session::session::Session;
-use crate::sessions::{named, platform_entropy};
+use crate::session::signing;
+use crate::sessions::named;
 use crate::settings::Settings;
 
-/// What every call can throw: an `Error` with one of [`ErrorKind`]'s codes.
+/// What every call can throw: a text, of an [`ErrorKind`](crate::ErrorKind)'s code, a space and the message.
 pub(super) type Thrown<T> = core::result::Result<T, JsValue>;
 
 /// Settings that contradict nobody.
@@ -38,20 +38,36 @@ pub struct CoreSettings(Arc<Settings>);
 
 #[wasm_bindgen]
 impl CoreSettings {
+    /// `secrets` one after the other, each of so many bytes as `sizes` says; the others as a JSON object.
     #[wasm_bindgen(constructor)]
-    pub fn new(options: &Object) -> Thrown<CoreSettings> {
-        options::read(options).map(|settings| Self(Arc::new(settings))).map_err(|error| thrown(&error).into())
+    pub fn new(secrets: Box<[u8]>, sizes: &[usize], settings: &str) -> Thrown<CoreSettings> {
+        options::read(secrets, sizes, settings).map(|settings| Self(Arc::new(settings))).map_err(|error| thrown(&error))
     }
 
-    /// The session of a request, still to be loaded. `seed` are 32 random bytes; without it they come from the platform.
-    pub fn arrive(&self, cookie_header: &str, now: f64, seed: Option<Box<[u8]>>) -> Thrown<CoreSession> {
-        Ok(arrive(Arc::clone(&self.0), moment(now), random(seed)?, cookie_header.as_bytes()).into())
+    /// The session of a request, still to be loaded. `seed` are 32 random bytes.
+    pub fn arrive(&self, cookie_header: &str, now: f64, seed: &[u8]) -> CoreSession {
+        arrive(Arc::clone(&self.0), moment(now), random(seed), cookie_header.as_bytes()).into()
     }
 
     /// The session under a session key, still to be loaded; without one a new session.
-    pub fn open(&self, key: Option<String>, now: f64, seed: Option<Box<[u8]>>) -> Thrown<CoreSession> {
+    pub fn open(&self, key: Option<String>, now: f64, seed: &[u8]) -> CoreSession {
         let identity = key.and_then(|key| named(&key));
-        Ok(Session::arrived(Arc::clone(&self.0), moment(now), random(seed)?, false, identity).into())
+        Session::arrived(Arc::clone(&self.0), moment(now), random(seed), false, identity).into()
+    }
+
+    /// A JSON object in the letters that Django writes it in.
+    pub fn ascii(text: &str) -> String {
+        signing::ascii(text)
+    }
+
+    /// Signs as Django does; `packed` says whether the payload is zlib's.
+    pub fn sign(&self, payload: &[u8], packed: bool, now: f64) -> String {
+        signing::sign(&self.0.secrets, payload, packed, moment(now).timestamp())
+    }
+
+    /// The payload of what Django signed, packed or not; none where the signature does not hold.
+    pub fn verify(&self, text: &str) -> Option<Vec<u8>> {
+        signing::verify(&self.0.secrets, text)
     }
 }
 
@@ -74,8 +90,6 @@ pub struct CoreSession {
     pub(super) session: Session,
     machine: Option<Machine>,
     operations: Operations,
-    /// What the store threw last: the cause of errors that say so.
-    failure: JsValue,
     headers: Option<SessionHeaders>,
     saved: Saved,
     swept: Swept,
@@ -97,7 +111,6 @@ impl From<Session> for CoreSession {
             session,
             machine: None,
             operations: Operations::default(),
-            failure: JsValue::UNDEFINED,
             headers: None,
             saved: Saved::default(),
             swept: Swept::default(),
@@ -162,7 +175,7 @@ impl CoreSession {
             };
             if let Some(end) = end {
                 self.machine = None;
-                self.check(end)?;
+                check(end)?;
             }
         }
         Ok(match self.operations.first() {
@@ -171,16 +184,6 @@ impl CoreSession {
             Some(Operation::List { .. }) => Next::List,
             Some(Operation::Write(Op::Put { .. })) => Next::Put,
             Some(Operation::Write(Op::Delete { .. })) => Next::Delete,
-        })
-    }
-
-    pub(super) fn check<T>(&self, result: Result<T>) -> Thrown<T> {
-        result.map_err(|error| {
-            let thrown = thrown(&error);
-            if error.kind() == ErrorKind::StoreUnavailable && !self.failure.is_undefined() {
-                thrown.set_cause(&self.failure);
-            }
-            thrown.into()
         })
     }
 }
@@ -207,11 +210,11 @@ impl CoreSession {
         }
     }
 
-    /// What to put.
-    pub fn value(&self) -> Option<Uint8Array> {
-        match self.operations.first() {
-            Some(Operation::Write(Op::Put { value, .. })) => Some(Uint8Array::from(value.as_slice())),
-            _ => None,
+    /// What to put; to be taken once.
+    pub fn value(&mut self) -> Vec<u8> {
+        match self.operations.first_mut() {
+            Some(Operation::Write(Op::Put { value, .. })) => core::mem::take(value),
+            _ => Vec::new(),
         }
     }
 
@@ -267,11 +270,10 @@ impl CoreSession {
         self.advance(reply)
     }
 
-    /// The store threw `error`, which is kept as the cause.
+    /// The store threw; what, the door keeps.
     #[wasm_bindgen(js_name = hasFailed)]
-    pub fn has_failed(&mut self, error: JsValue, message: String) -> Thrown<Next> {
-        self.failure = error;
-        let reply = self.operations.failed(message);
+    pub fn has_failed(&mut self) -> Thrown<Next> {
+        let reply = self.operations.failed();
         self.advance(reply)
     }
 }
@@ -279,9 +281,10 @@ impl CoreSession {
 /// What the machines came to.
 #[wasm_bindgen]
 impl CoreSession {
-    /// Puts the headers of the last commit into a response's. Whether there was anything to put is [`speaks`](Self::speaks).
-    pub fn apply(&self, headers: &JsHeaders) -> Thrown<()> {
-        self.headers.as_ref().map_or(Ok(()), |session_headers| session_headers.apply(&mut Borrowed(headers)))
+    /// The `Set-Cookie` header of the last commit.
+    #[wasm_bindgen(js_name = setCookie)]
+    pub fn set_cookie(&self) -> Option<String> {
+        self.headers.as_ref().and_then(SessionHeaders::set_cookie).map(str::to_owned)
     }
 
     /// Whether the response has to say anything about the session.
@@ -304,56 +307,26 @@ impl CoreSession {
 
     #[wasm_bindgen(js_name = isNew)]
     pub fn is_new(&mut self) -> Thrown<bool> {
-        let result = self.session.is_new();
-        self.check(result)
+        check(self.session.is_new())
     }
 }
 
-/// For the answer to a request that failed because of its session: nobody may keep it, and no cookie changes.
-#[wasm_bindgen(js_name = applyFailure)]
-pub fn apply_failure(headers: &JsHeaders) -> Thrown<()> {
-    SessionHeaders::for_failure().apply(&mut Borrowed(headers))
-}
-
+/// What `Vary` says then, where it said `present`.
 #[wasm_bindgen]
-extern "C" {
-    /// The headers of a response, of whatever make.
-    #[wasm_bindgen(js_name = Headers)]
-    pub type JsHeaders;
-
-    #[wasm_bindgen(method, catch)]
-    fn get(this: &JsHeaders, name: &str) -> Thrown<Option<String>>;
-
-    #[wasm_bindgen(method, catch)]
-    fn set(this: &JsHeaders, name: &str, value: &str) -> Thrown<()>;
-
-    #[wasm_bindgen(method, catch)]
-    fn append(this: &JsHeaders, name: &str, value: &str) -> Thrown<()>;
-
-    #[wasm_bindgen(method, catch)]
-    fn delete(this: &JsHeaders, name: &str) -> Thrown<()>;
+pub fn vary(present: &str) -> String {
+    respond::vary(present)
 }
 
-struct Borrowed<'a>(&'a JsHeaders);
+/// What `Cache-Control` says then, where it said `present`.
+#[wasm_bindgen(js_name = cacheControl)]
+pub fn cache_control(present: &str, sets_cookie: bool) -> String {
+    respond::cache_control(present, sets_cookie)
+}
 
-impl ResponseHeaders for Borrowed<'_> {
-    type Error = JsValue;
-
-    fn get(&self, name: &str) -> Thrown<Option<String>> {
-        self.0.get(name)
-    }
-
-    fn set(&mut self, name: &str, value: &str) -> Thrown<()> {
-        self.0.set(name, value)
-    }
-
-    fn append(&mut self, name: &str, value: &str) -> Thrown<()> {
-        self.0.append(name, value)
-    }
-
-    fn remove(&mut self, name: &str) -> Thrown<()> {
-        self.0.delete(name)
-    }
+/// The headers that then have to go.
+#[wasm_bindgen(js_name = sharedCacheHeaders)]
+pub fn shared_cache_headers() -> Vec<String> {
+    respond::SHARED_CACHE_HEADERS.map(str::to_owned).into()
 }
 
 /// The machine behind `sessions.delete(key)`: one step.
@@ -373,16 +346,16 @@ pub(super) fn moment(milliseconds: f64) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(milliseconds as i64).unwrap_or_default()
 }
 
-fn random(seed: Option<Box<[u8]>>) -> Thrown<[u8; 32]> {
-    let short = |_| Error::new(ErrorKind::Entropy, "entropy must give 32 random bytes");
-    let seed = seed.map_or_else(platform_entropy, |seed| Vec::from(seed).try_into().map_err(short));
-    seed.map_err(|error| thrown(&error).into())
+/// The door sees to it that there are 32 of them.
+fn random(seed: &[u8]) -> [u8; 32] {
+    seed.try_into().unwrap_or_default()
 }
 
-/// An error as JavaScript sees it: the door makes the class of its `code` of it.
-fn thrown(error: &Error) -> JsError {
-    let thrown = JsError::new(&error.to_string());
-    // Setting a member of a fresh Error cannot fail.
-    let _ = Reflect::set(&thrown, &"code".into(), &error.code().into());
-    thrown
+pub(super) fn check<T>(result: Result<T>) -> Thrown<T> {
+    result.map_err(|error| thrown(&error))
+}
+
+/// An error as JavaScript gets it: the door makes the class of its code of it.
+fn thrown(error: &Error) -> JsValue {
+    [error.code(), " ", error.message()].concat().into()
 }

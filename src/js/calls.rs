@@ -1,12 +1,13 @@
 //! Django's calls on a session, as they cross into JavaScript: values as JSON text, moments as milliseconds of Unix time.
 
 use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use chrono::{DateTime, TimeDelta};
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use super::bindings::{CoreSession, Thrown, moment};
+use super::bindings::{CoreSession, Thrown, check, moment};
 use crate::error::{Error, Result};
 use crate::session::expiry::{Expiry, ExpiryOptions};
 
@@ -26,50 +27,37 @@ pub enum ExpiryKind {
 /// The dictionary: values cross as JSON text.
 #[wasm_bindgen]
 impl CoreSession {
+    /// The JSON text under a key, as it is stored: whoever parses it finds out whether it is JSON.
     pub fn get(&mut self, key: &str) -> Thrown<Option<String>> {
-        let result = self.session.get_json(key).map(|text| text.map(str::to_owned));
-        self.check(result)
+        check(self.session.get_text(key).map(|text| text.map(str::to_owned)))
     }
 
     pub fn item(&mut self, key: &str) -> Thrown<String> {
-        let text = self.session.get_json(key).map(|text| text.map(str::to_owned));
-        let result = text.and_then(|text| text.ok_or_else(|| Error::missing_key(key)));
-        self.check(result)
+        let text = self.session.get_text(key).map(|text| text.map(str::to_owned));
+        check(text.and_then(|text| text.ok_or_else(|| Error::missing_key(key))))
     }
 
-    pub fn set(&mut self, key: &str, text: &str) -> Thrown<()> {
-        let result = self.session.set_json(key, text);
-        self.check(result)
-    }
-
-    /// As `set`, with the text in UTF-8: long texts cross faster so.
-    #[wasm_bindgen(js_name = setBytes)]
-    pub fn set_bytes(&mut self, key: &str, text: &[u8]) -> Thrown<()> {
-        let text = str::from_utf8(text).map_err(|_| Error::value(format!("session.{key} is no text")));
-        let result = text.and_then(|text| self.session.set_json(key, text));
-        self.check(result)
+    /// Stores a JSON text that the door wrote itself, in UTF-8.
+    pub fn set(&mut self, key: &str, json: Box<[u8]>) -> Thrown<()> {
+        check(self.session.write(key, json))
     }
 
     /// Stores all members of a JSON object, or none.
     pub fn update(&mut self, text: &[u8]) -> Thrown<()> {
         let text = str::from_utf8(text).map_err(|_| Error::value("this is no text"));
-        let result = text.and_then(|text| self.session.update_json(text));
-        self.check(result)
+        check(text.and_then(|text| self.session.update_json(text)))
     }
 
     pub fn remove(&mut self, key: &str) -> Thrown<()> {
-        let result = self.session.remove(key);
-        self.check(result)
+        check(self.session.remove(key))
     }
 
     pub fn has(&mut self, key: &str) -> Thrown<bool> {
-        let result = self.session.contains_key(key);
-        self.check(result)
+        check(self.session.contains_key(key))
     }
 
     pub fn keys(&mut self) -> Thrown<Vec<String>> {
-        let result = self.session.keys();
-        self.check(result)
+        check(self.session.keys())
     }
 
     pub fn clear(&mut self) {
@@ -79,16 +67,6 @@ impl CoreSession {
     #[wasm_bindgen(js_name = isEmpty)]
     pub fn is_empty(&self) -> bool {
         self.session.is_empty()
-    }
-
-    pub fn encode(&self, text: &[u8]) -> Thrown<String> {
-        let text = str::from_utf8(text).map_err(|_| Error::value("this is no text"));
-        self.check(text.map(|text| self.session.encode_json(text)))
-    }
-
-    /// The JSON object that `encode` signed; none where the text is something else.
-    pub fn decode(&self, text: &str) -> Option<String> {
-        self.session.decode_json(text)
     }
 }
 
@@ -119,54 +97,46 @@ impl CoreSession {
 
     #[wasm_bindgen(js_name = cycleKey)]
     pub fn cycle_key(&mut self) -> Thrown<()> {
-        let result = self.session.cycle_key();
-        self.check(result)
+        check(self.session.cycle_key())
     }
 
     #[wasm_bindgen(js_name = setTestCookie)]
     pub fn set_test_cookie(&mut self) -> Thrown<()> {
-        let result = self.session.set_test_cookie();
-        self.check(result)
+        check(self.session.set_test_cookie())
     }
 
     #[wasm_bindgen(js_name = testCookieWorked)]
     pub fn test_cookie_worked(&mut self) -> Thrown<bool> {
-        let result = self.session.test_cookie_worked();
-        self.check(result)
+        check(self.session.test_cookie_worked())
     }
 
     #[wasm_bindgen(js_name = deleteTestCookie)]
     pub fn delete_test_cookie(&mut self) -> Thrown<()> {
-        let result = self.session.delete_test_cookie();
-        self.check(result)
+        check(self.session.delete_test_cookie())
     }
 
     #[wasm_bindgen(js_name = setExpiry)]
     pub fn set_expiry(&mut self, kind: ExpiryKind, amount: f64) -> Thrown<()> {
-        let result = expiry(kind, amount).and_then(|expiry| self.session.set_expiry(expiry));
-        self.check(result)
+        check(expiry(kind, amount).and_then(|expiry| self.session.set_expiry(expiry)))
     }
 
     /// `modification` in milliseconds of Unix time.
     #[wasm_bindgen(js_name = getExpiryAge)]
     pub fn get_expiry_age(&mut self, modification: Option<f64>, kind: Option<ExpiryKind>, amount: f64) -> Thrown<f64> {
         let options = expiry_options(modification, kind, amount);
-        let result = options.and_then(|options| self.session.get_expiry_age(options));
-        self.check(result.map(|seconds| seconds as f64))
+        check(options.and_then(|options| self.session.get_expiry_age(options)).map(|seconds| seconds as f64))
     }
 
     /// In milliseconds of Unix time.
     #[wasm_bindgen(js_name = getExpiryDate)]
     pub fn get_expiry_date(&mut self, modification: Option<f64>, kind: Option<ExpiryKind>, amount: f64) -> Thrown<f64> {
         let options = expiry_options(modification, kind, amount);
-        let result = options.and_then(|options| self.session.get_expiry_date(options));
-        self.check(result.map(|date| date.timestamp_millis() as f64))
+        check(options.and_then(|options| self.session.get_expiry_date(options)).map(|date| date.timestamp_millis() as f64))
     }
 
     #[wasm_bindgen(js_name = getExpireAtBrowserClose)]
     pub fn get_expire_at_browser_close(&mut self) -> Thrown<bool> {
-        let result = self.session.get_expire_at_browser_close();
-        self.check(result)
+        check(self.session.get_expire_at_browser_close())
     }
 }
 

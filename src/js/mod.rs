@@ -11,7 +11,6 @@ mod options;
 static ALLOCATOR: GlobalDlmalloc = GlobalDlmalloc;
 
 #[panic_handler]
-#[inline(always)]
 fn panicked(_: &core::panic::PanicInfo<'_>) -> ! {
     core::arch::wasm32::unreachable()
 }

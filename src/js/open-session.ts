@@ -1,15 +1,13 @@
 // A session between its load and its commit: the core's object, and the values that were handed out.
 
-import { type CoreSession, ExpiryKind, type Next } from "#core";
-import { drive } from "./driver.js";
+import { type CoreSession, type CoreSettings, ExpiryKind, Next } from "#core";
+import { carryOut } from "./driver.js";
 import { SessionBusyError, SessionClosedError, ValueError } from "./errors.js";
 import type { Expiry, ExpiryOptions, Key, Saved, Session, Value } from "./session.js";
+import { decode, encode } from "./signing.js";
 import type { Store } from "./store.js";
 import { typed } from "./typed.js";
 import { checkKey, fromJson, isPlain, kind, step, toJson } from "./value.js";
-
-/** A text of more characters crosses into the wasm faster as bytes. */
-const LONG = 128;
 
 /** The data key under which the core keeps the session's own expiry. */
 const EXPIRY_KEY = "_session_expiry";
@@ -19,16 +17,20 @@ const encoder = new TextEncoder();
 export class OpenSession<Data extends object> implements Session<Data> {
   readonly #store: Store;
   readonly #clock: () => number;
+  readonly #settings: CoreSettings;
   #core: CoreSession | undefined;
   #busy = false;
+  /** What the store threw last: the cause of errors that say so. */
+  #failure: unknown;
   /** The objects that were handed out or set, by their keys. */
   readonly #objects = new Map<string, object>();
   /** What stays readable once the core's object is gone. */
   #left = { sessionKey: undefined as string | undefined, accessed: false, modified: false };
 
-  constructor(store: Store, clock: () => number, core: CoreSession) {
+  constructor(store: Store, clock: () => number, settings: CoreSettings, core: CoreSession) {
     this.#store = store;
     this.#clock = clock;
+    this.#settings = settings;
     this.#core = core;
   }
 
@@ -49,12 +51,25 @@ export class OpenSession<Data extends object> implements Session<Data> {
     const core = this.#idle;
     this.#busy = true;
     try {
-      await drive(this.#store, core, () => start(core, this.#clock()));
-      return end(core);
+      let reply = () => start(core, this.#clock());
+      for (;;) {
+        const next = this.#try(reply);
+        if (next === Next.Done) return end(core);
+        try {
+          reply = await carryOut(this.#store, core, next);
+        } catch (error) {
+          this.#failure = error;
+          reply = () => core.hasFailed();
+        }
+      }
     } finally {
       this.#busy = false;
       if (!this.#core) core.free(); // disposed of meanwhile
     }
+  }
+
+  #try<T>(call: () => T): T {
+    return typed(call, this.#failure);
   }
 
   /** Stores what was changed inside of the values that were handed out. */
@@ -82,7 +97,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   item<K extends Key<Data>>(key: K): Value<Data, K> {
     const known = this.#known(key);
-    return known ?? this.#handOut(key, typed(() => this.#open.item(key)));
+    return known ?? this.#handOut(key, this.#try(() => this.#open.item(key)));
   }
 
   get<K extends Key<Data>>(key: K): Value<Data, K> | undefined;
@@ -90,7 +105,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
   get<K extends Key<Data>>(key: K, fallback?: unknown): unknown {
     const known = this.#known(key);
     if (known !== undefined) return known;
-    const text = typed(() => this.#open.get(key));
+    const text = this.#try(() => this.#open.get(key));
     return text === undefined ? fallback : this.#handOut(key, text);
   }
 
@@ -103,21 +118,21 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   remove(key: Key<Data>): void {
     checkKey(key);
-    typed(() => this.#idle.remove(key));
+    this.#try(() => this.#idle.remove(key));
     this.#objects.delete(key);
   }
 
   delete(key: Key<Data>): boolean {
     checkKey(key);
     const core = this.#idle;
-    const there = typed(() => core.has(key));
+    const there = this.#try(() => core.has(key));
     if (there) this.remove(key);
     return there;
   }
 
   has(key: Key<Data>): boolean {
     checkKey(key);
-    return typed(() => this.#open.has(key));
+    return this.#try(() => this.#open.has(key));
   }
 
   pop<K extends Key<Data>>(key: K): Value<Data, K>;
@@ -139,13 +154,13 @@ export class OpenSession<Data extends object> implements Session<Data> {
     const core = this.#idle;
     const members = present(values);
     const text = object(members);
-    typed(() => core.update(encoder.encode(text)));
+    this.#try(() => core.update(encoder.encode(text)));
     for (const [key, value] of members) this.#keep(key, value);
     return this;
   }
 
   keys(): Key<Data>[] {
-    return typed(() => this.#open.keys()) as Key<Data>[];
+    return this.#try(() => this.#open.keys()) as Key<Data>[];
   }
 
   values(): Data[Key<Data>][] {
@@ -183,7 +198,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   cycleKey(): void {
-    typed(() => this.#idle.cycleKey());
+    this.#try(() => this.#idle.cycleKey());
   }
 
   create(): void {
@@ -191,42 +206,41 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   setTestCookie(): void {
-    typed(() => this.#idle.setTestCookie());
+    this.#try(() => this.#idle.setTestCookie());
   }
 
   testCookieWorked(): boolean {
-    return typed(() => this.#open.testCookieWorked());
+    return this.#try(() => this.#open.testCookieWorked());
   }
 
   deleteTestCookie(): void {
-    typed(() => this.#idle.deleteTestCookie());
+    this.#try(() => this.#idle.deleteTestCookie());
   }
 
   setExpiry(expiry: Expiry): void {
     const [kind, amount] = measure(expiry);
-    typed(() => this.#idle.setExpiry(kind, amount));
+    this.#try(() => this.#idle.setExpiry(kind, amount));
     this.#objects.delete(EXPIRY_KEY);
   }
 
   getExpiryAge(options: ExpiryOptions = {}): number {
-    return typed(() => this.#open.getExpiryAge(...reckon(options)));
+    return this.#try(() => this.#open.getExpiryAge(...reckon(options)));
   }
 
   getExpiryDate(options: ExpiryOptions = {}): Date {
-    return new Date(typed(() => this.#open.getExpiryDate(...reckon(options))));
+    return new Date(this.#try(() => this.#open.getExpiryDate(...reckon(options))));
   }
 
   getExpireAtBrowserClose(): boolean {
-    return typed(() => this.#open.getExpireAtBrowserClose());
+    return this.#try(() => this.#open.getExpireAtBrowserClose());
   }
 
-  encode(data: Partial<Data>): string {
-    const text = object(present(data));
-    return typed(() => this.#open.encode(encoder.encode(text)));
+  async encode(data: Partial<Data>): Promise<string> {
+    return encode(this.#settings, object(present(data)), this.#clock());
   }
 
-  decode(text: string): Partial<Data> {
-    const object = this.#open.decode(text);
+  async decode(text: string): Promise<Partial<Data>> {
+    const object = await decode(this.#settings, text);
     return object === undefined ? {} : (fromJson("session", object) as Partial<Data>);
   }
 
@@ -258,8 +272,8 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   #write(core: CoreSession, key: string, value: unknown): void {
-    const text = toJson(step("session", key), value);
-    typed(() => (text.length > LONG ? core.setBytes(key, encoder.encode(text)) : core.set(key, text)));
+    const json = encoder.encode(toJson(step("session", key), value));
+    this.#try(() => core.set(key, json));
   }
 }
 
@@ -288,7 +302,7 @@ function measure(expiry: Expiry): [ExpiryKind, number] {
     return [ExpiryKind.Seconds, expiry];
   }
   if (expiry instanceof Date) return [ExpiryKind.At, milliseconds(expiry)];
-  if (typeof expiry === "object" && Number.isFinite(expiry.seconds)) return [ExpiryKind.In, expiry.seconds];
+  if (typeof expiry === "object" && Number.isFinite(expiry.seconds)) return [ExpiryKind.In, Math.round(expiry.seconds * 1e6)];
   throw new ValueError(`an expiry is a number, a Date, { seconds } or null, not ${kind(expiry)}`);
 }
 

@@ -41,6 +41,10 @@ impl Operations {
         self.waiting.front()
     }
 
+    pub(super) fn first_mut(&mut self) -> Option<&mut Operation> {
+        self.waiting.front_mut()
+    }
+
     /// A value was read. The reply to the step, if it was its last operation; as with the calls that follow.
     pub(super) fn read(&mut self, value: Option<Vec<u8>>) -> Option<Reply> {
         self.waiting.pop_front();
@@ -70,8 +74,8 @@ impl Operations {
     }
 
     /// The store failed: nothing after it is carried out.
-    pub(super) fn failed(&mut self, message: String) -> Option<Reply> {
+    pub(super) fn failed(&mut self) -> Option<Reply> {
         *self = Self::default();
-        Some(Reply::Unavailable(Error::unavailable(message)))
+        Some(Reply::Unavailable(Error::out_of_reach()))
     }
 }

@@ -1,113 +1,78 @@
-//! Settings from a JavaScript object, under their camelCase names.
+//! Settings from the door, under their camelCase names.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
-use js_sys::{Array, JsString, Object, Reflect, Uint8Array};
-use wasm_bindgen::{JsCast, JsValue};
+
+use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
+use crate::session::json;
 use crate::settings::{SameSite, Settings};
 
-/// Every setting.
-const NAMES: [&str; 13] = [
-    "secrets",
-    "cookieAge",
-    "cookieName",
-    "cookieDomain",
-    "cookiePath",
-    "cookieSecure",
-    "cookieHttpOnly",
-    "cookieSameSite",
-    "expireAtBrowserClose",
-    "saveEveryRequest",
-    "absoluteAge",
-    "maxRecordBytes",
-    "keyPrefix",
-];
+/// Every setting, for whom it helps.
+const NAMES: &str = "store, secrets, cookieAge, cookieName, cookieDomain, cookiePath, cookieSecure, cookieHttpOnly, \
+    cookieSameSite, expireAtBrowserClose, saveEveryRequest, absoluteAge, maxRecordBytes, keyPrefix, clock, entropy";
 
 /// Reads and checks the settings. A name that is none of them is refused: it is a slip of the pen.
-pub(super) fn read(options: &Object) -> Result<Settings> {
-    for name in Object::keys(options).iter().filter_map(|name| name.as_string()) {
-        if !NAMES.contains(&name.as_str()) {
-            return Err(Error::config(format!("{name} is no setting; the settings are {}", NAMES.join(", "))));
+pub(super) fn read(secrets: Box<[u8]>, sizes: &[usize], settings: &str) -> Result<Settings> {
+    let secrets = Zeroizing::new(Vec::from(secrets));
+    let mut rest = secrets.as_slice();
+    let split = |size: &usize| {
+        let (secret, others) = rest.split_at_checked(*size).unwrap_or_default();
+        rest = others;
+        secret
+    };
+    let mut builder = Settings::builder(sizes.iter().map(split));
+    let members = json::members(settings).map_err(|_| Error::config("the settings are no object"))?;
+    for (name, value) in &members {
+        let setting = Setting { name, value };
+        builder = match name.as_str() {
+            "cookieAge" => builder.cookie_age(setting.number()?),
+            "cookieName" => builder.cookie_name(setting.text()?),
+            "cookieDomain" => builder.cookie_domain(setting.text()?),
+            "cookiePath" => builder.cookie_path(setting.text()?),
+            "cookieSecure" => builder.cookie_secure(setting.flag()?),
+            "cookieHttpOnly" => builder.cookie_httponly(setting.flag()?),
+            "cookieSameSite" => builder.cookie_samesite(
+                SameSite::parse(&setting.text()?).ok_or_else(|| setting.must_be("\"Strict\", \"Lax\" or \"None\""))?,
+            ),
+            "expireAtBrowserClose" => builder.expire_at_browser_close(setting.flag()?),
+            "saveEveryRequest" => builder.save_every_request(setting.flag()?),
+            "absoluteAge" => builder.absolute_age(setting.number()?),
+            "maxRecordBytes" => builder.max_record_bytes(usize::try_from(setting.number()?).unwrap_or_default()),
+            "keyPrefix" => builder.key_prefix(setting.text()?),
+            _ => return Err(Error::config([name, " is no setting; the settings are ", NAMES].concat())),
+        };
+    }
+    builder.build()
+}
+
+/// One setting: its name, and its value as JSON.
+struct Setting<'a> {
+    name: &'a str,
+    value: &'a str,
+}
+
+impl Setting<'_> {
+    fn text(&self) -> Result<String> {
+        let text = self.value.starts_with('"').then(|| json::unquote(self.value).into_owned());
+        text.ok_or_else(|| self.must_be("a text"))
+    }
+
+    fn flag(&self) -> Result<bool> {
+        match self.value {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            _ => Err(self.must_be("true or false")),
         }
     }
-    let mut settings = Settings::builder(secrets(options)?);
-    if let Some(seconds) = number(options, "cookieAge")? {
-        settings = settings.cookie_age(seconds);
-    }
-    if let Some(name) = text(options, "cookieName")? {
-        settings = settings.cookie_name(name);
-    }
-    if let Some(domain) = text(options, "cookieDomain")? {
-        settings = settings.cookie_domain(domain);
-    }
-    if let Some(path) = text(options, "cookiePath")? {
-        settings = settings.cookie_path(path);
-    }
-    if let Some(secure) = flag(options, "cookieSecure")? {
-        settings = settings.cookie_secure(secure);
-    }
-    if let Some(http_only) = flag(options, "cookieHttpOnly")? {
-        settings = settings.cookie_httponly(http_only);
-    }
-    if let Some(text) = text(options, "cookieSameSite")? {
-        let samesite =
-            SameSite::parse(&text).ok_or_else(|| wrong("cookieSameSite", "\"Strict\", \"Lax\" or \"None\""))?;
-        settings = settings.cookie_samesite(samesite);
-    }
-    if let Some(yes) = flag(options, "expireAtBrowserClose")? {
-        settings = settings.expire_at_browser_close(yes);
-    }
-    if let Some(yes) = flag(options, "saveEveryRequest")? {
-        settings = settings.save_every_request(yes);
-    }
-    if let Some(seconds) = number(options, "absoluteAge")? {
-        settings = settings.absolute_age(seconds);
-    }
-    if let Some(bytes) = number(options, "maxRecordBytes")? {
-        settings = settings.max_record_bytes(usize::try_from(bytes).unwrap_or_default());
-    }
-    if let Some(prefix) = text(options, "keyPrefix")? {
-        settings = settings.key_prefix(prefix);
-    }
-    settings.build()
-}
 
-/// A setting's value; none where it is undefined or null.
-fn value(options: &Object, name: &str) -> Option<JsValue> {
-    Reflect::get(options, &name.into()).ok().filter(|value| !value.is_undefined() && !value.is_null())
-}
+    fn number(&self) -> Result<i64> {
+        json::integer(self.value.as_bytes()).ok_or_else(|| self.must_be("a whole number"))
+    }
 
-fn text(options: &Object, name: &str) -> Result<Option<String>> {
-    value(options, name).map(|value| value.as_string().ok_or_else(|| wrong(name, "a text"))).transpose()
-}
-
-fn flag(options: &Object, name: &str) -> Result<Option<bool>> {
-    value(options, name).map(|value| value.as_bool().ok_or_else(|| wrong(name, "true or false"))).transpose()
-}
-
-fn number(options: &Object, name: &str) -> Result<Option<i64>> {
-    let whole = |value: JsValue| value.as_f64().filter(|number| *number as i64 as f64 == *number).map(|number| number as i64);
-    value(options, name).map(|value| whole(value).ok_or_else(|| wrong(name, "a whole number"))).transpose()
-}
-
-/// The secrets: texts, or bytes.
-fn secrets(options: &Object) -> Result<Vec<Vec<u8>>> {
-    let list = value(options, "secrets").filter(Array::is_array);
-    let list = list.ok_or_else(|| wrong("secrets", "an array of texts, such as [env.SESSION_SECRET]"))?;
-    let bytes = |secret: JsValue| match secret.dyn_into::<JsString>() {
-        Ok(text) => Ok(String::from(text).into_bytes()),
-        Err(other) => other.dyn_into::<Uint8Array>().map(|bytes| bytes.to_vec()).map_err(|_| {
-            Error::config(
-                "one of secrets is missing: set it with `wrangler secret put SESSION_SECRET` to at least 32 random \
-                 bytes (locally, in .dev.vars)",
-            )
-        }),
-    };
-    Array::from(&list).iter().map(bytes).collect()
-}
-
-fn wrong(name: &str, wanted: &str) -> Error {
-    Error::config(format!("{name} must be {wanted}"))
+    fn must_be(&self, wanted: &str) -> Error {
+        Error::config([self.name, " must be ", wanted].concat())
+    }
 }

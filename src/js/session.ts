@@ -280,20 +280,21 @@ export interface Session<Data extends object = Record<string, unknown>> extends 
   getExpireAtBrowserClose(): boolean;
 
   /**
-   * Django's `encode`: the data as Django's own engines store them, signed with the first secret.
+   * Django's `encode`: the data as Django's own engines store them, signed with the first secret. A promise, since the
+   * platform's own zlib packs them.
    *
    * @example
-   * const text = session.encode({ user: "alice" });
+   * const text = await session.encode({ user: "alice" });
    */
-  encode(data: Partial<Data>): string;
+  encode(data: Partial<Data>): Promise<string>;
 
   /**
    * Django's `decode`: what `encode` signed, or nothing where the text is something else.
    *
    * @example
-   * session.decode(text).user;
+   * const { user } = await session.decode(text);
    */
-  decode(text: string): Partial<Data>;
+  decode(text: string): Promise<Partial<Data>>;
 
   /**
    * Frees a session that will not be committed. A second call does nothing.

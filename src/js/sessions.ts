@@ -1,7 +1,8 @@
 // Sessions of one store under one set of settings: around a request, and outside of one.
 
 import { type CoreSession, CoreSettings, type Next } from "#core";
-import { ConfigError, ValueError } from "./errors.js";
+import { ConfigError, EntropyError, ValueError } from "./errors.js";
+import { applyHeaders } from "./headers.js";
 import { OpenSession } from "./open-session.js";
 import type { Session } from "./session.js";
 import type { Store } from "./store.js";
@@ -147,21 +148,21 @@ export function createSessions<Data extends object = Record<string, unknown>>(op
 class StoredSessions<Data extends object> implements Sessions<Data> {
   readonly #store: Store;
   readonly #clock: () => number;
-  readonly #entropy: (() => Uint8Array) | undefined;
+  readonly #entropy: () => Uint8Array;
   readonly #settings: CoreSettings;
 
-  constructor({ store, clock = Date.now, entropy, ...settings }: Options) {
+  constructor({ store, secrets, clock = Date.now, entropy = randomBytes, ...settings }: Options) {
     if (typeof store?.get !== "function") throw new ConfigError("store is missing: give kv(env.SESSIONS) or memory()");
     this.#store = store;
     this.#clock = clock;
     this.#entropy = entropy;
-    this.#settings = typed(() => new CoreSettings(settings));
+    this.#settings = checked(secrets, settings);
   }
 
   async load(from: From): Promise<Session<Data>> {
     const header = typeof from === "object" ? from?.headers.get("Cookie") : from;
-    const core = typed(() => this.#settings.arrive(header ?? "", this.#clock(), this.#entropy?.()));
-    return this.#loaded(new OpenSession(this.#store, this.#clock, core));
+    const core = this.#settings.arrive(header ?? "", this.#clock(), this.#seed());
+    return this.#loaded(new OpenSession(this.#store, this.#clock, this.#settings, core));
   }
 
   async open(key?: string): Promise<OpenSession<Data>> {
@@ -172,7 +173,7 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
     return this.#closed(session, response.status, (core) => {
       if (!core.speaks()) return response;
       const answer = new Response(response.body, response); // whose headers are not immutable
-      core.apply(answer.headers);
+      applyHeaders(answer.headers, core.setCookie());
       return answer;
     });
   }
@@ -180,13 +181,13 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   async commitHeaders(session: Session<Data>, status: number): Promise<Headers> {
     return this.#closed(session, status, (core) => {
       const headers = new Headers();
-      core.apply(headers);
+      if (core.speaks()) applyHeaders(headers, core.setCookie());
       return headers;
     });
   }
 
   async exists(key: string): Promise<boolean> {
-    return this.#briefly(key, (core, now) => core.load(now), (core) => !typed(() => core.isNew()));
+    return this.#briefly(key, (core, now) => core.load(now), (core) => !core.isNew());
   }
 
   async delete(key: string): Promise<void> {
@@ -199,8 +200,14 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   }
 
   #named(key: string | undefined): OpenSession<Data> {
-    const core = typed(() => this.#settings.open(key, this.#clock(), this.#entropy?.()));
-    return new OpenSession(this.#store, this.#clock, core);
+    const core = this.#settings.open(key, this.#clock(), this.#seed());
+    return new OpenSession(this.#store, this.#clock, this.#settings, core);
+  }
+
+  #seed(): Uint8Array {
+    const seed = this.#entropy();
+    if (!(seed instanceof Uint8Array && seed.length === SEED)) throw new EntropyError("entropy must give 32 random bytes");
+    return seed;
   }
 
   /** Runs one machine on a session that nobody gets to see. */
@@ -225,4 +232,52 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
     session[Symbol.dispose]();
     return answered;
   }
+}
+
+/** Bytes of randomness that a session is made with. */
+const SEED = 32;
+
+/** Random bytes drawn ahead, for many sessions in one call, and how many of them were given away. */
+const drawn = new Uint8Array(64 * SEED);
+let given = drawn.length;
+
+function randomBytes(): Uint8Array {
+  if (given === drawn.length) {
+    try {
+      crypto.getRandomValues(drawn);
+    } catch (cause) {
+      throw new EntropyError("the platform gave no random bytes; no session can be made", { cause });
+    }
+    given = 0;
+  }
+  const seed = drawn.slice(given, given + SEED);
+  drawn.fill(0, given, (given += SEED));
+  return seed;
+}
+
+function checked(secrets: Options["secrets"], settings: object): CoreSettings {
+  if (!Array.isArray(secrets)) throw new ConfigError("secrets must be an array of texts, such as [env.SESSION_SECRET]");
+  const parts = secrets.map(bytesOf);
+  const sizes = Uint32Array.from(parts, ({ length }) => length);
+  const all = new Uint8Array(sizes.reduce((sum, size) => sum + size, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return typed(() => new CoreSettings(all, sizes, JSON.stringify(settings, plain)));
+}
+
+function bytesOf(secret: unknown): Uint8Array {
+  if (typeof secret === "string") return new TextEncoder().encode(secret);
+  if (secret instanceof Uint8Array) return secret;
+  throw new ConfigError(
+    "one of secrets is missing: set it with `wrangler secret put SESSION_SECRET` to at least 32 random bytes (locally, in .dev.vars)",
+  );
+}
+
+/** What JSON would drop or change becomes a text, for the core to refuse; null counts as left out. */
+function plain(_name: string, value: unknown): unknown {
+  if (value === null) return undefined;
+  return ["string", "boolean", "object", "undefined"].includes(typeof value) || Number.isFinite(value) ? value : String(value);
 }

@@ -45,7 +45,7 @@ export interface Store {
 /** What `kv` uses of a Workers KV namespace. */
 export interface KvNamespace {
   get(key: string, options: { type: "arrayBuffer"; cacheTtl?: number }): Promise<ArrayBuffer | null>;
-  put(key: string, value: ArrayBuffer, options: { expirationTtl?: number; metadata?: unknown }): Promise<void>;
+  put(key: string, value: Uint8Array, options: { expirationTtl?: number; metadata?: unknown }): Promise<void>;
   delete(key: string): Promise<void>;
   list(options: { prefix?: string; cursor?: string | null }): Promise<KvPage>;
 }
@@ -78,8 +78,7 @@ export function kv(namespace: KvNamespace): Store {
       return namespace.get(key, { type: "arrayBuffer", cacheTtl: CACHE_TTL });
     },
     async put(key, value, { ttl, deadline }) {
-      const bytes = value.slice().buffer;
-      await namespace.put(key, bytes, { expirationTtl: Math.max(ttl, MIN_TTL), metadata: { deadline } });
+      await namespace.put(key, value, { expirationTtl: Math.max(ttl, MIN_TTL), metadata: { deadline } });
     },
     async delete(key) {
       await namespace.delete(key);

@@ -2,7 +2,6 @@
 
 import {
   ConfigError,
-  EdgeSessionError,
   EntropyError,
   KeyError,
   KeyTakenError,
@@ -23,16 +22,21 @@ const classes = [
   EntropyError,
 ];
 
-/** Runs a call of the core, and makes what it throws an error of its class. */
-export function typed<T>(call: () => T): T {
+/** Runs a call of the core, and makes what it throws an error of its class. Where the store failed, `failure` is the cause. */
+export function typed<T>(call: () => T, failure?: unknown): T {
   try {
     return call();
   } catch (error) {
-    if (!(error instanceof Error) || error instanceof EdgeSessionError) throw error;
-    const { code, message, cause } = error as Error & { code?: unknown };
-    const Kind = classes.find((kind) => kind.code === code);
-    throw Kind ? new Kind(renamed(message), cause === undefined ? undefined : { cause }) : error;
+    throw typeof error === "string" ? ofItsClass(error, failure) : error;
   }
+}
+
+/** The core throws a text: a code, a space, and the message. */
+function ofItsClass(thrown: string, failure: unknown): Error {
+  const at = thrown.indexOf(" ");
+  const [code, message] = [thrown.slice(0, at), renamed(thrown.slice(at + 1))];
+  const Kind = classes.find((kind) => kind.code === code) ?? ValueError;
+  return new Kind(message, Kind === StoreUnavailableError && failure !== undefined ? { cause: failure } : undefined);
 }
 
 /** The core's messages name settings as Django does, `SESSION_COOKIE_AGE`; here they are called `cookieAge`. */

@@ -18,8 +18,14 @@ export function toJson(path: string, value: unknown): string {
 
 /** The value that `text`, found at `path`, stands for. */
 export function fromJson(path: string, text: string): unknown {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new ValueError(`${path} is damaged in the store`);
+  }
   if (/\d{16}/.test(text)) checkIntegers(path, text);
-  return JSON.parse(text);
+  return value;
 }
 
 /** Keys are texts, and lone surrogates have no UTF-8: they would all become the same key. */

@@ -1,10 +1,9 @@
 // A whole Worker around a handler: each request with its session, and the cron that clears what has expired.
 
-import { applyFailure } from "#core";
 import { EdgeSessionError, StoreUnavailableError } from "./errors.js";
+import { applyHeaders } from "./headers.js";
 import type { Session } from "./session.js";
 import { createSessions, type Options, type Sessions } from "./sessions.js";
-import { typed } from "./typed.js";
 
 /** The statuses of errors that a commit can end with through nobody's mistake in the code. */
 const STATUS = new Map<string, number>([
@@ -90,7 +89,7 @@ async function committed<Data extends object>(sessions: Sessions<Data>, session:
     const status = error instanceof EdgeSessionError ? STATUS.get(error.code) : undefined;
     if (!(error instanceof EdgeSessionError) || status === undefined) throw error;
     const answer = failure(error, status);
-    typed(() => applyFailure(answer.headers));
+    applyHeaders(answer.headers, undefined);
     return answer;
   }
 }

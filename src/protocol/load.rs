@@ -45,10 +45,10 @@ impl Load {
             },
             Reply::Values(mut values) => match values.pop().flatten() {
                 None => Fetched::Unknown,
-                Some(bytes) => open(session.settings(), &bytes),
+                Some(bytes) => open(session.settings(), bytes),
             },
-            Reply::Unavailable(error) => Fetched::Unavailable(error.cause()),
-            _ => Fetched::Unavailable(out_of_turn().cause()),
+            Reply::Unavailable(error) => Fetched::Unavailable(error),
+            _ => Fetched::Unavailable(out_of_turn()),
         };
         session.keep(fetched);
         Step::Done(())
@@ -56,7 +56,7 @@ impl Load {
 }
 
 /// What the bytes under a record's key are.
-pub(super) fn open(settings: &Settings, bytes: &[u8]) -> Fetched {
+pub(super) fn open(settings: &Settings, bytes: Vec<u8>) -> Fetched {
     if bytes.len() > settings.max_record_bytes {
         return Fetched::Corrupt;
     }

@@ -70,12 +70,12 @@ impl SessionHeaders {
         if !self.vary {
             return Ok(());
         }
-        let vary = merge_vary(headers.get("Vary")?.as_deref());
-        headers.set("Vary", &vary)?;
-        let no_store = self.set_cookie.is_some();
-        let cache_control = merge_cache_control(headers.get("Cache-Control")?.as_deref(), no_store);
+        let present = headers.get("Vary")?;
+        headers.set("Vary", &vary(present.as_deref().unwrap_or_default()))?;
+        let present = headers.get("Cache-Control")?;
+        let cache_control = cache_control(present.as_deref().unwrap_or_default(), self.set_cookie.is_some());
         headers.set("Cache-Control", &cache_control)?;
-        for shared in ["CDN-Cache-Control", "Cloudflare-CDN-Cache-Control", "Surrogate-Control"] {
+        for shared in SHARED_CACHE_HEADERS {
             if headers.get(shared)?.is_some() {
                 headers.remove(shared)?;
             }
@@ -93,6 +93,9 @@ impl core::fmt::Debug for SessionHeaders {
             .finish_non_exhaustive()
     }
 }
+
+/// Headers that would have a shared cache keep the response, whatever `Cache-Control` says.
+pub(crate) const SHARED_CACHE_HEADERS: [&str; 3] = ["CDN-Cache-Control", "Cloudflare-CDN-Cache-Control", "Surrogate-Control"];
 
 /// The headers of a response, of whatever kind. Names are compared without regard to case.
 pub trait ResponseHeaders {
@@ -234,9 +237,9 @@ fn give(session: &Session, keep: Keep, saved: Saved) -> Result<SessionHeaders> {
 }
 
 /// Adds `Cookie` to a `Vary` header: names and order stay, case does not matter, and `*` says everything.
-fn merge_vary(present: Option<&str>) -> String {
+pub(crate) fn vary(present: &str) -> String {
     let mut names: Vec<_> =
-        present.unwrap_or_default().split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+        present.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
     if names.contains(&"*") {
         return "*".to_owned();
     }
@@ -247,12 +250,12 @@ fn merge_vary(present: Option<&str>) -> String {
 }
 
 /// Makes a `Cache-Control` header private, or forbids storing. The directives that only shared caches read go.
-fn merge_cache_control(present: Option<&str>, no_store: bool) -> String {
-    if no_store {
+pub(crate) fn cache_control(present: &str, sets_cookie: bool) -> String {
+    if sets_cookie {
         return "private, no-store".to_owned();
     }
     let mut directives = vec!["private"];
-    for directive in split_directives(present.unwrap_or_default()) {
+    for directive in split_directives(present) {
         let name = directive.split('=').next().unwrap_or_default().trim();
         let shared = ["private", "public", "s-maxage", "proxy-revalidate"];
         if !shared.iter().any(|other| name.eq_ignore_ascii_case(other)) {
@@ -288,7 +291,7 @@ mod tests {
             (Some("*"), "*"),
             (Some("Accept, *"), "*"),
         ] {
-            assert_eq!(merge_vary(present), merged);
+            assert_eq!(vary(present.unwrap_or_default()), merged);
         }
     }
 
@@ -304,8 +307,9 @@ mod tests {
             (Some("private=\"set-cookie\""), "private"),
             (Some("no-store"), "private, no-store"),
         ] {
-            assert_eq!(merge_cache_control(present, false), merged);
-            assert_eq!(merge_cache_control(present, true), "private, no-store");
+            let present = present.unwrap_or_default();
+            assert_eq!(cache_control(present, false), merged);
+            assert_eq!(cache_control(present, true), "private, no-store");
         }
     }
 

@@ -35,7 +35,7 @@ impl Save {
         let next = match (core::mem::take(self), reply) {
             (Self::Start, Reply::Start) => self.start(session),
             (Self::Checking, Reply::Values(mut values)) => {
-                let fetched = values.pop().flatten().map(|bytes| open(session.settings(), &bytes));
+                let fetched = values.pop().flatten().map(|bytes| open(session.settings(), bytes));
                 match fetched {
                     Some(Fetched::Record(record)) if !record.head.end().has_passed(session.now()) => {
                         self.write(session, Some(&record.head))
@@ -79,9 +79,10 @@ impl Save {
         let value = record::encode(&head, data);
         let limit = session.settings().max_record_bytes;
         if value.len() > limit {
-            let message =
-                format!("the session's record has {} bytes; SESSION_MAX_RECORD_BYTES allows {limit}", value.len());
-            return Err(Error::new(ErrorKind::TooLarge, message));
+            let (mut has, mut may) = (itoa::Buffer::new(), itoa::Buffer::new());
+            let (has, may) = (has.format(value.len()), may.format(limit));
+            let message = ["the session's record has ", has, " bytes; SESSION_MAX_RECORD_BYTES allows ", may];
+            return Err(Error::new(ErrorKind::TooLarge, message.concat()));
         }
         let Some(key) = session.session_key() else { return Err(out_of_turn()) };
         let key = StorageKey::record(&session.settings().key_prefix, key);

@@ -1,8 +1,8 @@
 //! What a session holds: its data, or the store's answer that will decide what they are.
 
-use alloc::string::String;
 use super::data::Data;
 use super::record::Record;
+use crate::error::Error;
 
 /// What a read of the store came to.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub(crate) enum Fetched {
     /// A newer version of this crate wrote it; it is left alone, and so is the cookie.
     Newer,
     /// The store did not answer; what it said.
-    Unavailable(String),
+    Unavailable(Error),
 }
 
 /// The data, or what will decide what they are.

@@ -1,25 +1,23 @@
 //! The dictionary: keys in insertion order, each value kept as JSON text until someone asks for it.
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
-use alloc::borrow::ToOwned;
-use alloc::string::String;
 use alloc::vec::Vec;
-use alloc::collections::BTreeMap;
 use core::ops::Range;
-use alloc::sync::Arc;
 
 use super::json;
 
 /// From this many slots on, an index is kept.
 const INDEXED_FROM: usize = 32;
 
-/// A piece of text: a part of the record it was read with, or its own.
+/// A piece of JSON text in UTF-8: a part of the record it was read with, or its own.
 #[derive(Clone, Debug)]
 pub(crate) enum Text {
     Stored(Range<usize>),
-    Own(Box<str>),
+    Own(Box<[u8]>),
 }
 
+/// The key is a JSON string with its quotes, as [`json::quote`] writes it: it goes into the next record as it is.
 #[derive(Clone, Debug)]
 struct Entry {
     key: Text,
@@ -28,52 +26,66 @@ struct Entry {
 
 /// An ordered map from keys to JSON texts.
 ///
-/// Removed entries leave a hole, so that places stay valid; small maps are searched, large ones have an index.
+/// Removed entries leave a hole, so that places stay valid; small maps are searched, large ones have an index. A value is
+/// bytes here: whether it is text is asked when somebody reads it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Data {
-    record: Arc<str>,
+    record: Vec<u8>,
     slots: Vec<Option<Entry>>,
     len: usize,
-    index: Option<BTreeMap<Box<str>, usize>>,
+    /// The places of all entries, in the order of their keys' bytes.
+    index: Option<Vec<usize>>,
 }
 
 impl Data {
-    /// The data of a record: `members` are the places of each key and value in `record`, or texts of their own.
+    /// The data of a record: `members` are the places of each quoted key and value in `record`, or texts of their own.
     ///
     /// `None` where a key comes twice.
-    pub(crate) fn stored(record: Arc<str>, members: Vec<(Text, Text)>) -> Option<Self> {
-        let mut data = Self { record, slots: Vec::with_capacity(members.len()), len: 0, index: None };
-        for (key, value) in members {
-            if data.place(data.text(&key)).is_some() {
-                return None;
-            }
-            data.push(Entry { key, value });
-        }
-        Some(data)
+    pub(crate) fn stored(record: Vec<u8>, members: Vec<(Text, Text)>) -> Option<Self> {
+        let len = members.len();
+        let slots = members.into_iter().map(|(key, value)| Some(Entry { key, value })).collect();
+        let mut data = Self { record, slots, len, index: None };
+        let unique = if len > INDEXED_FROM {
+            data.build_index();
+            let index = data.index.as_deref().unwrap_or_default();
+            index.iter().zip(index.iter().skip(1)).all(|(one, next)| data.key_at(*one) != data.key_at(*next))
+        } else {
+            (0..len).all(|place| data.find(data.key_at(place)) == Some(place))
+        };
+        unique.then_some(data)
     }
 
-    fn text<'a>(&'a self, text: &'a Text) -> &'a str {
+    fn bytes<'a>(&'a self, text: &'a Text) -> &'a [u8] {
         match text {
             Text::Stored(range) => self.record.get(range.clone()).unwrap_or_default(),
             Text::Own(text) => text,
         }
     }
 
-    fn place(&self, key: &str) -> Option<usize> {
-        if let Some(index) = &self.index {
-            return index.get(key).copied();
+    /// The quoted key at `place`.
+    fn key_at(&self, place: usize) -> &[u8] {
+        self.slots.get(place).and_then(Option::as_ref).map_or(&[], |entry| self.bytes(&entry.key))
+    }
+
+    /// The place of a quoted key.
+    fn find(&self, key: &[u8]) -> Option<usize> {
+        match &self.index {
+            Some(index) => index.get(self.rank(index, key).ok()?).copied(),
+            None => self.slots.iter().position(|slot| slot.as_ref().is_some_and(|entry| self.bytes(&entry.key) == key)),
         }
-        self.slots.iter().position(|slot| slot.as_ref().is_some_and(|entry| self.text(&entry.key) == key))
+    }
+
+    /// Where the index has a quoted key, or would have it.
+    fn rank(&self, index: &[usize], key: &[u8]) -> Result<usize, usize> {
+        index.binary_search_by(|place| self.key_at(*place).cmp(key))
     }
 
     fn push(&mut self, entry: Entry) {
         let place = self.slots.len();
-        if let Some(index) = &mut self.index {
-            let key = match &entry.key {
-                Text::Stored(range) => self.record.get(range.clone()).unwrap_or_default(),
-                Text::Own(text) => text,
-            };
-            index.insert(key.into(), place);
+        if let Some(mut index) = self.index.take() {
+            let rank = self.rank(&index, self.bytes(&entry.key)).unwrap_or_else(|rank| rank);
+            index.insert(rank, place);
+            self.index = Some(index);
         }
         self.slots.push(Some(entry));
         self.len = self.len.saturating_add(1);
@@ -83,12 +95,8 @@ impl Data {
     }
 
     fn build_index(&mut self) {
-        let mut index = BTreeMap::new();
-        for (place, slot) in self.slots.iter().enumerate() {
-            if let Some(entry) = slot {
-                index.insert(self.text(&entry.key).into(), place);
-            }
-        }
+        let mut index: Vec<usize> = (0..self.slots.len()).filter(|place| !self.key_at(*place).is_empty()).collect();
+        index.sort_unstable_by(|one, other| self.key_at(*one).cmp(self.key_at(*other)));
         self.index = Some(index);
     }
 
@@ -97,57 +105,59 @@ impl Data {
     }
 
     /// The JSON text under `key`.
-    pub(crate) fn get(&self, key: &str) -> Option<&str> {
-        let entry = self.slots.get(self.place(key)?)?.as_ref()?;
-        Some(self.text(&entry.value))
+    pub(crate) fn get(&self, key: &str) -> Option<&[u8]> {
+        self.value(&json::quoted(key))
+    }
+
+    fn value(&self, key: &[u8]) -> Option<&[u8]> {
+        let entry = self.slots.get(self.find(key)?)?.as_ref()?;
+        Some(self.bytes(&entry.value))
     }
 
     /// Puts `json` under `key`; a key that is there keeps its place. Says whether the text under it is another one now.
-    pub(crate) fn set(&mut self, key: &str, json: impl Into<Box<str>>) -> bool {
-        let json = json.into();
-        if self.get(key) == Some(&*json) {
+    pub(crate) fn set(&mut self, key: &str, json: Box<[u8]>) -> bool {
+        let key = json::quoted(key);
+        if self.value(&key) == Some(&*json) {
             return false;
         }
-        match self.place(key).and_then(|place| self.slots.get_mut(place)?.as_mut()) {
-            Some(entry) => entry.value = Text::Own(json),
-            None => self.push(Entry { key: Text::Own(key.into()), value: Text::Own(json) }),
+        let value = Text::Own(json);
+        match self.find(&key).and_then(|place| self.slots.get_mut(place)?.as_mut()) {
+            Some(entry) => entry.value = value,
+            None => self.push(Entry { key: Text::Own(key.into()), value }),
         }
         true
     }
 
-    /// Takes `key` out; its JSON text, if it was there.
-    pub(crate) fn remove(&mut self, key: &str) -> Option<String> {
-        let place = self.place(key)?;
-        let entry = self.slots.get_mut(place)?.take()?;
-        self.len = self.len.saturating_sub(1);
-        if let Some(index) = &mut self.index {
-            index.remove(key);
+    /// Takes `key` out. Says whether it was there.
+    pub(crate) fn remove(&mut self, key: &str) -> bool {
+        let key = json::quoted(key);
+        let Some(place) = self.find(&key) else { return false };
+        if let Some(mut index) = self.index.take() {
+            if let Ok(rank) = self.rank(&index, &key) {
+                index.remove(rank);
+            }
+            self.index = Some(index);
         }
+        if let Some(slot) = self.slots.get_mut(place) {
+            *slot = None;
+        }
+        self.len = self.len.saturating_sub(1);
         if self.slots.len() > INDEXED_FROM && self.len < self.slots.len() / 2 {
             self.slots.retain(Option::is_some);
             self.build_index();
         }
-        Some(self.text(&entry.value).to_owned())
+        true
+    }
+
+    /// Quoted keys and JSON texts, in insertion order.
+    pub(crate) fn members(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.slots.iter().flatten().map(|entry| (self.bytes(&entry.key), self.bytes(&entry.value)))
     }
 
     /// Keys and JSON texts, in insertion order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.slots.iter().flatten().map(|entry| (self.text(&entry.key), self.text(&entry.value)))
-    }
-
-    /// The members for which `keep` holds, as the text of a JSON object.
-    pub(crate) fn to_json(&self, keep: impl Fn(&str) -> bool) -> String {
-        let mut text = String::from("{");
-        for (key, value) in self.iter().filter(|(key, _)| keep(key)) {
-            if text.len() > 1 {
-                text.push(',');
-            }
-            json::quote(key, &mut text);
-            text.push(':');
-            text.push_str(value);
-        }
-        text.push('}');
-        text
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Cow<'_, str>, &[u8])> {
+        // A key is text: it was looked at when the record was opened.
+        self.members().map(|(key, value)| (json::unquote(str::from_utf8(key).unwrap_or_default()), value))
     }
 }
 
@@ -178,7 +188,7 @@ mod tests {
                 match call {
                     Call::Set(key, value) => {
                         let (key, value) = (format!("k{key}"), value.to_string());
-                        let changed = data.set(&key, value.as_str());
+                        let changed = data.set(&key, value.as_bytes().into());
                         match model.iter_mut().find(|(k, _)| *k == key) {
                             Some((_, old)) => {
                                 prop_assert_eq!(changed, *old != value);
@@ -192,33 +202,38 @@ mod tests {
                     }
                     Call::Remove(key) => {
                         let key = format!("k{key}");
-                        let expected = model.iter().position(|(k, _)| *k == key).map(|at| model.remove(at).1);
-                        prop_assert_eq!(data.remove(&key), expected);
+                        let place = model.iter().position(|(k, _)| *k == key);
+                        place.map(|at| model.remove(at));
+                        prop_assert_eq!(data.remove(&key), place.is_some());
                     }
                 }
                 prop_assert_eq!(data.len, model.len());
             }
-            let pairs: Vec<_> = data.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+            let pairs: Vec<_> = data.iter().map(|(k, v)| (k.into_owned(), String::from_utf8(v.to_vec()).unwrap())).collect();
             prop_assert_eq!(pairs, model);
         }
     }
 
     #[test]
     fn a_key_that_comes_twice_is_no_record() {
-        let own = |text: &str| Text::Own(text.into());
-        let twice = vec![(own("a"), own("1")), (own("b"), own("2")), (own("a"), own("3"))];
-        assert!(Data::stored("".into(), twice).is_none());
+        let own = |text: &str| Text::Own(text.as_bytes().into());
+        for size in [3, INDEXED_FROM, 200] {
+            let members = |last: String| {
+                let keys = (1..size).map(|n| format!("\"k{n}\"")).chain([last]);
+                keys.map(|key| (own(&key), own("1"))).collect()
+            };
+            assert!(Data::stored(Vec::new(), members("\"k0\"".to_owned())).is_some());
+            assert!(Data::stored(Vec::new(), members("\"k2\"".to_owned())).is_none());
+        }
     }
 
     #[test]
     fn names_that_javascript_knows_are_plain_keys() {
+        let names = ["__proto__", "constructor", "toString", "hasOwnProperty", "", "10", "2"];
         let mut data = Data::default();
-        for key in ["__proto__", "constructor", "toString", "hasOwnProperty", "", "10", "2"] {
-            data.set(key, "1");
+        for key in names {
+            data.set(key, b"1".as_slice().into());
         }
-        assert_eq!(
-            data.to_json(|_| true),
-            r#"{"__proto__":1,"constructor":1,"toString":1,"hasOwnProperty":1,"":1,"10":1,"2":1}"#
-        );
+        assert!(data.iter().map(|(key, _)| key.into_owned()).eq(names));
     }
 }

@@ -1,6 +1,6 @@
 //! The calls on the dictionary: what Python's `dict` has and Django keeps of it.
 
-use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use serde::Serialize;
@@ -61,8 +61,14 @@ impl Session {
     ///
     /// `Value` where the stored text is damaged, `StoreUnavailable` where the store did not answer.
     pub fn get_json(&mut self, key: &str) -> Result<Option<&str>> {
-        let text = self.read()?.get(key);
+        let text = self.get_text(key)?;
         text.map(|text| value::check_json(key, text).map(|()| text)).transpose()
+    }
+
+    /// As [`get_json`](Self::get_json), for those who parse the text themselves.
+    pub(crate) fn get_text(&mut self, key: &str) -> Result<Option<&str>> {
+        let json = self.read()?.get(key);
+        json.map(|json| value::text(key, json)).transpose()
     }
 
     /// Django's `s[k] = v`.
@@ -81,7 +87,7 @@ impl Session {
     /// `Value`, with its path, for what JSON does not hold exactly; `StoreUnavailable` where the store did not answer.
     pub fn set<T: Serialize>(&mut self, key: &str, value: T) -> Result<()> {
         let text = value::to_json(key, &value)?;
-        self.write(key, text)
+        self.write(key, text.into_bytes())
     }
 
     /// Puts a JSON text under `key` as it is, so that no number in it is rounded.
@@ -103,7 +109,7 @@ impl Session {
     pub fn set_json(&mut self, key: &str, text: &str) -> Result<()> {
         let text = text.trim_matches([' ', '\t', '\n', '\r']);
         value::check_json(key, text)?;
-        self.write(key, text.to_owned())
+        self.write(key, text.as_bytes())
     }
 
     /// Django's `del s[k]`.
@@ -121,7 +127,7 @@ impl Session {
     ///
     /// `MissingKey` where there is none, `StoreUnavailable` where the store did not answer.
     pub fn remove(&mut self, key: &str) -> Result<()> {
-        self.take(key)?.map(|_| ()).ok_or_else(|| Error::missing_key(key))
+        if self.take(key)? { Ok(()) } else { Err(Error::missing_key(key)) }
     }
 
     /// Django's `k in s`.
@@ -215,7 +221,7 @@ impl Session {
     pub fn update<K: AsRef<str>, T: Serialize>(&mut self, pairs: impl IntoIterator<Item = (K, T)>) -> Result<()> {
         let texts = pairs.into_iter().map(|(key, value)| {
             let text = value::to_json(key.as_ref(), &value)?;
-            Ok((key, text))
+            Ok((key, text.into_bytes()))
         });
         self.write_all(texts.collect::<Result<Vec<_>>>()?)
     }
@@ -235,9 +241,9 @@ impl Session {
     /// `Value` where `text` is no JSON object that can be kept; `StoreUnavailable` where the store did not answer.
     pub fn update_json(&mut self, text: &str) -> Result<()> {
         let members = json::members(text).map_err(|flaw| {
-            Error::value(format!("this is not a JSON object that can be kept: {}, at byte {}", flaw.what, flaw.at))
+            Error::value(["this is not a JSON object that can be kept: ", &flaw.text()].concat())
         })?;
-        self.write_all(members.into_iter().map(|(key, value)| (key, value.to_owned())))
+        self.write_all(members.into_iter().map(|(key, value)| (key, value.as_bytes())))
     }
 
     /// Django's `keys`, in insertion order.
@@ -254,7 +260,7 @@ impl Session {
     ///
     /// `StoreUnavailable` where the store did not answer.
     pub fn keys(&mut self) -> Result<Vec<String>> {
-        Ok(self.read()?.iter().map(|(key, _)| key.to_owned()).collect())
+        Ok(self.read()?.iter().map(|(key, _)| key.into_owned()).collect())
     }
 
     /// Django's `values`, in insertion order.
@@ -271,7 +277,7 @@ impl Session {
     ///
     /// `Value` where one is not a `T` (take `serde_json::Value` for any); `StoreUnavailable`.
     pub fn values<T: DeserializeOwned>(&mut self) -> Result<Vec<T>> {
-        self.read()?.iter().map(|(key, text)| value::from_json(key, text)).collect()
+        self.read()?.iter().map(|(key, json)| value::from_json(&key, json)).collect()
     }
 
     /// Django's `items`, in insertion order.
@@ -288,7 +294,10 @@ impl Session {
     ///
     /// `Value` where a value is not a `T` (take `serde_json::Value` for any); `StoreUnavailable`.
     pub fn items<T: DeserializeOwned>(&mut self) -> Result<Vec<(String, T)>> {
-        let items = self.read()?.iter().map(|(key, text)| Ok((key.to_owned(), value::from_json(key, text)?)));
+        let items = self.read()?.iter().map(|(key, json)| {
+            let value = value::from_json(&key, json)?;
+            Ok((key.into_owned(), value))
+        });
         items.collect()
     }
 
@@ -306,9 +315,14 @@ impl Session {
     ///
     /// `Value` where a stored text is damaged, `StoreUnavailable` where the store did not answer.
     pub fn to_json(&mut self, keep: impl Fn(&str) -> bool) -> Result<String> {
-        let data = self.read()?;
-        data.iter().filter(|(key, _)| keep(key)).try_for_each(|(key, text)| value::check_json(key, text))?;
-        Ok(data.to_json(keep))
+        let mut object = String::from("{");
+        for (key, json) in self.read()?.iter().filter(|(key, _)| keep(key)) {
+            let text = value::text(&key, json)?;
+            value::check_json(&key, text)?;
+            json::member(&key, text, &mut object);
+        }
+        object.push('}');
+        Ok(object)
     }
 
     /// Django's `clear`: no data any more, nor an expiry of its own. The key stays, and the record until the next save.
@@ -349,26 +363,26 @@ impl Session {
         self.load().map(|data| &*data)
     }
 
-    pub(super) fn write(&mut self, key: &str, text: String) -> Result<()> {
-        self.write_all([(key, text)])
+    pub(crate) fn write(&mut self, key: &str, json: impl Into<Box<[u8]>>) -> Result<()> {
+        self.write_all([(key, json)])
     }
 
-    fn write_all<K: AsRef<str>>(&mut self, pairs: impl IntoIterator<Item = (K, String)>) -> Result<()> {
+    fn write_all<K: AsRef<str>>(&mut self, pairs: impl IntoIterator<Item = (K, impl Into<Box<[u8]>>)>) -> Result<()> {
         self.accessed = true;
         let data = self.load()?;
         let mut changed = false;
-        for (key, text) in pairs {
-            changed |= data.set(key.as_ref(), text);
+        for (key, json) in pairs {
+            changed |= data.set(key.as_ref(), json.into());
         }
         self.modified = true;
         self.changed |= changed;
         Ok(())
     }
 
-    pub(super) fn take(&mut self, key: &str) -> Result<Option<String>> {
+    pub(super) fn take(&mut self, key: &str) -> Result<bool> {
         self.accessed = true;
         let taken = self.load()?.remove(key);
-        if taken.is_some() {
+        if taken {
             self.mark_changed();
         }
         Ok(taken)

@@ -1,6 +1,7 @@
 //! When a session ends: Django's `set_expiry` with every kind of value, and the arithmetic on it.
 
-use alloc::string::{String, ToString};
+use alloc::borrow::ToOwned;
+use alloc::string::String;
 use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike, Utc};
 
 use super::json;
@@ -90,29 +91,25 @@ impl Lifetime {
     }
 
     /// Reads the JSON text that stands under [`EXPIRY_KEY`].
-    pub(crate) fn from_json(text: Option<&str>) -> Result<Self> {
-        let Some(text) = text else { return Ok(Self::Policy) };
-        if text == "null" {
-            return Ok(Self::Policy);
-        }
+    pub(crate) fn from_json(text: Option<&[u8]>) -> Result<Self> {
+        let Some(text) = text.filter(|text| *text != b"null") else { return Ok(Self::Policy) };
+        let text = str::from_utf8(text).unwrap_or_default();
         if text.starts_with('"') {
             let date = parse_iso(&json::unquote(text));
             return date.map(Self::At).ok_or_else(|| Error::value("session._session_expiry is no date with an offset"));
         }
         let whole = text.split_once('.').filter(|(_, fraction)| fraction.bytes().all(|b| b == b'0'));
-        whole
-            .map_or(text, |(whole, _)| whole)
-            .parse()
+        json::integer(whole.map_or(text, |(whole, _)| whole).as_bytes())
             .map(Self::Seconds)
-            .map_err(|_| Error::value("session._session_expiry is no number of whole seconds"))
+            .ok_or_else(|| Error::value("session._session_expiry is no number of whole seconds"))
     }
 
     /// The JSON text to keep; none for the policy.
     pub(crate) fn to_json(self) -> Option<String> {
         match self {
             Self::Policy => None,
-            Self::Seconds(seconds) => Some(seconds.to_string()),
-            Self::At(date) => Some(format!("\"{}\"", format_iso(date))),
+            Self::Seconds(seconds) => Some(itoa::Buffer::new().format(seconds).to_owned()),
+            Self::At(date) => Some(["\"", &format_iso(date), "\""].concat()),
         }
     }
 
@@ -184,26 +181,42 @@ fn out_of_range() -> Error {
 /// Python's `datetime.isoformat()`: microseconds only where there are some, the offset always.
 pub(crate) fn format_iso(date: DateTime<FixedOffset>) -> String {
     let local = date.naive_local();
-    let mut text = format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
-        local.year(),
-        local.month(),
-        local.day(),
-        local.hour(),
-        local.minute(),
-        local.second()
-    );
+    let mut text = String::with_capacity(32);
+    pad(local.year().unsigned_abs(), 4, &mut text);
+    for (before, part) in [
+        ('-', local.month()),
+        ('-', local.day()),
+        ('T', local.hour()),
+        (':', local.minute()),
+        (':', local.second()),
+    ] {
+        text.push(before);
+        pad(part, 2, &mut text);
+    }
     let micros = local.nanosecond() / 1_000 % 1_000_000;
     if micros > 0 {
-        text.push_str(&format!(".{micros:06}"));
+        text.push('.');
+        pad(micros, 6, &mut text);
     }
     let offset = date.offset().local_minus_utc();
-    let (sign, offset) = if offset < 0 { ('-', offset.unsigned_abs()) } else { ('+', offset.unsigned_abs()) };
-    text.push_str(&format!("{sign}{:02}:{:02}", offset / 3_600, offset / 60 % 60));
+    text.push(if offset < 0 { '-' } else { '+' });
+    let offset = offset.unsigned_abs();
+    pad(offset / 3_600, 2, &mut text);
+    text.push(':');
+    pad(offset / 60 % 60, 2, &mut text);
     if !offset.is_multiple_of(60) {
-        text.push_str(&format!(":{:02}", offset % 60));
+        text.push(':');
+        pad(offset % 60, 2, &mut text);
     }
     text
+}
+
+/// Adds `number` to `out`, with zeros before it up to `width` digits.
+pub(crate) fn pad(number: u32, width: usize, out: &mut String) {
+    let mut buffer = itoa::Buffer::new();
+    let digits = buffer.format(number);
+    (digits.len()..width).for_each(|_| out.push('0'));
+    out.push_str(digits);
 }
 
 /// A moment in ISO 8601, as Python's `fromisoformat` reads it (weeks and missing times aside): extended or basic form, a
@@ -257,7 +270,7 @@ impl Digits<'_> {
     fn number(&mut self, digits: usize) -> Option<u32> {
         let (number, rest) = self.0.split_at_checked(digits)?;
         self.0 = rest;
-        number.bytes().all(|b| b.is_ascii_digit()).then(|| number.parse().ok())?
+        json::integer(number.as_bytes()).filter(|_| !number.starts_with('-'))?.try_into().ok()
     }
 
     /// `HH`, `HH:MM`, `HH:MM:SS` or `HH:MM:SS.fraction`, colons left out or not: seconds of the day and microseconds.
@@ -274,8 +287,9 @@ impl Digits<'_> {
                     let end = self.0.find(|c: char| !c.is_ascii_digit()).unwrap_or(self.0.len());
                     let (fraction, rest) = self.0.split_at_checked(end)?;
                     self.0 = rest;
-                    let digits: String = fraction.chars().chain("000000".chars()).take(6).collect();
-                    micros = if fraction.is_empty() { None } else { digits.parse().ok() }?;
+                    let digits = fraction.bytes().chain(*b"000000").take(6);
+                    micros = digits.fold(0_u32, |micros, digit| micros.wrapping_mul(10).wrapping_add(u32::from(digit.wrapping_sub(b'0'))));
+                    (!fraction.is_empty()).then_some(())?;
                 }
             }
         }
@@ -376,10 +390,10 @@ mod tests {
     #[test]
     fn a_stored_expiry_that_means_nothing_is_an_error() {
         for text in ["1.5", "true", "\"soon\"", "\"2030-01-01T00:00:00\"", "[]", "99999999999999999999"] {
-            assert!(Lifetime::from_json(Some(text)).is_err(), "{text}");
+            assert!(Lifetime::from_json(Some(text.as_bytes())).is_err(), "{text}");
         }
-        assert_eq!(Lifetime::from_json(Some("null")).unwrap(), Lifetime::Policy);
-        assert_eq!(Lifetime::from_json(Some("60.0")).unwrap(), Lifetime::Seconds(60));
+        assert_eq!(Lifetime::from_json(Some(b"null")).unwrap(), Lifetime::Policy);
+        assert_eq!(Lifetime::from_json(Some(b"60.0")).unwrap(), Lifetime::Seconds(60));
     }
 
     proptest! {

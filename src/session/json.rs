@@ -16,6 +16,12 @@ pub(crate) struct Flaw {
     pub(crate) at: usize,
 }
 
+impl Flaw {
+    pub(crate) fn text(&self) -> String {
+        [self.what, ", at byte ", itoa::Buffer::new().format(self.at)].concat()
+    }
+}
+
 type Scan<T = ()> = Result<T, Flaw>;
 
 /// Checks that `text` is one JSON value, without anything around it.
@@ -82,13 +88,42 @@ pub(crate) fn quote(text: &str, out: &mut String) {
     out.push('"');
 }
 
+/// Adds a member to the object that `out` is becoming.
+pub(crate) fn member(key: &str, value: &str, out: &mut String) {
+    if out.len() > 1 {
+        out.push(',');
+    }
+    quote(key, out);
+    out.push(':');
+    out.push_str(value);
+}
+
+/// `text` as a JSON string, in UTF-8.
+pub(crate) fn quoted(text: &str) -> Vec<u8> {
+    let mut out = String::with_capacity(text.len().saturating_add(2));
+    quote(text, &mut out);
+    out.into_bytes()
+}
+
 /// Adds one UTF-16 unit to `out` as `\u` and four digits.
 pub(crate) fn escape(unit: u16, out: &mut String) {
     out.push_str("\\u");
-    for shift in [12, 8, 4, 0] {
-        let digit = u32::from((unit >> shift) & 15);
-        out.push(char::from_digit(digit, 16).unwrap_or('0'));
-    }
+    out.extend([unit >> 12, unit >> 8, unit >> 4, unit].map(|part| char::from(hex_digit((part & 15) as u8))));
+}
+
+/// A number below 16 as a digit.
+pub(crate) const fn hex_digit(number: u8) -> u8 {
+    if number < 10 { b'0'.wrapping_add(number) } else { b'a'.wrapping_sub(10).wrapping_add(number) }
+}
+
+/// The integer that `text` is, in nothing but digits and a minus.
+pub(crate) fn integer(text: &[u8]) -> Option<i64> {
+    let (digits, sign) = text.strip_prefix(b"-").map_or((text, 1), |digits| (digits, -1));
+    let digit = |number: i64, byte: &u8| match byte {
+        b'0'..=b'9' => number.checked_mul(10)?.checked_add(i64::from(byte.wrapping_sub(b'0')).wrapping_mul(sign)),
+        _ => None,
+    };
+    if digits.is_empty() { None } else { digits.iter().try_fold(0, digit) }
 }
 
 /// The text that the checked JSON string `raw` (with its quotes) stands for.

@@ -3,10 +3,8 @@
 use alloc::string::String;
 use core::fmt;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use base64ct::{Base64UrlUnpadded, Encoding};
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 /// Characters of a session key (Django's length).
@@ -14,6 +12,9 @@ pub(crate) const KEY_CHARS: usize = 32;
 
 /// Bytes of a [`KeyDigest`].
 pub(crate) const DIGEST_BYTES: usize = 24;
+
+/// What the hash of a session key is for; nothing else that is hashed begins with it.
+const PURPOSE: &[u8] = b"edge-session record v1";
 
 /// Django's alphabet for session keys, in its order.
 const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
@@ -31,7 +32,10 @@ const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 /// assert!(SessionKey::parse("../../etc/passwd").is_none());
 /// ```
 #[derive(Clone)]
-pub struct SessionKey(Zeroizing<[u8; KEY_CHARS]>);
+pub struct SessionKey {
+    bytes: Zeroizing<[u8; KEY_CHARS]>,
+    digest: KeyDigest,
+}
 
 impl SessionKey {
     /// Takes exactly what could have been generated, and nothing else.
@@ -42,33 +46,33 @@ impl SessionKey {
 
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let bytes: [u8; KEY_CHARS] = bytes.try_into().ok()?;
-        bytes.iter().all(|b| ALPHABET.contains(b)).then(|| Self(Zeroizing::new(bytes)))
+        bytes.iter().all(|b| ALPHABET.contains(b)).then(|| Self::new(Zeroizing::new(bytes)))
+    }
+
+    fn new(bytes: Zeroizing<[u8; KEY_CHARS]>) -> Self {
+        let mut digest = [0; DIGEST_BYTES];
+        let hash = Sha256::new().chain_update(PURPOSE).chain_update(bytes.as_slice()).finalize();
+        digest.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
+        Self { bytes, digest: KeyDigest(digest) }
     }
 
     /// The key's text, for the application to hand on where Django would hand on `session.session_key`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         // Every byte is ASCII by construction.
-        str::from_utf8(self.0.as_slice()).unwrap_or_default()
+        str::from_utf8(self.as_bytes()).unwrap_or_default()
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.0.as_slice()
+        self.bytes.as_slice()
     }
 
-    /// The keyed hash that stands for this key outside: in the store, and as a family's name.
+    /// The hash that stands for this key outside: in the store, and as a family's name.
     ///
-    /// The session key itself is the HMAC's key. Its 165 bits cannot be searched, and the hash does not depend on the
-    /// application's secret, so that rotating the secret never moves a record.
-    pub(crate) fn digest(&self) -> KeyDigest {
-        let mut digest = [0; DIGEST_BYTES];
-        if let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.as_bytes()) {
-            mac.update(b"edge-session storage key v1");
-            for (to, from) in digest.iter_mut().zip(mac.finalize().into_bytes()) {
-                *to = from;
-            }
-        }
-        KeyDigest(digest)
+    /// It needs no secret to be safe: the key's 165 random bits cannot be searched. So rotating the application's secret
+    /// never moves a record.
+    pub(crate) const fn digest(&self) -> KeyDigest {
+        self.digest
     }
 }
 
@@ -87,22 +91,24 @@ impl fmt::Debug for SessionKey {
     }
 }
 
-/// 192 bits of a session key's keyed hash.
+/// 192 bits of a session key's hash (SHA-256).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct KeyDigest(pub(crate) [u8; DIGEST_BYTES]);
 
 impl KeyDigest {
     pub(crate) fn to_text(self) -> String {
-        URL_SAFE_NO_PAD.encode(self.0)
+        Base64UrlUnpadded::encode_string(&self.0)
     }
 
     pub(crate) fn from_text(text: &str) -> Option<Self> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-        Some(Self(bytes.try_into().ok()?))
+        let mut digest = [0; DIGEST_BYTES];
+        let decoded = Base64UrlUnpadded::decode(text, &mut digest).ok()?;
+        let complete = decoded.len() == DIGEST_BYTES;
+        complete.then_some(Self(digest))
     }
 }
 
-/// What the store sees: the prefix, what kind of thing is kept there, and the session key's keyed hash.
+/// What the store sees: the prefix, what kind of thing is kept there, and the session key's hash.
 ///
 /// The session key cannot be computed from it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -111,7 +117,7 @@ pub struct StorageKey(String);
 impl StorageKey {
     /// What the storage key of every record begins with.
     pub(crate) fn record_prefix(prefix: &str) -> String {
-        format!("{prefix}:session:")
+        [prefix, ":session:"].concat()
     }
 
     /// Where the record of `key` is kept.
@@ -132,7 +138,7 @@ impl StorageKey {
     }
 }
 
-/// Random bytes for one session object: a seed from the platform, stretched by HMAC-SHA-256.
+/// Random bytes for one session object: a seed from the platform, stretched by SHA-256 over it and a counter.
 ///
 /// The core draws nothing itself; whoever makes the session passes the seed in.
 #[derive(Clone)]
@@ -148,10 +154,7 @@ impl Random {
 
     fn block(&mut self) -> [u8; 32] {
         self.drawn = self.drawn.wrapping_add(1);
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.seed.as_slice()) else { return [0; 32] };
-        mac.update(b"edge-session random v1");
-        mac.update(&self.drawn.to_be_bytes());
-        mac.finalize().into_bytes().into()
+        Sha256::new().chain_update(self.seed.as_slice()).chain_update(self.drawn.to_be_bytes()).finalize().into()
     }
 
     /// A new session key: each character drawn alike, bytes that would favour some of them dropped.
@@ -169,7 +172,7 @@ impl Random {
                 }
             }
         }
-        SessionKey(key)
+        SessionKey::new(key)
     }
 
     /// The 32 bits that tell one save from every other.

@@ -209,7 +209,7 @@ impl Session {
     /// Fails where the store's answer decides what this session is, and there was none.
     pub(crate) fn check_available(&self) -> Result<()> {
         match &self.contents {
-            Contents::Unloaded(Fetched::Unavailable(cause)) => Err(Error::unavailable(cause.clone())),
+            Contents::Unloaded(Fetched::Unavailable(cause)) => Err(cause.clone()),
             _ => Ok(()),
         }
     }

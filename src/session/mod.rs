@@ -11,5 +11,5 @@ pub(crate) mod lifecycle;
 pub(crate) mod record;
 #[allow(clippy::module_inception, reason = "the file is named by its type")]
 pub(crate) mod session;
-mod signing;
+pub(crate) mod signing;
 mod value;

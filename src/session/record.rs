@@ -13,8 +13,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt::Write as _;
-use alloc::sync::Arc;
+use core::ops::Range;
 
 use super::data::{Data, Text};
 use super::expiry::Deadline;
@@ -23,7 +22,10 @@ use super::json;
 use super::key::KeyDigest;
 
 /// The format that is written; every one up to it is read.
-const VERSION: u32 = 1;
+const VERSION: i64 = 1;
+
+/// What a record of this version begins with.
+const START: &str = "{\"edge-session\":1,\"deadline\":";
 
 /// How many of its last saves a record remembers.
 const MAX_TAGS: usize = 8;
@@ -71,82 +73,115 @@ pub(crate) enum Opened {
 
 /// The bytes to store.
 pub(crate) fn encode(head: &Head, data: &Data) -> Vec<u8> {
-    let mut text = String::with_capacity(256);
-    let _ = write!(
-        text,
-        "{{\"edge-session\":{VERSION},\"deadline\":{},\"absolute\":{},\"generation\":{},\"tags\":[",
-        head.deadline.0, head.absolute.0, head.generation
-    );
-    for (at, tag) in head.tags.iter().enumerate() {
-        let _ = write!(text, "{}\"{:08x}\"", if at > 0 { "," } else { "" }, u32::from_be_bytes(*tag));
-    }
-    text.push_str("],\"family\":");
+    let members = data.members().map(|(key, value)| key.len().saturating_add(value.len()).saturating_add(16));
+    let mut out = Out(Vec::with_capacity(members.fold(512, usize::saturating_add)));
+    out.text(START);
+    out.number(head.deadline.0);
+    out.text(",\"absolute\":");
+    out.number(head.absolute.0);
+    out.text(",\"generation\":");
+    out.number(head.generation);
+    out.text(",\"tags\":[");
+    out.list(&head.tags, |out, tag| {
+        out.text("\"");
+        out.0.extend(tag.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(json::hex_digit));
+        out.text("\"");
+    });
+    out.text("],\"family\":");
     match head.family {
-        Some(family) => _ = write!(text, "\"{}\"", family.to_text()),
-        None => text.push_str("null"),
-    }
-    text.push_str(",\"sizes\":[");
-    let mut members = String::from("{");
-    for (at, (key, value)) in data.iter().enumerate() {
-        if at > 0 {
-            text.push(',');
-            members.push(',');
+        Some(family) => {
+            out.text("\"");
+            out.text(&family.to_text());
+            out.text("\"");
         }
-        let start = members.len();
-        json::quote(key, &mut members);
-        let _ = write!(text, "{},{}", members.len().saturating_sub(start), value.len());
-        members.push(':');
-        members.push_str(value);
+        None => out.text("null"),
     }
-    text.push_str("],\"data\":");
-    text.push_str(&members);
-    text.push_str("}}");
-    text.into_bytes()
+    out.text(",\"sizes\":[");
+    out.list(data.members(), |out, (key, value)| {
+        out.number(key.len());
+        out.text(",");
+        out.number(value.len());
+    });
+    out.text("],\"data\":{");
+    out.list(data.members(), |out, (key, value)| {
+        out.0.extend_from_slice(key);
+        out.text(":");
+        out.0.extend_from_slice(value);
+    });
+    out.text("}}");
+    out.0
+}
+
+/// A record that is being written.
+struct Out(Vec<u8>);
+
+impl Out {
+    fn text(&mut self, text: &str) {
+        self.0.extend_from_slice(text.as_bytes());
+    }
+
+    fn number(&mut self, number: impl itoa::Integer) {
+        self.text(itoa::Buffer::new().format(number));
+    }
+
+    fn list<T>(&mut self, items: impl IntoIterator<Item = T>, write: impl Fn(&mut Self, T)) {
+        for (at, item) in items.into_iter().enumerate() {
+            if at > 0 {
+                self.text(",");
+            }
+            write(self, item);
+        }
+    }
 }
 
 /// Opens stored bytes. Nothing in them can be an error; at worst they are no record.
-pub(crate) fn decode(bytes: &[u8]) -> Opened {
-    let Ok(text) = str::from_utf8(bytes) else { return Opened::Corrupt };
-    let text: Arc<str> = text.into();
-    if let Some(record) = split(&text) {
-        return Opened::Record(record);
+pub(crate) fn decode(bytes: Vec<u8>) -> Opened {
+    match split(&bytes) {
+        Some((head, members)) => record(head, bytes, members),
+        None => str::from_utf8(&bytes).ok().and_then(scan).unwrap_or(Opened::Corrupt),
     }
-    scan(&text).unwrap_or(Opened::Corrupt)
+}
+
+fn record(head: Head, bytes: Vec<u8>, members: Vec<(Text, Text)>) -> Opened {
+    Data::stored(bytes, members).map_or(Opened::Corrupt, |data| Opened::Record(Record { head, data }))
 }
 
 /// The quick way: every byte is where this version writes it.
-fn split(record: &Arc<str>) -> Option<Record> {
-    let mut rest = Rest { text: record, at: 0 };
-    rest.word("{\"edge-session\":1,\"deadline\":")?;
+fn split(record: &[u8]) -> Option<(Head, Vec<(Text, Text)>)> {
+    let mut rest = Rest { bytes: record, at: 0 };
+    rest.word(START)?;
     let deadline = Deadline(rest.number()?);
     rest.word(",\"absolute\":")?;
     let absolute = Deadline(rest.number()?);
     rest.word(",\"generation\":")?;
-    let generation = rest.number()?;
+    let generation = rest.number()?.try_into().ok()?;
     rest.word(",\"tags\":")?;
-    let tags = tags(rest.until("]")?)?;
+    let tags = tags(rest.until(b']')?)?;
     rest.word(",\"family\":")?;
-    let family = if rest.word("null").is_some() { None } else { Some(family(rest.until("\"")?)?) };
+    let family = if rest.word("null").is_some() { None } else { Some(family(rest.until(b'"')?)?) };
     rest.word(",\"sizes\":")?;
-    let sizes = rest.until("]")?.strip_prefix('[')?.strip_suffix(']')?;
+    let mut sizes = Rest { bytes: record, at: rest.at };
+    sizes.word("[")?;
+    rest.until(b']')?;
     rest.word(",\"data\":{")?;
-    let mut sizes = sizes.split(',').filter(|size| !size.is_empty());
     let mut members = Vec::new();
-    while let Some(key_size) = sizes.next() {
+    while let Some(key_size) = sizes.number() {
         if !members.is_empty() {
             rest.word(",")?;
         }
-        let key = rest.key(key_size.parse().ok()?)?;
+        sizes.word(",")?;
+        let key = rest.key(key_size)?;
         rest.word(":")?;
-        let value = rest.value(sizes.next()?.parse().ok()?)?;
+        let value = rest.value(sizes.number()?)?;
         members.push((key, value));
+        if sizes.word(",").is_none() {
+            break;
+        }
     }
+    sizes.word("]")?;
     rest.word("}}")?;
-    if rest.at != record.len() {
-        return None;
-    }
-    let data = Data::stored(Arc::clone(record), members)?;
-    Some(Record { head: Head { deadline, absolute, generation, tags, family }, data })
+    let complete = rest.at == record.len();
+    complete.then_some((Head { deadline, absolute, generation, tags, family }, members))
 }
 
 /// The slow way: any JSON document with the right members.
@@ -157,23 +192,24 @@ fn scan(text: &str) -> Option<Opened> {
         let mut found = members.iter().filter(|(key, _)| key == name).map(|(_, value)| *value);
         found.next().filter(|_| found.next().is_none())
     };
-    let version: u32 = member("edge-session")?.parse().ok()?;
+    let number = |name| json::integer(member(name)?.as_bytes());
+    let version = number("edge-session").filter(|version| *version >= 0)?;
     if version > VERSION {
         return Some(Opened::Newer);
     }
     let head = Head {
-        deadline: Deadline(member("deadline")?.parse().ok()?),
-        absolute: Deadline(member("absolute")?.parse().ok()?),
-        generation: member("generation")?.parse().ok()?,
+        deadline: Deadline(number("deadline")?),
+        absolute: Deadline(number("absolute")?),
+        generation: number("generation")?.try_into().ok()?,
         tags: tags(member("tags")?)?,
         family: match member("family")? {
             "null" => None,
             text => Some(family(text)?),
         },
     };
-    let own = |(key, value): (String, &str)| (Text::Own(key.into()), Text::Own(value.into()));
+    let own = |(key, value): (String, &str)| (Text::Own(json::quoted(&key).into()), Text::Own(value.as_bytes().into()));
     let data = json::members(member("data")?).ok()?.into_iter().map(own).collect();
-    Some(Opened::Record(Record { head, data: Data::stored("".into(), data)? }))
+    Some(record(head, Vec::new(), data))
 }
 
 /// `["9f86d081",…]`
@@ -195,58 +231,59 @@ fn family(text: &str) -> Option<KeyDigest> {
 
 /// What of a record has not been split yet.
 struct Rest<'a> {
-    text: &'a str,
+    bytes: &'a [u8],
     at: usize,
 }
 
 impl<'a> Rest<'a> {
-    fn left(&self) -> &'a str {
-        self.text.get(self.at..).unwrap_or_default()
+    fn left(&self) -> &'a [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
     }
 
     fn word(&mut self, word: &str) -> Option<()> {
-        let found = self.left().starts_with(word);
+        let found = self.left().starts_with(word.as_bytes());
         found.then(|| self.at = self.at.saturating_add(word.len()))
     }
 
-    fn number<T: core::str::FromStr>(&mut self) -> Option<T> {
+    fn number(&mut self) -> Option<i64> {
         let left = self.left();
-        let end = left.find(|c: char| !(c.is_ascii_digit() || c == '-')).unwrap_or(left.len());
+        let end = left.iter().position(|b| !(b.is_ascii_digit() || *b == b'-')).unwrap_or(left.len());
         self.at = self.at.saturating_add(end);
-        left.get(..end)?.parse().ok()
+        json::integer(left.get(..end)?)
     }
 
     /// The text up to and including the next `end` that is not its first character.
-    fn until(&mut self, end: &str) -> Option<&'a str> {
+    fn until(&mut self, end: u8) -> Option<&'a str> {
         let left = self.left();
-        let size = left.get(1..)?.find(end)?.checked_add(1)?.checked_add(end.len())?;
+        let size = left.iter().skip(1).position(|b| *b == end)?.checked_add(2)?;
         self.at = self.at.checked_add(size)?;
-        left.get(..size)
+        str::from_utf8(left.get(..size)?).ok()
     }
 
-    fn piece(&mut self, size: usize) -> Option<(&'a str, core::ops::Range<usize>)> {
-        let range = self.at..self.at.checked_add(size)?;
-        let piece = self.text.get(range.clone())?;
+    fn piece(&mut self, size: i64) -> Option<(&'a [u8], Range<usize>)> {
+        let range = self.at..self.at.checked_add(size.try_into().ok()?)?;
+        let piece = self.bytes.get(range.clone())?;
         self.at = range.end;
         Some((piece, range))
     }
 
-    /// A key of `size` bytes, quotes included.
-    fn key(&mut self, size: usize) -> Option<Text> {
+    /// A key of `size` bytes, quotes included, as it would be written again.
+    fn key(&mut self, size: i64) -> Option<Text> {
         let (raw, range) = self.piece(size)?;
-        if raw.contains('\\') {
-            json::check(raw).ok().filter(|()| raw.starts_with('"'))?;
-            return Some(Text::Own(json::unquote(raw).into()));
+        let plain = |b: &u8| (0x20..0x7f).contains(b) && !b"\"\\".contains(b);
+        let inner = raw.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+        if !inner.iter().all(plain) {
+            let text = str::from_utf8(raw).ok()?;
+            json::check(text).ok()?;
+            (json::quoted(&json::unquote(text)) == raw).then_some(())?;
         }
-        let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
-        let plain = !inner.bytes().any(|b| b == b'"' || b < 0x20);
-        plain.then(|| Text::Stored(range.start.saturating_add(1)..range.end.saturating_sub(1)))
+        Some(Text::Stored(range))
     }
 
     /// A value of `size` bytes, of which only the first and the last are looked at.
-    fn value(&mut self, size: usize) -> Option<Text> {
+    fn value(&mut self, size: i64) -> Option<Text> {
         let (raw, range) = self.piece(size)?;
-        let fits = match (raw.bytes().next()?, raw.bytes().last()?) {
+        let fits = match (raw.first()?, raw.last()?) {
             (b'"', b'"') => size > 1,
             (b'{', b'}') | (b'[', b']') => true,
             (b'-' | b'0'..=b'9', b'0'..=b'9') | (b't' | b'f', b'e') | (b'n', b'l') => true,
@@ -270,16 +307,20 @@ mod tests {
             family: Some(KeyDigest([7; 24])),
         };
         let mut data = Data::default();
-        data.set("name", "\"Alice\"");
-        data.set("quote\"d\\ é\n", "{\"a\":[1,2,{}]}");
-        data.set("", "-1.5");
+        data.set("name", b"\"Alice\"".as_slice().into());
+        data.set("quote\"d\\ é\n", b"{\"a\":[1,2,{}]}".as_slice().into());
+        data.set("", b"-1.5".as_slice().into());
         (head, data)
     }
 
+    fn texts(data: &Data) -> Vec<(String, String)> {
+        data.iter().map(|(k, v)| (k.into_owned(), String::from_utf8(v.to_vec()).unwrap())).collect()
+    }
+
     fn opened(bytes: &[u8]) -> (Head, Vec<(String, String)>) {
-        match decode(bytes) {
+        match decode(bytes.to_vec()) {
             Opened::Record(Record { head, data }) => {
-                (head, data.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect())
+                (head, texts(&data))
             }
             other => panic!("{other:?}"),
         }
@@ -296,14 +337,14 @@ mod tests {
     fn a_record_is_written_as_it_always_was() {
         let (head, data) = sample();
         assert_eq!(String::from_utf8(encode(&head, &data)).unwrap(), GOLDEN);
-        assert!(split(&GOLDEN.into()).is_some());
+        assert!(split(GOLDEN.as_bytes()).is_some());
     }
 
     #[test]
     fn a_record_edited_by_hand_is_read_by_the_slow_scan() {
         let (head, data) = sample();
         let edited = GOLDEN.replace("\"Alice\"", "\"Alicia\"").replace(",\"family\"", " ,\n \"family\"");
-        assert!(split(&edited.as_str().into()).is_none());
+        assert!(split(edited.as_bytes()).is_none());
         let (read, members) = opened(edited.as_bytes());
         assert_eq!(read, head);
         assert_eq!(members[0], ("name".to_owned(), "\"Alicia\"".to_owned()));
@@ -313,7 +354,7 @@ mod tests {
     #[test]
     fn a_value_of_the_greatest_depth_survives_an_edit_by_hand() {
         let (head, mut data) = sample();
-        data.set("deep", "[".repeat(64) + &"]".repeat(64));
+        data.set("deep", ("[".repeat(64) + &"]".repeat(64)).into_bytes().into());
         let edited = String::from_utf8(encode(&head, &data)).unwrap().replace("\"Alice\"", "\"Alicia\"");
         assert_eq!(opened(edited.as_bytes()).1.len(), 4);
     }
@@ -321,7 +362,7 @@ mod tests {
     #[test]
     fn a_record_cut_short_anywhere_is_corrupt() {
         for end in 0..GOLDEN.len() {
-            assert!(matches!(decode(&GOLDEN.as_bytes()[..end]), Opened::Corrupt), "cut at {end}");
+            assert!(matches!(decode(GOLDEN.as_bytes()[..end].to_vec()), Opened::Corrupt), "cut at {end}");
         }
     }
 
@@ -345,21 +386,21 @@ mod tests {
             &GOLDEN.replace("9f86d081", "9f86d08+"),
             &format!("{GOLDEN} x"),
         ] {
-            assert!(matches!(decode(foreign.as_bytes()), Opened::Corrupt), "{foreign}");
+            assert!(matches!(decode(foreign.as_bytes().to_vec()), Opened::Corrupt), "{foreign}");
         }
-        assert!(matches!(decode(b"\xff\xfe"), Opened::Corrupt));
+        assert!(matches!(decode(b"\xff\xfe".to_vec()), Opened::Corrupt));
     }
 
     #[test]
     fn a_key_that_comes_twice_is_corrupt_on_both_ways() {
         let twice = GOLDEN.replace("quote\\\"d\\\\ é\\n", "name").replace("17,14", "6,14");
-        assert!(matches!(decode(twice.as_bytes()), Opened::Corrupt));
-        assert!(matches!(decode(twice.replace("\"sizes\"", " \"sizes\"").as_bytes()), Opened::Corrupt));
+        assert!(matches!(decode(twice.clone().into_bytes()), Opened::Corrupt));
+        assert!(matches!(decode(twice.replace("\"sizes\"", " \"sizes\"").into_bytes()), Opened::Corrupt));
     }
 
     #[test]
     fn a_newer_version_is_told_from_a_corrupt_record() {
-        assert!(matches!(decode(br#"{"edge-session":2,"something":"else"}"#), Opened::Newer));
+        assert!(matches!(decode(br#"{"edge-session":2,"something":"else"}"#.to_vec()), Opened::Newer));
     }
 
     #[test]
@@ -376,15 +417,14 @@ mod tests {
             let (head, _) = sample();
             let mut data = Data::default();
             for (key, value) in &members {
-                data.set(key, serde_json::to_string(value).unwrap());
+                data.set(key, serde_json::to_vec(value).unwrap().into());
             }
             let bytes = encode(&head, &data);
             prop_assert!(serde_json::from_slice::<serde_json::Value>(&bytes).is_ok());
-            prop_assert!(split(&str::from_utf8(&bytes).unwrap().into()).is_some());
+            prop_assert!(split(&bytes).is_some());
             let (read, pairs) = opened(&bytes);
             prop_assert_eq!(read, head);
-            let expected: Vec<_> = data.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
-            prop_assert_eq!(pairs, expected);
+            prop_assert_eq!(pairs, texts(&data));
         }
 
         #[test]
@@ -393,7 +433,7 @@ mod tests {
                 let at = at.index(bytes.len());
                 bytes[at] = byte;
             }
-            let _ = decode(&bytes);
+            let _ = decode(bytes);
         }
     }
 }

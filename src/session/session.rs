@@ -19,8 +19,8 @@ use super::{json, signing, value};
 use crate::error::Result;
 use crate::settings::Settings;
 
-/// The data key and the value of Django's test cookie.
-const TEST_COOKIE: (&str, &str) = ("testcookie", "worked");
+/// The data key and the JSON text of Django's test cookie.
+const TEST_COOKIE: (&str, &[u8]) = ("testcookie", b"\"worked\"");
 
 /// One visitor's session during one request: Django's dictionary, flags, key and expiry.
 ///
@@ -200,9 +200,7 @@ impl Session {
     ///
     /// `StoreUnavailable` where the store did not answer.
     pub fn set_test_cookie(&mut self) -> Result<()> {
-        let mut text = String::new();
-        json::quote(TEST_COOKIE.1, &mut text);
-        self.write(TEST_COOKIE.0, text)
+        self.write(TEST_COOKIE.0, TEST_COOKIE.1)
     }
 
     /// Django's `test_cookie_worked`.
@@ -218,8 +216,7 @@ impl Session {
     ///
     /// `StoreUnavailable` where the store did not answer.
     pub fn test_cookie_worked(&mut self) -> Result<bool> {
-        let text = self.read()?.get(TEST_COOKIE.0);
-        Ok(text.is_some_and(|text| json::unquote(text) == TEST_COOKIE.1))
+        Ok(self.read()?.get(TEST_COOKIE.0) == Some(TEST_COOKIE.1))
     }
 
     /// Django's `delete_test_cookie`.
@@ -257,7 +254,7 @@ impl Session {
     /// `Value` where `now` plus a duration is beyond every date, `StoreUnavailable` where the store did not answer.
     pub fn set_expiry(&mut self, expiry: Expiry) -> Result<()> {
         match Lifetime::from_expiry(expiry, self.now)?.to_json() {
-            Some(text) => self.write(EXPIRY_KEY, text),
+            Some(text) => self.write(EXPIRY_KEY, text.into_bytes()),
             None => self.take(EXPIRY_KEY).map(|_| ()),
         }
     }
@@ -349,15 +346,14 @@ impl Session {
     pub fn encode<K: AsRef<str>, T: Serialize>(&self, items: impl IntoIterator<Item = (K, T)>) -> Result<String> {
         let mut data = Data::default();
         for (key, value) in items {
-            data.set(key.as_ref(), value::to_json(key.as_ref(), &value)?);
+            data.set(key.as_ref(), value::to_json(key.as_ref(), &value)?.into_bytes().into());
         }
-        Ok(self.encode_json(&data.to_json(|_| true)))
-    }
-
-    /// As `encode`, for a JSON object that was checked.
-    pub(crate) fn encode_json(&self, object: &str) -> String {
-        let secret = self.settings.secrets.bytes().next().unwrap_or_default();
-        signing::encode(secret, object, self.now.timestamp())
+        let mut object = String::from("{");
+        for (key, json) in data.iter() {
+            json::member(&key, value::text(&key, json)?, &mut object);
+        }
+        object.push('}');
+        Ok(signing::encode(&self.settings.secrets, &object, self.now.timestamp()))
     }
 
     /// Django's `decode`: what a Django with one of the same secrets stored. What does not verify is empty, never an error.
@@ -370,15 +366,10 @@ impl Session {
     /// ```
     #[must_use]
     pub fn decode<T: DeserializeOwned>(&self, text: &str) -> Vec<(String, T)> {
-        let object = self.decode_json(text).unwrap_or_default();
+        let object = signing::decode(&self.settings.secrets, text).unwrap_or_default();
         let members = json::members(&object).unwrap_or_default();
         let items = members.into_iter().map(|(key, text)| Some((key, serde_json::from_str(text).ok()?)));
         items.collect::<Option<_>>().unwrap_or_default()
-    }
-
-    /// As `decode`: the text that was signed, if it was.
-    pub(crate) fn decode_json(&self, text: &str) -> Option<String> {
-        signing::decode(self.settings.secrets.bytes(), text)
     }
 }
 

@@ -8,7 +8,7 @@ use serde::ser::{self, Serializer};
 use core::fmt::{self, Display, Write as _};
 
 use super::json;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 
 /// The JSON text of `value`, to be kept under `key`.
 pub(crate) fn to_json<T: Serialize + ?Sized>(key: &str, value: &T) -> Result<String> {
@@ -18,19 +18,21 @@ pub(crate) fn to_json<T: Serialize + ?Sized>(key: &str, value: &T) -> Result<Str
 }
 
 /// The value whose JSON text is kept under `key`.
-pub(crate) fn from_json<T: DeserializeOwned>(key: &str, json: &str) -> Result<T> {
-    serde_json::from_str(json).map_err(|error| {
+pub(crate) fn from_json<T: DeserializeOwned>(key: &str, json: &[u8]) -> Result<T> {
+    serde_json::from_slice(json).map_err(|error| {
         let category = if error.is_data() { "is not of the type asked for" } else { "is damaged in the store" };
-        Error::value(format!("session.{key} {category}"))
+        Error::value(["session.", key, " ", category].concat())
     })
 }
 
-/// Checks a text that is to be kept under `key`.
+/// The JSON text stored under `key`, where it is text.
+pub(crate) fn text<'a>(key: &str, json: &'a [u8]) -> Result<&'a str> {
+    str::from_utf8(json).map_err(|_| Error::value(["session.", key, " is damaged in the store"].concat()))
+}
+
+/// Checks that `text` is JSON that can be kept under `key`.
 pub(crate) fn check_json(key: &str, text: &str) -> Result<()> {
-    json::check(text).map_err(|flaw| {
-        let message = format!("session.{key} is not JSON that can be kept: {}, at byte {}", flaw.what, flaw.at);
-        Error::new(ErrorKind::Value, message)
-    })
+    json::check(text).map_err(|flaw| Error::value(["session.", key, " is not JSON that can be kept: ", &flaw.text()].concat()))
 }
 
 /// Why a value was refused.
@@ -285,6 +287,7 @@ impl ser::SerializeMap for Inside<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
     use std::collections::BTreeMap;
 
     #[derive(Serialize)]
@@ -334,14 +337,14 @@ mod tests {
         for depth in 0..=64 {
             let text = to_json("k", &nest(depth)).unwrap();
             check_json("k", &text).unwrap();
-            assert_eq!(from_json::<serde_json::Value>("k", &text).unwrap(), nest(depth));
+            assert_eq!(from_json::<serde_json::Value>("k", text.as_bytes()).unwrap(), nest(depth));
         }
         assert!(refusal(nest(65)).ends_with("nests deeper than 64 levels"));
     }
 
     #[test]
     fn another_type_is_an_error_that_shows_no_data() {
-        let error = from_json::<u32>("age", "\"a private text\"").unwrap_err();
+        let error = from_json::<u32>("age", b"\"a private text\"").unwrap_err();
         assert_eq!(error.to_string(), "session.age is not of the type asked for");
         assert_eq!(error.kind(), ErrorKind::Value);
     }

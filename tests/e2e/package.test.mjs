@@ -28,7 +28,7 @@ test("a session lives in the browser, with a store in memory", async (t) => {
     session.set("user", "älice");
     await session.save();
     const again = await sessions.open(session.sessionKey);
-    return [again.get("user"), await sessions.exists(session.sessionKey), session.encode({ a: 1 }).length > 20];
+    return [again.get("user"), await sessions.exists(session.sessionKey), (await session.encode({ a: 1 })).length > 20];
   });
   assert.deepEqual(result, ["älice", true, true]);
 });

@@ -144,7 +144,7 @@ test("a committed session is closed, and so is one that was disposed of", async 
       () => session.values(), () => session.items(), () => [...session], () => session.clear(), () => session.isEmpty(), () => session.cycleKey(),
       () => session.create(), () => session.setTestCookie(), () => session.testCookieWorked(), () => session.deleteTestCookie(),
       () => session.setExpiry(1), () => session.getExpiryAge(), () => session.getExpiryDate(), () => session.getExpireAtBrowserClose(),
-      () => session.encode({}), () => session.decode(""), () => { session.modified = true; },
+      () => { session.modified = true; },
     ]) assert.throws(call, SessionClosedError, String(call));
     await assert.rejects(session.save(), closed);
     await assert.rejects(session.flush(), closed);
@@ -204,7 +204,7 @@ test("KV: what each request costs, and the shape of every call", async () => {
   await alice.visit((session) => session.set("user", "alice"));
   const [{ args: [key, value, options] }] = calls;
   assert.match(key, /^edge-session:session:[\w-]{32}$/);
-  assert.ok(value instanceof ArrayBuffer);
+  assert.ok(value instanceof Uint8Array);
   assert.deepEqual(options, { expirationTtl: 1_209_600, metadata: { deadline: (time.now + 1_209_600_000) * 1000 } });
   assert.deepEqual(names(), ["put"]);
   await alice.visit((session) => session.get("user"));
@@ -293,7 +293,7 @@ test("settings are checked at once, by their names here, and show no secret", ()
     [{ store, secrets, cookieSameSite: "None", cookieSecure: false }, 'cookieSameSite = "None" needs cookieSecure = true'],
     [{ store, secrets, cookieName: "__Host-sid", cookieDomain: "example.com" }, "allows no cookieDomain"],
     [{ store, secrets, maxRecordBytes: 10 }, "maxRecordBytes"],
-    [{ store, secrets, cookieNmae: "x" }, "cookieNmae is no setting; the settings are secrets, cookieAge,"],
+    [{ store, secrets, cookieNmae: "x" }, "cookieNmae is no setting; the settings are store, secrets, cookieAge,"],
   ]) {
     assert.throws(() => createSessions(options), (error) => {
       assert.equal(error.code, "ES_CONFIG");
