@@ -8,14 +8,16 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::cell::RefCell;
 
 use chrono::{DateTime, Utc};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
+use zeroize::Zeroizing;
 
 use super::operations::{Operation, Operations};
 use super::options;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::flush::Flush;
 use crate::protocol::load::{Load, arrive};
 use crate::protocol::respond::{self, Commit, SessionHeaders};
@@ -31,28 +33,51 @@ use crate::settings::Settings;
 /// What every call can throw: a text, of an [`ErrorKind`](crate::ErrorKind)'s code, a space and the message.
 pub(super) type Thrown<T> = core::result::Result<T, JsValue>;
 
-/// Settings that contradict nobody.
+/// Bytes of randomness that a session is made with.
+const SEED: usize = 32;
+
+/// Settings that contradict nobody, and randomness for the sessions to come.
 #[wasm_bindgen]
 #[derive(Debug)]
-pub struct CoreSettings(Arc<Settings>);
+pub struct CoreSettings {
+    settings: Arc<Settings>,
+    seeds: RefCell<Zeroizing<Vec<u8>>>,
+}
 
 #[wasm_bindgen]
 impl CoreSettings {
     /// `secrets` one after the other, each of so many bytes as `sizes` says; the others as a JSON object.
     #[wasm_bindgen(constructor)]
     pub fn new(secrets: Box<[u8]>, sizes: &[usize], settings: &str) -> Thrown<CoreSettings> {
-        options::read(secrets, sizes, settings).map(|settings| Self(Arc::new(settings))).map_err(|error| thrown(&error))
+        let settings = check(options::read(secrets, sizes, settings))?;
+        Ok(Self { settings: Arc::new(settings), seeds: RefCell::default() })
     }
 
-    /// The session of a request, still to be loaded. `seed` are 32 random bytes.
-    pub fn arrive(&self, cookie_header: &str, now: f64, seed: &[u8]) -> CoreSession {
-        arrive(Arc::clone(&self.0), moment(now), random(seed), cookie_header.as_bytes()).into()
+    /// Adds random bytes: 32 for each session.
+    pub fn seed(&self, bytes: Box<[u8]>) {
+        *self.seeds.borrow_mut() = Zeroizing::new(bytes.into());
     }
 
-    /// The session under a session key, still to be loaded; without one a new session.
-    pub fn open(&self, key: Option<String>, now: f64, seed: &[u8]) -> CoreSession {
-        let identity = key.and_then(|key| named(&key));
-        Session::arrived(Arc::clone(&self.0), moment(now), random(seed), false, identity).into()
+    fn take_seed(&self) -> Result<[u8; SEED]> {
+        let mut seeds = self.seeds.borrow_mut();
+        let seed = seeds.last_chunk().copied().ok_or_else(|| Error::new(ErrorKind::Entropy, "entropy must give 32 random bytes"));
+        let left = seeds.len().saturating_sub(SEED);
+        seeds.iter_mut().skip(left).for_each(|byte| *byte = 0);
+        seeds.truncate(left);
+        seed
+    }
+
+    /// A session that is nobody's, for [`arrive`](CoreSession::arrive) and [`open`](CoreSession::open).
+    pub fn session(&self) -> CoreSession {
+        CoreSession {
+            session: nobody(&self.settings),
+            machine: None,
+            operations: Operations::default(),
+            told: None,
+            headers: None,
+            saved: Saved::default(),
+            swept: Swept::default(),
+        }
     }
 
     /// A JSON object in the letters that Django writes it in.
@@ -62,12 +87,12 @@ impl CoreSettings {
 
     /// Signs as Django does; `packed` says whether the payload is zlib's.
     pub fn sign(&self, payload: &[u8], packed: bool, now: f64) -> String {
-        signing::sign(&self.0.secrets, payload, packed, moment(now).timestamp())
+        signing::sign(&self.settings.secrets, payload, packed, moment(now).timestamp())
     }
 
     /// The payload of what Django signed, packed or not; none where the signature does not hold.
     pub fn verify(&self, text: &str) -> Option<Vec<u8>> {
-        signing::verify(&self.0.secrets, text)
+        signing::verify(&self.settings.secrets, text)
     }
 }
 
@@ -90,6 +115,8 @@ pub struct CoreSession {
     pub(super) session: Session,
     machine: Option<Machine>,
     operations: Operations,
+    /// The key that was told last: mostly, the next operation is on the same.
+    told: Option<String>,
     headers: Option<SessionHeaders>,
     saved: Saved,
     swept: Swept,
@@ -105,16 +132,33 @@ enum Machine {
     Sweep(Sweep),
 }
 
-impl From<Session> for CoreSession {
-    fn from(session: Session) -> Self {
-        Self {
-            session,
-            machine: None,
-            operations: Operations::default(),
-            headers: None,
-            saved: Saved::default(),
-            swept: Swept::default(),
-        }
+/// How a session begins and ends. One that ended can begin again as another.
+#[wasm_bindgen]
+impl CoreSession {
+    /// Becomes the session of a request, still to be loaded.
+    pub fn arrive(&mut self, settings: &CoreSettings, cookie_header: &str, now: f64) -> Thrown<()> {
+        let seed = check(settings.take_seed())?;
+        self.session = arrive(Arc::clone(&settings.settings), moment(now), seed, cookie_header.as_bytes());
+        Ok(())
+    }
+
+    /// Becomes the session under a session key, still to be loaded; without one a new session.
+    pub fn open(&mut self, settings: &CoreSettings, key: Option<String>, now: f64) -> Thrown<()> {
+        let seed = check(settings.take_seed())?;
+        let identity = key.and_then(|key| named(&key));
+        self.session = Session::arrived(Arc::clone(&settings.settings), moment(now), seed, false, identity);
+        Ok(())
+    }
+
+    /// Forgets everything.
+    pub fn close(&mut self) {
+        self.session = nobody(self.session.settings());
+        self.machine = None;
+        self.operations = Operations::default();
+        self.told = None;
+        self.headers = None;
+        self.saved = Saved::default();
+        self.swept = Swept::default();
     }
 }
 
@@ -191,15 +235,17 @@ impl CoreSession {
 /// The operation whose turn it is, and the replies to it; each reply gives what is wanted next.
 #[wasm_bindgen]
 impl CoreSession {
-    /// Where to read, put or delete; for a list, what the keys begin with.
-    pub fn key(&self) -> String {
-        match self.operations.first() {
-            Some(Operation::Read(key) | Operation::Write(Op::Put { key, .. } | Op::Delete { key })) => {
-                key.as_str().to_owned()
-            }
-            Some(Operation::List { prefix, .. }) => prefix.clone(),
-            None => String::new(),
+    /// Where to read, put or delete; for a list, what the keys begin with. None where it is the key that was told last.
+    pub fn key(&mut self) -> Option<String> {
+        let key = match self.operations.first()? {
+            Operation::Read(key) | Operation::Write(Op::Put { key, .. } | Op::Delete { key }) => key.as_str(),
+            Operation::List { prefix, .. } => prefix,
+        };
+        if self.told.as_deref() == Some(key) {
+            return None;
         }
+        self.told = Some(key.to_owned());
+        self.told.clone()
     }
 
     /// From where to go on listing.
@@ -346,9 +392,8 @@ pub(super) fn moment(milliseconds: f64) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(milliseconds as i64).unwrap_or_default()
 }
 
-/// The door sees to it that there are 32 of them.
-fn random(seed: &[u8]) -> [u8; 32] {
-    seed.try_into().unwrap_or_default()
+fn nobody(settings: &Arc<Settings>) -> Session {
+    Session::arrived(Arc::clone(settings), DateTime::default(), [0; SEED], false, None)
 }
 
 pub(super) fn check<T>(result: Result<T>) -> Thrown<T> {

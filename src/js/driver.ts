@@ -3,9 +3,8 @@
 import { type CoreSession, Next } from "#core";
 import type { Store } from "./store.js";
 
-/** Carries out one operation of `core`. Gives the reply to it, as a call of the core that tells what comes next. */
-export async function carryOut(store: Store, core: CoreSession, next: Next): Promise<() => Next> {
-  const key = core.key();
+/** Carries out one operation of `core`, on `key`. Gives the reply to it, as a call of the core that tells what comes next. */
+export async function carryOut(store: Store, core: CoreSession, next: Next, key: string): Promise<() => Next> {
   switch (next) {
     case Next.Read: {
       const bytes = bytesOf(await store.get(key));

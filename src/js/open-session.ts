@@ -9,6 +9,9 @@ import type { Store } from "./store.js";
 import { typed } from "./typed.js";
 import { checkKey, fromJson, isPlain, kind, step, toJson } from "./value.js";
 
+/** A text of more characters crosses into the wasm faster as bytes. */
+const LONG = 128;
+
 /** The data key under which the core keeps the session's own expiry. */
 const EXPIRY_KEY = "_session_expiry";
 
@@ -18,20 +21,25 @@ export class OpenSession<Data extends object> implements Session<Data> {
   readonly #store: Store;
   readonly #clock: () => number;
   readonly #settings: CoreSettings;
+  readonly #close: (core: CoreSession) => void;
   #core: CoreSession | undefined;
   #busy = false;
+  /** The storage key that the core told last. */
+  #key = "";
   /** What the store threw last: the cause of errors that say so. */
   #failure: unknown;
   /** The objects that were handed out or set, by their keys. */
-  readonly #objects = new Map<string, object>();
+  #objects: Map<string, object> | undefined;
   /** What stays readable once the core's object is gone. */
-  #left = { sessionKey: undefined as string | undefined, accessed: false, modified: false };
+  #left: { sessionKey: string | undefined; accessed: boolean; modified: boolean } | undefined;
 
-  constructor(store: Store, clock: () => number, settings: CoreSettings, core: CoreSession) {
+  /** `close` gets the core's object back when the session is closed. */
+  constructor(store: Store, clock: () => number, settings: CoreSettings, core: CoreSession, close: (core: CoreSession) => void) {
     this.#store = store;
     this.#clock = clock;
     this.#settings = settings;
     this.#core = core;
+    this.#close = close;
   }
 
   get #open(): CoreSession {
@@ -51,20 +59,22 @@ export class OpenSession<Data extends object> implements Session<Data> {
     const core = this.#idle;
     this.#busy = true;
     try {
-      let reply = () => start(core, this.#clock());
-      for (;;) {
-        const next = this.#try(reply);
-        if (next === Next.Done) return end(core);
+      let next = this.#try(() => start(core, this.#clock()));
+      while (next !== Next.Done) {
+        let reply: () => Next;
+        this.#key = core.key() ?? this.#key;
         try {
-          reply = await carryOut(this.#store, core, next);
+          reply = await carryOut(this.#store, core, next, this.#key);
         } catch (error) {
           this.#failure = error;
           reply = () => core.hasFailed();
         }
+        next = this.#try(reply);
       }
+      return end(core);
     } finally {
       this.#busy = false;
-      if (!this.#core) core.free(); // disposed of meanwhile
+      if (!this.#core) this.#close(core); // disposed of meanwhile
     }
   }
 
@@ -76,19 +86,19 @@ export class OpenSession<Data extends object> implements Session<Data> {
   keepChanges(): void {
     const core = this.#idle;
     if (!core.modified()) return;
-    for (const [key, value] of this.#objects) this.#write(core, key, value);
+    for (const [key, value] of this.#objects ?? []) this.#write(core, key, value);
   }
 
   get sessionKey(): string | undefined {
-    return this.#core ? this.#core.sessionKey() : this.#left.sessionKey;
+    return this.#core ? this.#core.sessionKey() : this.#left?.sessionKey;
   }
 
   get accessed(): boolean {
-    return this.#core ? this.#core.accessed() : this.#left.accessed;
+    return this.#core ? this.#core.accessed() : this.#left?.accessed ?? false;
   }
 
   get modified(): boolean {
-    return this.#core ? this.#core.modified() : this.#left.modified;
+    return this.#core ? this.#core.modified() : this.#left?.modified ?? false;
   }
 
   set modified(modified: boolean) {
@@ -119,7 +129,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
   remove(key: Key<Data>): void {
     checkKey(key);
     this.#try(() => this.#idle.remove(key));
-    this.#objects.delete(key);
+    this.#objects?.delete(key);
   }
 
   delete(key: Key<Data>): boolean {
@@ -177,7 +187,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   clear(): void {
     this.#idle.clear();
-    this.#objects.clear();
+    this.#objects?.clear();
   }
 
   isEmpty(): boolean {
@@ -186,7 +196,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   async flush(): Promise<void> {
     const start = (core: CoreSession, now: number) => {
-      this.#objects.clear();
+      this.#objects?.clear();
       return core.flush(now);
     };
     await this.run(start, () => undefined);
@@ -220,7 +230,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
   setExpiry(expiry: Expiry): void {
     const [kind, amount] = measure(expiry);
     this.#try(() => this.#idle.setExpiry(kind, amount));
-    this.#objects.delete(EXPIRY_KEY);
+    this.#objects?.delete(EXPIRY_KEY);
   }
 
   getExpiryAge(options: ExpiryOptions = {}): number {
@@ -249,14 +259,14 @@ export class OpenSession<Data extends object> implements Session<Data> {
     if (!core) return;
     this.#left = { sessionKey: core.sessionKey(), accessed: core.accessed(), modified: core.modified() };
     this.#core = undefined;
-    this.#objects.clear();
-    if (!this.#busy) core.free();
+    this.#objects?.clear();
+    if (!this.#busy) this.#close(core);
   }
 
   /** The object that was handed out or set before. */
   #known<K extends Key<Data>>(key: K): Value<Data, K> | undefined {
     checkKey(key);
-    return this.#core && (this.#objects.get(key) as Value<Data, K> | undefined);
+    return this.#core && (this.#objects?.get(key) as Value<Data, K> | undefined);
   }
 
   #handOut<K extends Key<Data>>(key: K, text: string): Value<Data, K> {
@@ -267,13 +277,13 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   /** Remembers an object, or forgets the one before. */
   #keep(key: string, value: unknown): void {
-    if (typeof value === "object" && value !== null) this.#objects.set(key, value);
-    else this.#objects.delete(key);
+    if (typeof value === "object" && value !== null) (this.#objects ??= new Map()).set(key, value);
+    else this.#objects?.delete(key);
   }
 
   #write(core: CoreSession, key: string, value: unknown): void {
-    const json = encoder.encode(toJson(step("session", key), value));
-    this.#try(() => core.set(key, json));
+    const text = toJson(step("session", key), value);
+    this.#try(() => (text.length > LONG ? core.setBytes(key, encoder.encode(text)) : core.set(key, text)));
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { type CoreSession, CoreSettings, type Next } from "#core";
 import { ConfigError, EntropyError, ValueError } from "./errors.js";
-import { applyHeaders } from "./headers.js";
+import { mergeHeaders, newHeaders } from "./headers.js";
 import { OpenSession } from "./open-session.js";
 import type { Session } from "./session.js";
 import type { Store } from "./store.js";
@@ -89,13 +89,14 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
   commit(session: Session<Data>, response: Response): Promise<Response>;
 
   /**
-   * As `commit`: the headers alone, for those who build the response elsewhere.
+   * As `commit`: the headers alone, for those who build the response elsewhere. Names and values in pairs, which `Headers`
+   * and `Response` take.
    *
    * @example
    * const headers = await sessions.commitHeaders(session, 200);
-   * headers.getSetCookie();
+   * return new Response("Hello", { headers });
    */
-  commitHeaders(session: Session<Data>, status: number): Promise<Headers>;
+  commitHeaders(session: Session<Data>, status: number): Promise<[name: string, value: string][]>;
 
   /**
    * Outside of a request: the session under a session key, or a new one.
@@ -148,10 +149,19 @@ export function createSessions<Data extends object = Record<string, unknown>>(op
 class StoredSessions<Data extends object> implements Sessions<Data> {
   readonly #store: Store;
   readonly #clock: () => number;
-  readonly #entropy: () => Uint8Array;
+  readonly #entropy: (() => Uint8Array) | undefined;
   readonly #settings: CoreSettings;
+  /** For how many sessions the core has randomness. */
+  #seeds = 0;
+  /** The core's objects of closed sessions: making one anew costs more than all that it does. */
+  readonly #closed: CoreSession[] = [];
+  readonly #end = (core: CoreSession): void => {
+    core.close();
+    if (this.#closed.length < MOST_KEPT) this.#closed.push(core);
+    else core.free();
+  };
 
-  constructor({ store, secrets, clock = Date.now, entropy = randomBytes, ...settings }: Options) {
+  constructor({ store, secrets, clock = Date.now, entropy, ...settings }: Options) {
     if (typeof store?.get !== "function") throw new ConfigError("store is missing: give kv(env.SESSIONS) or memory()");
     this.#store = store;
     this.#clock = clock;
@@ -161,8 +171,7 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
 
   async load(from: From): Promise<Session<Data>> {
     const header = typeof from === "object" ? from?.headers.get("Cookie") : from;
-    const core = this.#settings.arrive(header ?? "", this.#clock(), this.#seed());
-    return this.#loaded(new OpenSession(this.#store, this.#clock, this.#settings, core));
+    return this.#loaded(this.#begin((core) => core.arrive(this.#settings, header ?? "", this.#clock())));
   }
 
   async open(key?: string): Promise<OpenSession<Data>> {
@@ -170,20 +179,16 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   }
 
   async commit(session: Session<Data>, response: Response): Promise<Response> {
-    return this.#closed(session, response.status, (core) => {
+    return this.#commit(session, response.status, (core) => {
       if (!core.speaks()) return response;
       const answer = new Response(response.body, response); // whose headers are not immutable
-      applyHeaders(answer.headers, core.setCookie());
+      mergeHeaders(answer.headers, core.setCookie());
       return answer;
     });
   }
 
-  async commitHeaders(session: Session<Data>, status: number): Promise<Headers> {
-    return this.#closed(session, status, (core) => {
-      const headers = new Headers();
-      if (core.speaks()) applyHeaders(headers, core.setCookie());
-      return headers;
-    });
+  async commitHeaders(session: Session<Data>, status: number): Promise<[name: string, value: string][]> {
+    return this.#commit(session, status, (core) => (core.speaks() ? newHeaders(core.setCookie()) : []));
   }
 
   async exists(key: string): Promise<boolean> {
@@ -200,14 +205,23 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   }
 
   #named(key: string | undefined): OpenSession<Data> {
-    const core = this.#settings.open(key, this.#clock(), this.#seed());
-    return new OpenSession(this.#store, this.#clock, this.#settings, core);
+    return this.#begin((core) => core.open(this.#settings, key, this.#clock()));
   }
 
-  #seed(): Uint8Array {
-    const seed = this.#entropy();
-    if (!(seed instanceof Uint8Array && seed.length === SEED)) throw new EntropyError("entropy must give 32 random bytes");
-    return seed;
+  #begin(become: (core: CoreSession) => void): OpenSession<Data> {
+    if (this.#seeds === 0) this.#draw();
+    this.#seeds--;
+    const core = this.#closed.pop() ?? this.#settings.session();
+    typed(() => become(core));
+    return new OpenSession(this.#store, this.#clock, this.#settings, core, this.#end);
+  }
+
+  /** Has the core remember randomness for some sessions ahead; from `entropy`, for one at a time. */
+  #draw(): void {
+    const bytes = this.#entropy ? this.#entropy() : randomBytes();
+    if (!(bytes instanceof Uint8Array) || bytes.length % SEED !== 0) throw new EntropyError("entropy must give 32 random bytes");
+    this.#settings.seed(bytes);
+    this.#seeds = bytes.length / SEED;
   }
 
   /** Runs one machine on a session that nobody gets to see. */
@@ -225,7 +239,7 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   }
 
   /** Commits a session, gives what `answer` makes of it, and closes it. */
-  async #closed<T>(session: Session<Data>, status: number, answer: (core: CoreSession) => T): Promise<T> {
+  async #commit<T>(session: Session<Data>, status: number, answer: (core: CoreSession) => T): Promise<T> {
     if (!(session instanceof OpenSession)) throw new ValueError("commit takes a session that load or open gave");
     session.keepChanges();
     const answered = await session.run((core, now) => core.commit(now, status), answer);
@@ -237,22 +251,18 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
 /** Bytes of randomness that a session is made with. */
 const SEED = 32;
 
-/** Random bytes drawn ahead, for many sessions in one call, and how many of them were given away. */
-const drawn = new Uint8Array(64 * SEED);
-let given = drawn.length;
+/** So many sessions draw their randomness in one call. */
+const SESSIONS_A_DRAW = 64;
+
+/** So many of the core's objects wait for the next session. */
+const MOST_KEPT = 64;
 
 function randomBytes(): Uint8Array {
-  if (given === drawn.length) {
-    try {
-      crypto.getRandomValues(drawn);
-    } catch (cause) {
-      throw new EntropyError("the platform gave no random bytes; no session can be made", { cause });
-    }
-    given = 0;
+  try {
+    return crypto.getRandomValues(new Uint8Array(SESSIONS_A_DRAW * SEED));
+  } catch (cause) {
+    throw new EntropyError("the platform gave no random bytes; no session can be made", { cause });
   }
-  const seed = drawn.slice(given, given + SEED);
-  drawn.fill(0, given, (given += SEED));
-  return seed;
 }
 
 function checked(secrets: Options["secrets"], settings: object): CoreSettings {

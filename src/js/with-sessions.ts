@@ -1,7 +1,7 @@
 // A whole Worker around a handler: each request with its session, and the cron that clears what has expired.
 
 import { EdgeSessionError, StoreUnavailableError } from "./errors.js";
-import { applyHeaders } from "./headers.js";
+import { mergeHeaders } from "./headers.js";
 import type { Session } from "./session.js";
 import { createSessions, type Options, type Sessions } from "./sessions.js";
 
@@ -89,7 +89,7 @@ async function committed<Data extends object>(sessions: Sessions<Data>, session:
     const status = error instanceof EdgeSessionError ? STATUS.get(error.code) : undefined;
     if (!(error instanceof EdgeSessionError) || status === undefined) throw error;
     const answer = failure(error, status);
-    applyHeaders(answer.headers, undefined);
+    mergeHeaders(answer.headers, undefined);
     return answer;
   }
 }

@@ -188,7 +188,7 @@ impl Session {
     }
 
     /// The settings in force.
-    pub(crate) fn settings(&self) -> &Settings {
+    pub(crate) const fn settings(&self) -> &Arc<Settings> {
         &self.settings
     }
 

@@ -215,12 +215,12 @@ fn scan(text: &str) -> Option<Opened> {
 /// `["9f86d081",…]`
 fn tags(text: &str) -> Option<Vec<Tag>> {
     let list = text.strip_prefix('[')?.strip_suffix(']')?;
-    let tag = |text: &str| {
-        let digits = text.trim().strip_prefix('"')?.strip_suffix('"')?;
-        let plain = digits.len() == 8 && digits.bytes().all(|b| b.is_ascii_hexdigit());
-        plain.then(|| u32::from_str_radix(digits, 16).ok()).flatten().map(u32::to_be_bytes)
-    };
-    let tags = list.split(',').filter(|text| !text.trim().is_empty()).map(tag).collect::<Option<Vec<_>>>()?;
+    let mut tags = Vec::new();
+    for text in list.split(',').map(str::trim).filter(|text| !text.is_empty()) {
+        let digits = text.strip_prefix('"')?.strip_suffix('"')?.as_bytes();
+        let number = digits.iter().try_fold(0_u32, |number, digit| Some(number << 4 | char::from(*digit).to_digit(16)?))?;
+        (digits.len() == 8).then(|| tags.push(number.to_be_bytes()))?;
+    }
     (tags.len() <= MAX_TAGS).then_some(tags)
 }
 
