@@ -59,9 +59,8 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   /** Stores what was changed inside of the values that were handed out. */
   keepChanges(): void {
-    const core = this.#idle;
-    if (!core.modified()) return;
-    for (const [key, value] of this.#objects) this.#write(core, key, value);
+    if (!this.#idle.modified()) return;
+    for (const [key, value] of this.#objects) this.#write(key, value);
   }
 
   get sessionKey(): string | undefined {
@@ -96,7 +95,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   set<K extends Key<Data>>(key: K, value: Value<Data, K>): this {
     checkKey(key);
-    this.#write(this.#idle, key, value);
+    this.#write(key, value);
     this.#keep(key, value);
     return this;
   }
@@ -136,10 +135,9 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   update(values: Partial<Data>): this {
-    const core = this.#idle;
     const members = present(values);
     const text = object(members);
-    typed(() => core.update(encoder.encode(text)));
+    typed(() => this.#idle.update(encoder.encode(text)));
     for (const [key, value] of members) this.#keep(key, value);
     return this;
   }
@@ -209,11 +207,13 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   getExpiryAge(options: ExpiryOptions = {}): number {
-    return typed(() => this.#open.getExpiryAge(...reckon(options)));
+    const reckoning = reckon(options);
+    return typed(() => this.#open.getExpiryAge(...reckoning));
   }
 
   getExpiryDate(options: ExpiryOptions = {}): Date {
-    return new Date(typed(() => this.#open.getExpiryDate(...reckon(options))));
+    const reckoning = reckon(options);
+    return new Date(typed(() => this.#open.getExpiryDate(...reckoning)));
   }
 
   getExpireAtBrowserClose(): boolean {
@@ -257,8 +257,9 @@ export class OpenSession<Data extends object> implements Session<Data> {
     else this.#objects.delete(key);
   }
 
-  #write(core: CoreSession, key: string, value: unknown): void {
+  #write(key: string, value: unknown): void {
     const text = toJson(step("session", key), value);
+    const core = this.#idle; // not before: what reads the value may run code that closes the session
     typed(() => (text.length > LONG ? core.setBytes(key, encoder.encode(text)) : core.set(key, text)));
   }
 }
@@ -288,7 +289,8 @@ function measure(expiry: Expiry): [ExpiryKind, number] {
     return [ExpiryKind.Seconds, expiry];
   }
   if (expiry instanceof Date) return [ExpiryKind.At, milliseconds(expiry)];
-  if (typeof expiry === "object" && Number.isFinite(expiry.seconds)) return [ExpiryKind.In, expiry.seconds];
+  const seconds = typeof expiry === "object" ? expiry.seconds : undefined;
+  if (Number.isFinite(seconds)) return [ExpiryKind.In, Number(seconds)];
   throw new ValueError(`an expiry is a number, a Date, { seconds } or null, not ${kind(expiry)}`);
 }
 
@@ -298,7 +300,7 @@ function reckon({ modification, expiry }: ExpiryOptions): [number | undefined, E
 }
 
 function milliseconds(date: Date): number {
-  const milliseconds = date.getTime();
+  const milliseconds = Number(date.getTime()); // a number before it crosses: the core calls nothing of the user's
   if (Number.isNaN(milliseconds)) throw new ValueError("the date is an Invalid Date");
   return milliseconds;
 }
