@@ -27,17 +27,27 @@ const nameless = [[root, "edge-session"], [process.env.CARGO_HOME || join(homedi
 /** The declarations that users see; the others describe what only the door itself uses. */
 const declarations = ["errors", "index", "session", "sessions", "store", "with-sessions"];
 
-/** What package.json says about the entries: the first condition that a platform knows, counts. */
+/**
+ * What package.json says about the entries: the first condition that a platform knows, counts. Where Node can `require` a
+ * module, `module-sync` gives both `require` and `import` the same one, and so one WebAssembly; node.cjs is for the rest:
+ * Node before 20.19, and tools that have a `require` of their own.
+ */
+const module = (path) => ({ types: "./index.d.ts", default: path });
 const exports = {
   ".": {
-    types: "./index.d.ts",
-    workerd: "./workerd.js",
-    node: "./node.js",
-    browser: "./browser.js",
-    default: "./browser.js",
+    workerd: module("./workerd.js"),
+    node: {
+      "module-sync": module("./node.js"),
+      require: { types: "./index.d.cts", default: "./node.cjs" },
+      default: module("./node.js"),
+    },
+    browser: module("./browser.js"),
+    default: module("./browser.js"),
   },
   "./package.json": "./package.json",
 };
+
+const keywords = ["session", "sessions", "cookie", "django", "cloudflare", "workers", "workers-kv", "edge", "wasm", "rust"];
 
 export async function buildPackage() {
   const started = Date.now();
@@ -58,14 +68,25 @@ export async function buildPackage() {
   await step(esbuild, ["src/js/door.ts", "--bundle", `--outfile=${join(dist, "door.js")}`, ...shared]);
   const entries = ["workerd", "node", "browser"].map((name) => `src/js/${name}.ts`);
   await step(esbuild, [...entries, `--outdir=${dist}`, ...shared]);
+  const here = ["--define:import.meta.url=here", '--banner:js="use strict"; const here = require("node:url").pathToFileURL(__filename);'];
+  const common = [...shared, "--format=cjs", "--platform=node", ...here];
+  await step(esbuild, ["src/js/node.ts", "--bundle", `--outfile=${join(dist, "node.cjs")}`, ...common]);
 
   await step(find("tsc", [bin]), ["--project", "src/js"]);
-  for (const name of declarations) cpSync(join(glue, "types", `${name}.d.ts`), join(dist, `${name}.d.ts`));
+  for (const name of declarations) declare(name);
   const { name, version, description, license, engines } = JSON.parse(read("package.json"));
-  const manifest = { name, version, description, license, engines, type: "module", sideEffects: true, exports, types: "./index.d.ts" };
+  const about = { name, version, description, keywords, license, engines };
+  const manifest = { ...about, type: "module", sideEffects: true, exports, types: "./index.d.ts" };
   writeFileSync(join(dist, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
-  cpSync(join(root, "LICENSE"), join(dist, "LICENSE"));
+  for (const file of ["README.md", "CHANGELOG.md", "LICENSE"]) cpSync(join(root, file), join(dist, file));
   say(`The package was built into dist/ in ${seconds(Date.now() - started)}.`);
+}
+
+/** The declarations of one module, for `import` and for `require`: TypeScript wants each kind to name files of its own. */
+function declare(name) {
+  const text = readFileSync(join(glue, "types", `${name}.d.ts`), "utf8");
+  writeFileSync(join(dist, `${name}.d.ts`), text);
+  writeFileSync(join(dist, `${name}.d.cts`), text.replace(/(from "\.\/[\w-]+)\.js"/g, '$1.cjs"'));
 }
 
 async function step(command, args, options) {

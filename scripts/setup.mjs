@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Stop, say, script } from "./print.mjs";
 import { bin, cache, find, read, root, toolchain } from "./project.mjs";
 import { run } from "./run.mjs";
-import { browser, folder, home, tools } from "./tools.mjs";
+import { browser, folder, home, node20, oldNode, tools } from "./tools.mjs";
 
 const target = join(cache, "tools", ".target");
 
@@ -54,6 +54,18 @@ const parts = {
       );
     },
   },
+  node20: {
+    title: "Node 20",
+    takes: "a moment",
+    ready: () => node20() !== undefined,
+    async install() {
+      mkdirSync(oldNode.home, { recursive: true });
+      const manifest = { private: true, dependencies: { node: oldNode.version }, allowScripts: { node: true } };
+      writeFileSync(join(oldNode.home, "package.json"), JSON.stringify(manifest));
+      const { code } = await run("npm", ["install", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: oldNode.home });
+      if (code) throw new Stop("npm could not install Node 20. Read its message above, then start again.");
+    },
+  },
   secret: {
     title: ".dev.vars",
     takes: "a moment",
@@ -79,6 +91,7 @@ export const needs = {
   browser: ["browser", "rust", "wasm-bindgen", "wasm-pack"],
   workerd: [...build, "secret"],
   e2e: ["browser", ...build, "secret"],
+  packages: ["browser", "packages", "node20", "rust", "wasm-bindgen"],
   all: Object.keys(parts),
 };
 

@@ -10,14 +10,14 @@ import { Stop, say, script, seconds } from "./print.mjs";
 import { read } from "./project.mjs";
 import { run } from "./run.mjs";
 import { needs, setUp } from "./setup.mjs";
-import { browser, folder, program } from "./tools.mjs";
+import { browser, folder, node20, program } from "./tools.mjs";
 
 const limit = 20 * 60; // seconds that one program of a suite may take
 const scratch = mkdtempSync(join(tmpdir(), "edge-session-test-"));
 process.on("exit", () => rmSync(scratch, { recursive: true, force: true, maxRetries: 5 }));
 
 /** Each suite runs its programs and gives what it counted. */
-const suites = { lint, native, node: inNode, browser: inBrowser, workerd, e2e };
+const suites = { lint, native, node: inNode, browser: inBrowser, workerd, e2e, packages };
 
 async function lint() {
   const deny = ["--", "-D", "warnings"];
@@ -37,16 +37,13 @@ async function native() {
   return [cargoCount(await run("cargo", ["test", "--no-fail-fast", "--features", "app"], { keep: true, limit }))];
 }
 
-/** The npm package under Node, and what TypeScript makes of its types. */
+/** The npm package is built once, for all the suites that test it. */
+let built;
+const packageBuilt = () => (built ??= buildPackage());
+
 async function inNode() {
-  await buildPackage();
-  const types = [];
-  for (const resolution of ["bundler", "nodenext"]) {
-    say(`$ tsc --project tests/node/types/${resolution}.json`);
-    const { code } = await run("tsc", ["--project", `tests/node/types/${resolution}.json`], { limit });
-    types.push(judged(code, code ? 0 : 1, 0));
-  }
-  return [...types, await nodeTests("tests/node/*.test.mjs")];
+  await packageBuilt();
+  return [await nodeTests("tests/node/*.test.mjs")];
 }
 
 async function inBrowser() {
@@ -66,7 +63,7 @@ async function inBrowser() {
 
 async function workerd() {
   await build();
-  await buildPackage();
+  await packageBuilt();
   for (const consumer of consumers) await build(consumer);
   const file = join(scratch, "vitest.json");
   const args = ["run", "--config", "tests/workerd/vitest.config.mjs", "--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
@@ -77,8 +74,14 @@ async function workerd() {
 
 async function e2e() {
   await build();
-  await buildPackage();
+  await packageBuilt();
   return [await nodeTests("tests/e2e/**/*.test.mjs", { CHROME: browser().chrome, TMPDIR: scratch })];
+}
+
+/** The npm package as its users get it, on each platform that it is for. */
+async function packages() {
+  await packageBuilt();
+  return [await nodeTests("tests/packages/*.test.mjs", { CHROME: browser().chrome, NODE_20: node20(), TMPDIR: scratch })];
 }
 
 /** Runs tests of Node's own runner, and counts them. */

@@ -2,7 +2,7 @@
 // in a folder per version that all clones share. One of the very version that is on the path already serves as well.
 
 import { execFileSync } from "node:child_process";
-import { dirname, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { cache, find, locked } from "./project.mjs";
 
 export const tools = {
@@ -50,11 +50,24 @@ export function program(name) {
 }
 
 function hasVersion(program, version) {
+  return versionOf(program).split(/\s+/).includes(version);
+}
+
+function versionOf(program) {
   try {
-    return execFileSync(program, ["--version"], { encoding: "utf8" }).trim().split(/\s+/).includes(version);
+    return execFileSync(program, ["--version"], { encoding: "utf8" }).trim();
   } catch {
-    return false;
+    return "";
   }
+}
+
+/** The oldest Node that the npm package is for, next to the one in node_modules: in which version set-up installs it, and where. */
+export const oldNode = { version: "20.20.2", home: join(cache, "tools", "node@20.20.2") };
+
+/** The path of a Node 20: one on the path, or the one that set-up has installed. */
+export function node20() {
+  const folders = [...(process.env.PATH ?? "").split(delimiter), join(oldNode.home, "node_modules", ".bin")];
+  return folders.map((folder) => find("node", [folder])).find((path) => path && versionOf(path).startsWith("v20."));
 }
 
 /** Chromium and the driver through which tests steer it: `CHROME` and `CHROMEDRIVER`, or the first found on this machine. */

@@ -84,9 +84,8 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   /** Stores what was changed inside of the values that were handed out. */
   keepChanges(): void {
-    const core = this.#idle;
-    if (!core.modified()) return;
-    for (const [key, value] of this.#objects ?? []) this.#write(core, key, value);
+    if (!this.#idle.modified()) return;
+    for (const [key, value] of this.#objects ?? []) this.#write(key, value);
   }
 
   get sessionKey(): string | undefined {
@@ -121,7 +120,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   set<K extends Key<Data>>(key: K, value: Value<Data, K>): this {
     checkKey(key);
-    this.#write(this.#idle, key, value);
+    this.#write(key, value);
     this.#keep(key, value);
     return this;
   }
@@ -161,10 +160,9 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   update(values: Partial<Data>): this {
-    const core = this.#idle;
     const members = present(values);
     const text = object(members);
-    this.#try(() => core.update(encoder.encode(text)));
+    this.#try(() => this.#idle.update(encoder.encode(text)));
     for (const [key, value] of members) this.#keep(key, value);
     return this;
   }
@@ -234,11 +232,13 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   getExpiryAge(options: ExpiryOptions = {}): number {
-    return this.#try(() => this.#open.getExpiryAge(...reckon(options)));
+    const reckoning = reckon(options);
+    return this.#try(() => this.#open.getExpiryAge(...reckoning));
   }
 
   getExpiryDate(options: ExpiryOptions = {}): Date {
-    return new Date(this.#try(() => this.#open.getExpiryDate(...reckon(options))));
+    const reckoning = reckon(options);
+    return new Date(this.#try(() => this.#open.getExpiryDate(...reckoning)));
   }
 
   getExpireAtBrowserClose(): boolean {
@@ -281,8 +281,9 @@ export class OpenSession<Data extends object> implements Session<Data> {
     else this.#objects?.delete(key);
   }
 
-  #write(core: CoreSession, key: string, value: unknown): void {
+  #write(key: string, value: unknown): void {
     const text = toJson(step("session", key), value);
+    const core = this.#idle; // not before: what reads the value may run code that closes the session
     this.#try(() => (text.length > LONG ? core.setBytes(key, encoder.encode(text)) : core.set(key, text)));
   }
 }
@@ -312,7 +313,8 @@ function measure(expiry: Expiry): [ExpiryKind, number] {
     return [ExpiryKind.Seconds, expiry];
   }
   if (expiry instanceof Date) return [ExpiryKind.At, milliseconds(expiry)];
-  if (typeof expiry === "object" && Number.isFinite(expiry.seconds)) return [ExpiryKind.In, Math.round(expiry.seconds * 1e6)];
+  const seconds = typeof expiry === "object" ? expiry.seconds : undefined;
+  if (Number.isFinite(seconds)) return [ExpiryKind.In, Math.round(Number(seconds) * 1e6)];
   throw new ValueError(`an expiry is a number, a Date, { seconds } or null, not ${kind(expiry)}`);
 }
 
@@ -322,7 +324,7 @@ function reckon({ modification, expiry }: ExpiryOptions): [number | undefined, E
 }
 
 function milliseconds(date: Date): number {
-  const milliseconds = date.getTime();
+  const milliseconds = Number(date.getTime()); // a number before it crosses: the core calls nothing of the user's
   if (Number.isNaN(milliseconds)) throw new ValueError("the date is an Invalid Date");
   return milliseconds;
 }

@@ -74,8 +74,11 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
    * The session of a request. Without a session cookie, or with one that does not verify, nothing is read. What the read
    * brings, a failure too, is kept until the session is first used.
    *
+   * A commit frees the session's memory. One that is not committed is freed by `using` or `Symbol.dispose`, else by the
+   * collector, which gets to it between turns of the event loop.
+   *
    * @example
-   * const session = await sessions.load(request.headers.get("Cookie"));
+   * using session = await sessions.load(request.headers.get("Cookie"));
    */
   load(from: From): Promise<Session<Data>>;
 

@@ -18,15 +18,18 @@ test("it exports what it documents, to import and to require", async () => {
 });
 
 test("its entries are there, in the order in which platforms look, and nothing has to be installed", () => {
-  const conditions = manifest.exports["."];
-  assert.deepEqual(Object.keys(conditions), ["types", "workerd", "node", "browser", "default"]);
-  for (const path of Object.values(conditions)) assert.ok(readFileSync(new URL(path, dist)).length);
+  const entries = manifest.exports["."];
+  assert.deepEqual(Object.keys(entries), ["workerd", "node", "browser", "default"]);
+  assert.deepEqual(Object.keys(entries.node), ["module-sync", "require", "default"]);
+  const paths = (entry) => (typeof entry === "string" ? [entry] : Object.values(entry).flatMap(paths));
+  for (const path of paths(entries)) assert.ok(readFileSync(new URL(path, dist)).length, path);
+  for (const name of ["README.md", "CHANGELOG.md", "LICENSE"]) assert.ok(readdirSync(dist).includes(name), name);
   assert.equal(manifest.dependencies, undefined);
   assert.equal(manifest.scripts, undefined);
 });
 
 test("no declaration says any, or speaks of what is not in the package", () => {
-  for (const file of readdirSync(dist).filter((name) => name.endsWith(".d.ts"))) {
+  for (const file of readdirSync(dist).filter((name) => /\.d\.c?ts$/.test(name))) {
     const text = readFileSync(new URL(file, dist), "utf8").replace(/\/\*\*[^]*?\*\//g, "");
     assert.doesNotMatch(text, /\bany\b|#core/, file);
   }

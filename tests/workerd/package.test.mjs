@@ -39,6 +39,23 @@ test("the quick start counts visits, logs in, and out, on the real KV", async ()
   expect(await (await one.get("/")).text()).toBe("Visit number 1");
 });
 
+test("200 interleaved requests of twenty visitors, on the real KV", async () => {
+  const headersOf = async (cookie, handler) => {
+    const session = await sessions.load(cookie);
+    await handler(session);
+    return sessions.commitHeaders(session, 200);
+  };
+  const cookies = await Promise.all(Array.from({ length: 20 }, async (_, n) => {
+    const headers = await headersOf("", (session) => session.set("name", n));
+    return headers.get("Set-Cookie").split(";")[0];
+  }));
+  await Promise.all(Array.from({ length: 200 }, (_, n) => headersOf(cookies[n % 20], async (session) => {
+    await scheduler.wait(Math.random() * 5);
+    if (n % 3 === 0) session.set("last", n);
+    expect(session.get("name")).toBe(n % 20);
+  })));
+});
+
 test("a session crosses from the package to the Rust Worker and back", async () => {
   const app = visitorOfApp();
   const session = await sessions.load("");

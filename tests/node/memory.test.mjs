@@ -1,0 +1,77 @@
+// WebAssembly's memory grows and never shrinks, so what is not freed shows: once it is warm, it has to be flat.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import wasm from "../../dist/door.js";
+import { createSessions, memory, withSessions } from "../../dist/node.js";
+import { secrets } from "./visitor.mjs";
+
+setFlagsFromString("--expose-gc");
+const collect = runInNewContext("gc");
+
+const bytes = () => wasm.initSync().memory.buffer.byteLength;
+const many = 100_000;
+const cart = Array.from({ length: 5 }, (_, n) => ({ name: `item ${n}`, count: n }));
+
+/** By how many bytes the wasm's memory grew while `work` ran `times` times, after it ran often enough to be warm. */
+async function growth(work, times, warm = 1000) {
+  for (let n = 0; n < warm; n++) await work(n);
+  const before = bytes();
+  for (let n = 0; n < times; n++) await work(n);
+  return bytes() - before;
+}
+
+/** Requests of a visitor with a session, to a Worker around `handler`. */
+async function requests(handler) {
+  const options = { store: memory(), secrets };
+  const sessions = createSessions(options);
+  const session = await sessions.load("");
+  session.set("cart", cart);
+  const headers = new Headers({ Cookie: (await sessions.commitHeaders(session, 200)).get("Set-Cookie").split(";")[0] });
+  const worker = withSessions(options, { fetch: (request, env, context, session) => handler(session) });
+  return () => worker.fetch({ headers });
+}
+
+test("100,000 sessions that were committed leave nothing behind", async () => {
+  const request = await requests((session) => {
+    session.get("cart")[0].count++;
+    session.set("visits", session.get("visits", 0) + 1);
+    return new Response();
+  });
+  assert.equal(await growth(request, many), 0);
+});
+
+test("100,000 sessions whose handler threw leave nothing behind", async () => {
+  const request = await requests((session) => {
+    session.set("cart", [...session.get("cart"), "one more"]);
+    throw new Error("boom");
+  });
+  assert.equal(await growth(() => assert.rejects(request(), /boom/), many), 0);
+});
+
+test("by hand: a commit frees the session, dispose does where the save is refused", async () => {
+  const sessions = createSessions({ store: memory(), secrets, maxRecordBytes: 1024 });
+  const byHand = async (n) => {
+    const session = await sessions.load("");
+    session.set("cart", n % 2 ? cart : Array(40).fill(cart));
+    if (n % 2) return sessions.commitHeaders(session, 500);
+    await assert.rejects(session.save(), { code: "ES_TOO_LARGE" });
+    session[Symbol.dispose]();
+  };
+  assert.equal(await growth(byHand, 20_000), 0);
+});
+
+test("a session that is neither committed nor disposed of is freed by the collector, between turns of the event loop", async () => {
+  const sessions = createSessions({ store: memory(), secrets });
+  const forgetful = async () => {
+    for (let n = 0; n < 1000; n++) (await sessions.load("")).set("cart", cart);
+    collect();
+    await turn();
+  };
+  const ofOneTurn = await growth(forgetful, 1, 0);
+  const ofMany = await growth(forgetful, 50, 0);
+  assert.ok(ofOneTurn > 0 && ofMany < 5 * ofOneTurn, `${ofOneTurn} bytes in one turn, ${ofMany} in fifty`);
+});

@@ -1,0 +1,106 @@
+// It runs, from a packed tarball, on each platform that it is for. What a consumer does is in the folder that has its name.
+
+import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { extname } from "node:path";
+import { describe, test } from "node:test";
+import { build, createServer, preview } from "vite";
+import { launch } from "../e2e/browser.mjs";
+import { install, serve, succeed } from "./installed.mjs";
+
+const { folder, tarball } = await install({
+  consumers: ["hono", "js-quick-start", "node", "types", "vite-browser", "vitest-workerd"],
+  packages: ["@cloudflare/vitest-plugin", "hono", "vite", "vitest"],
+});
+const at = (consumer) => ({ cwd: `${folder}/${consumer}` });
+
+/** A visitor of the Worker at `url`: the page's text, and the cookies that it set. */
+const visitor = (url) => ({
+  cookie: "",
+  async get(path) {
+    const response = await fetch(url + path, { headers: { Cookie: this.cookie } });
+    const cookies = response.headers.getSetCookie();
+    for (const line of cookies.filter((line) => line.startsWith("__Host-sessionid="))) {
+      this.cookie = /; Max-Age=0(;|$)/.test(line) ? "" : line.split(";")[0];
+    }
+    return { text: await response.text(), headers: response.headers, cookies: cookies.map((line) => line.split("=")[0]) };
+  },
+});
+
+describe("the package, installed", { concurrency: 2 }, () => {
+  test("publint and arethetypeswrong find nothing to mend", async () => {
+    await succeed("publint", ["run", "--strict", tarball]);
+    await succeed("attw", [tarball]);
+  });
+
+  for (const resolution of ["bundler", "nodenext"]) {
+    test(`TypeScript, strict, with moduleResolution ${resolution}`, async () => {
+      await succeed("tsc", ["--project", `${resolution}.json`], at("types"));
+    });
+  }
+
+  for (const [name, program, missing] of [["Node 20", process.env.NODE_20, "NODE_20 does not name a Node 20"], ["Node 24", process.execPath]]) {
+    const node = (...args) => succeed(program, args, at("node"));
+    const skip = program ? false : missing;
+
+    test(`${name} imports it and requires it`, { skip }, async () => {
+      assert.match(await node("--version"), new RegExp(`^v${name.slice(5)}\\.`));
+      const said = "alice\ntrue ES_KEY_ERROR\n";
+      assert.equal(await node("import.mjs"), said);
+      assert.equal(await node("require.cjs"), said);
+      assert.equal(await node("--no-experimental-require-module", "require.cjs"), said, "as before 20.19");
+    });
+
+    test(`in ${name}, import and require give the same, with one WebAssembly`, { skip }, async () => {
+      assert.equal(await node("both.mjs"), "1 true\n");
+    });
+  }
+
+  for (const [name, cookies] of [["js-quick-start", ["__Host-sessionid"]], ["hono", ["name", "__Host-sessionid"]]]) {
+    test(`${name}, served by wrangler: counts visits, logs in, and out`, async (t) => {
+      const { url, stop } = await serve(at(name).cwd);
+      t.after(stop);
+      const one = visitor(url);
+      assert.equal((await one.get("/")).text, "Visit number 1");
+      assert.equal((await one.get("/")).text, "Visit number 2");
+      const anonymous = one.cookie;
+      const login = await one.get("/login");
+      assert.deepEqual([login.text, login.cookies], ["Welcome", cookies]);
+      assert.deepEqual([login.headers.get("Vary"), login.headers.get("Cache-Control")], ["Cookie", "private, no-store"]);
+      assert.equal((await { ...one, cookie: anonymous }.get("/")).text, "Visit number 1", "the old key has ended");
+      assert.equal((await one.get("/")).text, "Visit number 3");
+      const loggedIn = one.cookie;
+      assert.equal((await one.get("/logout")).text, "Goodbye");
+      assert.equal(one.cookie, "");
+      assert.equal((await { ...one, cookie: loggedIn }.get("/")).text, "Visit number 1", "the session has ended");
+    });
+
+    test(`${name}, as wrangler would deploy it: one script, and one WebAssembly`, async () => {
+      assert.match(await succeed("wrangler", ["deploy", "--dry-run", "--outdir", "deployed"], at(name)), /env\.SESSIONS/);
+      const files = readdirSync(`${folder}/${name}/deployed`).map((file) => extname(file));
+      assert.deepEqual(files.filter((kind) => [".js", ".wasm"].includes(kind)).sort(), [".js", ".wasm"]);
+    });
+  }
+
+  test("a consumer's own tests, with vitest in workerd and the real KV", async () => {
+    assert.match(await succeed("vitest", ["run"], at("vitest-workerd")), /1 passed/);
+  });
+
+  test("Vite, built and in development, in Chromium", async (t) => {
+    const options = { root: at("vite-browser").cwd, logLevel: "warn" };
+    const port = { port: 0, host: "localhost" };
+    const browser = await launch();
+    t.after(() => browser.close());
+    await build(options);
+    const built = await preview({ ...options, preview: port });
+    t.after(() => built.close());
+    const developed = await createServer({ ...options, server: port });
+    t.after(() => developed.close());
+    await developed.listen();
+    for (const { resolvedUrls } of [built, developed]) {
+      const page = await browser.newPage();
+      await page.goto(resolvedUrls.local[0]);
+      await page.getByText("Hello alice").waitFor();
+    }
+  });
+});

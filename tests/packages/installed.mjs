@@ -1,0 +1,58 @@
+// The package as its users get it: packed, and installed from the tarball into a folder of its own, where the consumers are
+// copied to. What else these import is this repository's. And a Worker of theirs, served by wrangler.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { environment, root } from "../../scripts/project.mjs";
+import { run } from "../../scripts/run.mjs";
+
+/** Runs a program to its end, and fails with its output if it fails; gives that output. */
+export async function succeed(program, args, options) {
+  const { code, output } = await run(program, args, { quiet: true, limit: 120, ...options });
+  if (code) throw new Error(`${program} ${args.join(" ")} ended with ${code}:\n${output}`);
+  return output;
+}
+
+/** Gives the folder, and in it the tarball. */
+export async function install({ consumers, packages }) {
+  const folder = mkdtempSync(join(realpathSync(tmpdir()), "edge-session-installed-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }));
+  await succeed("npm", ["pack", "--pack-destination", folder], { cwd: join(root, "dist") });
+  const tarball = join(folder, readdirSync(folder).find((name) => name.endsWith(".tgz")));
+  await succeed("npm", ["install", "--offline", "--no-audit", "--no-fund", tarball], { cwd: folder });
+  for (const name of packages) {
+    const link = join(folder, "node_modules", name);
+    mkdirSync(dirname(link), { recursive: true });
+    symlinkSync(join(root, "node_modules", name), link);
+  }
+  for (const name of consumers) cpSync(join(root, "tests/packages", name), join(folder, name), { recursive: true });
+  return { folder, tarball };
+}
+
+/** Serves the Worker in `folder`; gives its address and what ends it. */
+export async function serve(folder) {
+  const flags = ["--ip", "localhost", "--port", "0", "--inspector-port", "0", "--show-interactive-dev-session=false"];
+  const vars = ["--var", "SESSION_SECRET:a secret of at least thirty-two bytes"];
+  const child = spawn("wrangler", ["dev", ...flags, ...vars], { cwd: folder, env: environment() });
+  const output = [];
+  const url = await new Promise((resolve, reject) => {
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on("data", (chunk) => {
+        output.push(chunk);
+        const [, address] = Buffer.concat(output).toString().match(/Ready on (http:\S+)\n/) ?? [];
+        if (address) resolve(address);
+      });
+    }
+    child.once("close", (code) => reject(new Error(`wrangler ended with ${code}:\n${Buffer.concat(output)}`)));
+  });
+  const stop = async () => {
+    const closed = once(child, "close");
+    child.kill("SIGTERM");
+    await closed;
+  };
+  return { url, stop };
+}

@@ -1,0 +1,10 @@
+// A CommonJS module finds the same types.
+
+import { createSessions, memory, type Session } from "edge-session";
+
+const sessions = createSessions<{ user: string }>({ store: memory(), secrets: [] });
+
+export async function user(request: Request): Promise<string | undefined> {
+  const session: Session<{ user: string }> = await sessions.load(request);
+  return session.get("user");
+}

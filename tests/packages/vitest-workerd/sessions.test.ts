@@ -1,0 +1,22 @@
+import { env } from "cloudflare:workers";
+import { createSessions, KeyError, kv } from "edge-session";
+import { expect, test } from "vitest";
+
+const sessions = createSessions<{ cart: string[]; user: string }>({
+  store: kv(env.SESSIONS),
+  secrets: ["a secret of at least thirty-two bytes"],
+});
+
+test("a session is kept in KV until the visitor logs out", async () => {
+  using session = await sessions.load(null);
+  session.setDefault("cart", []).push("apple");
+  session.modified = true;
+  const headers = await sessions.commitHeaders(session, 200);
+  expect((await env.SESSIONS.list()).keys).toHaveLength(1);
+
+  using again = await sessions.load(headers.get("Set-Cookie")?.split(";")[0]);
+  expect(again.item("cart")).toEqual(["apple"]);
+  expect(() => again.item("user")).toThrow(KeyError);
+  await again.flush();
+  expect((await env.SESSIONS.list()).keys).toHaveLength(0);
+});
