@@ -6,8 +6,15 @@ import { fileURLToPath } from "node:url";
 
 export class Stop extends Error {}
 
+let output = process.stdout;
+
 export function say(text) {
-  process.stdout.write(`${text}\n`);
+  output.write(`${text}\n`);
+}
+
+/** From here on, sentences go to standard error: standard output is for a document. */
+export function aside() {
+  output = process.stderr;
 }
 
 export function seconds(milliseconds) {
