@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { clocks, usual } from "../tests/bench/clock.mjs";
 import { contenders } from "../tests/bench/contenders.mjs";
 import { measure } from "../tests/bench/measure.mjs";
 import { judged, print } from "../tests/bench/report.mjs";
@@ -22,7 +23,8 @@ const help = `npm run bench -- [options]
   --mode small,large              what is written: a small field, or the one that holds most of the session
   --sizes 200,2048,16384,131072   bytes of the session's JSON
   --only floor,edge-session       who takes part, of ${contenders.map(({ name }) => name).join(", ")}
-  --rounds 7                      how often each is measured
+  --rounds 9                      how often each is measured
+  --clock cpu                     processor time (Linux), or wall
   --no-build                      takes dist/ as it is
   --json                          one JSON document on standard output, all else on standard error`;
 
@@ -39,8 +41,9 @@ async function bench(args) {
   for (const runtime of options.runtime) {
     const folder = mkdtempSync(join(tmpdir(), "edge-session-bench-"));
     process.on("exit", () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
-    const ask = await runtimes[runtime](options.only.map(({ name }) => name), folder);
-    const times = await measure(ask, options.only, cells, options.rounds, (text) => say(`${runtime}: ${text}`));
+    const processes = await runtimes[runtime](options.only.map(({ name }) => name), folder);
+    const tell = (text) => say(`${runtime}: ${text}`);
+    const times = await measure(processes, clocks[options.clock], options.only, cells, options.rounds, tell);
     measured.push(...times.map((result) => ({ runtime, ...result })));
   }
   const results = judged(measured);
@@ -56,13 +59,14 @@ function chosen(args) {
     const { values } = parseArgs({
       args,
       allowNegative: true,
-      options: { runtime: text, mode: text, sizes: text, only: text, rounds: text, build: { ...flag, default: true }, json: flag, help: flag },
+      options: { runtime: text, mode: text, sizes: text, only: text, rounds: text, clock: text, build: { ...flag, default: true }, json: flag, help: flag },
     });
-    const rounds = Number(values.rounds ?? 7);
+    const rounds = Number(values.rounds ?? 9);
     if (!Number.isInteger(rounds) || rounds < 1) throw new Error("--rounds takes a number of rounds");
     return {
       ...values,
       rounds,
+      clock: among(Object.keys(clocks), "clock", { clock: usual, ...values })[0],
       runtime: among(Object.keys(runtimes), "runtime", values),
       mode: among(Object.keys(modes), "mode", values),
       sizes: among(sizes, "sizes", values, ({ bytes }) => String(bytes)),

@@ -1,58 +1,46 @@
 // Takes the times. In each round every contender makes its visits in every cell once, in an order that is drawn anew, so that
 // what else the machine does falls on all of them; times are compared within a round.
 
-import { performance } from "node:perf_hooks";
-
-const sample = 100; // milliseconds that a contender's visits take in a round, about
+const sample = 60; // milliseconds that a contender's visits take in a round, about
+const turn = 10; // of them in one request: memory settles between requests, as it does in a Worker
 const warmth = 300; // milliseconds of visits before the first round, for the compilers
 
 /** Gives for each cell and contender the microseconds of a visit in each round. */
-export async function measure(ask, contenders, cells, rounds, tell) {
-  const entries = cells.flatMap((cell) => contenders.filter(({ fits }) => fits?.(cell) ?? true).map((contender) => ({ cell, contender, times: [] })));
-  const idle = await overhead(ask, contenders);
+export async function measure({ ask, pid }, clock, contenders, cells, rounds, tell) {
+  const entries = cells.flatMap((cell) => contenders.filter(({ fits }) => fits?.(cell) ?? true).map(({ name }) => ({ cell, name, times: [] })));
+
+  async function timed({ cell, name }, visits, requests = 1) {
+    const process = pid(name);
+    const began = clock(process);
+    for (let n = 0; n < requests; n++) await ask(name, `mode=${cell.mode}&bytes=${cell.bytes}&visits=${visits}`);
+    return (clock(process) - began) / requests;
+  }
+
+  /** Makes visits until the code is warm, and gives how many of them fill a turn. */
+  async function warmed(entry) {
+    let visits = 1;
+    for (let total = 0; ; ) {
+      const spent = await timed(entry, visits);
+      total += spent;
+      if (total > warmth && spent > turn / 2) return Math.max(1, Math.round((visits * turn) / spent));
+      if (spent < turn) visits *= 2;
+    }
+  }
+
   tell("warming up");
-  for (const entry of entries) entry.visits = await calibrated(ask, entry);
+  for (const entry of entries) entry.visits = await warmed(entry);
+  const idle = new Map(); // what a request costs that asks for no visit
+  for (const { name } of contenders) idle.set(name, await timed({ cell: cells[0], name }, 0, 200));
   for (let round = 1; round <= rounds; round++) {
     tell(`round ${round} of ${rounds}`);
     for (const cell of shuffled(cells)) {
       for (const entry of shuffled(entries.filter((entry) => entry.cell === cell))) {
-        const spent = await timed(ask, entry, entry.visits);
-        entry.times.push(((spent - idle) * 1000) / entry.visits);
+        const spent = await timed(entry, entry.visits, sample / turn);
+        entry.times.push(((spent - idle.get(entry.name)) * 1000) / entry.visits);
       }
     }
   }
-  return entries.map(({ cell, contender, times }) => ({ ...cell, contender: contender.name, times }));
-}
-
-/** What a request costs that asks for no visit. */
-async function overhead(ask, contenders) {
-  const times = [];
-  for (let n = 0; n < 50; n++) {
-    for (const contender of contenders) times.push(await timed(ask, { contender, cell: { mode: "small", bytes: 200 } }, 0));
-  }
-  return median(times);
-}
-
-/** Visits until the code is warm, and gives how many of them fill a sample. */
-async function calibrated(ask, entry) {
-  for (let visits = 1, total = 0; ; ) {
-    const spent = await timed(ask, entry, visits);
-    total += spent;
-    if (total > warmth && spent > sample / 4) return Math.max(1, Math.round((visits * sample) / spent));
-    if (spent < sample / 2) visits *= 2;
-  }
-}
-
-async function timed(ask, { contender, cell }, visits) {
-  const began = performance.now();
-  await ask(contender.name, `mode=${cell.mode}&bytes=${cell.bytes}&visits=${visits}`);
-  return performance.now() - began;
-}
-
-export function median(values) {
-  const sorted = [...values].sort((one, other) => one - other);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+  return entries.map(({ cell, name, times }) => ({ ...cell, contender: name, times }));
 }
 
 function shuffled(list) {

@@ -1,7 +1,6 @@
 // The figures: what they come to, and how they are printed.
 
 import { say } from "../../scripts/print.mjs";
-import { median } from "./measure.mjs";
 
 /** How many times the floor a visit may take in workerd. */
 const goals = {
@@ -55,6 +54,12 @@ function verdict(result) {
 /** Three digits that count. */
 function short(number) {
   return number < 100 ? number.toPrecision(3) : String(Math.round(number));
+}
+
+function median(values) {
+  const sorted = [...values].sort((one, other) => one - other);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
 function grouped(list, key) {

@@ -12,7 +12,10 @@ import { run } from "../../scripts/run.mjs";
 const here = join(root, "tests", "bench");
 const agent = new Agent({ keepAlive: true });
 
-/** Each builds contenders into a folder and starts them; they end when the script ends. Gives a function that asks one of them. */
+/**
+ * Each builds contenders into a folder and starts them; they end when the script ends. Gives two functions from a contender's
+ * name: `ask` for its answer to a query, and `pid` for its process.
+ */
 export const runtimes = {
   async workerd(names, folder) {
     const [, date] = read("wrangler.toml").match(/^compatibility_date = "(.+)"/m);
@@ -27,12 +30,19 @@ export const runtimes = {
     writeFileSync(config, `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (services = [${services}], sockets = [${sockets}]);
 `);
-    return listening(names, folder, [run("workerd", ["serve", config], { quiet: true })]);
+    const program = (await import("workerd")).default.default; // `.bin/workerd` may be a script that starts another process
+    let process;
+    const serving = run(program, ["serve", config], { quiet: true, started: (pid) => (process = pid) });
+    return { ask: await listening(names, folder, [serving]), pid: () => process };
   },
   async node(names, folder) {
     for (const name of names) await bundle(name, folder, "node", { platform: "node" });
-    const start = (name) => run("node", [join(folder, name, `${name}.js`), socket(folder, name)], { quiet: true });
-    return listening(names, folder, names.map(start));
+    const processes = new Map();
+    const serving = names.map((name) => run("node", [join(folder, name, `${name}.js`), socket(folder, name)], {
+      quiet: true,
+      started: (pid) => processes.set(name, pid),
+    }));
+    return { ask: await listening(names, folder, serving), pid: (name) => processes.get(name) };
   },
 };
 
