@@ -1,7 +1,7 @@
 // Measures the session cycle against other libraries and against no library, in workerd and in Node: Cookie header in, load,
 // read two fields, write one, commit, Set-Cookie out. `npm run bench -- --help` tells what it takes.
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -13,6 +13,7 @@ import { runtimes } from "../tests/bench/runtimes.mjs";
 import { modes } from "../tests/bench/visit.mjs";
 import { buildPackage } from "./package.mjs";
 import { aside, say, script, Stop } from "./print.mjs";
+import { root } from "./project.mjs";
 import { needs, setUp } from "./setup.mjs";
 
 const sizes = [200, 2048, 16_384, 131_072].map((bytes) => ({ bytes, name: bytes < 1024 ? `${bytes} B` : `${bytes / 1024} KB` }));
@@ -32,10 +33,9 @@ async function bench(args) {
   const options = chosen(args);
   if (options.help) return say(help);
   if (options.json) aside();
-  if (options.build) {
-    await setUp(needs.package);
-    await buildPackage();
-  }
+  await setUp([...(options.build ? needs.package : ["packages"]), ...(options.only.some(({ peer, npm }) => peer || npm) ? ["peers"] : [])]);
+  if (options.build) await buildPackage();
+  else if (!existsSync(join(root, "dist", "node.js"))) throw new Stop("There is no dist/ to measure. Run it without --no-build.");
   const cells = options.mode.flatMap((mode) => options.sizes.map(({ bytes }) => ({ mode, bytes })));
   const measured = [];
   for (const runtime of options.runtime) {
@@ -45,11 +45,11 @@ async function bench(args) {
     const tell = (text) => say(`${runtime}: ${text}`);
     const times = await measure(processes, clocks[options.clock], options.only, cells, options.rounds, tell);
     measured.push(...times.map((result) => ({ runtime, ...result })));
+    processes.stop();
   }
   const results = judged(measured);
-  if (options.json) process.stdout.write(`${JSON.stringify({ rounds: options.rounds, results }, null, 2)}\n`);
-  else print(results, options.only, options.sizes);
-  process.exit(); // and with this process what it started
+  if (options.json) process.stdout.write(`${JSON.stringify({ clock: options.clock, rounds: options.rounds, results }, null, 2)}\n`);
+  else print(results, options);
 }
 
 function chosen(args) {

@@ -12,10 +12,13 @@ export function say(text) {
   output.write(`${text}\n`);
 }
 
-/** From here on, sentences go to standard error: standard output is for a document. */
+/** From here on, everything goes to standard error: standard output is for a document. */
 export function aside() {
   output = process.stderr;
 }
+
+/** Where sentences go, for programs that say something themselves. */
+export const outlet = () => output.fd;
 
 export function seconds(milliseconds) {
   return `${(milliseconds / 1000).toFixed(1)} s`;

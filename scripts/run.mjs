@@ -4,6 +4,7 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
+import { outlet } from "./print.mjs";
 import { environment, root } from "./project.mjs";
 
 const groups = new Set();
@@ -17,12 +18,12 @@ let stopping = false;
 export function run(program, args = [], { env = {}, cwd = root, keep, quiet, limit, input, terminal, started } = {}) {
   return new Promise((resolve) => {
     const output = [];
-    const pipes = keep || quiet ? "pipe" : "inherit";
+    const pipes = keep || quiet ? ["pipe", "pipe"] : [outlet(), "inherit"];
     const child = spawn(program, args, {
       cwd,
       env: { ...environment(), ...env },
       detached: !terminal,
-      stdio: [terminal ? "inherit" : input ? "pipe" : "ignore", pipes, pipes],
+      stdio: [terminal ? "inherit" : input ? "pipe" : "ignore", ...pipes],
     });
     child.stdin?.end(input);
     if (child.pid && !terminal) groups.add(child.pid);

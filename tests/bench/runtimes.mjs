@@ -11,18 +11,19 @@ import { run } from "../../scripts/run.mjs";
 
 const here = join(root, "tests", "bench");
 const agent = new Agent({ keepAlive: true });
+const socket = (folder, name) => join(folder, `${name}.sock`);
 
 /**
- * Each builds contenders into a folder and starts them; they end when the script ends. Gives two functions from a contender's
- * name: `ask` for its answer to a query, and `pid` for its process.
+ * Each builds contenders into a folder and starts them. Gives `ask`, which makes a contender do what a query says, `pid`, which
+ * tells its process, and `stop`.
  */
 export const runtimes = {
   async workerd(names, folder) {
     const [, date] = read("wrangler.toml").match(/^compatibility_date = "(.+)"/m);
     const services = [];
     for (const name of names) {
-      const built = await bundle(name, folder, "workerd", { platform: "neutral", conditions: ["workerd", "worker"], mainFields: ["module", "main"] });
-      const modules = built.map((file) => `(name = "${file}", ${file.endsWith(".wasm") ? "wasm" : "esModule"} = embed "${name}/${file}")`);
+      const files = await bundle(name, folder, "workerd", { platform: "neutral", conditions: ["workerd", "worker"], mainFields: ["module", "main"] });
+      const modules = files.map((file) => `(name = "${file}", ${file.endsWith(".wasm") ? "wasm" : "esModule"} = embed "${name}/${file}")`);
       services.push(`(name = "${name}", worker = (modules = [${modules}], compatibilityDate = "${date}"))`);
     }
     const sockets = names.map((name) => `(name = "${name}", service = "${name}", address = "unix:${socket(folder, name)}", http = ())`);
@@ -31,31 +32,25 @@ export const runtimes = {
 const config :Workerd.Config = (services = [${services}], sockets = [${sockets}]);
 `);
     const program = (await import("workerd")).default.default; // `.bin/workerd` may be a script that starts another process
-    let process;
-    const serving = run(program, ["serve", config], { quiet: true, started: (pid) => (process = pid) });
-    return { ask: await listening(names, folder, [serving]), pid: () => process };
+    return start(folder, [{ program, args: ["serve", config], names }]);
   },
   async node(names, folder) {
     for (const name of names) await bundle(name, folder, "node", { platform: "node" });
-    const processes = new Map();
-    const serving = names.map((name) => run("node", [join(folder, name, `${name}.js`), socket(folder, name)], {
-      quiet: true,
-      started: (pid) => processes.set(name, pid),
-    }));
-    return { ask: await listening(names, folder, serving), pid: (name) => processes.get(name) };
+    return start(folder, names.map((name) => ({ program: "node", args: [join(folder, name, `${name}.js`), socket(folder, name)], names: [name] })));
   },
 };
-
-const socket = (folder, name) => join(folder, `${name}.sock`);
 
 /** Bundles a contender into a folder of its own, and gives the names of the files, the script first. */
 async function bundle(name, folder, runtime, options) {
   const esbuild = await import("esbuild"); // which set-up may have installed only now
-  const ours = {
-    name: "edge-session",
-    setup({ onResolve }) {
+  const imports = {
+    name: "imports",
+    setup({ onResolve, onLoad }) {
       onResolve({ filter: /dist\/node\.js$/ }, () =>
         runtime === "node" ? { path: join(root, "dist/node.js"), external: true } : { path: join(root, "dist/workerd.js") });
+      // React Router's package imports one that holds nothing but types.
+      onResolve({ filter: /^@cloudflare\/workers-types$/ }, ({ path }) => ({ path, namespace: "empty" }));
+      onLoad({ filter: /.*/, namespace: "empty" }, () => ({ contents: "" }));
     },
   };
   const { metafile } = await esbuild.build({
@@ -67,30 +62,40 @@ async function bundle(name, folder, runtime, options) {
     bundle: true,
     format: "esm",
     target: "es2024",
+    define: { "process.env.NODE_ENV": '"production"' },
     loader: { ".wasm": "copy" },
     assetNames: "[name]",
     metafile: true,
     logLevel: "error",
-    plugins: [ours],
+    plugins: [imports],
     ...options,
   });
   return Object.keys(metafile.outputs).map((path) => basename(path)).sort((one) => (one.endsWith(".js") ? -1 : 1));
 }
 
-/** Waits until all of them listen, and gives a function from a contender's name and a query to its answer. */
-async function listening(names, folder, programs) {
-  const ended = Promise.race(programs).then(({ output }) => {
+/** Starts programs, each of which has one or more contenders in it, and waits until all of them listen. */
+async function start(folder, programs) {
+  const pids = new Map();
+  const running = programs.map(({ program, args, names }) =>
+    run(program, args, { quiet: true, started: (pid) => names.forEach((name) => pids.set(name, pid)) }));
+  const ended = Promise.race(running).then(({ output }) => {
     throw new Stop(`A process that was to be measured ended:\n${output}`);
   });
-  ended.catch(() => {}); // where it matters, somebody waits for it
-  for (const name of names) while (!existsSync(socket(folder, name))) await Promise.race([ended, sleep(20)]);
-  return async (name, query) => {
-    const { status, text } = await Promise.race([ended, fetch(socket(folder, name), query)]);
-    if (status !== 200) throw new Stop(`${name} did not do what it was to do at ${query}:\n${text}`);
+  ended.catch(() => {}); // whoever waits for an answer is told
+  for (const { names } of programs) {
+    for (const name of names) while (!existsSync(socket(folder, name))) await Promise.race([ended, sleep(20)]);
+  }
+  return {
+    async ask(name, query) {
+      const { status, text } = await Promise.race([ended, answer(socket(folder, name), query)]);
+      if (status !== 200) throw new Stop(`${name} failed at ${query}:\n${text}`);
+    },
+    pid: (name) => pids.get(name),
+    stop: () => new Set(pids.values()).forEach((pid) => process.kill(pid)),
   };
 }
 
-function fetch(socketPath, query) {
+function answer(socketPath, query) {
   return new Promise((resolve, reject) => {
     get({ socketPath, path: `/?${query}`, agent }, (response) => {
       const chunks = [];

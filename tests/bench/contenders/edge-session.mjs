@@ -2,6 +2,7 @@
 
 import { createSessions, kv } from "../../../dist/node.js";
 import { namespace } from "../kv.mjs";
+import { cookieHeader } from "../shell.mjs";
 
 export default function edgeSession() {
   const sessions = createSessions({
@@ -13,16 +14,12 @@ export default function edgeSession() {
     async fill(cookie, data) {
       const session = await sessions.load(cookie);
       session.update(data);
-      return setCookie(await sessions.commitHeaders(session, 200));
+      return cookieHeader(await sessions.commitHeaders(session, 200));
     },
     async visit(cookie, field, turn) {
       const session = await sessions.load(cookie);
       session.set(field, turn(session.get("user"), session.get(field)));
-      return setCookie(await sessions.commitHeaders(session, 200));
+      return cookieHeader(await sessions.commitHeaders(session, 200));
     },
   };
-}
-
-function setCookie(headers) {
-  return headers.getSetCookie()[0];
 }

@@ -3,6 +3,7 @@
 import { namespace } from "../kv.mjs";
 
 const name = "sid";
+const start = `${name}=`;
 const age = 1_209_600;
 
 export default function floor() {
@@ -27,8 +28,11 @@ export default function floor() {
 }
 
 function find(cookie) {
-  for (const pair of cookie.split(";")) {
-    const at = pair.indexOf("=");
-    if (pair.slice(0, at).trim() === name) return pair.slice(at + 1).trim();
+  for (let at = 0; at < cookie.length; ) {
+    let end = cookie.indexOf(";", at);
+    if (end < 0) end = cookie.length;
+    while (cookie[at] === " ") at++;
+    if (cookie.startsWith(start, at)) return cookie.slice(at + start.length, end);
+    at = end + 1;
   }
 }
