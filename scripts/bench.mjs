@@ -24,7 +24,7 @@ const help = `npm run bench -- [options]
   --mode small,large              what is written: a small field, or the one that holds most of the session
   --sizes 200,2048,16384,131072   bytes of the session's JSON
   --only floor,edge-session       who takes part, of ${contenders.map(({ name }) => name).join(", ")}
-  --rounds 9                      how often each is measured
+  --rounds 15                     how often each is measured
   --clock cpu                     processor time (Linux), or wall
   --no-build                      takes dist/ as it is
   --json                          one JSON document on standard output, all else on standard error`;
@@ -61,7 +61,7 @@ function chosen(args) {
       allowNegative: true,
       options: { runtime: text, mode: text, sizes: text, only: text, rounds: text, clock: text, build: { ...flag, default: true }, json: flag, help: flag },
     });
-    const rounds = Number(values.rounds ?? 9);
+    const rounds = Number(values.rounds ?? 15);
     if (!Number.isInteger(rounds) || rounds < 1) throw new Error("--rounds takes a number of rounds");
     return {
       ...values,

@@ -1,5 +1,5 @@
-// What a contender's process answers: `/?mode=small&bytes=200&visits=1000` makes so many visits and answers when they are
-// done. Whoever asks takes the time, since the clock in workerd stands still while it computes.
+// What a contender's process answers: `/?mode=small&bytes=200&visits=1000` makes so many visits, with `&leave` the last ones,
+// and answers when they are done. Whoever asks takes the time, since the clock in workerd stands still while it computes.
 
 import { modes, Visitor } from "./visit.mjs";
 
@@ -10,8 +10,8 @@ export function answering(contender) {
   async function visitor(mode, bytes) {
     const cell = `${mode} ${bytes}`;
     if (!visitors.has(cell)) {
-      const arriving = new Visitor(contender(), modes[mode]);
-      await arriving.arrive(bytes);
+      const arriving = new Visitor(contender(), modes[mode], bytes);
+      await arriving.arrive();
       visitors.set(cell, arriving);
     }
     return visitors.get(cell);
@@ -21,7 +21,11 @@ export function answering(contender) {
     const { searchParams } = new URL(url, "http://localhost");
     const visits = Number(searchParams.get("visits"));
     try {
-      if (visits > 0) await (await visitor(searchParams.get("mode"), Number(searchParams.get("bytes")))).visit(visits);
+      if (visits > 0) {
+        const visiting = await visitor(searchParams.get("mode"), Number(searchParams.get("bytes")));
+        await visiting.visit(visits);
+        if (searchParams.has("leave")) await visiting.leave();
+      }
       return [200, ""];
     } catch (error) {
       return [500, error.stack ?? String(error)];

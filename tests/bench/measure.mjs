@@ -12,7 +12,7 @@ export async function measure({ ask, pid }, clock, contenders, cells, rounds, te
   async function timed({ cell, name }, visits, requests = 1) {
     const process = pid(name);
     const began = clock(process);
-    for (let n = 0; n < requests; n++) await ask(name, `mode=${cell.mode}&bytes=${cell.bytes}&visits=${visits}`);
+    for (let n = 0; n < requests; n++) await ask(name, query(cell, visits));
     return (clock(process) - began) / requests;
   }
 
@@ -40,8 +40,11 @@ export async function measure({ ask, pid }, clock, contenders, cells, rounds, te
       }
     }
   }
+  for (const { cell, name } of entries) await ask(name, `${query(cell, 1)}&leave`);
   return entries.map(({ cell, name, times }) => ({ ...cell, contender: name, times }));
 }
+
+const query = ({ mode, bytes }, visits) => `mode=${mode}&bytes=${bytes}&visits=${visits}`;
 
 function shuffled(list) {
   const rest = [...list];

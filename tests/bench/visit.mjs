@@ -67,15 +67,17 @@ function page(n) {
 export class Visitor {
   #contender;
   #mode;
+  #data;
   #cookie = "consent=yes";
   #expected = start;
   #turn;
 
-  constructor(contender, mode) {
+  constructor(contender, mode, bytes) {
     this.#contender = contender;
     this.#mode = mode;
-    // What the application does: given two fields that it read, it gives the one to write. What the last visit wrote has to
-    // be there, so nobody is faster by losing something.
+    this.#data = data(bytes);
+    // What the application does: given the two fields that it read, it gives the one to write. What the last visit wrote has
+    // to be there, so that nobody is faster by losing something.
     this.#turn = (user, value) => {
       const count = mode.count(value);
       if (user.id !== 48151 || count !== this.#expected) throw new Error(`count ${count} was read where ${this.#expected} was written`);
@@ -85,8 +87,8 @@ export class Visitor {
   }
 
   /** The first visit, which fills the session. */
-  async arrive(bytes) {
-    this.#keep(await this.#contender.fill(this.#cookie, data(bytes)));
+  async arrive() {
+    this.#keep(await this.#contender.fill(this.#cookie, structuredClone(this.#data)));
   }
 
   async visit(times) {
@@ -94,6 +96,16 @@ export class Visitor {
     const before = this.#expected;
     for (let n = 0; n < times; n++) this.#keep(await this.#contender.visit(this.#cookie, field, this.#turn));
     if (!this.#contender.shell && this.#expected !== before + times) throw new Error("a visit did not read and write its session");
+  }
+
+  /** The last visits: all that nobody wrote is as it was at first. */
+  async leave() {
+    if (this.#contender.shell) return;
+    for (const [field, value] of Object.entries(this.#data).filter(([field]) => field !== this.#mode.field)) {
+      let found;
+      await this.#contender.visit(this.#cookie, field, (_user, kept) => (found = kept));
+      if (JSON.stringify(found) !== JSON.stringify(value)) throw new Error(`${field} is not what it was at first`);
+    }
   }
 
   #keep(setCookie) {
