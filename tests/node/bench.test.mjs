@@ -58,6 +58,10 @@ test("the namespace keeps text and bytes, and hands out copies", async () => {
   bytes[0] = 9;
   new Uint8Array(await kv.get("a", { type: "arrayBuffer" }))[1] = 9;
   assert.deepEqual([...new Uint8Array(await kv.get("a", "arrayBuffer"))], [1, 2, 3]);
+  for (const shown of [[4, 5], [6, 7, 8], [1, 2, 3, 4]]) {
+    await kv.put("a", new Uint8Array(shown));
+    assert.deepEqual([...new Uint8Array(await kv.get("a", "arrayBuffer"))], shown);
+  }
   await kv.delete("a");
   assert.equal(await kv.get("a"), null);
 });
