@@ -16,21 +16,29 @@ export async function measure({ ask, pid }, clock, contenders, cells, rounds, te
     return (clock(process) - began) / requests;
   }
 
-  /** Makes visits until the code is warm, and gives how many of them fill a turn. */
+  /** Makes visits until the code is warm, and gives how many of them fill a turn at their best. */
   async function warmed(entry) {
-    let visits = 1;
-    for (let total = 0; ; ) {
+    let best = Infinity;
+    for (let visits = 1, total = 0; total < warmth || best === Infinity; ) {
       const spent = await timed(entry, visits);
       total += spent;
-      if (total > warmth && spent > turn / 2) return Math.max(1, Math.round((visits * turn) / spent));
+      if (spent > turn / 2) best = Math.min(best, spent / visits);
       if (spent < turn) visits *= 2;
     }
+    return Math.max(1, Math.round(turn / best));
+  }
+
+  /** What a request costs that asks for no visit. */
+  async function idling(name) {
+    const times = [];
+    for (let n = 0; n < 200; n++) times.push(await timed({ cell: cells[0], name }, 0));
+    return median(times);
   }
 
   tell("warming up");
   for (const entry of entries) entry.visits = await warmed(entry);
-  const idle = new Map(); // what a request costs that asks for no visit
-  for (const { name } of contenders) idle.set(name, await timed({ cell: cells[0], name }, 0, 200));
+  const idle = new Map();
+  for (const { name } of contenders) idle.set(name, await idling(name));
   for (let round = 1; round <= rounds; round++) {
     tell(`round ${round} of ${rounds}`);
     for (const cell of shuffled(cells)) {
@@ -42,6 +50,12 @@ export async function measure({ ask, pid }, clock, contenders, cells, rounds, te
   }
   for (const { cell, name } of entries) await ask(name, `${query(cell, 1)}&leave`);
   return entries.map(({ cell, name, times }) => ({ ...cell, contender: name, times }));
+}
+
+export function median(values) {
+  const sorted = [...values].sort((one, other) => one - other);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
 const query = ({ mode, bytes }, visits) => `mode=${mode}&bytes=${bytes}&visits=${visits}`;

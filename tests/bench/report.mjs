@@ -2,6 +2,7 @@
 
 import { say } from "../../scripts/print.mjs";
 import { contenders } from "./contenders.mjs";
+import { median } from "./measure.mjs";
 
 /** How many times what the floor takes edge-session may take in workerd. */
 const goals = {
@@ -79,12 +80,6 @@ function verdict(goal) {
 /** Three digits that count. */
 function short(number) {
   return number < 100 ? number.toPrecision(3) : String(Math.round(number));
-}
-
-function median(values) {
-  const sorted = [...values].sort((one, other) => one - other);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
 function table(rows) {
