@@ -42,10 +42,13 @@ async function bench(args) {
     const folder = mkdtempSync(join(tmpdir(), "edge-session-bench-"));
     process.on("exit", () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
     const processes = await runtimes[runtime](options.only.map(({ name }) => name), folder);
-    const tell = (text) => say(`${runtime}: ${text}`);
-    const times = await measure(processes, clocks[options.clock], options.only, cells, options.rounds, tell);
-    measured.push(...times.map((result) => ({ runtime, ...result })));
-    processes.stop();
+    try {
+      const tell = (text) => say(`${runtime}: ${text}`);
+      const times = await measure(processes, clocks[options.clock], options.only, cells, options.rounds, tell);
+      measured.push(...times.map((result) => ({ runtime, ...result })));
+    } finally {
+      processes.stop();
+    }
   }
   const results = judged(measured);
   if (options.json) process.stdout.write(`${JSON.stringify({ clock: options.clock, rounds: options.rounds, results }, null, 2)}\n`);

@@ -82,8 +82,20 @@ async function start(folder, programs) {
     throw new Stop(`A process that was to be measured ended:\n${output}`);
   });
   ended.catch(() => {}); // whoever waits for an answer is told
-  for (const { names } of programs) {
-    for (const name of names) while (!existsSync(socket(folder, name))) await Promise.race([ended, sleep(20)]);
+  function stop() {
+    for (const pid of new Set(pids.values())) {
+      try {
+        process.kill(pid);
+      } catch {
+        // it has ended by itself
+      }
+    }
+  }
+  try {
+    for (const name of pids.keys()) while (!existsSync(socket(folder, name))) await Promise.race([ended, sleep(20)]);
+  } catch (error) {
+    stop();
+    throw error;
   }
   return {
     async ask(name, query) {
@@ -91,7 +103,7 @@ async function start(folder, programs) {
       if (status !== 200) throw new Stop(`${name} failed at ${query}:\n${text}`);
     },
     pid: (name) => pids.get(name),
-    stop: () => new Set(pids.values()).forEach((pid) => process.kill(pid)),
+    stop,
   };
 }
 
@@ -101,6 +113,6 @@ function answer(socketPath, query) {
       const chunks = [];
       response.on("data", (chunk) => chunks.push(chunk));
       response.on("end", () => resolve({ status: response.statusCode, text: Buffer.concat(chunks).toString() }));
-    }).on("error", reject);
+    }).on("error", (error) => setTimeout(reject, 1000, error)); // by then it is known whether its process has ended
   });
 }
