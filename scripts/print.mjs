@@ -6,9 +6,19 @@ import { fileURLToPath } from "node:url";
 
 export class Stop extends Error {}
 
+let output = process.stdout;
+
 export function say(text) {
-  process.stdout.write(`${text}\n`);
+  output.write(`${text}\n`);
 }
+
+/** From here on, everything goes to standard error: standard output is for a document. */
+export function aside() {
+  output = process.stderr;
+}
+
+/** Where sentences go, for programs that say something themselves. */
+export const outlet = () => output.fd;
 
 export function seconds(milliseconds) {
   return `${(milliseconds / 1000).toFixed(1)} s`;

@@ -4,6 +4,7 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
+import { outlet } from "./print.mjs";
 import { environment, root } from "./project.mjs";
 
 const groups = new Set();
@@ -12,20 +13,21 @@ let stopping = false;
 /**
  * Runs a program to its end and gives `{ code, output }`. By default its output is shown as it comes; `keep` also collects
  * it, `quiet` only collects it. `limit` is the longest it may take, in seconds. It reads `input`; with `terminal` it talks with
- * the user instead, and shares this process's group so that it may.
+ * the user instead, and shares this process's group so that it may. `started` is told its process id.
  */
-export function run(program, args = [], { env = {}, cwd = root, keep, quiet, limit, input, terminal } = {}) {
+export function run(program, args = [], { env = {}, cwd = root, keep, quiet, limit, input, terminal, started } = {}) {
   return new Promise((resolve) => {
     const output = [];
-    const pipes = keep || quiet ? "pipe" : "inherit";
+    const pipes = keep || quiet ? ["pipe", "pipe"] : [outlet(), "inherit"];
     const child = spawn(program, args, {
       cwd,
       env: { ...environment(), ...env },
       detached: !terminal,
-      stdio: [terminal ? "inherit" : input ? "pipe" : "ignore", pipes, pipes],
+      stdio: [terminal ? "inherit" : input ? "pipe" : "ignore", ...pipes],
     });
     child.stdin?.end(input);
     if (child.pid && !terminal) groups.add(child.pid);
+    if (child.pid) started?.(child.pid);
     for (const name of ["stdout", "stderr"]) {
       child[name]?.on("data", (chunk) => {
         output.push(chunk);

@@ -14,15 +14,8 @@ const target = join(cache, "tools", ".target");
 
 /** Each part says whether it is ready, and knows how to get there. */
 const parts = {
-  packages: {
-    title: "npm packages",
-    takes: "about 1 minute",
-    ready: () => existsSync(join(bin, "node")) && installed(),
-    async install() {
-      const { code } = await run("npm", ["ci", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"]);
-      if (code) throw new Stop("npm could not install the packages. Read its message above, then start again.");
-    },
-  },
+  packages: npmPackages("npm packages", "about 1 minute"),
+  peers: npmPackages("the libraries that edge-session is measured against", "about 1 minute", "tests/bench"),
   rust: {
     title: "Rust",
     takes: "about 1 minute",
@@ -92,7 +85,8 @@ export const needs = {
   workerd: [...build, "secret"],
   e2e: ["browser", ...build, "secret"],
   packages: ["browser", "packages", "node20", "rust", "wasm-bindgen"],
-  all: Object.keys(parts),
+  peers: ["packages", "peers"],
+  all: Object.keys(parts).filter((name) => name !== "peers"),
 };
 
 /** Makes the named parts ready. */
@@ -148,11 +142,24 @@ function holds(lock) {
   }
 }
 
+/** What the package-lock.json of a folder names. */
+function npmPackages(title, takes, folder = ".") {
+  return {
+    title,
+    takes,
+    ready: () => existsSync(join(bin, "node")) && installed(folder),
+    async install() {
+      const { code } = await run("npm", ["ci", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: join(root, folder) });
+      if (code) throw new Stop("npm could not install the packages. Read its message above, then start again.");
+    },
+  };
+}
+
 /** Whether node_modules holds what package-lock.json names: npm notes there what it installed. */
-function installed() {
+function installed(folder) {
   try {
-    const wanted = JSON.parse(read("package-lock.json")).packages;
-    const present = JSON.parse(read("node_modules", ".package-lock.json")).packages;
+    const wanted = JSON.parse(read(folder, "package-lock.json")).packages;
+    const present = JSON.parse(read(folder, "node_modules", ".package-lock.json")).packages;
     const same = (path) => present[path].version === wanted[path]?.version && present[path].integrity === wanted[path].integrity;
     return Object.keys(present).every(same)
       && Object.keys(wanted).every((path) => path === "" || present[path] || wanted[path].optional);

@@ -48,10 +48,9 @@ impl CoreSession {
         check(self.session.write(key, json))
     }
 
-    /// Stores all members of a JSON object, or none.
-    pub fn update(&mut self, text: &[u8]) -> Thrown<()> {
-        let text = str::from_utf8(text).map_err(|_| Error::value("this is no text"));
-        check(text.and_then(|text| self.session.update_json(text)))
+    /// A value is set whose text follows before the session is stored; without a key, an update that sets nothing.
+    pub fn touch(&mut self, key: Option<String>) -> Thrown<()> {
+        check(self.session.touch(key.as_deref()))
     }
 
     pub fn remove(&mut self, key: &str) -> Thrown<()> {

@@ -7,7 +7,7 @@ import type { Expiry, ExpiryOptions, Key, Saved, Session, Value } from "./sessio
 import { decode, encode } from "./signing.js";
 import type { Store } from "./store.js";
 import { typed } from "./typed.js";
-import { checkKey, fromJson, isPlain, kind, step, toJson } from "./value.js";
+import { check, checkKey, fromJson, isPlain, kind, toJson } from "./value.js";
 
 /** A text of more characters crosses into the wasm faster as bytes. */
 const LONG = 128;
@@ -28,8 +28,8 @@ export class OpenSession<Data extends object> implements Session<Data> {
   #key = "";
   /** What the store threw last: the cause of errors that say so. */
   #failure: unknown;
-  /** The objects that were handed out or set, by their keys. */
-  #objects: Map<string, object> | undefined;
+  /** The objects that were handed out or set, by their keys, with their text where the core has it. */
+  #objects: Map<string, { value: object; text: string | undefined }> | undefined;
   /** What stays readable once the core's object is gone. */
   #left: { sessionKey: string | undefined; accessed: boolean; modified: boolean } | undefined;
 
@@ -82,10 +82,14 @@ export class OpenSession<Data extends object> implements Session<Data> {
     return typed(call, this.#failure);
   }
 
-  /** Stores what was changed inside of the values that were handed out. */
+  /** Stores the objects that were set, and what was changed inside of those that were handed out. */
   keepChanges(): void {
-    if (!this.#idle.modified()) return;
-    for (const [key, value] of this.#objects ?? []) this.#write(key, value);
+    if (!this.#objects || !this.#idle.modified()) return;
+    for (const [key, kept] of this.#objects) {
+      const text = toJson(key, kept.value);
+      if (text !== kept.text) this.#put(key, text);
+      kept.text = text;
+    }
   }
 
   get sessionKey(): string | undefined {
@@ -121,7 +125,6 @@ export class OpenSession<Data extends object> implements Session<Data> {
   set<K extends Key<Data>>(key: K, value: Value<Data, K>): this {
     checkKey(key);
     this.#write(key, value);
-    this.#keep(key, value);
     return this;
   }
 
@@ -161,9 +164,13 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   update(values: Partial<Data>): this {
     const members = present(values);
-    const text = object(members);
-    this.#try(() => this.#idle.update(encoder.encode(text)));
-    for (const [key, value] of members) this.#keep(key, value);
+    for (const [key, value] of members) {
+      checkKey(key);
+      check(key, value);
+    }
+    // Even an update with nothing is one.
+    if (members.length === 0) this.#try(() => this.#idle.touch(undefined));
+    for (const [key, value] of members) this.#write(key, value);
     return this;
   }
 
@@ -251,7 +258,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   async decode(text: string): Promise<Partial<Data>> {
     const object = await decode(this.#settings, text);
-    return object === undefined ? {} : (fromJson("session", object) as Partial<Data>);
+    return object === undefined ? {} : (fromJson(undefined, object) as Partial<Data>);
   }
 
   [Symbol.dispose](): void {
@@ -266,26 +273,38 @@ export class OpenSession<Data extends object> implements Session<Data> {
   /** The object that was handed out or set before. */
   #known<K extends Key<Data>>(key: K): Value<Data, K> | undefined {
     checkKey(key);
-    return this.#core && (this.#objects?.get(key) as Value<Data, K> | undefined);
+    return this.#core && (this.#objects?.get(key)?.value as Value<Data, K> | undefined);
   }
 
   #handOut<K extends Key<Data>>(key: K, text: string): Value<Data, K> {
-    const value = fromJson(step("session", key), text);
-    this.#keep(key, value);
+    const value = fromJson(key, text);
+    if (isObject(value)) this.#keep(key, value, text);
     return value as Value<Data, K>;
   }
 
-  /** Remembers an object, or forgets the one before. */
-  #keep(key: string, value: unknown): void {
-    if (typeof value === "object" && value !== null) (this.#objects ??= new Map()).set(key, value);
-    else this.#objects?.delete(key);
+  #keep(key: string, value: object, text: string | undefined): void {
+    (this.#objects ??= new Map()).set(key, { value, text });
   }
 
+  /** An object may still be changed, and its text is stored when the session is; anything else is stored now. */
   #write(key: string, value: unknown): void {
-    const text = toJson(step("session", key), value);
-    const core = this.#idle; // not before: what reads the value may run code that closes the session
-    this.#try(() => (text.length > LONG ? core.setBytes(key, encoder.encode(text)) : core.set(key, text)));
+    if (isObject(value)) {
+      check(key, value);
+      this.#try(() => this.#idle.touch(key)); // not before: what reads the value may run code that closes the session
+      this.#keep(key, value, undefined);
+    } else {
+      this.#put(key, toJson(key, value));
+      this.#objects?.delete(key);
+    }
   }
+
+  #put(key: string, text: string): void {
+    this.#try(() => (text.length > LONG ? this.#idle.setBytes(key, encoder.encode(text)) : this.#idle.set(key, text)));
+  }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
 }
 
 /** Many values with their keys; what is undefined is left out, as `Partial` has it. */
@@ -300,7 +319,7 @@ function present(values: object): [string, unknown][] {
 function object(members: [string, unknown][]): string {
   const texts = members.map(([key, value]) => {
     checkKey(key);
-    return `${JSON.stringify(key)}:${toJson(step("session", key), value)}`;
+    return `${JSON.stringify(key)}:${toJson(key, value)}`;
   });
   return `{${texts.join()}}`;
 }

@@ -5,27 +5,85 @@ import { ValueError } from "./errors.js";
 /** As deep as the core lets arrays and objects nest. */
 const MAX_DEPTH = 64;
 
-/** The JSON text of `value`, which is found at `path`. */
-export function toJson(path: string, value: unknown): string {
-  const check = new Check(path);
-  check.visit(value);
+/** Refuses what JSON does not hold exactly. `key` is where the value is to stand in the session. */
+export function check(key: string, value: unknown): void {
+  if (!isExact(value, MAX_DEPTH)) new Check(step("session", key)).visit(value);
+}
+
+/** The JSON text of `value`, which stands under `key`. What JSON does not hold exactly is refused. */
+export function toJson(key: string, value: unknown): string {
   try {
-    return check.negativeZero ? write(value) : JSON.stringify(value);
+    if (isExact(value, MAX_DEPTH)) return JSON.stringify(value);
+  } catch {
+    // Something of the value's own threw; the check says where.
+  }
+  const checked = new Check(step("session", key));
+  checked.visit(value);
+  try {
+    return checked.negativeZero ? write(value) : JSON.stringify(value);
   } catch (cause) {
-    throw new ValueError(`${path} could not be read`, { cause });
+    throw new ValueError(`${step("session", key)} could not be read`, { cause });
   }
 }
 
-/** The value that `text`, found at `path`, stands for. */
-export function fromJson(path: string, text: string): unknown {
+/** The value that `text`, found under `key`, stands for. */
+export function fromJson(key: string | undefined, text: string): unknown {
+  const path = () => (key === undefined ? "session" : step("session", key));
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    throw new ValueError(`${path} is damaged in the store`);
+    throw new ValueError(`${path()} is damaged in the store`);
   }
-  if (/\d{16}/.test(text)) checkIntegers(path, text);
+  if (hasLongNumber(text)) checkIntegers(path(), text);
   return value;
+}
+
+/** Whether 16 digits follow one another: only every sixteenth place has to be looked at first. */
+function hasLongNumber(text: string): boolean {
+  for (let at = 15; at < text.length; at += 16) {
+    if (isDigit(text.charCodeAt(at)) && /\d{16}/.test(text.slice(at - 15, at + 16))) return true;
+  }
+  return false;
+}
+
+function isDigit(unit: number): boolean {
+  return unit >= 48 && unit <= 57;
+}
+
+/**
+ * Whether JSON surely holds the value exactly: the common case, decided without noting where we are. The data of an object
+ * are its own enumerable properties with names, those of an array its items, as for `JSON.stringify`.
+ */
+function isExact(value: unknown, depth: number): boolean {
+  switch (typeof value) {
+    case "string":
+      return value.isWellFormed();
+    case "boolean":
+      return true;
+    case "number":
+      return Number.isFinite(value) && (value !== 0 || 1 / value > 0);
+    case "object":
+      if (value === null) return true;
+      if (depth === 0 || (value as { toJSON?: unknown }).toJSON !== undefined) return false;
+      return Array.isArray(value) ? areExact(value, depth - 1) : isExactObject(value, depth - 1);
+    default:
+      return false;
+  }
+}
+
+function areExact(list: readonly unknown[], depth: number): boolean {
+  for (let at = 0; at < list.length; at++) if (!isExact(list[at], depth)) return false;
+  return true;
+}
+
+function isExactObject(object: object, depth: number): boolean {
+  const prototype: unknown = Object.getPrototypeOf(object);
+  if (prototype !== Object.prototype && prototype !== null) return false;
+  for (const name in object) {
+    if (!name.isWellFormed() || !isExact((object as Record<string, unknown>)[name], depth)) return false;
+  }
+  return true;
 }
 
 /** Keys are texts, and lone surrogates have no UTF-8: they would all become the same key. */
@@ -90,21 +148,15 @@ class Check {
       this.visit(item);
       this.#steps.pop();
     }
-    // One more than the items: an array's own `length`.
-    if (Reflect.ownKeys(list).length !== list.length + 1) this.#refuse("is an array with properties");
   }
 
   #members(value: object): void {
     if (!isPlain(value)) this.#refuse(`is ${kind(value)}`);
-    const names = Object.keys(value);
-    for (const name of names) {
+    for (const name of Object.keys(value)) {
       if (!name.isWellFormed()) this.#refuse("has a name that holds a surrogate that stands alone");
       this.#steps.push(name);
       this.visit((value as Record<string, unknown>)[name]);
       this.#steps.pop();
-    }
-    if (Reflect.ownKeys(value).length !== names.length) {
-      this.#refuse("has a symbol or a hidden property, which JSON does not hold");
     }
   }
 

@@ -367,6 +367,15 @@ impl Session {
         self.write_all([(key, json)])
     }
 
+    /// As a write of `key` whose text is still to come; without a key, of nothing.
+    #[cfg(feature = "js")]
+    pub(crate) fn touch(&mut self, key: Option<&str>) -> Result<()> {
+        match key {
+            Some(key) if self.load()?.get(key).is_none() => self.write(key, b"null".as_slice()),
+            _ => self.write_all([] as [(&str, &[u8]); 0]),
+        }
+    }
+
     fn write_all<K: AsRef<str>>(&mut self, pairs: impl IntoIterator<Item = (K, impl Into<Box<[u8]>>)>) -> Result<()> {
         self.accessed = true;
         let data = self.load()?;

@@ -1,0 +1,34 @@
+// What a contender's process answers: `/?mode=small&bytes=200&visits=1000` makes so many visits, with `&leave` the last ones,
+// and answers when they are done. Whoever asks takes the time, since the clock in workerd stands still while it computes.
+
+import { modes, Visitor } from "./visit.mjs";
+
+/** Gives a function from a URL to an answer: a status and a text. */
+export function answering(contender) {
+  const visitors = new Map();
+
+  async function visitor(mode, bytes) {
+    const cell = `${mode} ${bytes}`;
+    if (!visitors.has(cell)) {
+      const arriving = new Visitor(contender(), modes[mode], bytes);
+      await arriving.arrive();
+      visitors.set(cell, arriving);
+    }
+    return visitors.get(cell);
+  }
+
+  return async (url) => {
+    const { searchParams } = new URL(url, "http://localhost");
+    const visits = Number(searchParams.get("visits"));
+    try {
+      if (visits > 0) {
+        const visiting = await visitor(searchParams.get("mode"), Number(searchParams.get("bytes")));
+        await visiting.visit(visits);
+        if (searchParams.has("leave")) await visiting.leave();
+      }
+      return [200, ""];
+    } catch (error) {
+      return [500, error.stack ?? String(error)];
+    }
+  };
+}

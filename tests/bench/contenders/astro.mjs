@@ -1,0 +1,29 @@
+// Astro's session runtime, with the driver for KV that its Cloudflare adapter gives it.
+
+import driver from "unstorage/drivers/cloudflare-kv-binding";
+import { AstroCookies } from "../node_modules/astro/dist/core/cookies/cookies.js";
+import { AstroSession, PERSIST_SYMBOL } from "../node_modules/astro/dist/core/session/runtime.js";
+import { namespace } from "../kv.mjs";
+import { request } from "../shell.mjs";
+
+const config = { driver: "cloudflare-kv-binding", options: { binding: namespace() } }; // Astro has one storage for a driver
+
+export default function astro() {
+  async function visit(cookie, change) {
+    const cookies = new AstroCookies(request(cookie), console);
+    const session = new AstroSession({ cookies, config, runtimeMode: "production", driverFactory: driver, mockStorage: null, logger: console });
+    await change(session);
+    await session[PERSIST_SYMBOL]();
+    return cookies.consume().next().value;
+  }
+  return {
+    fill(cookie, data) {
+      return visit(cookie, (session) => {
+        for (const [key, value] of Object.entries(data)) session.set(key, value);
+      });
+    },
+    visit(cookie, field, turn) {
+      return visit(cookie, async (session) => session.set(field, turn(await session.get("user"), await session.get(field))));
+    },
+  };
+}

@@ -1,0 +1,118 @@
+// Workerd and Node with the contenders in them: each contender has an isolate or a process of its own, so that none inherits
+// another's garbage, or what the compiler learned from it.
+
+import { existsSync, writeFileSync } from "node:fs";
+import { Agent, get } from "node:http";
+import { basename, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Stop } from "../../scripts/print.mjs";
+import { read, root } from "../../scripts/project.mjs";
+import { run } from "../../scripts/run.mjs";
+
+const here = join(root, "tests", "bench");
+const agent = new Agent({ keepAlive: true });
+const socket = (folder, name) => join(folder, `${name}.sock`);
+
+/**
+ * Each builds contenders into a folder and starts them. Gives `ask`, which makes a contender do what a query says, `pid`, which
+ * tells its process, and `stop`.
+ */
+export const runtimes = {
+  async workerd(names, folder) {
+    const [, date] = read("wrangler.toml").match(/^compatibility_date = "(.+)"/m);
+    const services = [];
+    for (const name of names) {
+      const files = await bundle(name, folder, "workerd", { platform: "neutral", conditions: ["workerd", "worker"], mainFields: ["module", "main"] });
+      const modules = files.map((file) => `(name = "${file}", ${file.endsWith(".wasm") ? "wasm" : "esModule"} = embed "${name}/${file}")`);
+      services.push(`(name = "${name}", worker = (modules = [${modules}], compatibilityDate = "${date}"))`);
+    }
+    const sockets = names.map((name) => `(name = "${name}", service = "${name}", address = "unix:${socket(folder, name)}", http = ())`);
+    const config = join(folder, "config.capnp");
+    writeFileSync(config, `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (services = [${services}], sockets = [${sockets}]);
+`);
+    const program = (await import("workerd")).default.default; // `.bin/workerd` may be a script that starts another process
+    return start(folder, [{ program, args: ["serve", config], names }]);
+  },
+  async node(names, folder) {
+    for (const name of names) await bundle(name, folder, "node", { platform: "node" });
+    return start(folder, names.map((name) => ({ program: "node", args: [join(folder, name, `${name}.js`), socket(folder, name)], names: [name] })));
+  },
+};
+
+/** Bundles a contender into a folder of its own, and gives the names of the files, the script first. */
+async function bundle(name, folder, runtime, options) {
+  const esbuild = await import("esbuild"); // which set-up may have installed only now
+  const imports = {
+    name: "imports",
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: /dist\/node\.js$/ }, () =>
+        runtime === "node" ? { path: join(root, "dist/node.js"), external: true } : { path: join(root, "dist/workerd.js") });
+      // React Router's package imports one that holds nothing but types.
+      onResolve({ filter: /^@cloudflare\/workers-types$/ }, ({ path }) => ({ path, namespace: "empty" }));
+      onLoad({ filter: /.*/, namespace: "empty" }, () => ({ contents: "" }));
+    },
+  };
+  const { metafile } = await esbuild.build({
+    stdin: {
+      contents: `import contender from "./contenders/${name}.mjs"; import { serve } from "./${runtime}.mjs"; export default serve(contender);`,
+      resolveDir: here,
+    },
+    outfile: join(folder, name, `${name}.js`),
+    bundle: true,
+    format: "esm",
+    target: "es2024",
+    define: { "process.env.NODE_ENV": '"production"' },
+    loader: { ".wasm": "copy" },
+    assetNames: "[name]",
+    metafile: true,
+    logLevel: "error",
+    plugins: [imports],
+    ...options,
+  });
+  return Object.keys(metafile.outputs).map((path) => basename(path)).sort((one) => (one.endsWith(".js") ? -1 : 1));
+}
+
+/** Starts programs, each of which has one or more contenders in it, and waits until all of them listen. */
+async function start(folder, programs) {
+  const pids = new Map();
+  const running = programs.map(({ program, args, names }) =>
+    run(program, args, { quiet: true, started: (pid) => names.forEach((name) => pids.set(name, pid)) }));
+  const ended = Promise.race(running).then(({ output }) => {
+    throw new Stop(`A process that was to be measured ended:\n${output}`);
+  });
+  ended.catch(() => {}); // whoever waits for an answer is told
+  function stop() {
+    for (const pid of new Set(pids.values())) {
+      try {
+        process.kill(pid);
+      } catch {
+        // it has ended by itself
+      }
+    }
+  }
+  try {
+    for (const name of pids.keys()) while (!existsSync(socket(folder, name))) await Promise.race([ended, sleep(20)]);
+  } catch (error) {
+    stop();
+    throw error;
+  }
+  return {
+    async ask(name, query) {
+      const { status, text } = await Promise.race([ended, answer(socket(folder, name), query)]);
+      if (status !== 200) throw new Stop(`${name} failed at ${query}:\n${text}`);
+    },
+    pid: (name) => pids.get(name),
+    stop,
+  };
+}
+
+function answer(socketPath, query) {
+  return new Promise((resolve, reject) => {
+    get({ socketPath, path: `/?${query}`, agent }, (response) => {
+      const chunks = [];
+      response.on("data", (chunk) => chunks.push(chunk));
+      response.on("end", () => resolve({ status: response.statusCode, text: Buffer.concat(chunks).toString() }));
+    }).on("error", (error) => setTimeout(reject, 1000, error)); // by then it is known whether its process has ended
+  });
+}

@@ -1,0 +1,80 @@
+// The benchmark's cycle, without its clock: what is measured does what it is measured for.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import edgeSession from "../bench/contenders/edge-session.mjs";
+import floor from "../bench/contenders/floor.mjs";
+import { namespace } from "../bench/kv.mjs";
+import { judged } from "../bench/report.mjs";
+import { data, modes, Visitor } from "../bench/visit.mjs";
+
+const sizes = [200, 2048, 16_384, 131_072];
+
+test("the sessions have the sizes that they are said to have, most of it in one field", () => {
+  for (const bytes of sizes) {
+    const session = data(bytes);
+    assert.equal(JSON.stringify(session).length, bytes);
+    assert.ok(JSON.stringify(session.cart).length > bytes / 2);
+  }
+});
+
+for (const [name, contender] of Object.entries({ floor, "edge-session": edgeSession })) {
+  test(`${name}: each visit reads what the one before it wrote`, async () => {
+    for (const mode of Object.values(modes)) {
+      for (const bytes of sizes) {
+        const visitor = new Visitor(contender(), mode, bytes);
+        await visitor.arrive();
+        await visitor.visit(3);
+        await visitor.leave();
+      }
+    }
+  });
+}
+
+test("a contender that loses what was written, or does nothing, is found out", async () => {
+  const forgetful = { ...floor(), visit: async (_cookie, field, turn) => void turn(data(200).user, data(200)[field]) };
+  const idle = { ...floor(), visit: async () => undefined };
+  for (const mode of Object.values(modes)) {
+    for (const contender of [forgetful, idle]) {
+      const visitor = new Visitor(contender, mode, 200);
+      await visitor.arrive();
+      await assert.rejects(visitor.visit(2));
+    }
+  }
+  const { fill, visit } = floor();
+  const visitor = new Visitor({ visit, fill: (cookie, session) => fill(cookie, { ...session, locale: undefined }) }, modes.small, 200);
+  await visitor.arrive();
+  await visitor.visit(2);
+  await assert.rejects(visitor.leave(), { message: "locale is not what it was at first" });
+});
+
+test("the namespace keeps text and bytes, and hands out copies", async () => {
+  const kv = namespace();
+  assert.equal(await kv.get("a"), null);
+  await kv.put("a", '{"n":1}');
+  assert.deepEqual([await kv.get("a"), await kv.get("a", "json")], ['{"n":1}', { n: 1 }]);
+  const bytes = new Uint8Array([1, 2, 3]);
+  await kv.put("a", bytes.buffer);
+  bytes[0] = 9;
+  new Uint8Array(await kv.get("a", { type: "arrayBuffer" }))[1] = 9;
+  assert.deepEqual([...new Uint8Array(await kv.get("a", "arrayBuffer"))], [1, 2, 3]);
+  for (const shown of [[4, 5], [6, 7, 8], [1, 2, 3, 4]]) {
+    await kv.put("a", new Uint8Array(shown));
+    assert.deepEqual([...new Uint8Array(await kv.get("a", "arrayBuffer"))], shown);
+  }
+  await kv.delete("a");
+  assert.equal(await kv.get("a"), null);
+});
+
+test("figures: medians, ratios inside a round, goals", () => {
+  const cell = { runtime: "workerd", mode: "small", bytes: 200 };
+  const [base, ours] = judged([
+    { ...cell, contender: "floor", times: [1, 2, 10] },
+    { ...cell, contender: "edge-session", times: [5, 8, 20] },
+    { ...cell, contender: "astro", times: [10, 4, 30] },
+  ]);
+  assert.deepEqual([base.microseconds.median, base.timesFloor], [2, 1]);
+  assert.deepEqual(ours.microseconds, { median: 8, min: 5, max: 20, rounds: [5, 8, 20] });
+  assert.deepEqual([ours.timesFloor, ours.goal.met], [4, true]);
+  assert.equal(ours.timesPeers.astro, 2 / 3);
+});
