@@ -77,7 +77,7 @@ const build = ["packages", "rust", "wasm-bindgen", "worker-build"];
 export const needs = {
   build,
   start: [...build, "secret"],
-  lint: ["rust"],
+  lint: ["packages", "rust"],
   native: ["rust"],
   package: ["packages", "rust", "wasm-bindgen"],
   node: ["packages", "rust", "wasm-bindgen"],

@@ -21,13 +21,14 @@ const suites = { lint, native, node: inNode, browser: inBrowser, workerd, e2e, p
 
 async function lint() {
   const deny = ["--", "-D", "warnings"];
-  const native = ["clippy", "--all-targets", "--features", "app", ...deny];
-  const wasm = ["clippy", "--target", "wasm32-unknown-unknown", "--workspace", "--features", "app", "--lib", "--test", "web", ...deny];
-  const js = ["clippy", "--target", "wasm32-unknown-unknown", "--features", "js", "--lib", ...deny];
+  const native = ["cargo", "clippy", "--all-targets", "--features", "app", ...deny];
+  const wasm = ["cargo", "clippy", "--target", "wasm32-unknown-unknown", "--workspace", "--features", "app", "--lib", "--test", "web", ...deny];
+  const js = ["cargo", "clippy", "--target", "wasm32-unknown-unknown", "--features", "js", "--lib", ...deny];
+  const page = ["tsc", "--project", "jsconfig.json"];
   const counts = [];
-  for (const check of [["fmt", "--all", "--check"], native, wasm, js]) {
-    say(`$ cargo ${check.join(" ")}`);
-    const { code } = await run("cargo", check, { limit });
+  for (const [program, ...args] of [["cargo", "fmt", "--all", "--check"], native, wasm, js, page]) {
+    say(`$ ${program} ${args.join(" ")}`);
+    const { code } = await run(program, args, { limit });
     counts.push({ passed: code ? 0 : 1, failed: code ? 1 : 0 });
   }
   return counts;

@@ -200,6 +200,28 @@ fn reading_does_not_prolong_and_a_change_does() {
 }
 
 #[test]
+fn the_stored_deadline_is_that_of_the_last_save_and_never_past_the_absolute_one() {
+    let site = site_with(defaults().cookie_age(100).absolute_age(250));
+    assert_eq!(fresh().stored_deadline().unwrap(), None);
+    let mut browser = site.visitor();
+    let stored = |browser: &Browser| site.load(browser).stored_deadline().unwrap();
+    let after = |seconds| Some(start() + TimeDelta::seconds(seconds));
+    assert_eq!(stored(&browser), after(100));
+    site.pass(60);
+    site.user(&browser);
+    assert_eq!(stored(&browser), after(100), "reading does not move it");
+    site.request(&mut browser, |session| {
+        session.set("page", 2).unwrap();
+        assert_eq!(session.stored_deadline().unwrap(), after(100), "nor does a change that is not saved yet");
+    });
+    assert_eq!(stored(&browser), after(160));
+    site.request(&mut browser, |session| session.set_expiry(Expiry::Seconds(1_000)).unwrap());
+    assert_eq!(stored(&browser), after(250));
+    site.pass(190);
+    assert_eq!(stored(&browser), None, "what has ended is not stored");
+}
+
+#[test]
 fn a_shorter_policy_does_not_touch_what_is_stored() {
     let long = site();
     let browser = long.visitor();

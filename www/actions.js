@@ -1,23 +1,38 @@
-// What a control does: one request, said in the status line, and then the session as it stands now. Requests go out one after
-// the other, because two writes at once would each start from the session as it was before the other.
+// What a control does: one request, said in the dock, and then the session as it stands now. Requests go out one after the other,
+// because two writes at once would each start from the session as it was before the other.
 
+import { tell } from "./dock.js";
 import { parseSession, send } from "./session.js";
 
-/** @typedef {import("./session.js").Exchange} Exchange */
+/**
+ * @typedef {import("./session.js").Exchange} Exchange
+ * @typedef {import("./session.js").Question} Question
+ * @typedef {import("./session.js").Session} Session
+ */
 
-const LISTED = 12;
-const status = document.querySelector("#status");
-const requests = document.querySelector("#requests");
-const listeners = [];
+/** @type {((session: Session) => void)[]} */
+const readers = [];
+/** @type {((exchange: Exchange, following: boolean) => void)[]} */
+const watchers = [];
+/** @type {Promise<unknown>} */
 let queue = Promise.resolve();
 
 /**
  * Calls `show` with the session whenever it was read.
  *
- * @param {(session: import("./session.js").Session) => void} show
+ * @param {(session: Session) => void} show
  */
 export function whenRead(show) {
-  listeners.push(show);
+  readers.push(show);
+}
+
+/**
+ * Calls `show` with every request and what came of it; `following` are those that only read the session after another one.
+ *
+ * @param {(exchange: Exchange, following: boolean) => void} show
+ */
+export function whenSent(show) {
+  watchers.push(show);
 }
 
 /**
@@ -42,11 +57,16 @@ export function whenUsed(control, work) {
 
 // The server is often done before the second click of a double click, which may by then hit the row that moved up.
 document.addEventListener("click", (event) => {
-  if (event.detail > 1 && event.target.closest("button")) stop(event);
+  if (event.detail > 1 && isOn(event, "button")) stop(event);
 }, true);
 document.addEventListener("keydown", (event) => {
-  if (event.repeat && event.key === "Enter" && event.target.closest("button, input")) stop(event);
+  if (event.repeat && event.key === "Enter" && isOn(event, "button, input")) stop(event);
 }, true);
+
+/** @param {Event} event @param {string} selector */
+function isOn(event, selector) {
+  return event.target instanceof Element && event.target.closest(selector) !== null;
+}
 
 /** @param {Event} event */
 function stop(event) {
@@ -57,7 +77,7 @@ function stop(event) {
 /**
  * Sends a request, says what happened, and reads the session again.
  *
- * @param {import("./session.js").Question} question
+ * @param {Question} question
  * @param {string | ((exchange: Exchange) => string)} outcome what to say if it went well
  * @returns {Promise<Exchange | undefined>} the answer, if it went well
  */
@@ -65,72 +85,62 @@ export function perform(question, outcome) {
   return inTurn(async () => {
     const exchange = await exchangeWith(question);
     const said = exchange.error ?? (typeof outcome === "string" ? outcome : outcome(exchange));
-    await refresh(exchange, said);
+    await refresh(said, exchange);
     return exchange.error === undefined ? exchange : undefined;
   });
 }
 
-/** Reads the session. */
-export function read() {
-  return inTurn(() => refresh());
+/**
+ * Reads the session.
+ *
+ * @param {string} [outcome] what to say if it went well
+ */
+export function read(outcome = "This is the session now.") {
+  return inTurn(() => refresh(outcome));
 }
 
 /** Says something that no request has to do with. @param {string} text */
 export function explain(text) {
-  write(text, true);
+  tell(text, true);
 }
 
+/**
+ * @template T
+ * @param {() => Promise<T>} work
+ * @returns {Promise<T>}
+ */
 function inTurn(work) {
   const done = queue.then(work);
   queue = done.catch(() => {});
   return done;
 }
 
-/** Reads the session. After another exchange, that one is what the status line is about, unless only the reading failed. */
-async function refresh(after, said) {
-  const exchange = await exchangeWith({ method: "GET", path: "/session" });
+/**
+ * Reads the session. After another exchange, that one is what the dock is about, unless only the reading failed.
+ *
+ * @param {string} said
+ * @param {Exchange} [after]
+ */
+async function refresh(said, after) {
+  const exchange = await exchangeWith({ method: "GET", path: "/session" }, after !== undefined);
   if (exchange.error === undefined) {
     const session = parseSession(exchange.text);
-    for (const show of listeners) show(session);
+    for (const show of readers) show(session);
   }
   if (after === undefined) {
-    write(exchange.error ?? "This is the session now.", exchange.error !== undefined, exchange);
+    tell(exchange.error ?? said, exchange.error !== undefined, exchange);
   } else if (after.error === undefined && exchange.error !== undefined) {
-    write(`${said} But the session could not be read again: ${exchange.error}`, true, after);
+    tell(`${said} But the session could not be read again: ${exchange.error}`, true, after);
   } else {
-    write(said, after.error !== undefined, after);
+    tell(said, after.error !== undefined, after);
   }
 }
 
-async function exchangeWith(question) {
+/** @param {Question} question @param {boolean} following */
+async function exchangeWith(question, following = false) {
   document.body.ariaBusy = "true";
   const exchange = await send(question);
   document.body.ariaBusy = "false";
-  const item = document.createElement("li");
-  item.append(...summary(exchange));
-  item.classList.toggle("failed", exchange.error !== undefined);
-  requests.prepend(item);
-  requests.children[LISTED]?.remove();
+  for (const show of watchers) show(exchange, following);
   return exchange;
-}
-
-/** @param {string} said @param {boolean} failed @param {Exchange} [exchange] */
-function write(said, failed, exchange) {
-  const text = document.createElement("span");
-  text.className = "said";
-  text.textContent = said;
-  const about = document.createElement("span");
-  if (exchange) about.append(" ", ...summary(exchange));
-  status.replaceChildren(text, about);
-  status.classList.toggle("failed", failed);
-}
-
-/** Method, path, status and milliseconds. @param {Exchange} exchange */
-function summary({ method, path, status, milliseconds }) {
-  const route = document.createElement("code");
-  route.textContent = `${method} ${path}`;
-  const figures = document.createElement("span");
-  figures.className = "figures";
-  figures.textContent = `${status || "no answer"} · ${milliseconds} ms`;
-  return [route, " ", figures];
 }

@@ -1,15 +1,16 @@
 // The table of the session's data, and the forms that change it.
 
 import { explain, perform, whenRead, whenUsed } from "./actions.js";
+import { copy, field, part, showRoute } from "./page.js";
 import { hasPath, itemPath, setting } from "./session.js";
 import { forgive, readValue } from "./value-field.js";
 
-const table = document.querySelector("#data");
-const body = table.tBodies[0];
-const add = document.querySelector("#add");
-const several = document.querySelector("#several");
-const clear = document.querySelector("#clear");
-const confirmation = document.querySelector("#confirm");
+const table = part("#data", HTMLTableElement);
+const body = part("#data tbody", HTMLTableSectionElement);
+const item = part("#item", HTMLFormElement);
+const several = part("#several", HTMLFormElement);
+const clear = part("#clear", HTMLButtonElement);
+const confirmation = part("#confirm", HTMLDialogElement);
 
 /** @type {Map<string, HTMLTableRowElement>} */
 const rows = new Map();
@@ -25,23 +26,61 @@ whenRead(({ data }) => {
   // A row that stands where it belongs is not touched: it may have the focus, or be edited.
   data.forEach(([key, text], index) => {
     const row = rows.get(key) ?? makeRow(key);
-    row.querySelector("code").textContent = text;
+    part("td code", HTMLElement, row).textContent = text;
     if (body.rows[index] !== row) body.insertBefore(row, body.rows[index] ?? null);
   });
   table.hidden = data.length === 0;
   clear.hidden = data.length === 0;
-  document.querySelector("#nothing").hidden = data.length > 0;
+  part("#nothing", HTMLElement).hidden = data.length > 0;
 });
 
-whenUsed(add, async () => {
-  const key = add.elements.namedItem("key").value;
-  const text = readValue(add);
+// One value
+
+const key = field(item, "key");
+const [set, get, remove] = [button("set"), button("read"), button("delete")];
+
+/** @param {string} name */
+function button(name) {
+  return part(`[name=${name}]`, HTMLButtonElement, item);
+}
+
+key.addEventListener("input", showItemRoutes);
+item.addEventListener("reset", () => setTimeout(showItemRoutes)); // the fields are empty only after it
+
+whenUsed(item, async () => {
+  const text = readValue(item);
   if (text === undefined) return;
-  if (await perform(setting(key, text), `${name(key)} is set.`)) {
-    add.reset();
-    add.elements.namedItem("key").focus();
+  if (await perform(setting(key.value, text), `${quoted(key.value)} is set.`)) {
+    item.reset();
+    key.focus();
   }
 });
+
+whenUsed(get, async () => {
+  if (!key.reportValidity()) return;
+  if (!hasPath(key.value)) return explain(`No path can name the key ${quoted(key.value)}. The table shows its value.`);
+  await perform({ method: "GET", path: itemPath(key.value) }, ({ text }) => `${quoted(key.value)} is ${short(text)}`);
+});
+
+whenUsed(remove, async () => {
+  if (key.reportValidity()) await deleteItem(key.value);
+});
+
+/** Writes onto the buttons what they send for the key that stands in the field. */
+function showItemRoutes() {
+  const path = key.value === "" ? "/session/data/{key}" : itemPath(key.value);
+  showRoute(set, key.value === "" ? `PUT ${path}` : routeOf(setting(key.value, "")));
+  showRoute(get, `GET ${path}`);
+  showRoute(remove, `DELETE ${path}`);
+}
+
+/** @param {string} key */
+async function deleteItem(key) {
+  if (!hasPath(key)) return explain(`No path can name the key ${quoted(key)}. “Delete all” deletes it with the others.`);
+  await perform({ method: "DELETE", path: itemPath(key) }, `${quoted(key)} is deleted.`);
+}
+
+// Several, or all
 
 whenUsed(several, async () => {
   const text = readValue(several, { object: true });
@@ -55,51 +94,68 @@ whenUsed(clear, async () => {
   await new Promise((resolve) => confirmation.addEventListener("close", resolve, { once: true }));
   if (confirmation.returnValue !== "delete") return;
   await perform({ method: "DELETE", path: "/session/data" }, "All values are deleted.");
-  add.elements.namedItem("key").focus();
+  key.focus();
 });
+
+// A row of the table
 
 /** @param {string} key */
 function makeRow(key) {
-  const row = document.querySelector("#row").content.cloneNode(true).querySelector("tr");
-  const form = row.querySelector("form");
-  const field = form.elements.namedItem("value");
-  const [edit, remove] = ["edit", "delete"].map((control) => row.querySelector(`[name=${control}]`));
-  row.querySelector("th").textContent = key;
+  const row = part("tr", HTMLTableRowElement, copy("#row"));
+  const shown = part("td code", HTMLElement, row);
+  const form = part("form", HTMLFormElement, row);
+  const value = field(form, "value");
+  const [edit, remove] = [part("[name=edit]", HTMLElement, row), part("[name=delete]", HTMLElement, row)];
+  part("th", HTMLElement, row).textContent = key;
   row.classList.toggle("nameless", key === "");
-  edit.ariaLabel = `Edit ${name(key)}`;
-  remove.ariaLabel = `Delete ${name(key)}`;
-  field.ariaLabel = `Value of ${name(key)}, as JSON`;
+  edit.ariaLabel = `Edit ${quoted(key)}`;
+  remove.ariaLabel = `Delete ${quoted(key)}`;
+  remove.title = hasPath(key) ? `DELETE ${itemPath(key)}` : "";
+  value.ariaLabel = `Value of ${quoted(key)}, as JSON`;
+  showRoute(part("button.primary", HTMLElement, form), routeOf(setting(key, "")));
 
+  /** @param {boolean} editing */
   const show = (editing) => {
     form.hidden = !editing;
-    edit.hidden = remove.hidden = row.querySelector("code").hidden = editing;
+    edit.hidden = remove.hidden = shown.hidden = editing;
     forgive(form);
-    (editing ? field : edit).focus();
+    (editing ? value : edit).focus();
   };
   edit.addEventListener("click", () => {
-    field.value = row.querySelector("code").textContent;
+    value.value = shown.textContent ?? "";
     show(true);
   });
-  form.elements.namedItem("cancel").addEventListener("click", () => show(false));
+  part("[name=cancel]", HTMLElement, form).addEventListener("click", () => show(false));
   form.addEventListener("keydown", (event) => {
     if (event.key === "Escape") show(false);
   });
   whenUsed(form, async () => {
     const text = readValue(form);
     if (text === undefined) return;
-    if (await perform(setting(key, text), `${name(key)} is set.`)) show(false);
+    if (await perform(setting(key, text), `${quoted(key)} is set.`)) show(false);
   });
   whenUsed(remove, async () => {
-    if (!hasPath(key)) return explain(`No path can name the key ${name(key)}. “Delete all” deletes it with the others.`);
     const next = row.nextElementSibling ?? row.previousElementSibling;
-    await perform({ method: "DELETE", path: itemPath(key) }, `${name(key)} is deleted.`);
-    if (!row.isConnected) (next?.querySelector("[name=delete]") ?? add.elements.namedItem("key")).focus();
+    await deleteItem(key);
+    if (row.isConnected) return;
+    if (next) part("[name=delete]", HTMLElement, next).focus();
+    else field(item, "key").focus();
   });
   rows.set(key, row);
   return row;
 }
 
+/** @param {import("./session.js").Question} question */
+function routeOf({ method, path }) {
+  return `${method} ${path}`;
+}
+
+/** As much of a value as a sentence takes. @param {string} text */
+function short(text) {
+  return text.length > 120 ? `${text.slice(0, 120)}…` : text;
+}
+
 /** A key in a sentence. @param {string} key */
-function name(key) {
+function quoted(key) {
   return `“${key}”`;
 }

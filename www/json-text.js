@@ -13,9 +13,11 @@ const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]|[^\s"{}[\],:]+/g;
  */
 export function members(text) {
   if (!isObject(JSON.parse(text))) throw new SyntaxError("This is JSON, but not an object in braces.");
+  /** @type {[key: string, text: string][]} */
   const found = [];
   let depth = 0;
   let start = 0;
+  /** @type {string | undefined} */
   let key;
   for (const { 0: token, index } of text.matchAll(TOKEN)) {
     if (depth === 1 && key === undefined && token.startsWith('"')) {
@@ -43,7 +45,7 @@ export function flaw(text) {
   try {
     JSON.parse(text);
   } catch (error) {
-    return error.message;
+    return /** @type {SyntaxError} */ (error).message;
   }
 }
 

@@ -1,9 +1,16 @@
 // The session inspector. Each module looks after its part of the page; the first reading fills them all.
 
+import "./cookie.js";
+import "./countdown.js";
 import "./data.js";
 import "./lifetime.js";
+import "./requests.js";
 import "./visitor.js";
 import { read, whenUsed } from "./actions.js";
+import { part, showRoute } from "./page.js";
 
-whenUsed(document.querySelector("#reload"), read);
+for (const code of document.querySelectorAll("button > code")) {
+  if (code.parentElement) showRoute(code.parentElement);
+}
+whenUsed(part("#reload", HTMLElement), () => read());
 await read();

@@ -1,18 +1,29 @@
-// The session's routes: one request, its answer, and how long it took.
+// The session's routes: one request, its answer, and what it cost.
 
+import { readCost } from "./cost.js";
 import { members } from "./json-text.js";
 
 const PATIENCE = 15_000; // milliseconds
 
 /**
  * What is asked of the server. `body` is JSON text.
- * @typedef {{ method: string, path: string, body?: string }} Question
+ * @typedef {{ method: string, path: string, body?: string | undefined }} Question
  *
- * What came of it; without an answer, `status` is 0.
- * @typedef {Question & { status: number, milliseconds: number, text: string, error?: string }} Exchange
+ * What came of it; without an answer, `status` is 0. `milliseconds` is the round trip as this browser measured it.
+ * @typedef {Question & {
+ *   status: number, milliseconds: number, text: string, error?: string, cost?: import("./cost.js").Cost | undefined,
+ * }} Exchange
  *
  * @typedef {{ age: number, date: string, atBrowserClose: boolean }} Expiry
- * @typedef {{ data: [key: string, text: string][], isNew: boolean, expiry: Expiry }} Session
+ * @typedef {{ deadline: string, absoluteDeadline: string | null }} Stored
+ * @typedef {{
+ *   name: string, domain: string | null, path: string, secure: boolean, httpOnly: boolean, sameSite: "Strict" | "Lax" | "None",
+ *   issued: string | null, expires: string | null,
+ * }} Cookie
+ * @typedef {{
+ *   data: [key: string, text: string][], isNew: boolean, expiry: Expiry, stored: Stored | null, cookie: Cookie,
+ *   saveEveryRequest: boolean, now: string,
+ * }} Session
  */
 
 /**
@@ -22,22 +33,25 @@ const PATIENCE = 15_000; // milliseconds
  * @returns {Promise<Exchange>}
  */
 export async function send(question) {
-  const { method, path, body } = question;
-  const headers = body === undefined ? {} : { "Content-Type": "application/json" };
+  const { method, path, body = null } = question;
+  /** @type {HeadersInit} */
+  const headers = body === null ? {} : { "Content-Type": "application/json" };
   const began = performance.now();
+  /** @type {Exchange} */
   const exchange = { ...question, status: 0, milliseconds: 0, text: "" };
   try {
     const signal = AbortSignal.timeout(PATIENCE);
     const response = await fetch(path, { method, body, headers, cache: "no-store", signal });
     exchange.text = await response.text();
     exchange.status = response.status;
+    exchange.cost = readCost(response.headers.get("Server-Timing"));
     if (!response.ok) {
       exchange.error = message(exchange.text);
     } else if (response.status !== 204 && response.headers.get("Content-Type") !== "application/json") {
       exchange.error = "Something else answered in the server’s place, a login page of this network perhaps.";
     }
   } catch (error) {
-    exchange.error = error.name === "TimeoutError"
+    exchange.error = error instanceof DOMException && error.name === "TimeoutError"
       ? `No answer in ${PATIENCE / 1000} seconds. Whether the server did it is not known.`
       : "The server could not be reached. Is it running, and is this device online?";
   }
@@ -46,18 +60,14 @@ export async function send(question) {
 }
 
 /**
- * Reads the answer of `GET /session`.
+ * Reads the answer of `GET /session`. The data stay text.
  *
  * @param {string} text
  * @returns {Session}
  */
 export function parseSession(text) {
-  const parts = new Map(members(text));
-  return {
-    data: members(parts.get("data")),
-    isNew: JSON.parse(parts.get("isNew")),
-    expiry: JSON.parse(parts.get("expiry")),
-  };
+  const data = new Map(members(text)).get("data") ?? "{}";
+  return { ...JSON.parse(text), data: members(data) };
 }
 
 /**
@@ -83,7 +93,12 @@ export function hasPath(key) {
   return !["", ".", ".."].includes(key);
 }
 
-/** What the server says is wrong: `{ "error": { "message" } }`, or whatever else stands in between and answers in its place. */
+/**
+ * What the server says is wrong: `{ "error": { "message" } }`, or whatever else stands in between and answers in its place.
+ *
+ * @param {string} text
+ * @returns {string}
+ */
 function message(text) {
   try {
     return JSON.parse(text).error.message;

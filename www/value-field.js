@@ -1,6 +1,7 @@
 // A field for JSON. Who types a plain word is told what JSON wants, and may have it stored as text.
 
 import { flaw, members } from "./json-text.js";
+import { copy, field, part } from "./page.js";
 
 /**
  * The JSON text in a form's `value` field. If it is not JSON, the form says so, the field is focused, and nothing is returned.
@@ -10,13 +11,12 @@ import { flaw, members } from "./json-text.js";
  * @returns {string | undefined}
  */
 export function readValue(form, { object = false } = {}) {
-  const field = form.elements.namedItem("value");
-  const text = field.value.trim();
+  const text = field(form, "value").value.trim();
   if (object) {
     try {
       members(text);
     } catch (error) {
-      return correct(form, `${error.message} An object looks like {"theme": "dark", "visits": 3}.`);
+      return correct(form, `${/** @type {SyntaxError} */ (error).message} An object looks like {"theme": "dark", "visits": 3}.`);
     }
   } else if (text === "") {
     return correct(form, 'A value is missing. Empty text is "", nothing is null.');
@@ -29,10 +29,10 @@ export function readValue(form, { object = false } = {}) {
 
 /** Takes a correction back. @param {HTMLFormElement} form */
 export function forgive(form) {
-  const field = form.elements.namedItem("value");
-  field.removeAttribute("aria-invalid");
-  field.removeAttribute("aria-describedby");
-  form.querySelector(".correction").hidden = true;
+  const value = field(form, "value");
+  value.removeAttribute("aria-invalid");
+  value.removeAttribute("aria-describedby");
+  part(".correction", HTMLElement, form).hidden = true;
 }
 
 /** @param {string} text */
@@ -42,25 +42,30 @@ function hint(text) {
   return `This is not JSON. ${flaw(text)}`;
 }
 
-/** @param {HTMLFormElement} form @param {string} message @param {string} [text] to offer for storing as it is */
+/**
+ * @param {HTMLFormElement} form
+ * @param {string} message
+ * @param {string} [text] to offer for storing as it is
+ * @returns {undefined}
+ */
 function correct(form, message, text) {
-  const field = form.elements.namedItem("value");
-  const correction = form.querySelector(".correction");
-  correction.replaceChildren(document.querySelector("#correction").content.cloneNode(true));
+  const value = field(form, "value");
+  const correction = part(".correction", HTMLElement, form);
+  correction.replaceChildren(copy("#correction"));
   correction.id ||= `correction-${crypto.randomUUID()}`;
   correction.hidden = false;
-  correction.querySelector("p").textContent = message;
-  const button = correction.querySelector("button");
+  part("p", HTMLElement, correction).textContent = message;
+  const button = part("button", HTMLElement, correction);
   if (text === undefined) {
     button.remove();
   } else {
     button.addEventListener("click", () => {
-      field.value = JSON.stringify(text);
+      value.value = JSON.stringify(text);
       form.requestSubmit();
     });
   }
-  field.setAttribute("aria-invalid", "true");
-  field.setAttribute("aria-describedby", correction.id);
-  field.addEventListener("input", () => forgive(form), { once: true });
-  field.focus();
+  value.setAttribute("aria-invalid", "true");
+  value.setAttribute("aria-describedby", correction.id);
+  value.addEventListener("input", () => forgive(form), { once: true });
+  value.focus();
 }

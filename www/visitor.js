@@ -1,27 +1,27 @@
 // Who the visitor is to the server: new or known, logged in or out, with a browser that keeps cookies or not.
 
 import { perform, whenRead, whenUsed } from "./actions.js";
+import { field, part, show } from "./page.js";
 
-const login = document.querySelector("#login");
-const logout = document.querySelector("#logout");
+const login = part("#login", HTMLFormElement);
 
 whenRead(({ isNew, data }) => {
   const user = new Map(data).get("user");
   show("#state", isNew ? "New" : "Stored");
   show("#state-meaning", isNew ? "The server knows nothing about this browser yet." : "The server knows this browser by its cookie.");
   show("#user", user === undefined ? "No user is logged in." : `user is ${user}`);
-  show("#visible-cookies", document.cookie || "nothing");
-  document.querySelector("#state").classList.toggle("stored", !isNew);
+  part("#state", HTMLElement).classList.toggle("stored", !isNew);
 });
 
 whenUsed(login, async () => {
-  const user = login.elements.namedItem("name").value.trim();
+  const user = field(login, "name").value.trim();
   const body = user === "" ? undefined : JSON.stringify({ user });
   const outcome = "Logged in: a new cookie, the same data.";
   if (await perform({ method: "POST", path: "/session/cycle-key", body }, outcome)) login.reset();
 });
 
-whenUsed(logout, () => perform({ method: "POST", path: "/session/flush" }, "Logged out: the data and the cookie are gone."));
+whenUsed(part("#logout", HTMLElement), () =>
+  perform({ method: "POST", path: "/session/flush" }, "Logged out: the data and the cookie are gone."));
 
 testCookie("set", "POST", () => "Set. Now check.");
 testCookie("delete", "DELETE", () => "Deleted.");
@@ -31,13 +31,8 @@ testCookie("check", "GET", ({ text }) => (JSON.parse(text).worked
 
 /** @param {string} name @param {string} method @param {(exchange: import("./session.js").Exchange) => string} answer */
 function testCookie(name, method, answer) {
-  whenUsed(document.querySelector(`#test-cookie-${name}`), async () => {
+  whenUsed(part(`#test-cookie-${name}`, HTMLElement), async () => {
     const exchange = await perform({ method, path: "/session/test-cookie" }, answer);
     if (exchange) show("#test-cookie-answer", answer(exchange));
   });
-}
-
-/** @param {string} selector @param {string} text */
-function show(selector, text) {
-  document.querySelector(selector).textContent = text;
 }

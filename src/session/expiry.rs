@@ -157,6 +157,11 @@ impl Deadline {
         self.0 <= micros(now)
     }
 
+    /// The deadline as a date; none where it lies beyond every date.
+    pub(crate) const fn date(self) -> Option<DateTime<Utc>> {
+        DateTime::from_timestamp_micros(self.0)
+    }
+
     /// Seconds from `now` to the deadline, rounded up.
     pub(crate) fn seconds_from(self, now: DateTime<Utc>) -> i64 {
         let left = self.0.saturating_sub(micros(now));

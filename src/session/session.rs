@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::contents::Contents;
 use super::data::Data;
-use super::expiry::{EXPIRY_KEY, Expiry, ExpiryOptions, Lifetime};
+use super::expiry::{Deadline, EXPIRY_KEY, Expiry, ExpiryOptions, Lifetime};
 use super::identity::{Identity, Position};
 use super::key::{Random, SessionKey};
 use super::record::Head;
@@ -320,6 +320,31 @@ impl Session {
             Lifetime::Policy => self.settings.expire_at_browser_close,
             own => own == Lifetime::Seconds(0),
         })
+    }
+
+    /// When the stored record ends: the deadline that the last save gave it, or the absolute one where that comes first.
+    /// Reading moves it no more than it prolongs the session. `None` where nothing is stored.
+    ///
+    /// ```
+    /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+    /// # let sessions = edge_session::Sessions::new(edge_session::MemoryStore::default(), settings);
+    /// # pollster::block_on(async {
+    /// let mut session = sessions.new_session()?;
+    /// session.set("user", "alice")?;
+    /// assert_eq!(session.stored_deadline()?, None);
+    /// let _ = sessions.save(&mut session).await?;
+    /// assert!(session.stored_deadline()?.is_some_and(|deadline| deadline > session.now()));
+    /// # Ok::<(), edge_session::Error>(()) })?;
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `StoreUnavailable` where the store did not answer.
+    pub fn stored_deadline(&mut self) -> Result<Option<DateTime<Utc>>> {
+        self.read()?;
+        let end = self.base.as_ref().map(Head::end).filter(|end| !end.has_passed(self.now));
+        Ok(end.and_then(Deadline::date))
     }
 
     pub(super) fn lifetime(&mut self, options: ExpiryOptions) -> Result<(Lifetime, DateTime<Utc>)> {

@@ -1,16 +1,155 @@
+import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
-import { fetch, visitor } from "./worker.mjs";
+import { fetch, visitor, watched } from "./worker.mjs";
 
 const error = (code) => ({ error: { code, message: expect.stringMatching(/\w+ \w+/) } });
 
 test("a visitor without a session is told so, and gets no cookie", async () => {
   const { status, headers, json } = await visitor().get("/session");
   expect(status).toBe(200);
-  expect(json).toEqual({ data: {}, isNew: true, expiry: { age: 1209600, date: expect.any(String), atBrowserClose: false } });
+  expect(json).toEqual({
+    data: {},
+    isNew: true,
+    expiry: { age: 1209600, date: expect.any(String), atBrowserClose: false },
+    stored: null,
+    cookie: { name: "__Host-sessionid", domain: null, path: "/", secure: true, httpOnly: true, sameSite: "Lax", issued: null, expires: null },
+    saveEveryRequest: false,
+    now: expect.stringMatching(/^[\d-]{10}T[\d:.]+\+00:00$/),
+  });
   expect(headers.get("Content-Type")).toBe("application/json");
   expect(headers.getSetCookie()).toEqual([]);
   expect(headers.get("Vary")).toBe("Cookie");
   expect(headers.get("Cache-Control")).toBe("private");
+});
+
+/** What `GET /session` says of the stored record and the cookie, its dates as milliseconds. */
+async function described(alice) {
+  const { json } = await alice.get("/session");
+  const { deadline, absoluteDeadline } = json.stored ?? {};
+  const { issued, expires } = json.cookie;
+  const dates = { deadline, absoluteDeadline, issued, expires, now: json.now };
+  return Object.fromEntries(Object.entries(dates).map(([name, date]) => [name, date && Date.parse(date)]));
+}
+
+test("the stored deadline stays where the last save put it, and the cookie's end with it", async () => {
+  const alice = visitor();
+  await alice.put("/session/data/a", 1);
+  const saved = await described(alice);
+  expect(saved).toMatchObject({ deadline: saved.issued + 1_209_600_000, expires: saved.deadline });
+  expect(saved.absoluteDeadline).toBe(saved.issued + 34_560_000_000);
+  await scheduler.wait(20);
+  const read = await described(alice);
+  expect(read.now, "time went on").toBeGreaterThan(saved.now);
+  expect({ ...read, now: saved.now }, "and reading moved nothing").toEqual(saved);
+  await alice.put("/session/data/a", 2);
+  const changed = await described(alice);
+  expect(changed.deadline).toBeGreaterThan(saved.deadline);
+  expect(changed.absoluteDeadline).toBe(saved.absoluteDeadline);
+
+  await alice.put("/session/expiry", { value: 100 });
+  const short = await described(alice);
+  expect(short).toMatchObject({ deadline: short.issued + 100_000, expires: short.deadline });
+  await alice.put("/session/expiry", { value: 0 });
+  expect(await described(alice), "a cookie without an end, and a record that has one").toMatchObject({ expires: null, deadline: expect.any(Number) });
+  await alice.put("/session/expiry", { value: 1_000_000_000 });
+  const capped = await described(alice);
+  expect(capped.deadline).toBe(capped.absoluteDeadline);
+  expect(capped.expires).toBe(capped.absoluteDeadline);
+
+  await alice.post("/session/flush");
+  expect((await alice.get("/session")).json).toMatchObject({ isNew: true, stored: null, cookie: { issued: null, expires: null } });
+});
+
+test("no browser keeps a cookie for more than 400 days, whatever the record does", async () => {
+  const alice = visitor({ SESSION_ABSOLUTE_AGE: 86_400_000, SESSION_COOKIE_AGE: 50_000_000 });
+  await alice.put("/session/data/a", 1);
+  const { deadline, absoluteDeadline, issued, expires } = await described(alice);
+  expect([deadline - issued, absoluteDeadline - issued, expires - issued]).toEqual([50_000_000_000, 86_400_000_000, 34_560_000_000]);
+});
+
+test("the cookie is described with the attributes that it is sent with", async () => {
+  for (const [bindings, expected] of [
+    [{}, { name: "__Host-sessionid", domain: null, path: "/", secure: true, httpOnly: true, sameSite: "Lax" }],
+    [{ SESSION_COOKIE_DOMAIN: "example.com", SESSION_COOKIE_PATH: '/a"b', SESSION_COOKIE_SAMESITE: "None" },
+      { name: "__Secure-sessionid", domain: "example.com", path: '/a"b', secure: true, httpOnly: true, sameSite: "None" }],
+    [{ SESSION_COOKIE_SECURE: false, SESSION_COOKIE_HTTPONLY: false, SESSION_COOKIE_SAMESITE: "Strict" },
+      { name: "sessionid", domain: null, path: "/", secure: false, httpOnly: false, sameSite: "Strict" }],
+  ]) {
+    const alice = visitor(bindings);
+    const header = (await alice.put("/session/data/a", 1)).headers.get("Set-Cookie");
+    const { name, domain, path, secure, httpOnly, sameSite, issued, expires } = (await alice.get("/session")).json.cookie;
+    expect({ name, domain, path, secure, httpOnly, sameSite }).toEqual(expected);
+    const attributes = [domain && `Domain=${domain}`, `Path=${path}`, secure && "Secure", httpOnly && "HttpOnly", `SameSite=${sameSite}`];
+    expect(header).toMatch(new RegExp(`^${name}=`));
+    expect(header.split("; ").slice(3)).toEqual(attributes.filter(Boolean));
+    const age = Number(header.match(/; Max-Age=(\d+);/)[1]);
+    expect(Date.parse(expires) - Date.parse(issued)).toBe(age * 1000);
+    expect(Date.parse(header.match(/; Expires=(.*? GMT);/)[1])).toBe(Math.floor(Date.parse(expires) / 1000) * 1000);
+  }
+});
+
+test("where each request renews, the reading that renewed tells the new deadline", async () => {
+  const alice = visitor({ SESSION_SAVE_EVERY_REQUEST: true, SESSION_COOKIE_AGE: 10 });
+  await alice.put("/session/data/a", 1);
+  const saved = await described(alice);
+  await scheduler.wait(1_100);
+  const { json, headers } = await alice.get("/session");
+  expect(json.saveEveryRequest).toBe(true);
+  expect(headers.get("Set-Cookie")).toContain("Max-Age=10;");
+  expect(Date.parse(json.stored.deadline)).toBeGreaterThan(saved.deadline);
+  expect(Date.parse(json.stored.deadline)).toBe((await described(alice)).deadline);
+});
+
+/** The entries of a `Server-Timing` header, by name. */
+function timing(headers) {
+  const entries = headers.get("Server-Timing").split(", ").map((entry) => entry.split(/;(?:desc|dur)=/));
+  return Object.fromEntries(entries.map(([name, value]) => [name, /^\d+$/.test(value) ? Number(value) : value]));
+}
+
+test("Server-Timing says what a request cost, as KV was really asked", async () => {
+  const { kv, calls } = watched();
+  const alice = visitor({ SESSIONS: kv });
+  const cost = async (method, path, body) => {
+    calls.length = 0;
+    const { headers } = await alice.request(method, path, body);
+    const { "kv-read": read, "kv-write": write, "kv-delete": deleted, "kv-list": list, "request-cookie": request, "set-cookie": set, kv } = timing(headers);
+    const asked = (name) => calls.filter((call) => call.name === name).length;
+    expect([read, write, deleted, list], `${method} ${path}`).toEqual(["get", "put", "delete", "list"].map(asked));
+    expect(set === "none", `${method} ${path}`).toBe(headers.getSetCookie().length === 0);
+    expect(kv).toBeGreaterThanOrEqual(0);
+    return [read, write, deleted, request, set];
+  };
+  expect(await cost("GET", "/session")).toEqual([0, 0, 0, "none", "none"]);
+  expect(await cost("PUT", "/session/data/a", 1)).toEqual([0, 1, 0, "none", "given"]);
+  expect(await cost("GET", "/session")).toEqual([1, 0, 0, "verified", "none"]);
+  expect(await cost("HEAD", "/session/data/a")).toEqual([1, 0, 0, "verified", "none"]);
+  expect(await cost("PUT", "/session/data/a", 1)).toEqual([1, 0, 0, "verified", "none"]);
+  expect(await cost("PUT", "/session/data/a", 2)).toEqual([2, 1, 0, "verified", "given"]);
+  expect(await cost("PATCH", "/session/data", "{")).toEqual([1, 0, 0, "verified", "none"]);
+  expect(await cost("DELETE", "/session/data/b")).toEqual([1, 0, 0, "verified", "none"]);
+  expect(await cost("POST", "/session/cycle-key")).toEqual([1, 1, 1, "verified", "given"]);
+  expect(await cost("PUT", "/session/expiry", { value: -5 })).toEqual([2, 0, 1, "verified", "deleted"]);
+  await alice.put("/session/data/a", 1);
+  const ended = alice.cookie;
+  expect(await cost("POST", "/session/flush")).toEqual([1, 0, 1, "verified", "deleted"]);
+  alice.cookie = ended;
+  expect(await cost("GET", "/session")).toEqual([1, 0, 0, "verified", "deleted"]);
+  alice.cookie = "__Host-sessionid=forged";
+  expect(await cost("GET", "/session")).toEqual([0, 0, 0, "refused", "deleted"]);
+  expect(await cost("GET", "/session/nope")).toEqual([0, 0, 0, "unread", "none"]);
+});
+
+test("Server-Timing counts what failed as well, and times KV", async () => {
+  const failing = { put: () => Promise.reject(new Error("KV PUT failed: 500")) };
+  const slow = { get: async (...args) => (await scheduler.wait(30), env.SESSIONS.get(...args)) };
+  const alice = visitor();
+  await alice.put("/session/data/a", 1);
+  const { status, headers } = await visitor({ SESSIONS: watched(failing).kv }).put("/session/data/a", 1);
+  expect([status, timing(headers)]).toMatchObject([503, { "kv-write": 1, "set-cookie": "none" }]);
+  alice.bindings = { SESSIONS: watched(slow).kv };
+  const { kv } = timing((await alice.get("/session")).headers);
+  expect(kv).toBeGreaterThanOrEqual(29);
+  expect(kv).toBeLessThan(5_000);
 });
 
 test("a value set in one request is there in the next, and for nobody else", async () => {

@@ -15,13 +15,13 @@ const BINDING: &str = "SESSIONS";
 
 #[event(fetch)]
 async fn fetch(request: web_sys::Request, env: Env, _: Context) -> worker::Result<Response> {
-    routes::answer(Incoming::new(request), || sessions(&env)).await
+    routes::answer(Incoming::new(request), || parts(&env)).await
 }
 
 #[event(scheduled)]
 async fn scheduled(_: ScheduledEvent, env: Env, _: ScheduleContext) {
-    let swept = match sessions(&env) {
-        Ok(sessions) => sessions.clear_expired().await,
+    let swept = match parts(&env) {
+        Ok((kv, settings)) => Sessions::new(kv, settings).clear_expired().await,
         Err(error) => Err(error),
     };
     match swept {
@@ -31,6 +31,7 @@ async fn scheduled(_: ScheduledEvent, env: Env, _: ScheduleContext) {
     }
 }
 
-fn sessions(env: &Env) -> Result<Sessions<Kv>> {
-    Ok(Sessions::new(Kv::from_env(env, BINDING)?, Settings::from_env(env)?))
+/// What sessions are made of.
+fn parts(env: &Env) -> Result<(Kv, Settings)> {
+    Ok((Kv::from_env(env, BINDING)?, Settings::from_env(env)?))
 }

@@ -1,16 +1,19 @@
 //! The routes: JSON in and out, each a call on the visitor's session.
 
-use worker::Response;
+use worker::{Response, js_sys};
 
+use super::cost::{Cost, Counted};
+use super::description::{self, expiry};
 use super::refusal::Refusal;
 use super::request::Incoming;
 use crate::cloudflare::handler::{apply, json_response};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::respond::SessionHeaders;
-use crate::session::expiry::{Expiry, ExpiryOptions, format_iso};
+use crate::session::expiry::Expiry;
 use crate::session::json;
 use crate::session::session::Session;
 use crate::sessions::Sessions;
+use crate::settings::Settings;
 use crate::store::Store;
 
 /// What a path names.
@@ -77,7 +80,7 @@ fn decode(segment: &str) -> Result<String, Refusal> {
 }
 
 /// Keys that begin with `_` belong to the application and the framework.
-fn is_visible(key: &str) -> bool {
+pub(super) fn is_visible(key: &str) -> bool {
     !key.starts_with('_')
 }
 
@@ -92,19 +95,22 @@ fn check_visible(key: &str) -> Result<(), Refusal> {
     ))
 }
 
-/// Answers a request; `sessions` is made once the request is known to be one for a session.
+/// Answers a request; `parts` gives the store and the settings once the request is known to be one for a session.
 pub(super) async fn answer<S: Store>(
     request: Incoming,
-    sessions: impl FnOnce() -> Result<Sessions<S>>,
+    parts: impl FnOnce() -> Result<(S, Settings)>,
 ) -> worker::Result<Response> {
+    let cost = Cost::new(js_sys::Date::now);
+    let sessions = || parts().map(|(store, settings)| Sessions::new(Counted { store, cost: &cost }, settings));
     let answered = match Call::read(&request, sessions).await {
-        Ok(call) => call.answer(request.header("Cookie").unwrap_or_default()).await,
+        Ok(call) => call.answer(request.header("Cookie").unwrap_or_default(), &cost).await,
         Err(refusal) => Err(refusal),
     };
     let (headers, response) = match answered {
         Ok((headers, answer)) => (headers, answer.response()?),
         Err(refusal) => (SessionHeaders::for_failure(), refusal.response()?),
     };
+    response.headers().set("Server-Timing", &cost.server_timing(headers.set_cookie()))?;
     Ok(apply(&headers, response)?)
 }
 
@@ -145,26 +151,26 @@ impl<S: Store> Call<S> {
     }
 
     /// Loads the session, makes the call, and commits.
-    async fn answer(self, cookie_header: String) -> Result<(SessionHeaders, Answer), Refusal> {
+    async fn answer(self, cookie_header: String, cost: &Cost) -> Result<(SessionHeaders, Answer), Refusal> {
         let mut session = self.sessions.load(cookie_header).await?;
-        let answer = match self.call(&mut session).await {
-            Ok(json) => json.map_or(Answer::Nothing, Answer::Json),
-            Err(refusal) => Answer::Refused(refusal),
-        };
+        cost.presented(&session);
+        let called = self.call(&mut session).await;
         // What is refused changes nothing: it is committed as a failure is, which saves nothing.
-        let status = if matches!(answer, Answer::Refused(_)) { 500 } else { 200 };
+        let status = if called.is_err() { 500 } else { 200 };
         let headers = self.sessions.commit_headers(&mut session, status).await?;
-        Ok((headers, answer))
+        let answer = match called {
+            // Described as it stands now: the commit may have renewed it.
+            Ok(None) if self.resource == Resource::Session => description::session(&mut session).map(Answer::Json),
+            Ok(json) => Ok(json.map_or(Answer::Nothing, Answer::Json)),
+            Err(refusal) => Err(refusal),
+        };
+        Ok((headers, answer.unwrap_or_else(Answer::Refused)))
     }
 
     /// Makes the call that the route stands for. Gives the JSON to answer with, if there is some.
     async fn call(&self, session: &mut Session) -> Result<Option<String>, Refusal> {
         match (&self.resource, self.method.as_str()) {
-            (Resource::Session, _) => {
-                let (data, is_new) = (session.to_json(is_visible)?, session.is_new()?);
-                let expiry = expiry(session)?;
-                return Ok(Some(format!(r#"{{"data":{data},"isNew":{is_new},"expiry":{expiry}}}"#)));
-            }
+            (Resource::Session, _) => _ = session.is_new()?,
             (Resource::Data, "DELETE") => {
                 for key in session.keys()?.iter().filter(|key| is_visible(key)) {
                     session.remove(key)?;
@@ -215,14 +221,6 @@ impl<S: Store> Call<S> {
 /// An error in the text that the client sent; other errors stay what they are.
 fn bad_json(error: Error) -> Refusal {
     if error.kind() == ErrorKind::Value { Refusal::new(400, "bad_json", error.to_string()) } else { error.into() }
-}
-
-/// `{"age","date","atBrowserClose"}`
-fn expiry(session: &mut Session) -> Result<String, Refusal> {
-    let age = session.get_expiry_age(ExpiryOptions::default())?;
-    let date = format_iso(session.get_expiry_date(ExpiryOptions::default())?);
-    let at_browser_close = session.get_expire_at_browser_close()?;
-    Ok(format!(r#"{{"age":{age},"date":"{date}","atBrowserClose":{at_browser_close}}}"#))
 }
 
 /// Reads `{"value": …}`, the body of a `set_expiry`.

@@ -1,0 +1,348 @@
+// What the page tells of the session that no other page could: how long it still lives, what its cookie is, what requests cost.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { readCost, reason } from "../../www/cost.js";
+import { inWords, split } from "../../www/time.js";
+import { click, said, sessionCookie, set, setSeveral, site, visit } from "./visit.mjs";
+
+const TWO_WEEKS = 1_209_600;
+
+// The countdown
+
+/** The seconds that the countdown shows, or NaN where it shows none. */
+const left = async (page) => {
+  const [days, hours, minutes, seconds] = (await page.locator("#countdown b").allTextContents()).map((text) => Number(text || NaN));
+  return ((days * 24 + hours) * 60 + minutes) * 60 + seconds;
+};
+const moment = (page, id) => page.locator(`${id} time`).getAttribute("datetime");
+/** What the server tells this browser, read beside the page. */
+const told = async (context, url = site.url) => (await context.request.get(`${url}/session`)).json();
+
+visit("the countdown ticks each second, to the deadline that is stored", async ({ page, context }) => {
+  const { stored, cookie } = await told(context);
+  assert.equal(await moment(page, "#deadline"), stored.deadline);
+  assert.equal(await moment(page, "#absolute"), stored.absoluteDeadline);
+  assert.equal(await moment(page, "#saved"), cookie.issued);
+  const before = await left(page);
+  assert.ok(Math.abs(before - (Date.parse(stored.deadline) - Date.now()) / 1000) < 2, String(before));
+  const began = Date.now();
+  await sleep(2_300);
+  const passed = before - (await left(page));
+  assert.ok(passed >= 2 && passed < (Date.now() - began) / 1000 + 1.5, `${passed} seconds`);
+}, { data: { a: 1 } });
+
+visit("reading does not move the countdown, and a save does", async ({ page }) => {
+  await page.getByLabel("Seconds after each save").fill("100");
+  await click(page, "Set seconds");
+  await said(page, "The lifetime is set.");
+  assert.ok((await left(page)) <= 100);
+  assert.match(await page.locator("#movement").textContent(), /^The last save moved the end by -14 days\.$/);
+  const deadline = await moment(page, "#deadline");
+  await sleep(2_500);
+  await click(page, "Read again");
+  await page.locator("#movement", { hasText: "The last request has not moved the end." }).waitFor();
+  const before = await left(page);
+  assert.ok(before <= 98);
+  assert.equal(await moment(page, "#deadline"), deadline);
+  await set(page, "a", "2");
+  await said(page, "“a” is set.");
+  assert.ok((await left(page)) > before, "it starts anew");
+  assert.match(await page.locator("#movement").textContent(), /^The last save moved the end by \+\d+(\.\d)? seconds?\.$/);
+  assert.ok(Date.parse(await moment(page, "#deadline")) - Date.parse(deadline) >= 2_500);
+}, { data: { a: 1 } });
+
+visit("at zero the page reads the session once, and says that it has ended", async ({ page, context, sent }) => {
+  await page.getByLabel("Seconds after each save").fill("2");
+  await click(page, "Set seconds");
+  await said(page, "The lifetime is set.");
+  const reads = () => sent.filter((request) => request === "GET /session").length;
+  const before = reads();
+  await said(page, "Time is up: the session has ended.");
+  assert.deepEqual([await page.locator("#state").textContent(), await left(page)], ["New", NaN]);
+  assert.equal(await page.locator("#movement").textContent(), "It has ended; nothing is stored any more.");
+  assert.equal(await page.locator("#deadline").textContent(), "–");
+  assert.equal(await sessionCookie(context), undefined);
+  await sleep(1_500);
+  assert.equal(reads(), before + 1);
+}, { data: { a: 1 } });
+
+visit("a visitor without a session sees no countdown, and the first change starts one", async ({ page }) => {
+  assert.ok(Number.isNaN(await left(page)));
+  assert.equal(await page.locator("#movement").textContent(), "Nothing is stored yet, so nothing runs out.");
+  await set(page, "a", "1");
+  await said(page, "“a” is set.");
+  assert.equal(await page.locator("#movement").textContent(), "The first save started it.");
+  assert.ok(Math.abs((await left(page)) - TWO_WEEKS) < 3);
+});
+
+visit("the countdown goes by the server's clock, however wrong the browser's is", async ({ page }) => {
+  await page.addInitScript(() => {
+    const { now } = Date;
+    Date.now = () => now() + 86_400_000;
+  });
+  await page.reload();
+  await said(page, "This is the session now.");
+  assert.ok(Math.abs((await left(page)) - TWO_WEEKS) < 10);
+}, { data: { a: 1 } });
+
+visit("a hidden page does not count, and is right at once when it is seen again", async ({ page }) => {
+  const hide = (hidden) => page.evaluate((hidden) => {
+    Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, hidden);
+  await hide(true);
+  const before = await left(page);
+  await sleep(2_200);
+  assert.equal(await left(page), before);
+  await hide(false);
+  assert.ok((await left(page)) <= before - 2);
+}, { data: { a: 1 } });
+
+visit("nothing announces the seconds: the status line alone speaks, and only after requests", async ({ page }) => {
+  const live = "[aria-live], [role=status], [role=alert], [role=log], output";
+  assert.deepEqual(await page.locator(live).evaluateAll((found) => found.map(({ id }) => id)), ["status"]);
+  assert.equal(await page.locator("#countdown").getAttribute("role"), "timer");
+  await page.evaluate(() => {
+    window.changes = 0;
+    new MutationObserver(() => { window.changes += 1; }).observe(document.querySelector("#status"), { childList: true, subtree: true, characterData: true });
+  });
+  const before = await left(page);
+  await sleep(2_200);
+  assert.notEqual(await left(page), before);
+  assert.equal(await page.evaluate(() => window.changes), 0);
+}, { data: { a: 1 } });
+
+// The cookie
+
+/** The rows of the cookie's table, and the moment at which it expires. */
+const shownCookie = async (page) => {
+  const rows = await page.locator("#cookie tbody tr").evaluateAll((rows) => rows.map((row) => {
+    const [name, value, meaning] = [...row.cells].map((cell) => cell.textContent);
+    return [name, { value, meaning, time: row.querySelector("time")?.dateTime }];
+  }));
+  return Object.fromEntries(rows);
+};
+
+/** Compares what the page shows with the browser's own cookie. */
+async function sameCookie(page, context, name) {
+  const cookie = await sessionCookie(context, name);
+  const shown = await shownCookie(page);
+  assert.equal(shown.Name.value, cookie.name);
+  assert.equal(shown.Path.value, cookie.path);
+  assert.equal(shown.Secure.value, cookie.secure ? "yes" : "no");
+  assert.equal(shown.HttpOnly.value, cookie.httpOnly ? "yes" : "no");
+  assert.equal(shown.SameSite.value, cookie.sameSite);
+  assert.equal(shown.Domain.value, "none");
+  assert.equal(cookie.domain, "localhost");
+  if (cookie.expires === -1) assert.equal(shown.Expires.value, "when the browser closes");
+  else assert.ok(Math.abs(Date.parse(shown.Expires.time) / 1000 - cookie.expires) < 2);
+  return shown;
+}
+
+visit("the cookie's attributes are those of the browser's cookie, and its value is nowhere", async ({ page, context }) => {
+  const shown = await sameCookie(page, context);
+  assert.match(shown.Expires.value, /Max-Age=1209600$/);
+  assert.match(shown.Name.meaning, /no other host can plant one/);
+  await click(page, "Until the browser closes");
+  await said(page, "The session ends when the browser closes.");
+  await sameCookie(page, context);
+  await page.getByLabel("Seconds after each save").fill("3600");
+  await click(page, "Set seconds");
+  await said(page, "The lifetime is set.");
+  assert.match((await sameCookie(page, context)).Expires.value, /Max-Age=3600$/);
+  const { value } = await sessionCookie(context);
+  assert.ok(!(await page.content()).includes(value.slice(0, 20)));
+  await click(page, "Log out");
+  await said(page, "Logged out");
+  assert.equal((await shownCookie(page)).Expires.value, "not sent yet");
+  assert.match(await page.locator("#cookie-state").textContent(), /^This browser has none\..* given 2 times and deleted 1 time\.$/);
+}, { data: { a: 1 } });
+
+visit("on a site with other settings, the page tells those, and that reading renews", async ({ page, context }) => {
+  await set(page, "a", "1");
+  await said(page, "“a” is set.");
+  const shown = await sameCookie(page, context, "sessionid");
+  assert.deepEqual([shown.Secure.value, shown.HttpOnly.value, shown.SameSite.value], ["no", "no", "Strict"]);
+  assert.match(shown.Name.meaning, /other hosts of the domain can set/);
+  assert.match(await page.locator("#visible-cookies").textContent(), /^sessionid=/);
+  assert.equal(await page.getByText("Reading is no activity").isVisible(), false);
+  assert.equal(await page.getByText("On this site reading renews").isVisible(), true);
+  await sleep(3_300); // more than a tenth of its life
+  const before = await left(page);
+  await click(page, "Read again");
+  await page.locator("#movement", { hasText: "The last save moved the end by +" }).waitFor();
+  assert.ok((await left(page)) > before);
+}, {
+  vars: {
+    SESSION_COOKIE_SECURE: "false", SESSION_COOKIE_HTTPONLY: "false", SESSION_COOKIE_SAMESITE: "Strict",
+    SESSION_SAVE_EVERY_REQUEST: "true", SESSION_COOKIE_AGE: "30",
+  },
+});
+
+// What requests cost
+
+/** The request that the visitor made last, as the list shows it: not the reading that follows it. */
+const cost = (page) => page.locator("#requests tbody tr:not(.following)").first().evaluate((row) => {
+  const [request, status, ...figures] = [...row.cells].map((cell) => cell.querySelector("code, b")?.textContent ?? cell.textContent);
+  const [reads, writes, deletes] = figures.slice(0, 3).map((text) => parseInt(text, 10));
+  return [request, Number(status), reads, writes, deletes, figures[3].replace("Set-Cookie: ", ""), parseInt(row.cells[6].textContent, 10)];
+});
+const trace = (page) => page.locator("#trace li span:last-child").allTextContents();
+
+visit("each request's cost is what happened: reads, writes, deletes, the cookie and the time", async ({ page, context }) => {
+  const finished = (requests) => page.locator("#sum", { hasText: `: ${requests} requests,` }).waitFor();
+  const answers = [];
+  page.on("response", (response) => answers.push(response));
+  const check = async (expected, way, why) => {
+    const [request, status, ...figures] = await cost(page);
+    assert.deepEqual([`${request} ${status}`, ...figures.slice(0, 4)], expected);
+    const answer = answers.find((answer) => `${answer.request().method()} ${new URL(answer.url()).pathname}` === request);
+    if (answer) {
+      const setCookie = await answer.headerValue("set-cookie");
+      const outcome = setCookie === null ? "none" : /Max-Age=0;/.test(setCookie) ? "cookie deleted" : "new cookie";
+      assert.equal(figures[3], outcome, "as the browser got it");
+      assert.equal(answer.status(), status);
+    }
+    answers.length = 0;
+    assert.ok(figures[4] >= 0 && figures[4] < 15_000);
+    assert.deepEqual((await trace(page)).slice(0, 4), way);
+    assert.match(await page.locator("#reason").textContent(), why);
+  };
+  await check(["GET /session 200", 0, 0, 0, "none"], ["no cookie", "nothing read", "nothing written", "no Set-Cookie"], /^No cookie came/);
+  await set(page, "a", "1");
+  await finished(3);
+  await check(["PUT /session/data/a 204", 0, 1, 0, "new cookie"], ["no cookie", "nothing read", "1 write", "new cookie"], /without looking first/);
+  await click(page, "Read again");
+  await finished(4);
+  await check(["GET /session 200", 1, 0, 0, "none"], ["cookie verified", "1 read", "nothing written", "no Set-Cookie"], /^Reading writes nothing/);
+  await set(page, "a", "1");
+  await finished(6);
+  await check(["PUT /session/data/a 204", 1, 0, 0, "none"], ["cookie verified", "1 read", "nothing written", "no Set-Cookie"], /^Nothing differs/);
+  await set(page, "a", "2");
+  await finished(8);
+  await check(["PUT /session/data/a 204", 2, 1, 0, "new cookie"], ["cookie verified", "2 reads", "1 write", "new cookie"], /moves the end/);
+  await click(page, "Log in");
+  await finished(10);
+  await check(["POST /session/cycle-key 204", 1, 1, 1, "new cookie"], ["cookie verified", "1 read", "1 write, 1 delete", "new cookie"], /^The data moved under a new key/);
+  const stolen = await sessionCookie(context);
+  await click(page, "Log out");
+  await finished(12);
+  await check(["POST /session/flush 204", 1, 0, 1, "cookie deleted"], ["cookie verified", "1 read", "1 delete", "cookie deleted"], /drop the cookie/);
+  await context.addCookies([stolen]);
+  await click(page, "Read again");
+  await finished(13);
+  await check(["GET /session 200", 1, 0, 0, "cookie deleted"], ["cookie verified", "1 read", "nothing written", "cookie deleted"], /had ended/);
+  await context.addCookies([{ ...stolen, value: "forged" }]);
+  await click(page, "Read again");
+  await finished(14);
+  await check(["GET /session 200", 0, 0, 0, "cookie deleted"], ["cookie refused", "nothing read", "nothing written", "cookie deleted"], /not one that this server signed/);
+  assert.match(await page.locator("#sum").textContent(), /^Since this page was opened: 14 requests, 11 reads, 3 writes, 2 deletes\.$/);
+});
+
+visit("a request that came to nothing has no cost, and the list keeps the last twelve", async ({ page, context }) => {
+  await context.setOffline(true);
+  await click(page, "Log in");
+  await said(page, "The server could not be reached.");
+  const row = page.locator("#requests tbody tr:not(.following)").first();
+  assert.deepEqual((await row.locator("td").allTextContents()).slice(0, 5), ["no answer", "–", "–", "–", "–"]);
+  assert.equal((await trace(page)).length, 1);
+  await context.setOffline(false);
+  for (let time = 0; time < 12; time += 1) await click(page, "Read again");
+  await page.locator("#sum", { hasText: /\d\d requests/ }).waitFor();
+  await page.locator("#requests tbody tr:not(.failed)").nth(11).waitFor();
+  assert.equal(await page.locator("#requests tbody tr").count(), 12);
+}, { refusals: true });
+
+test("what others add to Server-Timing is none of ours, and without it there is no cost", () => {
+  const ours = "kv;dur=3, kv-read;desc=2, kv-write;desc=1, kv-delete;desc=0, kv-list;desc=0, request-cookie;desc=verified, set-cookie;desc=given";
+  const expected = { reads: 2, writes: 1, deletes: 0, milliseconds: 3, cookie: "verified", setCookie: "given" };
+  for (const header of [ours, `cfExtPri, cfL4;desc="?proto=TCP&rtt=1,2", ${ours}`, `${ours}, cfOrigin;dur=0.5`]) {
+    assert.deepEqual(readCost(header), expected, header);
+  }
+  for (const header of [null, "", "cfOrigin;dur=5", "request-cookie;desc=odd, set-cookie;desc=none"]) assert.equal(readCost(header), undefined);
+});
+
+test("a failed save is not explained away", () => {
+  const cost = readCost("kv;dur=0, kv-read;desc=1, kv-write;desc=1, kv-delete;desc=0, kv-list;desc=0, request-cookie;desc=verified, set-cookie;desc=none");
+  const exchange = { method: "PUT", path: "/session/data/a", milliseconds: 1, text: "", cost };
+  assert.equal(reason({ ...exchange, status: 503 }), "");
+  assert.notEqual(reason({ ...exchange, status: 204 }), "");
+});
+
+test("spans of time are split and put into words", () => {
+  assert.deepEqual(split(0), [0, 0, 0, 0]);
+  assert.deepEqual(split(90_061), [1, 1, 1, 1]);
+  assert.deepEqual(split(400 * 86_400 - 1), [399, 23, 59, 59]);
+  for (const [seconds, words] of [[0, "0 seconds"], [1, "1 second"], [-0.4, "-0.4 seconds"], [90, "1.5 minutes"], [-1_209_600, "-14 days"]]) {
+    assert.equal(inWords(seconds), words);
+  }
+});
+
+// Each route
+
+/** The routes that the README lists. */
+function documented() {
+  const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+  const cells = [...readme.matchAll(/^\| (`[A-Z]+.*?`.*?) \|/gm)].map(([, cell]) => cell);
+  return cells.filter((cell) => cell.includes("/session")).flatMap((cell) => {
+    const [path] = cell.match(/\/session[\w{}/-]*/);
+    return [...cell.matchAll(/`([A-Z]+)\b/g)].map(([, method]) => `${method} ${path}`);
+  });
+}
+
+visit("every route of the README has a button that names it and calls it", async ({ page, sent }) => {
+  const routes = documented();
+  assert.ok(routes.length >= 12, routes.join(", "));
+  const named = await page.locator("button > code").allTextContents();
+  assert.deepEqual(routes.filter((route) => !named.includes(route)), []);
+  const descriptions = await page.locator("main button:has(> code)").evaluateAll((buttons) =>
+    buttons.map((button) => [button.getAttribute("aria-description"), button.querySelector("code").textContent]));
+  for (const [description, route] of descriptions) assert.equal(description, route);
+
+  const key = page.getByLabel("Key", { exact: true });
+  await set(page, "a b", "1");
+  await said(page, "“a b” is set.");
+  await key.fill("a b");
+  assert.equal(await page.locator("[name=read] code").textContent(), "GET /session/data/a%20b");
+  await click(page, "Read value");
+  await said(page, "“a b” is 1");
+  await click(page, "Delete value");
+  await said(page, "“a b” is deleted.");
+  await setSeveral(page, '{"c": 3}');
+  await said(page, "All of them are set.");
+  for (const [button, outcome] of [
+    ["As the settings say", "The settings decide again."],
+    ["Ten seconds, to see it end", "Ten seconds from now"],
+    ["Log in", "Logged in"],
+    ["Set", "Set. Now check."],
+    ["Check", "worked: true"],
+    ["Delete", "Deleted."],
+    ["Read again", "This is the session now."],
+  ]) {
+    await click(page, button);
+    await said(page, outcome);
+  }
+  await click(page, "Delete all…");
+  await click(page, "Delete all");
+  await said(page, "All values are deleted.");
+  await click(page, "Log out");
+  await said(page, "Logged out");
+  const called = new Set(sent.map((request) => request.replace("/a%20b", "/{key}")));
+  assert.deepEqual(routes.filter((route) => !called.has(route)), []);
+});
+
+visit("for a key that no path can name, the buttons say what they can do", async ({ page, sent }) => {
+  await page.getByLabel("Key", { exact: true }).fill("..");
+  assert.equal(await page.locator("[name=set] code").textContent(), "PATCH /session/data");
+  await click(page, "Read value");
+  await said(page, "No path can name the key “..”");
+  await click(page, "Delete value");
+  await said(page, "“Delete all” deletes it");
+  await set(page, "..", "1");
+  await said(page, "“..” is set.");
+  assert.ok(sent.includes("PATCH /session/data"));
+  assert.equal(await page.locator("[name=set] code").textContent(), "PUT /session/data/{key}");
+});

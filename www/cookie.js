@@ -1,0 +1,92 @@
+// The session's cookie: the attributes with which the server sends it, and what each of them means.
+
+import { whenRead, whenSent } from "./actions.js";
+import { counted } from "./cost.js";
+import { element, part, show } from "./page.js";
+import { moment } from "./time.js";
+
+/**
+ * @typedef {import("./session.js").Cookie} Cookie
+ * @typedef {import("./session.js").Session} Session
+ */
+
+const body = part("#cookie tbody", HTMLTableSectionElement);
+const sent = { given: 0, deleted: 0 };
+let shown = "";
+
+whenSent(({ cost }) => {
+  if (cost?.setCookie === "given") sent.given += 1;
+  if (cost?.setCookie === "deleted") sent.deleted += 1;
+});
+
+whenRead((session) => {
+  const { cookie } = session;
+  show("#cookie-state", ...state(cookie));
+  show("#visible-cookies", document.cookie || "nothing");
+  const now = JSON.stringify([cookie, session.isNew]);
+  if (now === shown) return; // somebody may be reading it
+  shown = now;
+  body.replaceChildren(...attributes(session).map(([attribute, value, meaning]) => {
+    const head = element("th", attribute);
+    head.scope = "row";
+    head.setAttribute("role", "rowheader");
+    const cells = [element("td", value), element("td", meaning)];
+    for (const cell of cells) cell.setAttribute("role", "cell");
+    const row = element("tr", head, ...cells);
+    row.setAttribute("role", "row");
+    return row;
+  }));
+});
+
+/** Whether this browser has it, and how often it changed. @param {Cookie} cookie */
+function state({ issued }) {
+  const changes = [
+    sent.given && `given ${counted(sent.given, "time")}`,
+    sent.deleted && `deleted ${counted(sent.deleted, "time")}`,
+  ].filter(Boolean).join(" and ");
+  const since = changes && ` Since this page was opened it was ${changes}.`;
+  if (issued === null) return [`This browser has none. The first change brings it, with these attributes.${since}`];
+  return ["This browser has it since ", moment(issued), `.${since}`];
+}
+
+/**
+ * @param {Session} session
+ * @returns {[attribute: string, value: string | Node, meaning: string][]}
+ */
+function attributes({ cookie, isNew }) {
+  return [
+    ["Name", element("code", cookie.name), prefix(cookie.name)],
+    ["Value", "signed, never shown", "It names the session’s key. Nobody can make one up, and no route tells it. Each save gives a new one; a login changes the key in it."],
+    ["Expires", expires(cookie, isNew), "Then the browser drops it. It moves with each save, together with the record’s end."],
+    ["Domain", cookie.domain ?? "none", cookie.domain === null ? "It goes to this host alone." : "It goes to this host and to its subdomains."],
+    ["Path", element("code", cookie.path), cookie.path === "/" ? "It goes with every request to the host." : "It goes with requests below this path."],
+    ["Secure", yes(cookie.secure), cookie.secure ? "It travels over HTTPS only, and to localhost." : "It travels in the clear as well: anybody on the way can take it."],
+    ["HttpOnly", yes(cookie.httpOnly), cookie.httpOnly ? "No script sees it, so none can steal it." : "Scripts on this site can read it, foreign ones too if they get in."],
+    ["SameSite", cookie.sameSite, {
+      Strict: "No request that begins on another site carries it, not even a link to here.",
+      Lax: "Of the requests that begin on another site, only a link to here carries it.",
+      None: "Requests of every site carry it; the routes refuse those of other sites’ pages all the same.",
+    }[cookie.sameSite]],
+  ];
+}
+
+/** @param {string} name */
+function prefix(name) {
+  const lower = name.toLowerCase();
+  if (lower.startsWith("__host-")) return "Browsers take this prefix only with Secure, without a Domain and with Path=/: no other host can plant one.";
+  if (lower.startsWith("__secure-")) return "Browsers take this prefix only with Secure.";
+  return "Without a prefix, other hosts of the domain can set a cookie of this name.";
+}
+
+/** @param {Cookie} cookie @param {boolean} isNew */
+function expires({ issued, expires }, isNew) {
+  if (isNew || issued === null) return "not sent yet";
+  if (expires === null) return "when the browser closes";
+  const age = Math.round((Date.parse(expires) - Date.parse(issued)) / 1000);
+  return element("span", moment(expires), element("small", `Max-Age=${age}`));
+}
+
+/** @param {boolean} is */
+function yes(is) {
+  return is ? "yes" : "no";
+}

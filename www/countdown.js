@@ -1,0 +1,78 @@
+// How long the stored session still lives: counted down by the server's clock, from the deadline that the last save gave it.
+
+import { read, whenRead } from "./actions.js";
+import { part, show } from "./page.js";
+import { inWords, moment, split, two } from "./time.js";
+
+/** @typedef {import("./session.js").Session} Session */
+
+const digits = [...document.querySelectorAll("#countdown b")];
+const life = part("#life", HTMLProgressElement);
+
+/**
+ * When the session ends and when its life began, in this browser's milliseconds: its clock may be wrong by any amount, which the
+ * server's `now` shows.
+ * @type {{ began: number, end: number } | undefined}
+ */
+let span;
+/** @type {string | null | undefined} The deadline before the last reading; undefined before the first one. */
+let deadline;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let tick;
+
+whenRead((session) => {
+  const { stored, cookie, now } = session;
+  const behind = Date.now() - Date.parse(now);
+  span = stored ? { began: Date.parse(cookie.issued ?? now) + behind, end: Date.parse(stored.deadline) + behind } : undefined;
+  show("#movement", movement(deadline, stored?.deadline ?? null));
+  deadline = stored?.deadline ?? null;
+  show("#saved", cookie.issued ? moment(cookie.issued) : "–");
+  show("#deadline", stored ? moment(stored.deadline) : "–");
+  show("#absolute", stored?.absoluteDeadline ? moment(stored.absoluteDeadline) : "–");
+  part("#reading-is-no-activity", HTMLElement).hidden = session.saveEveryRequest;
+  part("#reading-renews", HTMLElement).hidden = !session.saveEveryRequest;
+  part(".hero", HTMLElement).classList.toggle("stored", stored !== null);
+  run();
+});
+
+// Nobody sees a hidden page count, and what it shows when it comes back is computed anew.
+document.addEventListener("visibilitychange", run);
+
+/** Shows what is left now, and comes back when the next second has passed. */
+function run() {
+  clearTimeout(tick);
+  if (document.hidden) return;
+  if (!span) {
+    for (const digit of digits) digit.textContent = "–";
+    life.value = 0;
+    return;
+  }
+  const left = Math.max(0, span.end - Date.now());
+  const seconds = Math.ceil(left / 1000);
+  split(seconds).forEach((number, index) => {
+    const digit = digits[index];
+    if (digit) digit.textContent = index === 0 ? String(number) : two(number);
+  });
+  life.value = Math.min(1, left / Math.max(1, span.end - span.began));
+  if (left > 0) {
+    tick = setTimeout(run, left - (seconds - 1) * 1000);
+  } else {
+    span = undefined; // asks once
+    read("Time is up: the session has ended.");
+  }
+}
+
+/**
+ * What the last request did to the end.
+ *
+ * @param {string | null | undefined} before
+ * @param {string | null} after
+ */
+function movement(before, after) {
+  if (after === null) return before ? "It has ended; nothing is stored any more." : "Nothing is stored yet, so nothing runs out.";
+  if (before === undefined) return "It runs since the last save.";
+  if (before === null) return "The first save started it.";
+  const moved = (Date.parse(after) - Date.parse(before)) / 1000;
+  if (moved === 0) return "The last request has not moved the end.";
+  return `The last save moved the end by ${moved > 0 ? "+" : ""}${inWords(moved)}.`;
+}

@@ -1,0 +1,72 @@
+// The parts of the page. One that is missing, or is something else, is a mistake in the markup and throws.
+
+/**
+ * The first element that a selector names.
+ *
+ * @template {Element} T
+ * @param {string} selector
+ * @param {new () => T} type
+ * @param {ParentNode} within
+ * @returns {T}
+ */
+export function part(selector, type, within = document) {
+  const found = within.querySelector(selector);
+  if (found instanceof type) return found;
+  throw new TypeError(`The page has no ${type.name} ${selector}.`);
+}
+
+/**
+ * A form's field.
+ *
+ * @param {HTMLFormElement} form
+ * @param {string} name
+ */
+export function field(form, name) {
+  const found = form.elements.namedItem(name);
+  if (found instanceof HTMLInputElement || found instanceof HTMLTextAreaElement) return found;
+  throw new TypeError(`The form #${form.id} has no field ${name}.`);
+}
+
+/**
+ * What a template holds, anew.
+ *
+ * @param {string} selector
+ */
+export function copy(selector) {
+  return /** @type {DocumentFragment} */ (part(selector, HTMLTemplateElement).content.cloneNode(true));
+}
+
+/**
+ * A new element with texts and elements in it.
+ *
+ * @template {keyof HTMLElementTagNameMap} N
+ * @param {N} name
+ * @param {...(string | Node)} content
+ */
+export function element(name, ...content) {
+  const made = document.createElement(name);
+  made.append(...content);
+  return made;
+}
+
+/**
+ * Puts texts and elements into the element that a selector names.
+ *
+ * @param {string} selector
+ * @param {...(string | Node)} content
+ */
+export function show(selector, ...content) {
+  part(selector, HTMLElement).replaceChildren(...content);
+}
+
+/**
+ * Writes the route that a button calls onto it: small, for the eye, and as its description for who listens.
+ *
+ * @param {HTMLElement} button
+ * @param {string} [route] what is written there already if left out
+ */
+export function showRoute(button, route) {
+  const code = part("code", HTMLElement, button);
+  if (route !== undefined) code.textContent = route;
+  button.setAttribute("aria-description", code.textContent ?? "");
+}
