@@ -12,7 +12,7 @@ import { check, checkKey, fromJson, isPlain, kind, toJson } from "./value.js";
 /** A text of more characters crosses into the wasm faster as bytes. */
 const LONG = 128;
 
-/** The data key under which the core keeps the session's own expiry. */
+/** The data key under which the core keeps, and reads, the session's own expiry. */
 const EXPIRY_KEY = "_session_expiry";
 
 const encoder = new TextEncoder();
@@ -124,6 +124,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   set<K extends Key<Data>>(key: K, value: Value<Data, K>): this {
     checkKey(key);
+    check(key, value);
     this.#write(key, value);
     return this;
   }
@@ -286,10 +287,9 @@ export class OpenSession<Data extends object> implements Session<Data> {
     (this.#objects ??= new Map()).set(key, { value, text });
   }
 
-  /** An object may still be changed, and its text is stored when the session is; anything else is stored now. */
+  /** Sets what was checked. An object may still be changed, and its text is stored when the session is; anything else is stored now. */
   #write(key: string, value: unknown): void {
-    if (isObject(value)) {
-      check(key, value);
+    if (isObject(value) && key !== EXPIRY_KEY) {
       this.#try(() => this.#idle.touch(key)); // not before: what reads the value may run code that closes the session
       this.#keep(key, value, undefined);
     } else {

@@ -7,20 +7,15 @@ const MAX_DEPTH = 64;
 
 /** Refuses what JSON does not hold exactly. `key` is where the value is to stand in the session. */
 export function check(key: string, value: unknown): void {
-  if (!isExact(value, MAX_DEPTH)) new Check(step("session", key)).visit(value);
+  if (!isSurelyExact(value)) new Check(step("session", key)).visit(value);
 }
 
 /** The JSON text of `value`, which stands under `key`. What JSON does not hold exactly is refused. */
 export function toJson(key: string, value: unknown): string {
+  const checked = isSurelyExact(value) ? undefined : new Check(step("session", key));
+  checked?.visit(value);
   try {
-    if (isExact(value, MAX_DEPTH)) return JSON.stringify(value);
-  } catch {
-    // Something of the value's own threw; the check says where.
-  }
-  const checked = new Check(step("session", key));
-  checked.visit(value);
-  try {
-    return checked.negativeZero ? write(value) : JSON.stringify(value);
+    return checked?.negativeZero ? write(value) : JSON.stringify(value);
   } catch (cause) {
     throw new ValueError(`${step("session", key)} could not be read`, { cause });
   }
@@ -55,6 +50,14 @@ function isDigit(unit: number): boolean {
  * Whether JSON surely holds the value exactly: the common case, decided without noting where we are. The data of an object
  * are its own enumerable properties with names, those of an array its items, as for `JSON.stringify`.
  */
+function isSurelyExact(value: unknown): boolean {
+  try {
+    return isExact(value, MAX_DEPTH);
+  } catch {
+    return false; // something of the value's own threw; the check says where
+  }
+}
+
 function isExact(value: unknown, depth: number): boolean {
   switch (typeof value) {
     case "string":

@@ -48,20 +48,18 @@ test("a contender that loses what was written, or does nothing, is found out", a
   await assert.rejects(visitor.leave(), { message: "locale is not what it was at first" });
 });
 
-test("the namespace keeps text and bytes, and hands out copies", async () => {
+test("the namespace keeps text and bytes as they were put, and hands them out as they are", async () => {
   const kv = namespace();
   assert.equal(await kv.get("a"), null);
   await kv.put("a", '{"n":1}');
   assert.deepEqual([await kv.get("a"), await kv.get("a", "json")], ['{"n":1}', { n: 1 }]);
   const bytes = new Uint8Array([1, 2, 3]);
-  await kv.put("a", bytes.buffer);
-  bytes[0] = 9;
-  new Uint8Array(await kv.get("a", { type: "arrayBuffer" }))[1] = 9;
-  assert.deepEqual([...new Uint8Array(await kv.get("a", "arrayBuffer"))], [1, 2, 3]);
-  for (const shown of [[4, 5], [6, 7, 8], [1, 2, 3, 4]]) {
-    await kv.put("a", new Uint8Array(shown));
-    assert.deepEqual([...new Uint8Array(await kv.get("a", "arrayBuffer"))], shown);
+  for (const value of [bytes, bytes.buffer]) {
+    await kv.put("a", value);
+    assert.equal(await kv.get("a", { type: "arrayBuffer" }), bytes.buffer);
   }
+  await kv.put("a", bytes.subarray(1));
+  assert.deepEqual([...new Uint8Array(await kv.get("a", "arrayBuffer"))], [2, 3]);
   await kv.delete("a");
   assert.equal(await kv.get("a"), null);
 });

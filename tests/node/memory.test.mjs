@@ -30,7 +30,7 @@ async function requests(handler) {
   const sessions = createSessions(options);
   const session = await sessions.load("");
   session.set("cart", cart);
-  const headers = new Headers({ Cookie: (await sessions.commitHeaders(session, 200)).get("Set-Cookie").split(";")[0] });
+  const headers = new Headers({ Cookie: new Headers(await sessions.commitHeaders(session, 200)).get("Set-Cookie").split(";")[0] });
   const worker = withSessions(options, { fetch: (request, env, context, session) => handler(session) });
   return () => worker.fetch({ headers });
 }

@@ -67,7 +67,7 @@ test("a store that fails: 503 where the session was used and the error not caugh
   const sessions = createSessions({ store: kv(namespace), secrets });
   const session = await sessions.load("");
   session.set("user", "alice");
-  const cookie = (await sessions.commitHeaders(session, 200)).get("Set-Cookie").split(";")[0];
+  const cookie = new Headers(await sessions.commitHeaders(session, 200)).get("Set-Cookie").split(";")[0];
   const failing = countingKv({ get: async () => { throw new Error("KV GET failed: 503"); } });
   const worker = withSessions({ store: kv(failing.kv), secrets }, {
     fetch(request, _, __, session) {

@@ -23,7 +23,7 @@ async function requests(store, handler) {
   const sessions = createSessions(options);
   const session = await sessions.load("");
   session.set("cart", cart);
-  const Cookie = (await sessions.commitHeaders(session, 200)).get("Set-Cookie").split(";")[0];
+  const Cookie = new Headers(await sessions.commitHeaders(session, 200)).get("Set-Cookie").split(";")[0];
   const request = new Request("https://example.com/", { headers: { Cookie } });
   const worker = withSessions(options, { fetch: (request, env, context, session) => handler(session) });
   return () => worker.fetch(request);

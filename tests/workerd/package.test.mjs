@@ -61,7 +61,7 @@ test("a session crosses from the package to the Rust Worker and back", async () 
   const session = await sessions.load("");
   session.update({ user: "älice", cart: [{ name: "apple", count: 2 }], minus: -0, big: 2 ** 60 });
   session.setExpiry(new Date("2099-01-01T00:00:00Z"));
-  const headers = await sessions.commitHeaders(session, 200);
+  const headers = new Headers(await sessions.commitHeaders(session, 200));
   app.cookie = headers.get("Set-Cookie").split(";")[0];
   expect(await app.data()).toMatchObject({ user: "älice", cart: [{ name: "apple", count: 2 }], big: 2 ** 60 });
   await app.put("/session/data/from", { rust: true });
@@ -72,7 +72,7 @@ test("a session crosses from the package to the Rust Worker and back", async () 
   expect(Object.is(back.get("minus"), -0)).toBe(true);
   expect(back.getExpiryDate().toISOString()).toBe("2099-01-01T00:00:00.000Z");
   back.set("from", "the package");
-  const again = await sessions.commitHeaders(back, 200);
+  const again = new Headers(await sessions.commitHeaders(back, 200));
   app.cookie = again.get("Set-Cookie").split(";")[0];
   expect((await app.data()).from).toBe("the package");
 

@@ -11,7 +11,7 @@ test("a session is kept in KV until the visitor logs out", async () => {
   using session = await sessions.load(null);
   session.setDefault("cart", []).push("apple");
   session.modified = true;
-  const headers = await sessions.commitHeaders(session, 200);
+  const headers = new Headers(await sessions.commitHeaders(session, 200));
   expect((await env.SESSIONS.list()).keys).toHaveLength(1);
 
   using again = await sessions.load(headers.get("Set-Cookie")?.split(";")[0]);
