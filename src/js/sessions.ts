@@ -244,10 +244,14 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   /** Commits a session, gives what `answer` makes of it, and closes it. */
   async #commit<T>(session: Session<Data>, status: number, answer: (core: CoreSession) => T): Promise<T> {
     if (!(session instanceof OpenSession)) throw new ValueError("commit takes a session that load or open gave");
+    const code = Number(status); // a number before it crosses: the core calls nothing of the user's
     session.keepChanges();
-    const answered = await session.run((core, now) => core.commit(now, status), answer);
-    session[Symbol.dispose]();
-    return answered;
+    const close = (core: CoreSession) => {
+      const answered = answer(core);
+      session[Symbol.dispose]();
+      return answered;
+    };
+    return session.run((core, now) => core.commit(now, code), close);
   }
 }
 
