@@ -16,11 +16,11 @@ const MIN_BYTES: usize = 32;
 /// Bytes of a MAC (HMAC-SHA-256).
 pub(crate) const MAC_BYTES: usize = 32;
 
-/// One secret: its bytes, and the token key derived from it (HKDF-SHA-256, RFC 5869).
+/// One secret: its bytes, and what it signs tokens with once the cookie is known.
 #[derive(Clone)]
 struct Secret {
     bytes: Zeroizing<Vec<u8>>,
-    token_mac: Hmac<Sha256>,
+    token_mac: Option<Hmac<Sha256>>,
 }
 
 /// The secrets in force: the first one signs, all of them verify.
@@ -43,7 +43,7 @@ impl Secrets {
     /// Secrets as the known answers of others have them.
     #[cfg(test)]
     pub(crate) fn of_any_length(secrets: &[&[u8]]) -> Self {
-        let secret = |bytes: &&[u8]| Secret { bytes: Zeroizing::new(bytes.to_vec()), token_mac: Secret::token_mac(bytes).unwrap() };
+        let secret = |bytes: &&[u8]| Secret { bytes: Zeroizing::new(bytes.to_vec()), token_mac: None };
         Self(secrets.iter().map(secret).collect())
     }
 
@@ -52,15 +52,24 @@ impl Secrets {
         Self(Vec::new())
     }
 
-    /// The MAC over `parts`, each preceded by its length, so that no two lists of parts make the same input.
-    pub(crate) fn sign(&self, parts: &[&[u8]]) -> Option<[u8; MAC_BYTES]> {
-        let secret = self.0.first()?;
-        Some(secret.mac(parts).finalize().into_bytes().into())
+    /// With the keys for this cookie's tokens: one for each name, so that a token is good for one cookie only.
+    pub(crate) fn for_cookie(mut self, name: &str) -> Self {
+        for secret in &mut self.0 {
+            secret.token_mac = token_mac(&secret.bytes, name);
+        }
+        self
     }
 
-    /// Whether any secret made `mac` over `parts`. Takes the same time wherever a difference lies.
-    pub(crate) fn verify(&self, parts: &[&[u8]], mac: &[u8]) -> bool {
-        self.0.iter().any(|secret| secret.mac(parts).verify_slice(mac).is_ok())
+    /// The MAC over `payload`.
+    pub(crate) fn sign(&self, payload: &[u8]) -> Option<[u8; MAC_BYTES]> {
+        let mac = self.0.first()?.token_mac.clone()?;
+        Some(mac.chain_update(payload).finalize().into_bytes().into())
+    }
+
+    /// Whether any secret made `mac` over `payload`. Takes the same time wherever a difference lies.
+    pub(crate) fn verify(&self, payload: &[u8], mac: &[u8]) -> bool {
+        let mut macs = self.0.iter().filter_map(|secret| secret.token_mac.clone());
+        macs.any(|token| token.chain_update(payload).verify_slice(mac).is_ok())
     }
 
     /// The secrets' own bytes, in order: Django's signing derives its keys in its own way.
@@ -77,24 +86,16 @@ impl Secret {
             let needs = "SESSION_SECRET and each of SESSION_SECRET_FALLBACKS need at least 32 bytes; one has ";
             return Err(Error::config([needs, has].concat()));
         }
-        let token_mac = Self::token_mac(bytes).ok_or_else(|| Error::config("SESSION_SECRET could not be used as a key"))?;
-        Ok(Self { bytes: Zeroizing::new(bytes.to_vec()), token_mac })
+        Ok(Self { bytes: Zeroizing::new(bytes.to_vec()), token_mac: None })
     }
+}
 
-    fn token_mac(bytes: &[u8]) -> Option<Hmac<Sha256>> {
-        let mut token_key = Zeroizing::new([0_u8; 32]);
-        Hkdf::<Sha256>::new(None, bytes).expand(b"edge-session token v1", token_key.as_mut_slice()).ok()?;
-        Hmac::new_from_slice(token_key.as_slice()).ok()
-    }
-
-    fn mac(&self, parts: &[&[u8]]) -> Hmac<Sha256> {
-        let mut mac = self.token_mac.clone();
-        for part in parts {
-            mac.update(&(part.len() as u64).to_be_bytes());
-            mac.update(part);
-        }
-        mac
-    }
+/// HMAC-SHA-256 under a key that HKDF (RFC 5869) derives from the secret, for the tokens of one cookie.
+fn token_mac(secret: &[u8], cookie_name: &str) -> Option<Hmac<Sha256>> {
+    let mut key = Zeroizing::new([0_u8; 32]);
+    let info = [b"edge-session token v1 ", cookie_name.as_bytes()];
+    Hkdf::<Sha256>::new(None, secret).expand_multi_info(&info, key.as_mut_slice()).ok()?;
+    Hmac::new_from_slice(key.as_slice()).ok()
 }
 
 impl fmt::Debug for Secrets {
@@ -116,37 +117,47 @@ mod tests {
         assert_eq!(shown, "Secrets(2 hidden)");
     }
 
-    #[test]
-    fn the_first_secret_signs_and_all_verify() {
-        let parts: [&[u8]; 2] = [b"a", b"b"];
-        let old = Secrets::new([OLD]).unwrap();
-        let both = Secrets::new([NEW, OLD]).unwrap();
-        let new = Secrets::new([NEW]).unwrap();
-        assert!(both.verify(&parts, &old.sign(&parts).unwrap()));
-        assert!(new.verify(&parts, &both.sign(&parts).unwrap()));
-        assert!(!new.verify(&parts, &old.sign(&parts).unwrap()));
+    fn secrets(list: &[&str]) -> Secrets {
+        Secrets::new(list).unwrap().for_cookie("sessionid")
     }
 
-    // CVE-2026-6873 (Django): a name and a salt, joined without a border, could stand for another pair.
     #[test]
-    fn cve_2026_6873_parts_have_borders() {
-        let secrets = Secrets::new([OLD]).unwrap();
-        let mac = secrets.sign(&[b"ab", b"c"]).unwrap();
-        assert!(secrets.verify(&[b"ab", b"c"], &mac));
-        assert!(!secrets.verify(&[b"a", b"bc"], &mac));
-        assert!(!secrets.verify(&[b"abc"], &mac));
-        assert!(!secrets.verify(&[b"ab", b"c", b""], &mac));
+    fn the_first_secret_signs_and_all_verify() {
+        let (old, both, new) = (secrets(&[OLD]), secrets(&[NEW, OLD]), secrets(&[NEW]));
+        assert!(both.verify(b"a", &old.sign(b"a").unwrap()));
+        assert!(new.verify(b"a", &both.sign(b"a").unwrap()));
+        assert!(!new.verify(b"a", &old.sign(b"a").unwrap()));
+    }
+
+    // CVE-2026-6873 (Django): a name and a salt, joined without a border, could stand for another pair. Here the name goes
+    // into the key, after a purpose that always has the same length.
+    #[test]
+    fn cve_2026_6873_another_name_is_another_key() {
+        let named = |name| Secrets::new([OLD]).unwrap().for_cookie(name);
+        let mac = named("ab").sign(b"c").unwrap();
+        assert!(named("ab").verify(b"c", &mac));
+        assert!(!named("a").verify(b"bc", &mac));
+        assert!(!named("a").verify(b"c", &mac));
+        assert!(!named("").verify(b"abc", &mac));
+    }
+
+    #[test]
+    fn without_a_cookie_nothing_is_signed_and_nothing_verifies() {
+        let mac = secrets(&[OLD]).sign(b"x").unwrap();
+        let unbound = Secrets::new([OLD]).unwrap();
+        assert!(unbound.sign(b"x").is_none());
+        assert!(!unbound.verify(b"x", &mac));
     }
 
     // CVE-2025-47275 (Auth0-PHP): short tags could be guessed.
     #[test]
     fn cve_2025_47275_the_mac_has_exactly_its_length() {
-        let secrets = Secrets::new([OLD]).unwrap();
-        let mac = secrets.sign(&[b"x"]).unwrap();
+        let secrets = secrets(&[OLD]);
+        let mac = secrets.sign(b"x").unwrap();
         for cut in 0..MAC_BYTES {
-            assert!(!secrets.verify(&[b"x"], &mac[..cut]), "{cut} bytes were enough");
+            assert!(!secrets.verify(b"x", &mac[..cut]), "{cut} bytes were enough");
         }
-        assert!(!secrets.verify(&[b"x"], &[&mac[..], b"\0"].concat()));
+        assert!(!secrets.verify(b"x", &[&mac[..], b"\0"].concat()));
     }
 
     #[test]

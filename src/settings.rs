@@ -122,8 +122,8 @@ impl Settings {
 #[derive(Debug)]
 pub struct SettingsBuilder {
     secrets: Result<Secrets>,
-    cookie_name: Option<String>,
-    draft: Settings,
+    pub(crate) cookie_name: Option<String>,
+    pub(crate) draft: Settings,
 }
 
 impl SettingsBuilder {
@@ -315,7 +315,7 @@ impl SettingsBuilder {
     /// [`ErrorKind::Config`](crate::ErrorKind::Config), with the setting's name and what to write instead.
     pub fn build(self) -> Result<Settings> {
         let mut settings = self.draft;
-        settings.secrets = self.secrets?;
+        let secrets = self.secrets?;
         let host_only = settings.cookie_domain.is_none() && settings.cookie_path == "/";
         settings.cookie_name = self.cookie_name.unwrap_or_else(|| {
             let prefix = match (settings.cookie_secure, host_only) {
@@ -342,6 +342,7 @@ impl SettingsBuilder {
             return Err(Error::config("SESSION_MAX_RECORD_BYTES must lie between 1024 and 26214400 (KV's 25 MiB)"));
         }
         check_key_prefix(&settings.key_prefix)?;
+        settings.secrets = secrets.for_cookie(&settings.cookie_name);
         Ok(settings)
     }
 }

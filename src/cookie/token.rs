@@ -4,15 +4,16 @@
 //!
 //! | bytes | what |
 //! | --- | --- |
-//! | 1 | version, 1 |
-//! | 1 | family: 0 none, 1 the key's own, 2 follows at the end |
+//! | 1 | version, 1, in the upper half; family in the lower: 0 none, 1 the key's own, 2 follows at the end |
 //! | 32 | session key |
-//! | 8 | absolute deadline, microseconds of Unix time |
+//! | 7 | absolute deadline, microseconds of Unix time |
 //! | 4 | generation |
 //! | 4 | tag |
-//! | 8 | issue time, microseconds of Unix time |
+//! | 7 | issue time, microseconds of Unix time |
 //! | 0 or 24 | family |
-//! | 32 | HMAC-SHA-256 over purpose, cookie name and all of the above |
+//! | 32 | HMAC-SHA-256 over all of the above, under a key that is derived for this purpose and this cookie's name |
+//!
+//! Without a family of another key, what is signed fits into one block of the hash.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -25,10 +26,7 @@ use crate::session::key::{DIGEST_BYTES, KEY_CHARS, KeyDigest, SessionKey};
 
 const VERSION: u8 = 1;
 
-/// What the MAC is for; nothing else that is signed begins with it.
-const PURPOSE: &[u8] = b"edge-session cookie";
-
-const HEAD_BYTES: usize = 26 + KEY_CHARS;
+const HEAD_BYTES: usize = 23 + KEY_CHARS;
 
 /// Characters of the shortest and of the longest token.
 const SHORTEST: usize = chars(HEAD_BYTES + MAC_BYTES);
@@ -40,7 +38,7 @@ const fn chars(bytes: usize) -> usize {
 }
 
 /// Signs with the first secret.
-pub(crate) fn sign(secrets: &Secrets, cookie_name: &str, identity: &Identity, position: Position) -> Option<String> {
+pub(crate) fn sign(secrets: &Secrets, identity: &Identity, position: Position) -> Option<String> {
     let own = identity.key.digest();
     let family = match identity.family {
         None => 0,
@@ -48,42 +46,42 @@ pub(crate) fn sign(secrets: &Secrets, cookie_name: &str, identity: &Identity, po
         Some(_) => 2,
     };
     let mut bytes = Vec::with_capacity(HEAD_BYTES + DIGEST_BYTES + MAC_BYTES);
-    bytes.extend([VERSION, family]);
+    bytes.push(VERSION << 4 | family);
     bytes.extend(identity.key.as_bytes());
-    bytes.extend(identity.absolute.0.to_be_bytes());
+    bytes.extend(seven_bytes(identity.absolute.0));
     bytes.extend(position.generation.to_be_bytes());
     bytes.extend(position.tag);
-    bytes.extend(position.issued.to_be_bytes());
+    bytes.extend(seven_bytes(position.issued));
     if let Some(other) = identity.family.filter(|_| family == 2) {
         bytes.extend(other.0);
     }
-    let mac = secrets.sign(&[PURPOSE, cookie_name.as_bytes(), &bytes])?;
+    let mac = secrets.sign(&bytes)?;
     bytes.extend(mac);
     Some(Base64UrlUnpadded::encode_string(&bytes))
 }
 
 /// Reads a token that one of the secrets signed for this cookie. Nothing is looked at before the MAC holds.
-pub(crate) fn verify(secrets: &Secrets, cookie_name: &str, text: &[u8]) -> Option<(Identity, Position)> {
+pub(crate) fn verify(secrets: &Secrets, text: &[u8]) -> Option<(Identity, Position)> {
     if !(SHORTEST..=LONGEST).contains(&text.len()) {
         return None;
     }
     let mut buffer = [0; HEAD_BYTES + DIGEST_BYTES + MAC_BYTES];
     let bytes = Base64UrlUnpadded::decode(text, &mut buffer).ok()?;
-    let (payload, mac) = bytes.split_at_checked(bytes.len().checked_sub(MAC_BYTES)?)?;
-    if !secrets.verify(&[PURPOSE, cookie_name.as_bytes(), payload], mac) {
+    let (payload, mac) = bytes.split_last_chunk::<MAC_BYTES>()?;
+    if !secrets.verify(payload, mac) {
         return None;
     }
     let mut rest = Fields(payload);
-    let [version, family] = rest.take()?;
-    if version != VERSION {
+    let [kind] = rest.take()?;
+    if kind >> 4 != VERSION {
         return None;
     }
     let key = SessionKey::from_bytes(&rest.take::<KEY_CHARS>()?)?;
-    let absolute = Deadline(i64::from_be_bytes(rest.take()?));
+    let absolute = Deadline(rest.micros()?);
     let generation = u32::from_be_bytes(rest.take()?);
     let tag = rest.take()?;
-    let issued = i64::from_be_bytes(rest.take()?);
-    let family = match family {
+    let issued = rest.micros()?;
+    let family = match kind & 15 {
         0 => None,
         1 => Some(key.digest()),
         2 => Some(KeyDigest(rest.take()?)),
@@ -91,6 +89,12 @@ pub(crate) fn verify(secrets: &Secrets, cookie_name: &str, text: &[u8]) -> Optio
     };
     let complete = rest.0.is_empty();
     complete.then_some((Identity { key, family, absolute }, Position { generation, tag, issued }))
+}
+
+/// Microseconds in 56 bits: 1141 years around 1970; what lies beyond stands at the end.
+fn seven_bytes(micros: i64) -> [u8; 7] {
+    let [_, bytes @ ..] = micros.clamp(-(1 << 55), (1 << 55) - 1).to_be_bytes();
+    bytes
 }
 
 /// What is left of a payload.
@@ -102,22 +106,30 @@ impl Fields<'_> {
         self.0 = rest;
         Some(*field)
     }
+
+    fn micros(&mut self) -> Option<i64> {
+        let [a, b, c, d, e, f, g] = self.take()?;
+        Some(i64::from_be_bytes([a, b, c, d, e, f, g, 0]) >> 8)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::key::Random;
     use proptest::prelude::*;
 
     const NAME: &str = "__Host-sessionid";
 
+    fn named(cookie: &str) -> Secrets {
+        Secrets::new(["a secret of at least thirty-two bytes"]).unwrap().for_cookie(cookie)
+    }
+
     fn secrets() -> Secrets {
-        Secrets::new(["a secret of at least thirty-two bytes"]).unwrap()
+        named(NAME)
     }
 
     fn parts(family: Option<KeyDigest>) -> (Identity, Position) {
-        let key = Random::new([3; 32]).session_key();
+        let key = SessionKey::parse("cw63c3bmjz7t3r4d6zvomfg9kl3mff8p").unwrap();
         let absolute = Deadline(1_925_000_000_000_000);
         (
             Identity { key, family, absolute },
@@ -127,7 +139,7 @@ mod tests {
 
     fn signed(family: Option<KeyDigest>) -> String {
         let (identity, position) = parts(family);
-        sign(&secrets(), NAME, &identity, position).unwrap()
+        sign(&secrets(), &identity, position).unwrap()
     }
 
     #[test]
@@ -136,7 +148,7 @@ mod tests {
         for (family, length) in [(None, SHORTEST), (Some(own), SHORTEST), (Some(KeyDigest([9; 24])), LONGEST)] {
             let token = signed(family);
             assert_eq!(token.len(), length);
-            let (identity, position) = verify(&secrets(), NAME, token.as_bytes()).unwrap();
+            let (identity, position) = verify(&secrets(), token.as_bytes()).unwrap();
             let (expected, at) = parts(family);
             assert_eq!((identity.key, identity.family, identity.absolute), (expected.key, family, expected.absolute));
             assert_eq!(position, at);
@@ -148,7 +160,7 @@ mod tests {
     // The golden token of version 1. If it changes, every visitor is logged out.
     #[test]
     fn a_token_is_written_as_it_always_was() {
-        let golden = "AQJjdzYzM2JtejZ0czRkejZvbWZnOWtsM21mZjhwb2hnMgAG1sb9MVAAAAAABwECAwQABroWlEcgAAkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCaSCwKSJyB52ivkMpnB8gGc0pk0QAkh15J_LiowN09Xl";
+        let golden = "EmN3NjNjM2Jtano3dDNyNGQ2enZvbWZnOWtsM21mZjhwBtbG_TFQAAAAAAcBAgMEBroWlEcgAAkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCeGHsZY8EBsPIqnBQC_JuUsVF_Hcrw7CxpwimyrJmdp9";
         assert_eq!(signed(Some(KeyDigest([9; 24]))), golden);
     }
 
@@ -158,7 +170,7 @@ mod tests {
         for at in 0..token.len() {
             for other in ["A", "b", "_", "=", "%", " ", "\0"] {
                 let forged = format!("{}{other}{}", &token[..at], &token[at + 1..]);
-                assert!(forged == token || verify(&secrets(), NAME, forged.as_bytes()).is_none(), "{at} {other:?}");
+                assert!(forged == token || verify(&secrets(), forged.as_bytes()).is_none(), "{at} {other:?}");
             }
         }
     }
@@ -167,28 +179,28 @@ mod tests {
     fn a_token_cut_or_extended_is_noticed() {
         let token = signed(Some(KeyDigest([9; 24])));
         for end in 0..token.len() {
-            assert!(verify(&secrets(), NAME, &token.as_bytes()[..end]).is_none());
+            assert!(verify(&secrets(), &token.as_bytes()[..end]).is_none());
         }
         for more in ["A", "=", "==", "AAAA", "."] {
-            assert!(verify(&secrets(), NAME, format!("{token}{more}").as_bytes()).is_none());
+            assert!(verify(&secrets(), format!("{token}{more}").as_bytes()).is_none());
         }
-        assert!(verify(&secrets(), NAME, format!("\"{token}\"").as_bytes()).is_none());
+        assert!(verify(&secrets(), format!("\"{token}\"").as_bytes()).is_none());
     }
 
     #[test]
     fn only_the_canonical_base64_is_a_token() {
-        // 90 bytes make 120 characters and no bits to spare; 114 make 152. Others cannot even have a token's length.
+        // 87 bytes make 116 characters and no bits to spare; 111 make 148. Others cannot even have a token's length.
         let token = signed(None);
         let standard = token.replace('-', "+").replace('_', "/");
-        assert!(standard == token || verify(&secrets(), NAME, standard.as_bytes()).is_none());
+        assert!(standard == token || verify(&secrets(), standard.as_bytes()).is_none());
     }
 
     #[test]
     fn a_token_is_good_for_one_cookie_name_only() {
         let token = signed(None);
-        assert!(verify(&secrets(), NAME, token.as_bytes()).is_some());
+        assert!(verify(&secrets(), token.as_bytes()).is_some());
         for name in ["sessionid", "__Host-sessionid2", ""] {
-            assert!(verify(&secrets(), name, token.as_bytes()).is_none());
+            assert!(verify(&named(name), token.as_bytes()).is_none());
         }
     }
 
@@ -196,11 +208,11 @@ mod tests {
     #[test]
     fn cve_2026_39324_there_is_no_other_decoder() {
         let key = parts(None).0.key;
-        let other = Secrets::new(["another secret of at least thirty-two bytes"]).unwrap();
+        let other = Secrets::new(["another secret of at least thirty-two bytes"]).unwrap().for_cookie(NAME);
         let (identity, position) = parts(None);
-        let foreign = sign(&other, NAME, &identity, position).unwrap();
+        let foreign = sign(&other, &identity, position).unwrap();
         for text in [key.as_str(), &foreign, "{}", ""] {
-            assert!(verify(&secrets(), NAME, text.as_bytes()).is_none());
+            assert!(verify(&secrets(), text.as_bytes()).is_none());
         }
     }
 
@@ -208,24 +220,33 @@ mod tests {
     fn a_signed_token_of_another_version_or_kind_is_no_token() {
         let good = Base64UrlUnpadded::decode_vec(&signed(None)).unwrap();
         let payload = &good[..HEAD_BYTES];
-        for (at, byte) in [(0, 0), (0, 2), (1, 3), (2, b'A'), (2, 0)] {
+        for (at, byte) in [(0, 0x00), (0, 0x20), (0, 0x13), (1, b'A'), (1, 0)] {
             let mut changed = payload.to_vec();
             changed[at] = byte;
-            let mac = secrets().sign(&[PURPOSE, NAME.as_bytes(), &changed]).unwrap();
+            let mac = secrets().sign(&changed).unwrap();
             changed.extend(mac);
-            assert!(verify(&secrets(), NAME, Base64UrlUnpadded::encode_string(&changed).as_bytes()).is_none());
+            assert!(verify(&secrets(), Base64UrlUnpadded::encode_string(&changed).as_bytes()).is_none());
         }
+    }
+
+    #[test]
+    fn times_of_any_size_are_kept_or_stand_at_the_end() {
+        let micros = |time| Fields(&seven_bytes(time)).micros().unwrap();
+        for time in [0, 1, -1, 1_925_000_000_000_000, (1 << 55) - 1, -(1 << 55)] {
+            assert_eq!(micros(time), time);
+        }
+        assert_eq!((micros(i64::MAX), micros(i64::MIN)), ((1 << 55) - 1, -(1 << 55)));
     }
 
     proptest! {
         #[test]
         fn no_bytes_are_a_token_by_chance(text in prop::collection::vec(any::<u8>(), 0..200)) {
-            prop_assert!(verify(&secrets(), NAME, &text).is_none());
+            prop_assert!(verify(&secrets(), &text).is_none());
         }
 
         #[test]
-        fn no_text_of_the_right_form_is_a_token_by_chance(text in "[A-Za-z0-9_-]{120,152}") {
-            prop_assert!(verify(&secrets(), NAME, text.as_bytes()).is_none());
+        fn no_text_of_the_right_form_is_a_token_by_chance(text in "[A-Za-z0-9_-]{116,148}") {
+            prop_assert!(verify(&secrets(), text.as_bytes()).is_none());
         }
     }
 }

@@ -27,23 +27,25 @@ pub(super) fn read(secrets: Box<[u8]>, sizes: &[usize], settings: &str) -> Resul
     let members = json::members(settings).map_err(|_| Error::config("the settings are no object"))?;
     for (name, value) in &members {
         let setting = Setting { name, value };
-        builder = match name.as_str() {
-            "cookieAge" => builder.cookie_age(setting.number()?),
-            "cookieName" => builder.cookie_name(setting.text()?),
-            "cookieDomain" => builder.cookie_domain(setting.text()?),
-            "cookiePath" => builder.cookie_path(setting.text()?),
-            "cookieSecure" => builder.cookie_secure(setting.flag()?),
-            "cookieHttpOnly" => builder.cookie_httponly(setting.flag()?),
-            "cookieSameSite" => builder.cookie_samesite(
-                SameSite::parse(&setting.text()?).ok_or_else(|| setting.must_be("\"Strict\", \"Lax\" or \"None\""))?,
-            ),
-            "expireAtBrowserClose" => builder.expire_at_browser_close(setting.flag()?),
-            "saveEveryRequest" => builder.save_every_request(setting.flag()?),
-            "absoluteAge" => builder.absolute_age(setting.number()?),
-            "maxRecordBytes" => builder.max_record_bytes(usize::try_from(setting.number()?).unwrap_or_default()),
-            "keyPrefix" => builder.key_prefix(setting.text()?),
+        let draft = &mut builder.draft;
+        match name.as_str() {
+            "cookieAge" => draft.cookie_age = setting.number()?,
+            "cookieName" => builder.cookie_name = Some(setting.text()?),
+            "cookieDomain" => draft.cookie_domain = Some(setting.text()?),
+            "cookiePath" => draft.cookie_path = setting.text()?,
+            "cookieSecure" => draft.cookie_secure = setting.flag()?,
+            "cookieHttpOnly" => draft.cookie_httponly = setting.flag()?,
+            "cookieSameSite" => {
+                draft.cookie_samesite = SameSite::parse(&setting.text()?)
+                    .ok_or_else(|| setting.must_be("\"Strict\", \"Lax\" or \"None\""))?;
+            },
+            "expireAtBrowserClose" => draft.expire_at_browser_close = setting.flag()?,
+            "saveEveryRequest" => draft.save_every_request = setting.flag()?,
+            "absoluteAge" => draft.absolute_age = setting.number()?,
+            "maxRecordBytes" => draft.max_record_bytes = usize::try_from(setting.number()?).unwrap_or_default(),
+            "keyPrefix" => draft.key_prefix = setting.text()?,
             _ => return Err(Error::config([name, " is no setting; the settings are ", NAMES].concat())),
-        };
+        }
     }
     builder.build()
 }

@@ -22,7 +22,7 @@ pub(crate) fn arrive(settings: Arc<Settings>, now: DateTime<Utc>, seed: [u8; 32]
     let found = find(cookie_header, &settings.cookie_name);
     let mut named: Vec<(Identity, Position)> = Vec::new();
     for value in &found.values {
-        named.extend(token::verify(&settings.secrets, &settings.cookie_name, value));
+        named.extend(token::verify(&settings.secrets, value));
     }
     let identity = if named.len() == 1 { named.pop() } else { None };
     let identity = identity.map(|(identity, position)| (identity, Some(position)));

@@ -230,7 +230,7 @@ fn give(session: &Session, keep: Keep, saved: Saved) -> Result<SessionHeaders> {
         Keep::Seconds(seconds) => Keep::Seconds(seconds.min(identity.absolute.seconds_from(session.now()))),
         other => other,
     };
-    let token = token::sign(&settings.secrets, &settings.cookie_name, identity, position);
+    let token = token::sign(&settings.secrets, identity, position);
     let token = token.ok_or_else(|| Error::config("SESSION_SECRET is missing"))?;
     let set_cookie = Some(set::give(settings, &token, keep, session.now()));
     Ok(SessionHeaders { set_cookie, vary: true, saved })

@@ -1,9 +1,7 @@
 //! Save: one put under the session's key, then the end of the key that it had before.
 
-use super::load::open;
 use super::{OnlyIf, Op, Reply, Step, out_of_turn};
 use crate::error::{Error, ErrorKind, Result};
-use crate::session::contents::Fetched;
 use crate::session::key::StorageKey;
 use crate::session::record::{self, Head};
 use crate::session::session::Session;
@@ -35,12 +33,11 @@ impl Save {
         let next = match (core::mem::take(self), reply) {
             (Self::Start, Reply::Start) => self.start(session),
             (Self::Checking, Reply::Values(mut values)) => {
-                let fetched = values.pop().flatten().map(|bytes| open(session.settings(), bytes));
-                match fetched {
-                    Some(Fetched::Record(record)) if !record.head.end().has_passed(session.now()) => {
-                        self.write(session, Some(&record.head))
-                    }
-                    _ => Err(Error::interrupted()),
+                // A record that is too large is corrupt, as for a load.
+                let bytes = values.pop().flatten().filter(|bytes| bytes.len() <= session.settings().max_record_bytes);
+                match bytes.and_then(record::head).filter(|head| !head.end().has_passed(session.now())) {
+                    Some(head) => self.write(session, Some(&head)),
+                    None => Err(Error::interrupted()),
                 }
             }
             (Self::Writing(head), Reply::Written) => Ok(self.written(session, head)),

@@ -2,6 +2,7 @@
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
+use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -95,9 +96,9 @@ impl Data {
     }
 
     fn build_index(&mut self) {
-        let mut index: Vec<usize> = (0..self.slots.len()).filter(|place| !self.key_at(*place).is_empty()).collect();
-        index.sort_unstable_by(|one, other| self.key_at(*one).cmp(self.key_at(*other)));
-        self.index = Some(index);
+        let places = (0..self.slots.len()).map(|place| (self.key_at(place), place)).filter(|(key, _)| !key.is_empty());
+        let sorted = places.collect::<BinaryHeap<_>>().into_sorted_vec(); // a third of a sort's code
+        self.index = Some(sorted.into_iter().map(|(_, place)| place).collect());
     }
 
     pub(crate) const fn is_empty(&self) -> bool {
@@ -106,6 +107,10 @@ impl Data {
 
     /// The JSON text under `key`.
     pub(crate) fn get(&self, key: &str) -> Option<&[u8]> {
+        if self.index.is_none() && json::is_plain(key) {
+            let is_it = |entry: &&Entry| matches!(self.bytes(&entry.key), [_, name @ .., _] if name == key.as_bytes());
+            return self.slots.iter().flatten().find(is_it).map(|entry| self.bytes(&entry.value));
+        }
         self.value(&json::quoted(key))
     }
 

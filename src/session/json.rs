@@ -65,11 +65,21 @@ pub(crate) fn members_within(text: &str, depth: usize) -> Scan<Vec<(String, &str
     Ok(members)
 }
 
+/// Whether a character cannot stand in a JSON string as it is.
+const fn is_escaped(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+/// Whether `text` is its JSON string but for the quotes.
+pub(crate) fn is_plain(text: &str) -> bool {
+    !text.bytes().any(is_escaped)
+}
+
 /// Adds `text` to `out` as a JSON string.
 pub(crate) fn quote(text: &str, out: &mut String) {
     out.push('"');
     let mut rest = text;
-    while let Some(at) = rest.bytes().position(|b| b < 0x20 || b == b'"' || b == b'\\') {
+    while let Some(at) = rest.bytes().position(is_escaped) {
         let (plain, escaped) = rest.split_at(at);
         out.push_str(plain);
         let mut chars = escaped.chars();

@@ -142,6 +142,20 @@ pub(crate) fn decode(bytes: Vec<u8>) -> Opened {
     }
 }
 
+/// What the record in `bytes` says about itself, for those who do not want its data.
+pub(crate) fn head(bytes: Vec<u8>) -> Option<Head> {
+    let mut start = Rest { bytes: &bytes, at: 0 };
+    if let Some((head, sizes)) = start.head().zip(start.sizes())
+        && start.ends_after(sizes).is_some()
+    {
+        return Some(head);
+    }
+    match decode(bytes) {
+        Opened::Record(record) => Some(record.head),
+        _ => None,
+    }
+}
+
 fn record(head: Head, bytes: Vec<u8>, members: Vec<(Text, Text)>) -> Opened {
     Data::stored(bytes, members).map_or(Opened::Corrupt, |data| Opened::Record(Record { head, data }))
 }
@@ -149,39 +163,19 @@ fn record(head: Head, bytes: Vec<u8>, members: Vec<(Text, Text)>) -> Opened {
 /// The quick way: every byte is where this version writes it.
 fn split(record: &[u8]) -> Option<(Head, Vec<(Text, Text)>)> {
     let mut rest = Rest { bytes: record, at: 0 };
-    rest.word(START)?;
-    let deadline = Deadline(rest.number()?);
-    rest.word(",\"absolute\":")?;
-    let absolute = Deadline(rest.number()?);
-    rest.word(",\"generation\":")?;
-    let generation = rest.number()?.try_into().ok()?;
-    rest.word(",\"tags\":")?;
-    let tags = tags(rest.until(b']')?)?;
-    rest.word(",\"family\":")?;
-    let family = if rest.word("null").is_some() { None } else { Some(family(rest.until(b'"')?)?) };
-    rest.word(",\"sizes\":")?;
-    let mut sizes = Rest { bytes: record, at: rest.at };
-    sizes.word("[")?;
-    rest.until(b']')?;
-    rest.word(",\"data\":{")?;
+    let head = rest.head()?;
     let mut members = Vec::new();
-    while let Some(key_size) = sizes.number() {
+    for (key_size, value_size) in rest.sizes()? {
         if !members.is_empty() {
             rest.word(",")?;
         }
-        sizes.word(",")?;
         let key = rest.key(key_size)?;
         rest.word(":")?;
-        let value = rest.value(sizes.number()?)?;
-        members.push((key, value));
-        if sizes.word(",").is_none() {
-            break;
-        }
+        members.push((key, rest.value(value_size)?));
     }
-    sizes.word("]")?;
     rest.word("}}")?;
     let complete = rest.at == record.len();
-    complete.then_some((Head { deadline, absolute, generation, tags, family }, members))
+    complete.then_some((head, members))
 }
 
 /// The slow way: any JSON document with the right members.
@@ -201,7 +195,7 @@ fn scan(text: &str) -> Option<Opened> {
         deadline: Deadline(number("deadline")?),
         absolute: Deadline(number("absolute")?),
         generation: number("generation")?.try_into().ok()?,
-        tags: tags(member("tags")?)?,
+        tags: tags(member("tags")?).filter(|tags| tags.len() <= MAX_TAGS)?,
         family: match member("family")? {
             "null" => None,
             text => Some(family(text)?),
@@ -215,13 +209,15 @@ fn scan(text: &str) -> Option<Opened> {
 /// `["9f86d081",…]`
 fn tags(text: &str) -> Option<Vec<Tag>> {
     let list = text.strip_prefix('[')?.strip_suffix(']')?;
-    let mut tags = Vec::new();
-    for text in list.split(',').map(str::trim).filter(|text| !text.is_empty()) {
-        let digits = text.strip_prefix('"')?.strip_suffix('"')?.as_bytes();
-        let number = digits.iter().try_fold(0_u32, |number, digit| Some(number << 4 | char::from(*digit).to_digit(16)?))?;
-        (digits.len() == 8).then(|| tags.push(number.to_be_bytes()))?;
-    }
-    (tags.len() <= MAX_TAGS).then_some(tags)
+    list.split(',').map(str::trim).filter(|text| !text.is_empty()).map(|text| tag(text.as_bytes())).collect()
+}
+
+/// `"9f86d081"`
+fn tag(text: &[u8]) -> Option<Tag> {
+    let [b'"', digits @ .., b'"'] = text else { return None };
+    let digit = |number: u32, digit: &u8| Some(number << 4 | char::from(*digit).to_digit(16)?);
+    let number = digits.iter().try_fold(0, digit)?;
+    (digits.len() == 8).then_some(number.to_be_bytes())
 }
 
 /// A family's text in its quotes.
@@ -250,6 +246,53 @@ impl<'a> Rest<'a> {
         let end = left.iter().position(|b| !(b.is_ascii_digit() || *b == b'-')).unwrap_or(left.len());
         self.at = self.at.saturating_add(end);
         json::integer(left.get(..end)?)
+    }
+
+    fn head(&mut self) -> Option<Head> {
+        self.word(START)?;
+        let deadline = Deadline(self.number()?);
+        self.word(",\"absolute\":")?;
+        let absolute = Deadline(self.number()?);
+        self.word(",\"generation\":")?;
+        let generation = self.number()?.try_into().ok()?;
+        self.word(",\"tags\":[")?;
+        let mut tags = Vec::with_capacity(MAX_TAGS);
+        while self.word("]").is_none() {
+            if !tags.is_empty() {
+                self.word(",")?;
+            }
+            let (text, _) = self.piece(10)?;
+            tags.push(tag(text).filter(|_| tags.len() < MAX_TAGS)?);
+        }
+        self.word(",\"family\":")?;
+        let family = if self.word("null").is_some() { None } else { Some(family(self.until(b'"')?)?) };
+        Some(Head { deadline, absolute, generation, tags, family })
+    }
+
+    /// The sizes of the members' keys and values, up to where the first member begins.
+    fn sizes(&mut self) -> Option<Vec<(i64, i64)>> {
+        self.word(",\"sizes\":[")?;
+        let mut sizes = Vec::new();
+        while self.word("]").is_none() {
+            if !sizes.is_empty() {
+                self.word(",")?;
+            }
+            let key = self.number()?;
+            self.word(",")?;
+            sizes.push((key, self.number()?));
+        }
+        self.word(",\"data\":{")?;
+        Some(sizes)
+    }
+
+    /// Whether the record is complete with members of these sizes.
+    fn ends_after(&mut self, sizes: Vec<(i64, i64)>) -> Option<()> {
+        for (at, (key, value)) in sizes.into_iter().enumerate() {
+            // A colon, and a comma before all members but the first.
+            self.piece(key.checked_add(value)?.checked_add(if at > 0 { 2 } else { 1 })?)?;
+        }
+        self.word("}}")?;
+        (self.at == self.bytes.len()).then_some(())
     }
 
     /// The text up to and including the next `end` that is not its first character.
