@@ -60,8 +60,10 @@ export async function buildPackage() {
 
   rmSync(dist, { recursive: true, force: true });
   mkdirSync(dist, { recursive: true });
-  const flags = ["-O3", "--strip-debug", "--strip-producers", ...features.map((name) => `--enable-${name}`)];
-  await step(find("wasm-opt", [bin]), [join(glue, "core_bg.wasm"), ...flags, "--output", wasm]);
+  const flags = ["-Oz", "--strip-debug", "--strip-producers", "--minify-imports-and-exports"];
+  const enabled = features.map((name) => `--enable-${name}`);
+  const names = await step(find("wasm-opt", [bin]), [join(glue, "core_bg.wasm"), ...enabled, ...flags, "--output", wasm], { quiet: true });
+  rename(new Map([...names.matchAll(/\["(.+?)", "(.+?)"\]/g)].map(([, long, short]) => [long, short])));
 
   const esbuild = find("esbuild", [bin]);
   const shared = ["--format=esm", "--target=es2022", "--minify", "--log-level=warning"];
@@ -89,9 +91,17 @@ function declare(name) {
   writeFileSync(join(dist, `${name}.d.cts`), text.replace(/(from "\.\/[\w-]+)\.js"/g, '$1.cjs"'));
 }
 
+/** The wasm's exports have short names now; the glue follows. */
+function rename(short) {
+  const file = join(glue, "core.js");
+  const text = readFileSync(file, "utf8");
+  writeFileSync(file, text.replace(/\bwasm\.(\w+)/g, (_, name) => `wasm[${JSON.stringify(short.get(name) ?? name)}]`));
+}
+
 async function step(command, args, options) {
-  const { code } = await run(command, args, options);
+  const { code, output } = await run(command, args, options);
   if (code) throw new Stop(`The package could not be built: ${command.split("/").at(-1)} failed. Mend what it names above, then build again.`);
+  return output;
 }
 
 /** What of the package reaches a user's bundle: raw and gzipped. */

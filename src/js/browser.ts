@@ -2,6 +2,8 @@
 
 import wasm from "./door.js";
 
-await wasm.init({ module_or_path: new URL("./edge-session.wasm", import.meta.url) });
+const response = await fetch(new URL("./edge-session.wasm", import.meta.url));
+if (!response.ok) throw new Error(`edge-session.wasm could not be fetched: ${response.status}`);
+wasm.initSync({ module: await WebAssembly.compile(await response.arrayBuffer()) });
 
 export * from "./door.js";

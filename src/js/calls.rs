@@ -32,11 +32,6 @@ impl CoreSession {
         check(self.session.get_text(key).map(|text| text.map(str::to_owned)))
     }
 
-    pub fn item(&mut self, key: &str) -> Thrown<String> {
-        let text = self.session.get_text(key).map(|text| text.map(str::to_owned));
-        check(text.and_then(|text| text.ok_or_else(|| Error::missing_key(key))))
-    }
-
     /// Stores a JSON text that the door wrote itself.
     pub fn set(&mut self, key: &str, json: String) -> Thrown<()> {
         check(self.session.write(key, json.into_bytes()))
@@ -53,8 +48,9 @@ impl CoreSession {
         check(self.session.touch(key.as_deref()))
     }
 
-    pub fn remove(&mut self, key: &str) -> Thrown<()> {
-        check(self.session.remove(key))
+    /// Whether the key was there.
+    pub fn take(&mut self, key: &str) -> Thrown<bool> {
+        check(self.session.take(key))
     }
 
     pub fn has(&mut self, key: &str) -> Thrown<bool> {
@@ -75,7 +71,7 @@ impl CoreSession {
     }
 }
 
-/// Key, flags, test cookie and expiry.
+/// Key, flags and expiry.
 #[wasm_bindgen]
 impl CoreSession {
     #[wasm_bindgen(js_name = sessionKey)]
@@ -103,21 +99,6 @@ impl CoreSession {
     #[wasm_bindgen(js_name = cycleKey)]
     pub fn cycle_key(&mut self) -> Thrown<()> {
         check(self.session.cycle_key())
-    }
-
-    #[wasm_bindgen(js_name = setTestCookie)]
-    pub fn set_test_cookie(&mut self) -> Thrown<()> {
-        check(self.session.set_test_cookie())
-    }
-
-    #[wasm_bindgen(js_name = testCookieWorked)]
-    pub fn test_cookie_worked(&mut self) -> Thrown<bool> {
-        check(self.session.test_cookie_worked())
-    }
-
-    #[wasm_bindgen(js_name = deleteTestCookie)]
-    pub fn delete_test_cookie(&mut self) -> Thrown<()> {
-        check(self.session.delete_test_cookie())
     }
 
     #[wasm_bindgen(js_name = setExpiry)]

@@ -1,6 +1,6 @@
 //! The JavaScript door: the core behind wasm-bindgen here, everything that JavaScript's users see in the `*.ts` beside it.
 
-use dlmalloc::GlobalDlmalloc;
+use talc::wasm::{WasmDynamicTalc, new_wasm_dynamic_allocator};
 
 mod bindings;
 mod calls;
@@ -8,7 +8,7 @@ mod operations;
 mod options;
 
 #[global_allocator]
-static ALLOCATOR: GlobalDlmalloc = GlobalDlmalloc;
+static ALLOCATOR: WasmDynamicTalc = new_wasm_dynamic_allocator();
 
 #[panic_handler]
 fn panicked(_: &core::panic::PanicInfo<'_>) -> ! {

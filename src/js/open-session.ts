@@ -2,7 +2,7 @@
 
 import { type CoreSession, type CoreSettings, ExpiryKind, Next } from "#core";
 import { carryOut } from "./driver.js";
-import { SessionBusyError, SessionClosedError, ValueError } from "./errors.js";
+import { KeyError, SessionBusyError, SessionClosedError, ValueError } from "./errors.js";
 import type { Expiry, ExpiryOptions, Key, Saved, Session, Value } from "./session.js";
 import { decode, encode } from "./signing.js";
 import type { Store } from "./store.js";
@@ -14,6 +14,10 @@ const LONG = 128;
 
 /** The data key under which the core keeps, and reads, the session's own expiry. */
 const EXPIRY_KEY = "_session_expiry";
+
+/** The data key and the value of Django's test cookie. */
+const TEST_COOKIE = "testcookie";
+const WORKED = "worked";
 
 const encoder = new TextEncoder();
 
@@ -109,8 +113,9 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   item<K extends Key<Data>>(key: K): Value<Data, K> {
-    const known = this.#known(key);
-    return known ?? this.#handOut(key, this.#try(() => this.#open.item(key)));
+    const value = this.get(key);
+    if (value === undefined) throw missing(key);
+    return value;
   }
 
   get<K extends Key<Data>>(key: K): Value<Data, K> | undefined;
@@ -130,16 +135,13 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   remove(key: Key<Data>): void {
-    checkKey(key);
-    this.#try(() => this.#idle.remove(key));
-    this.#objects?.delete(key);
+    if (!this.delete(key)) throw missing(key);
   }
 
   delete(key: Key<Data>): boolean {
     checkKey(key);
-    const core = this.#idle;
-    const there = this.#try(() => core.has(key));
-    if (there) this.remove(key);
+    const there = this.#try(() => this.#idle.take(key));
+    this.#objects?.delete(key);
     return there;
   }
 
@@ -222,15 +224,15 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   setTestCookie(): void {
-    this.#try(() => this.#idle.setTestCookie());
+    this.#write(TEST_COOKIE, WORKED);
   }
 
   testCookieWorked(): boolean {
-    return this.#try(() => this.#open.testCookieWorked());
+    return (this.get as (key: string) => unknown).call(this, TEST_COOKIE) === WORKED;
   }
 
   deleteTestCookie(): void {
-    this.#try(() => this.#idle.deleteTestCookie());
+    if (!this.#try(() => this.#idle.take(TEST_COOKIE))) throw missing(TEST_COOKIE);
   }
 
   setExpiry(expiry: Expiry): void {
@@ -301,6 +303,10 @@ export class OpenSession<Data extends object> implements Session<Data> {
   #put(key: string, text: string): void {
     this.#try(() => (text.length > LONG ? this.#idle.setBytes(key, encoder.encode(text)) : this.#idle.set(key, text)));
   }
+}
+
+function missing(key: string): KeyError {
+  return new KeyError(`the session has no key ${JSON.stringify(key)}`);
 }
 
 function isObject(value: unknown): value is object {

@@ -2,7 +2,6 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use alloc::collections::VecDeque;
 
 use crate::error::Error;
 use crate::protocol::{Op, Page, Reply, Step};
@@ -19,7 +18,8 @@ pub(super) enum Operation {
 /// The operations of one step that are still to be carried out, and what came of the others.
 #[derive(Debug, Default)]
 pub(super) struct Operations {
-    waiting: VecDeque<Operation>,
+    /// The next one last.
+    waiting: Vec<Operation>,
     values: Vec<Option<Vec<u8>>>,
     page: Page,
 }
@@ -28,9 +28,9 @@ impl Operations {
     /// Takes a step apart. What it carries, if it is the last one.
     pub(super) fn take<T>(&mut self, step: Step<T>) -> Option<T> {
         match step {
-            Step::Read(keys) => self.waiting.extend(keys.into_iter().map(Operation::Read)),
-            Step::List { prefix, cursor } => self.waiting.push_back(Operation::List { prefix, cursor }),
-            Step::Write(ops) => self.waiting.extend(ops.into_iter().map(Operation::Write)),
+            Step::Read(keys) => self.waiting.extend(keys.into_iter().rev().map(Operation::Read)),
+            Step::List { prefix, cursor } => self.waiting.push(Operation::List { prefix, cursor }),
+            Step::Write(ops) => self.waiting.extend(ops.into_iter().rev().map(Operation::Write)),
             Step::Done(result) => return Some(result),
         }
         None
@@ -38,22 +38,22 @@ impl Operations {
 
     /// The operation whose turn it is.
     pub(super) fn first(&self) -> Option<&Operation> {
-        self.waiting.front()
+        self.waiting.last()
     }
 
     pub(super) fn first_mut(&mut self) -> Option<&mut Operation> {
-        self.waiting.front_mut()
+        self.waiting.last_mut()
     }
 
     /// A value was read. The reply to the step, if it was its last operation; as with the calls that follow.
     pub(super) fn read(&mut self, value: Option<Vec<u8>>) -> Option<Reply> {
-        self.waiting.pop_front();
+        self.waiting.pop();
         self.values.push(value);
         self.waiting.is_empty().then(|| Reply::Values(core::mem::take(&mut self.values)))
     }
 
     pub(super) fn written(&mut self) -> Option<Reply> {
-        self.waiting.pop_front();
+        self.waiting.pop();
         self.waiting.is_empty().then_some(Reply::Written)
     }
 
@@ -62,7 +62,7 @@ impl Operations {
     }
 
     pub(super) fn listed(&mut self, cursor: Option<String>) -> Option<Reply> {
-        self.waiting.pop_front();
+        self.waiting.pop();
         self.page.cursor = cursor;
         Some(Reply::Page(core::mem::take(&mut self.page)))
     }

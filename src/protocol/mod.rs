@@ -12,7 +12,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::session::key::StorageKey;
 
 /// What a state machine wants next.
@@ -102,5 +102,5 @@ pub struct Page {
 
 /// A reply that does not answer the step before it: a fault of the driver, reported instead of a panic.
 fn out_of_turn() -> Error {
-    Error::unavailable("the store's driver answered out of turn")
+    Error::new(ErrorKind::StoreUnavailable, "the store's driver answered out of turn")
 }

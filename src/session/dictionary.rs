@@ -388,7 +388,7 @@ impl Session {
         Ok(())
     }
 
-    pub(super) fn take(&mut self, key: &str) -> Result<bool> {
+    pub(crate) fn take(&mut self, key: &str) -> Result<bool> {
         self.accessed = true;
         let taken = self.load()?.remove(key);
         if taken {

@@ -80,7 +80,8 @@ pub(crate) fn quote(text: &str, out: &mut String) {
     out.push('"');
     let mut rest = text;
     while let Some(at) = rest.bytes().position(is_escaped) {
-        let (plain, escaped) = rest.split_at(at);
+        // `at` is the place of an ASCII character.
+        let (plain, escaped) = rest.split_at_checked(at).unwrap_or_default();
         out.push_str(plain);
         let mut chars = escaped.chars();
         match chars.next() {

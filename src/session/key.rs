@@ -10,8 +10,12 @@ use zeroize::Zeroizing;
 /// Characters of a session key (Django's length).
 pub(crate) const KEY_CHARS: usize = 32;
 
-/// Bytes of a [`KeyDigest`].
+/// Bytes of a [`KeyDigest`], and its characters.
 pub(crate) const DIGEST_BYTES: usize = 24;
+const DIGEST_CHARS: usize = 32;
+
+/// What stands between the prefix and the digest in a record's storage key.
+const RECORD: &str = ":session:";
 
 /// What the hash of a session key is for; nothing else that is hashed begins with it.
 const PURPOSE: &[u8] = b"edge-session record v1";
@@ -53,7 +57,7 @@ impl SessionKey {
         let mut digest = [0; DIGEST_BYTES];
         let hash = Sha256::new().chain_update(PURPOSE).chain_update(bytes.as_slice()).finalize();
         digest.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
-        Self { bytes, digest: KeyDigest(digest) }
+        Self { bytes, digest: KeyDigest::new(&digest) }
     }
 
     /// The key's text, for the application to hand on where Django would hand on `session.session_key`.
@@ -91,20 +95,38 @@ impl fmt::Debug for SessionKey {
     }
 }
 
-/// 192 bits of a session key's hash (SHA-256).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct KeyDigest(pub(crate) [u8; DIGEST_BYTES]);
+/// 192 bits of a session key's hash (SHA-256), as base64url.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KeyDigest([u8; DIGEST_CHARS]);
 
 impl KeyDigest {
-    pub(crate) fn to_text(self) -> String {
-        Base64UrlUnpadded::encode_string(&self.0)
+    pub(crate) fn new(bytes: &[u8; DIGEST_BYTES]) -> Self {
+        let mut text = [0; DIGEST_CHARS];
+        // 24 bytes make 32 characters.
+        let _ = Base64UrlUnpadded::encode(bytes, &mut text);
+        Self(text)
     }
 
-    pub(crate) fn from_text(text: &str) -> Option<Self> {
-        let mut digest = [0; DIGEST_BYTES];
-        let decoded = Base64UrlUnpadded::decode(text, &mut digest).ok()?;
-        let complete = decoded.len() == DIGEST_BYTES;
-        complete.then_some(Self(digest))
+    pub(crate) fn as_str(&self) -> &str {
+        // Every byte is ASCII by construction.
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    pub(crate) fn from_text(text: &[u8]) -> Option<Self> {
+        let digest = Self(text.try_into().ok()?);
+        digest.to_bytes().map(|_| digest)
+    }
+
+    pub(crate) fn to_bytes(self) -> Option<[u8; DIGEST_BYTES]> {
+        let mut bytes = [0; DIGEST_BYTES];
+        Base64UrlUnpadded::decode(self.0, &mut bytes).ok()?;
+        Some(bytes)
+    }
+}
+
+impl fmt::Debug for KeyDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -117,12 +139,12 @@ pub struct StorageKey(String);
 impl StorageKey {
     /// What the storage key of every record begins with.
     pub(crate) fn record_prefix(prefix: &str) -> String {
-        [prefix, ":session:"].concat()
+        [prefix, RECORD].concat()
     }
 
     /// Where the record of `key` is kept.
     pub(crate) fn record(prefix: &str, key: &SessionKey) -> Self {
-        Self(Self::record_prefix(prefix) + &key.digest().to_text())
+        Self([prefix, RECORD, key.digest().as_str()].concat())
     }
 
     /// A key that a store listed.

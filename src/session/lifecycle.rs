@@ -12,7 +12,7 @@ use super::identity::{Identity, Position};
 use super::key::{Random, SessionKey};
 use super::record::Head;
 use super::session::Session;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::settings::Settings;
 
 impl Session {
@@ -78,7 +78,7 @@ impl Session {
         }
         match &mut self.contents {
             Contents::Loaded(data) => Ok(data),
-            Contents::Unloaded(_) => Err(Error::unavailable("the session was not loaded")),
+            Contents::Unloaded(_) => Err(Error::new(ErrorKind::StoreUnavailable, "the session was not loaded")),
         }
     }
 

@@ -91,7 +91,7 @@ pub(crate) fn encode(head: &Head, data: &Data) -> Vec<u8> {
     match head.family {
         Some(family) => {
             out.text("\"");
-            out.text(&family.to_text());
+            out.text(family.as_str());
             out.text("\"");
         }
         None => out.text("null"),
@@ -222,7 +222,7 @@ fn tag(text: &[u8]) -> Option<Tag> {
 
 /// A family's text in its quotes.
 fn family(text: &str) -> Option<KeyDigest> {
-    KeyDigest::from_text(text.strip_prefix('"')?.strip_suffix('"')?)
+    KeyDigest::from_text(text.strip_prefix('"')?.strip_suffix('"')?.as_bytes())
 }
 
 /// What of a record has not been split yet.
@@ -347,7 +347,7 @@ mod tests {
             absolute: Deadline(1_925_000_000_000_000),
             generation: 3,
             tags: vec![[0x9f, 0x86, 0xd0, 0x81], [0, 0, 0, 1]],
-            family: Some(KeyDigest([7; 24])),
+            family: Some(KeyDigest::new(&[7; 24])),
         };
         let mut data = Data::default();
         data.set("name", b"\"Alice\"".as_slice().into());

@@ -12,7 +12,8 @@ import { secrets } from "./visitor.mjs";
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc");
 
-const bytes = () => wasm.initSync().memory.buffer.byteLength;
+const linear = Object.values(wasm.initSync()).find((part) => part instanceof WebAssembly.Memory);
+const bytes = () => linear.buffer.byteLength;
 const many = 100_000;
 const cart = Array.from({ length: 5 }, (_, n) => ({ name: `item ${n}`, count: n }));
 

@@ -6,7 +6,8 @@ import wasm from "../../dist/door.js";
 import { createSessions, kv, memory, withSessions } from "../../dist/workerd.js";
 import { secret } from "./worker.mjs";
 
-const bytes = () => wasm.initSync().memory.buffer.byteLength;
+const linear = Object.values(wasm.initSync()).find((part) => part instanceof WebAssembly.Memory);
+const bytes = () => linear.buffer.byteLength;
 const cart = Array.from({ length: 5 }, (_, n) => ({ name: `item ${n}`, count: n }));
 
 /** By how many bytes the wasm's memory grew while `work` ran `times` times, after it ran often enough to be warm. */
