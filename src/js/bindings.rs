@@ -80,11 +80,6 @@ impl CoreSettings {
         }
     }
 
-    /// A JSON object in the letters that Django writes it in.
-    pub fn ascii(text: &str) -> String {
-        signing::ascii(text)
-    }
-
     /// Signs as Django does; `packed` says whether the payload is zlib's.
     pub fn sign(&self, payload: &[u8], packed: bool, now: f64) -> String {
         signing::sign(&self.settings.secrets, payload, packed, moment(now).timestamp())
@@ -162,40 +157,34 @@ impl CoreSession {
     }
 }
 
-/// The machines: each call starts one, and gives what it wants first.
+/// What can be run on a session.
+#[wasm_bindgen]
+#[derive(Clone, Copy, Debug)]
+pub enum Run {
+    Load,
+    Save,
+    Flush,
+    Commit,
+    /// Deletes the record of the session's key.
+    Delete,
+    /// Deletes every record that is over, under these settings.
+    Sweep,
+}
+
+/// The machines.
 #[wasm_bindgen]
 impl CoreSession {
-    pub fn load(&mut self, now: f64) -> Thrown<Next> {
-        self.start(now, Machine::Load(Load))
-    }
-
-    pub fn save(&mut self, now: f64) -> Thrown<Next> {
-        self.start(now, Machine::Save(Save::default()))
-    }
-
-    pub fn flush(&mut self, now: f64) -> Thrown<Next> {
-        self.start(now, Machine::Flush(Flush::default()))
-    }
-
-    pub fn commit(&mut self, now: f64, status: u16) -> Thrown<Next> {
-        self.start(now, Machine::Commit(Commit::new(status)))
-    }
-
-    /// Deletes the record of the session's key.
-    #[wasm_bindgen(js_name = deleteRecord)]
-    pub fn delete_record(&mut self, now: f64) -> Thrown<Next> {
-        self.start(now, Machine::Delete)
-    }
-
-    /// Deletes every record that is over, under these settings.
-    pub fn sweep(&mut self, now: f64) -> Thrown<Next> {
-        let sweep = Sweep::new(self.session.settings(), moment(now));
-        self.start(now, Machine::Sweep(sweep))
-    }
-
-    fn start(&mut self, now: f64, machine: Machine) -> Thrown<Next> {
+    /// Starts a machine, and gives what it wants first. Only a commit looks at the response's `status`.
+    pub fn start(&mut self, run: Run, now: f64, status: u16) -> Thrown<Next> {
         self.session.set_now(moment(now));
-        self.machine = Some(machine);
+        self.machine = Some(match run {
+            Run::Load => Machine::Load(Load),
+            Run::Save => Machine::Save(Save::default()),
+            Run::Flush => Machine::Flush(Flush::default()),
+            Run::Commit => Machine::Commit(Commit::new(status)),
+            Run::Delete => Machine::Delete,
+            Run::Sweep => Machine::Sweep(Sweep::new(self.session.settings(), moment(now))),
+        });
         self.advance(Some(Reply::Start))
     }
 
@@ -232,6 +221,15 @@ impl CoreSession {
     }
 }
 
+/// How an operation that reads nothing ended; any of them can have failed.
+#[wasm_bindgen]
+#[derive(Clone, Copy, Debug)]
+pub enum End {
+    Written,
+    Conflict,
+    Failed,
+}
+
 /// The operation whose turn it is, and the replies to it; each reply gives what is wanted next.
 #[wasm_bindgen]
 impl CoreSession {
@@ -264,43 +262,19 @@ impl CoreSession {
         }
     }
 
-    /// For how many seconds at least to keep it.
-    pub fn ttl(&self) -> f64 {
-        match self.operations.first() {
-            Some(Operation::Write(Op::Put { ttl, .. })) => *ttl as f64,
-            _ => 0.0,
-        }
-    }
-
-    /// When it is over, in microseconds of Unix time.
-    pub fn deadline(&self) -> f64 {
-        match self.operations.first() {
-            Some(Operation::Write(Op::Put { deadline, .. })) => *deadline as f64,
-            _ => 0.0,
-        }
-    }
-
-    /// Whether it is to be put only where nothing stands.
-    #[wasm_bindgen(js_name = ifAbsent)]
-    pub fn if_absent(&self) -> bool {
-        matches!(self.operations.first(), Some(Operation::Write(Op::Put { only_if: OnlyIf::Absent, .. })))
-    }
-
     #[wasm_bindgen(js_name = wasRead)]
     pub fn was_read(&mut self, value: Option<Box<[u8]>>) -> Thrown<Next> {
         let reply = self.operations.read(value.map(Vec::from));
         self.advance(reply)
     }
 
-    #[wasm_bindgen(js_name = wasWritten)]
-    pub fn was_written(&mut self) -> Thrown<Next> {
-        let reply = self.operations.written();
-        self.advance(reply)
-    }
-
-    #[wasm_bindgen(js_name = hadConflict)]
-    pub fn had_conflict(&mut self) -> Thrown<Next> {
-        let reply = self.operations.conflict();
+    /// A put or a delete came to an end. What the store threw, the door keeps.
+    pub fn ended(&mut self, end: End) -> Thrown<Next> {
+        let reply = match end {
+            End::Written => self.operations.written(),
+            End::Conflict => self.operations.conflict(),
+            End::Failed => self.operations.failed(),
+        };
         self.advance(reply)
     }
 
@@ -315,13 +289,6 @@ impl CoreSession {
         let reply = self.operations.listed(cursor);
         self.advance(reply)
     }
-
-    /// The store threw; what, the door keeps.
-    #[wasm_bindgen(js_name = hasFailed)]
-    pub fn has_failed(&mut self) -> Thrown<Next> {
-        let reply = self.operations.failed();
-        self.advance(reply)
-    }
 }
 
 /// What the machines came to.
@@ -333,27 +300,65 @@ impl CoreSession {
         self.headers.as_ref().and_then(SessionHeaders::set_cookie).map(str::to_owned)
     }
 
-    /// Whether the response has to say anything about the session.
-    pub fn speaks(&self) -> bool {
-        self.headers.as_ref().is_some_and(SessionHeaders::depends_on_cookie)
-    }
-
-    #[wasm_bindgen(js_name = oldRecordRemains)]
-    pub fn old_record_remains(&self) -> bool {
-        self.headers.as_ref().map_or(self.saved, SessionHeaders::saved).old_record_remains
-    }
-
-    pub fn removed(&self) -> usize {
-        self.swept.removed
-    }
-
-    pub fn complete(&self) -> bool {
-        self.swept.complete
-    }
-
     #[wasm_bindgen(js_name = isNew)]
     pub fn is_new(&mut self) -> Thrown<bool> {
         check(self.session.is_new())
+    }
+}
+
+/// What is true of a session or of what ran on it.
+#[wasm_bindgen]
+#[derive(Clone, Copy, Debug)]
+pub enum Fact {
+    Accessed,
+    Modified,
+    Empty,
+    /// The put is to happen only where nothing stands.
+    IfAbsent,
+    /// The response has to say something about the session.
+    Speaks,
+    OldRecordRemains,
+    /// The sweep came to the end of the list.
+    Complete,
+}
+
+/// A number of what runs or ran on a session.
+#[wasm_bindgen]
+#[derive(Clone, Copy, Debug)]
+pub enum Figure {
+    /// For how many seconds at least to keep what is put.
+    Ttl,
+    /// When what is put is over, in microseconds of Unix time.
+    Deadline,
+    /// How many records the sweep removed.
+    Removed,
+}
+
+#[wasm_bindgen]
+impl CoreSession {
+    pub fn is(&self, fact: Fact) -> bool {
+        match fact {
+            Fact::Accessed => self.session.accessed(),
+            Fact::Modified => self.session.modified(),
+            Fact::Empty => self.session.is_empty(),
+            Fact::IfAbsent => {
+                matches!(self.operations.first(), Some(Operation::Write(Op::Put { only_if: OnlyIf::Absent, .. })))
+            }
+            Fact::Speaks => self.headers.as_ref().is_some_and(SessionHeaders::depends_on_cookie),
+            Fact::OldRecordRemains => {
+                self.headers.as_ref().map_or(self.saved, SessionHeaders::saved).old_record_remains
+            }
+            Fact::Complete => self.swept.complete,
+        }
+    }
+
+    pub fn figure(&self, figure: Figure) -> f64 {
+        match (figure, self.operations.first()) {
+            (Figure::Ttl, Some(Operation::Write(Op::Put { ttl, .. }))) => *ttl as f64,
+            (Figure::Deadline, Some(Operation::Write(Op::Put { deadline, .. }))) => *deadline as f64,
+            (Figure::Removed, _) => self.swept.removed as f64,
+            _ => 0.0,
+        }
     }
 }
 
@@ -371,8 +376,8 @@ pub fn cache_control(present: &str, sets_cookie: bool) -> String {
 
 /// The headers that then have to go.
 #[wasm_bindgen(js_name = sharedCacheHeaders)]
-pub fn shared_cache_headers() -> Vec<String> {
-    respond::SHARED_CACHE_HEADERS.map(str::to_owned).into()
+pub fn shared_cache_headers() -> String {
+    respond::SHARED_CACHE_HEADERS.join(" ")
 }
 
 /// The machine behind `sessions.delete(key)`: one step.
@@ -390,6 +395,20 @@ fn delete(session: &Session, reply: Reply) -> Step<Result<()>> {
 /// Milliseconds of Unix time as a moment.
 pub(super) fn moment(milliseconds: f64) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(milliseconds as i64).unwrap_or_default()
+}
+
+/// Has the next call begin with a fresh instance of the wasm: after a trap, nobody can tell what this one's memory holds.
+#[wasm_bindgen(js_name = startAnew)]
+pub fn start_anew() {
+    wasm_bindgen::handler::schedule_reinit();
+}
+
+/// Panics, for the test of what happens then.
+#[cfg(feature = "panics")]
+#[wasm_bindgen(js_name = panicNow)]
+#[allow(clippy::panic, reason = "it is what this is for")]
+pub fn panic_now() {
+    panic!("as the test wants it");
 }
 
 fn nobody(settings: &Arc<Settings>) -> Session {

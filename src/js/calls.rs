@@ -3,7 +3,6 @@
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::string::String;
-use alloc::vec::Vec;
 use chrono::{DateTime, TimeDelta};
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -57,17 +56,13 @@ impl CoreSession {
         check(self.session.contains_key(key))
     }
 
-    pub fn keys(&mut self) -> Thrown<Vec<String>> {
-        check(self.session.keys())
+    /// The keys as a JSON array.
+    pub fn keys(&mut self) -> Thrown<String> {
+        check(self.session.keys_json())
     }
 
     pub fn clear(&mut self) {
         self.session.clear();
-    }
-
-    #[wasm_bindgen(js_name = isEmpty)]
-    pub fn is_empty(&self) -> bool {
-        self.session.is_empty()
     }
 }
 
@@ -77,14 +72,6 @@ impl CoreSession {
     #[wasm_bindgen(js_name = sessionKey)]
     pub fn session_key(&self) -> Option<String> {
         self.session.session_key().map(|key| key.as_str().to_owned())
-    }
-
-    pub fn accessed(&self) -> bool {
-        self.session.accessed()
-    }
-
-    pub fn modified(&self) -> bool {
-        self.session.modified()
     }
 
     #[wasm_bindgen(js_name = setModified)]

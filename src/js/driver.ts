@@ -1,6 +1,6 @@
 // Carries out what the core's machines ask for, one operation after the other. It decides nothing.
 
-import { type CoreSession, Next } from "#core";
+import { type CoreSession, End, Fact, Figure, Next } from "#core";
 import type { Store } from "./store.js";
 
 /** Carries out one operation of `core`, on `key`. Gives the reply to it, as a call of the core that tells what comes next. */
@@ -11,13 +11,13 @@ export async function carryOut(store: Store, core: CoreSession, next: Next, key:
       return () => core.wasRead(bytes);
     }
     case Next.Put: {
-      const [ttl, deadline, ifAbsent] = [core.ttl(), core.deadline(), core.ifAbsent()];
-      const put = await store.put(key, core.value(), { ttl, deadline, ifAbsent });
-      return () => (put === false ? core.hadConflict() : core.wasWritten());
+      const options = { ttl: core.figure(Figure.Ttl), deadline: core.figure(Figure.Deadline), ifAbsent: core.is(Fact.IfAbsent) };
+      const put = await store.put(key, core.value(), options);
+      return () => core.ended(put === false ? End.Conflict : End.Written);
     }
     case Next.Delete:
       await store.delete(key);
-      return () => core.wasWritten();
+      return () => core.ended(End.Written);
     default: {
       const { keys, cursor } = await store.list(key, core.cursor());
       return () => {

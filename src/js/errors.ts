@@ -11,7 +11,8 @@ export type ErrorCode =
   | "ES_KEY_TAKEN"
   | "ES_ENTROPY"
   | "ES_SESSION_CLOSED"
-  | "ES_SESSION_BUSY";
+  | "ES_SESSION_BUSY"
+  | "ES_PANIC";
 
 /**
  * What all errors of this package are. No message holds a session key, a token, a secret or a stored value.
@@ -23,18 +24,10 @@ export type ErrorCode =
  *   if (error instanceof EdgeSessionError) console.log(error.code); // "ES_KEY_ERROR"
  * }
  */
-export class EdgeSessionError extends Error {
-  override readonly name: string = "EdgeSessionError"; // not the class's own: bundlers shorten it
+export abstract class EdgeSessionError extends Error {
   /** What went wrong, for a program to decide on. */
-  readonly code: ErrorCode;
-
-  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
-    super(message, options);
-    this.code = code;
-  }
+  abstract readonly code: ErrorCode;
 }
-
-type Options = { cause?: unknown };
 
 /**
  * The session has no such key (Django's `KeyError`).
@@ -43,11 +36,8 @@ type Options = { cause?: unknown };
  * session.pop("missing"); // throws a KeyError
  */
 export class KeyError extends EdgeSessionError {
-  override readonly name = "KeyError";
-  static readonly code = "ES_KEY_ERROR";
-  constructor(message: string, options?: Options) {
-    super(KeyError.code, message, options);
-  }
+  override readonly name = "KeyError"; // not the class's own: bundlers shorten it
+  readonly code = "ES_KEY_ERROR";
 }
 
 /**
@@ -57,11 +47,8 @@ export class KeyError extends EdgeSessionError {
  * session.set("cart", [{ added: 1n }]); // ValueError: session.cart[0].added is a BigInt
  */
 export class ValueError extends EdgeSessionError {
-  override readonly name = "ValueError";
-  static readonly code = "ES_VALUE";
-  constructor(message: string, options?: Options) {
-    super(ValueError.code, message, options);
-  }
+  override readonly name = "ValueError"; // not the class's own: bundlers shorten it
+  readonly code = "ES_VALUE";
 }
 
 /**
@@ -72,11 +59,8 @@ export class ValueError extends EdgeSessionError {
  * await session.save(); // throws a TooLargeError
  */
 export class TooLargeError extends EdgeSessionError {
-  override readonly name = "TooLargeError";
-  static readonly code = "ES_TOO_LARGE";
-  constructor(message: string, options?: Options) {
-    super(TooLargeError.code, message, options);
-  }
+  override readonly name = "TooLargeError"; // not the class's own: bundlers shorten it
+  readonly code = "ES_TOO_LARGE";
 }
 
 /**
@@ -86,11 +70,8 @@ export class TooLargeError extends EdgeSessionError {
  * createSessions({ store: memory(), secrets: ["short"] }); // throws a ConfigError
  */
 export class ConfigError extends EdgeSessionError {
-  override readonly name = "ConfigError";
-  static readonly code = "ES_CONFIG";
-  constructor(message: string, options?: Options) {
-    super(ConfigError.code, message, options);
-  }
+  override readonly name = "ConfigError"; // not the class's own: bundlers shorten it
+  readonly code = "ES_CONFIG";
 }
 
 /**
@@ -105,11 +86,8 @@ export class ConfigError extends EdgeSessionError {
  * }
  */
 export class StoreUnavailableError extends EdgeSessionError {
-  override readonly name = "StoreUnavailableError";
-  static readonly code = "ES_STORE_UNAVAILABLE";
-  constructor(message: string, options?: Options) {
-    super(StoreUnavailableError.code, message, options);
-  }
+  override readonly name = "StoreUnavailableError"; // not the class's own: bundlers shorten it
+  readonly code = "ES_STORE_UNAVAILABLE";
 }
 
 /**
@@ -119,11 +97,8 @@ export class StoreUnavailableError extends EdgeSessionError {
  * await session.save(); // throws a SessionInterruptedError where another request logged out meanwhile
  */
 export class SessionInterruptedError extends EdgeSessionError {
-  override readonly name = "SessionInterruptedError";
-  static readonly code = "ES_SESSION_INTERRUPTED";
-  constructor(message: string, options?: Options) {
-    super(SessionInterruptedError.code, message, options);
-  }
+  override readonly name = "SessionInterruptedError"; // not the class's own: bundlers shorten it
+  readonly code = "ES_SESSION_INTERRUPTED";
 }
 
 /**
@@ -133,11 +108,8 @@ export class SessionInterruptedError extends EdgeSessionError {
  * await session.save(); // throws a KeyTakenError where a store's `put` found something with `ifAbsent`
  */
 export class KeyTakenError extends EdgeSessionError {
-  override readonly name = "KeyTakenError";
-  static readonly code = "ES_KEY_TAKEN";
-  constructor(message: string, options?: Options) {
-    super(KeyTakenError.code, message, options);
-  }
+  override readonly name = "KeyTakenError"; // not the class's own: bundlers shorten it
+  readonly code = "ES_KEY_TAKEN";
 }
 
 /**
@@ -147,11 +119,8 @@ export class KeyTakenError extends EdgeSessionError {
  * createSessions({ store, secrets, entropy: () => new Uint8Array(8) }).load(""); // rejects with an EntropyError
  */
 export class EntropyError extends EdgeSessionError {
-  override readonly name = "EntropyError";
-  static readonly code = "ES_ENTROPY";
-  constructor(message: string, options?: Options) {
-    super(EntropyError.code, message, options);
-  }
+  override readonly name = "EntropyError"; // not the class's own: bundlers shorten it
+  readonly code = "ES_ENTROPY";
 }
 
 /**
@@ -162,10 +131,11 @@ export class EntropyError extends EdgeSessionError {
  * session.set("user", "alice"); // throws a SessionClosedError
  */
 export class SessionClosedError extends EdgeSessionError {
-  override readonly name = "SessionClosedError";
-  static readonly code = "ES_SESSION_CLOSED";
-  constructor(message = "the session is closed: it was committed or disposed of", options?: Options) {
-    super(SessionClosedError.code, message, options);
+  override readonly name = "SessionClosedError"; // not the class's own: bundlers shorten it
+  readonly code = "ES_SESSION_CLOSED";
+
+  constructor(message = "the session is closed: it was committed or disposed of") {
+    super(message);
   }
 }
 
@@ -178,9 +148,26 @@ export class SessionClosedError extends EdgeSessionError {
  * await saving;
  */
 export class SessionBusyError extends EdgeSessionError {
-  override readonly name = "SessionBusyError";
-  static readonly code = "ES_SESSION_BUSY";
-  constructor(message = "the session is being saved, flushed or committed; await that first", options?: Options) {
-    super(SessionBusyError.code, message, options);
+  override readonly name = "SessionBusyError"; // not the class's own: bundlers shorten it
+  readonly code = "ES_SESSION_BUSY";
+
+  constructor(message = "the session is being saved, flushed or committed; await that first") {
+    super(message);
+  }
+}
+
+/**
+ * The core failed in a way that it never should, and began anew. The sessions that were open are lost, those of the next
+ * requests are not. Please report it, with the `cause`.
+ *
+ * @example
+ * session.get("user"); // throws a PanicError; the next request works again
+ */
+export class PanicError extends EdgeSessionError {
+  override readonly name = "PanicError"; // not the class's own: bundlers shorten it
+  readonly code = "ES_PANIC";
+
+  constructor(cause?: unknown) {
+    super("edge-session's core failed and began anew; this session is lost", { cause });
   }
 }

@@ -15,7 +15,7 @@ let plain: [string, string, string] | undefined;
 export function mergeHeaders(headers: Headers, setCookie: string | undefined): void {
   headers.set("Vary", vary(headers.get("Vary") ?? ""));
   headers.set("Cache-Control", cacheControl(headers.get("Cache-Control") ?? "", setCookie !== undefined));
-  for (const name of (shared ??= sharedCacheHeaders())) headers.delete(name);
+  for (const name of (shared ??= sharedCacheHeaders().split(" "))) headers.delete(name);
   if (setCookie !== undefined) headers.append("Set-Cookie", setCookie);
 }
 

@@ -1,12 +1,12 @@
 // A session between its load and its commit: the core's object, and the values that were handed out.
 
-import { type CoreSession, type CoreSettings, ExpiryKind, Next } from "#core";
+import { type CoreSession, type CoreSettings, End, ExpiryKind, Fact, Next, Run } from "#core";
 import { carryOut } from "./driver.js";
-import { KeyError, SessionBusyError, SessionClosedError, ValueError } from "./errors.js";
+import { KeyError, PanicError, SessionBusyError, SessionClosedError, ValueError } from "./errors.js";
 import type { Expiry, ExpiryOptions, Key, Saved, Session, Value } from "./session.js";
 import { decode, encode } from "./signing.js";
 import type { Store } from "./store.js";
-import { typed } from "./typed.js";
+import { instance, ofItsClass } from "./typed.js";
 import { check, checkKey, fromJson, isPlain, kind, toJson } from "./value.js";
 
 /** A text of more characters crosses into the wasm faster as bytes. */
@@ -26,6 +26,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
   readonly #clock: () => number;
   readonly #settings: CoreSettings;
   readonly #close: (core: CoreSession) => void;
+  readonly #instance = instance;
   #core: CoreSession | undefined;
   #busy = false;
   /** The storage key that the core told last. */
@@ -48,6 +49,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   get #open(): CoreSession {
     if (!this.#core) throw new SessionClosedError();
+    if (this.#instance !== instance) throw new PanicError();
     return this.#core;
   }
 
@@ -59,36 +61,44 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   /** Runs a machine of the core to its end, and gives what `end` makes of it; the session is busy meanwhile. */
-  async run<T>(start: (core: CoreSession, now: number) => Next, end: (core: CoreSession) => T): Promise<T> {
+  async run<T>(run: Run, end: (core: CoreSession) => T, status = 0): Promise<T> {
     const core = this.#idle;
     this.#busy = true;
     try {
-      let next = this.#try(() => start(core, this.#clock()));
+      let next = core.start(run, this.#clock(), status);
       while (next !== Next.Done) {
-        let reply: () => Next;
         this.#key = core.key() ?? this.#key;
-        try {
-          reply = await carryOut(this.#store, core, next, this.#key);
-        } catch (error) {
-          this.#failure = error;
-          reply = () => core.hasFailed();
-        }
-        next = this.#try(reply);
+        next = (await this.#carriedOut(core, next))();
       }
       return end(core);
+    } catch (error) {
+      throw ofItsClass(error, this.#failure);
     } finally {
       this.#busy = false;
       if (!this.#core) this.#close(core); // disposed of meanwhile
     }
   }
 
+  async #carriedOut(core: CoreSession, next: Next): Promise<() => Next> {
+    try {
+      return await carryOut(this.#store, core, next, this.#key);
+    } catch (error) {
+      this.#failure = error;
+      return () => core.ended(End.Failed);
+    }
+  }
+
   #try<T>(call: () => T): T {
-    return typed(call, this.#failure);
+    try {
+      return call();
+    } catch (error) {
+      throw ofItsClass(error, this.#failure);
+    }
   }
 
   /** Stores the objects that were set, and what was changed inside of those that were handed out. */
   keepChanges(): void {
-    if (!this.#objects || !this.#idle.modified()) return;
+    if (!this.#objects || !this.#idle.is(Fact.Modified)) return;
     for (const [key, kept] of this.#objects) {
       const text = toJson(key, kept.value);
       if (text !== kept.text) this.#put(key, text);
@@ -97,15 +107,15 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   get sessionKey(): string | undefined {
-    return this.#core ? this.#core.sessionKey() : this.#left?.sessionKey;
+    return this.#core ? this.#open.sessionKey() : this.#left?.sessionKey;
   }
 
   get accessed(): boolean {
-    return this.#core ? this.#core.accessed() : this.#left?.accessed ?? false;
+    return this.#core ? this.#open.is(Fact.Accessed) : this.#left?.accessed ?? false;
   }
 
   get modified(): boolean {
-    return this.#core ? this.#core.modified() : this.#left?.modified ?? false;
+    return this.#core ? this.#open.is(Fact.Modified) : this.#left?.modified ?? false;
   }
 
   set modified(modified: boolean) {
@@ -178,7 +188,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   keys(): Key<Data>[] {
-    return this.#try(() => this.#open.keys()) as Key<Data>[];
+    return JSON.parse(this.#try(() => this.#open.keys())) as Key<Data>[];
   }
 
   values(): Data[Key<Data>][] {
@@ -199,20 +209,18 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   isEmpty(): boolean {
-    return this.#open.isEmpty();
+    return this.#open.is(Fact.Empty);
   }
 
   async flush(): Promise<void> {
-    const start = (core: CoreSession, now: number) => {
-      this.#objects?.clear();
-      return core.flush(now);
-    };
-    await this.run(start, () => undefined);
+    const ended = this.run(Run.Flush, () => undefined);
+    this.#objects?.clear();
+    await ended;
   }
 
   async save(): Promise<Saved> {
     this.keepChanges();
-    return this.run((core, now) => core.save(now), (core) => ({ oldRecordRemains: core.oldRecordRemains() }));
+    return this.run(Run.Save, (core) => ({ oldRecordRemains: core.is(Fact.OldRecordRemains) }));
   }
 
   cycleKey(): void {
@@ -267,7 +275,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
   [Symbol.dispose](): void {
     const core = this.#core;
     if (!core) return;
-    this.#left = { sessionKey: core.sessionKey(), accessed: core.accessed(), modified: core.modified() };
+    if (this.#instance === instance) this.#left = { sessionKey: core.sessionKey(), accessed: core.is(Fact.Accessed), modified: core.is(Fact.Modified) };
     this.#core = undefined;
     this.#objects?.clear();
     if (!this.#busy) this.#close(core);

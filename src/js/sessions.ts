@@ -1,12 +1,12 @@
 // Sessions of one store under one set of settings: around a request, and outside of one.
 
-import { type CoreSession, CoreSettings, type Next } from "#core";
+import { type CoreSession, CoreSettings, Fact, Figure, Run } from "#core";
 import { ConfigError, EntropyError, ValueError } from "./errors.js";
 import { mergeHeaders, newHeaders } from "./headers.js";
 import { OpenSession } from "./open-session.js";
 import type { Session } from "./session.js";
 import type { Store } from "./store.js";
-import { typed } from "./typed.js";
+import { instance, typed } from "./typed.js";
 
 /**
  * How sessions behave and how their cookie travels: Django's settings, by names in camelCase. They are checked once, each
@@ -153,12 +153,15 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   readonly #store: Store;
   readonly #clock: () => number;
   readonly #entropy: (() => Uint8Array) | undefined;
-  readonly #settings: CoreSettings;
+  readonly #check: () => CoreSettings;
+  #settings: CoreSettings;
+  #instance = instance;
   /** For how many sessions the core has randomness. */
   #seeds = 0;
   /** The core's objects of closed sessions: making one anew costs more than all that it does. */
-  readonly #closed: CoreSession[] = [];
+  #closed: CoreSession[] = [];
   readonly #end = (core: CoreSession): void => {
+    if (this.#instance !== instance) return; // it went with its instance
     core.close();
     if (this.#closed.length < MOST_KEPT) this.#closed.push(core);
     else core.free();
@@ -169,7 +172,8 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
     this.#store = store;
     this.#clock = clock;
     this.#entropy = entropy;
-    this.#settings = checked(secrets, settings);
+    this.#check = () => checked(secrets, settings);
+    this.#settings = this.#check();
   }
 
   async load(from: From): Promise<Session<Data>> {
@@ -183,7 +187,7 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
 
   async commit(session: Session<Data>, response: Response): Promise<Response> {
     return this.#commit(session, response.status, (core) => {
-      if (!core.speaks()) return response;
+      if (!core.is(Fact.Speaks)) return response;
       const answer = new Response(response.body, response); // whose headers are not immutable
       mergeHeaders(answer.headers, core.setCookie());
       return answer;
@@ -191,20 +195,20 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   }
 
   async commitHeaders(session: Session<Data>, status: number): Promise<[name: string, value: string][]> {
-    return this.#commit(session, status, (core) => (core.speaks() ? newHeaders(core.setCookie()) : []));
+    return this.#commit(session, status, (core) => (core.is(Fact.Speaks) ? newHeaders(core.setCookie()) : []));
   }
 
   async exists(key: string): Promise<boolean> {
-    return this.#briefly(key, (core, now) => core.load(now), (core) => !core.isNew());
+    return this.#briefly(key, Run.Load, (core) => !core.isNew());
   }
 
   async delete(key: string): Promise<void> {
-    await this.#briefly(key, (core, now) => core.deleteRecord(now), () => undefined);
+    await this.#briefly(key, Run.Delete, () => undefined);
   }
 
   async clearExpired(): Promise<Swept> {
-    const end = (core: CoreSession) => ({ removed: core.removed(), complete: core.complete() });
-    return this.#briefly(undefined, (core, now) => core.sweep(now), end);
+    const end = (core: CoreSession) => ({ removed: core.figure(Figure.Removed), complete: core.is(Fact.Complete) });
+    return this.#briefly(undefined, Run.Sweep, end);
   }
 
   #named(key: string | undefined): OpenSession<Data> {
@@ -212,11 +216,17 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   }
 
   #begin(become: (core: CoreSession) => void): OpenSession<Data> {
+    if (this.#instance !== instance) this.#startAnew();
     if (this.#seeds === 0) this.#draw();
     this.#seeds--;
     const core = this.#closed.pop() ?? this.#settings.session();
     typed(() => become(core));
     return new OpenSession(this.#store, this.#clock, this.#settings, core, this.#end);
+  }
+
+  #startAnew(): void {
+    this.#settings = this.#check();
+    [this.#instance, this.#closed, this.#seeds] = [instance, [], 0];
   }
 
   /** Has the core remember randomness for some sessions ahead; from `entropy`, for one at a time. */
@@ -228,17 +238,17 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   }
 
   /** Runs one machine on a session that nobody gets to see. */
-  async #briefly<T>(key: string | undefined, start: (core: CoreSession, now: number) => Next, end: (core: CoreSession) => T): Promise<T> {
+  async #briefly<T>(key: string | undefined, run: Run, end: (core: CoreSession) => T): Promise<T> {
     const session = this.#named(key);
     try {
-      return await session.run(start, end);
+      return await session.run(run, end);
     } finally {
       session[Symbol.dispose]();
     }
   }
 
   async #loaded(session: OpenSession<Data>): Promise<OpenSession<Data>> {
-    return session.run((core, now) => core.load(now), () => session);
+    return session.run(Run.Load, () => session);
   }
 
   /** Commits a session, gives what `answer` makes of it, and closes it. */
@@ -251,7 +261,7 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
       session[Symbol.dispose]();
       return answered;
     };
-    return session.run((core, now) => core.commit(now, code), close);
+    return session.run(Run.Commit, close, code);
   }
 }
 

@@ -1,6 +1,6 @@
 // Django's signed form, packed and unpacked by the platform's own zlib.
 
-import { CoreSettings } from "#core";
+import type { CoreSettings } from "#core";
 
 /** More than this is not unpacked: KV's largest value, in bytes. */
 const MAX_BYTES = 25 * 1024 * 1024;
@@ -10,7 +10,7 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /** Signs the text of a JSON object, packed where that makes it shorter. */
 export async function encode(settings: CoreSettings, object: string, now: number): Promise<string> {
-  const plain = encoder.encode(CoreSettings.ascii(object));
+  const plain = encoder.encode(object.replace(/[\u007f-\uffff]/g, escaped));
   const packed = await through(new CompressionStream("deflate"), plain);
   const shorter = packed.length + 1 < plain.length;
   return settings.sign(shorter ? packed : plain, shorter, now);
@@ -25,6 +25,11 @@ export async function decode(settings: CoreSettings, text: string): Promise<stri
   } catch {
     return undefined; // signed, but no text of zlib's
   }
+}
+
+/** Django keeps printable ASCII only. */
+function escaped(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
 async function through(stream: CompressionStream | DecompressionStream, bytes: Uint8Array): Promise<Uint8Array> {

@@ -1,42 +1,54 @@
 // From what the core throws to the classes that users see.
 
+import { startAnew } from "#core";
 import {
   ConfigError,
+  type EdgeSessionError,
   EntropyError,
   KeyError,
   KeyTakenError,
+  PanicError,
   SessionInterruptedError,
   StoreUnavailableError,
   TooLargeError,
   ValueError,
 } from "./errors.js";
 
-const classes = [
-  KeyError,
-  ValueError,
-  TooLargeError,
-  ConfigError,
-  StoreUnavailableError,
-  SessionInterruptedError,
-  KeyTakenError,
-  EntropyError,
-];
+const classes = new Map<string, new (message: string, options?: ErrorOptions) => EdgeSessionError>([
+  ["ES_KEY_ERROR", KeyError],
+  ["ES_VALUE", ValueError],
+  ["ES_TOO_LARGE", TooLargeError],
+  ["ES_CONFIG", ConfigError],
+  ["ES_STORE_UNAVAILABLE", StoreUnavailableError],
+  ["ES_SESSION_INTERRUPTED", SessionInterruptedError],
+  ["ES_KEY_TAKEN", KeyTakenError],
+  ["ES_ENTROPY", EntropyError],
+]);
 
-/** Runs a call of the core, and makes what it throws an error of its class. Where the store failed, `failure` is the cause. */
-export function typed<T>(call: () => T, failure?: unknown): T {
+/** Which instance of the wasm runs: after a trap, the next one. What an earlier one made is lost. */
+export let instance = 0;
+
+/** Runs a call of the core, and makes what it throws an error of its class. */
+export function typed<T>(call: () => T): T {
   try {
     return call();
   } catch (error) {
-    throw typeof error === "string" ? ofItsClass(error, failure) : error;
+    throw ofItsClass(error);
   }
 }
 
-/** The core throws a text: a code, a space, and the message. */
-function ofItsClass(thrown: string, failure: unknown): Error {
-  const at = thrown.indexOf(" ");
-  const [code, message] = [thrown.slice(0, at), renamed(thrown.slice(at + 1))];
-  const Kind = classes.find((kind) => kind.code === code) ?? ValueError;
-  return new Kind(message, Kind === StoreUnavailableError && failure !== undefined ? { cause: failure } : undefined);
+/** The core throws a text: a code, a space, and the message. Where the store failed, `failure` is the cause. */
+export function ofItsClass(error: unknown, failure?: unknown): unknown {
+  if (typeof error === "string") {
+    const at = error.indexOf(" ");
+    const Kind = classes.get(error.slice(0, at)) ?? ValueError;
+    const options = Kind === StoreUnavailableError && failure !== undefined ? { cause: failure } : undefined;
+    return new Kind(renamed(error.slice(at + 1)), options);
+  }
+  if (!(error instanceof WebAssembly.RuntimeError)) return error;
+  instance++;
+  startAnew();
+  return new PanicError(error);
 }
 
 /** The core's messages name settings as Django does, `SESSION_COOKIE_AGE`; here they are called `cookieAge`. */

@@ -367,6 +367,14 @@ impl Session {
         self.write_all([(key, json)])
     }
 
+    /// The keys as a JSON array: they stand in a record as they have to stand in it.
+    #[cfg(feature = "js")]
+    pub(crate) fn keys_json(&mut self) -> Result<String> {
+        let keys: Vec<&[u8]> = self.read()?.members().map(|(key, _)| key).collect();
+        let array = [b"[".as_slice(), &keys.join(&b","[..]), b"]"].concat();
+        String::from_utf8(array).map_err(|_| Error::value("a key of the session is damaged in the store"))
+    }
+
     /// As a write of `key` whose text is still to come; without a key, of nothing.
     #[cfg(feature = "js")]
     pub(crate) fn touch(&mut self, key: Option<&str>) -> Result<()> {

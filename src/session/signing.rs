@@ -69,7 +69,7 @@ fn mac(secret: &[u8], signed: &str) -> Option<Hmac<Sha256>> {
 }
 
 /// Django keeps printable ASCII only: the rest stands as `\u` and four digits, which outside of strings cannot occur.
-pub(crate) fn ascii(text: &str) -> String {
+fn ascii(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for character in text.chars() {
         if character.is_ascii() && character != '\u{7f}' {

@@ -8,7 +8,7 @@ import { test } from "node:test";
 const dist = new URL("../../dist/", import.meta.url);
 const manifest = JSON.parse(readFileSync(new URL("package.json", dist), "utf8"));
 const names = [
-  "ConfigError", "EdgeSessionError", "EntropyError", "KeyError", "KeyTakenError", "SessionBusyError", "SessionClosedError",
+  "ConfigError", "EdgeSessionError", "EntropyError", "KeyError", "KeyTakenError", "PanicError", "SessionBusyError", "SessionClosedError",
   "SessionInterruptedError", "StoreUnavailableError", "TooLargeError", "ValueError", "createSessions", "kv", "memory", "withSessions",
 ];
 
