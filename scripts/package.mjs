@@ -3,18 +3,15 @@
 
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
-import { gzipSync } from "node:zlib";
+import { join, relative } from "node:path";
 import { Stop, say, script, seconds } from "./print.mjs";
 import { bin, find, read, root } from "./project.mjs";
 import { run } from "./run.mjs";
 import { needs, setUp } from "./setup.mjs";
 import { program } from "./tools.mjs";
 
-const goal = 55_000; // bytes, gzipped
 const glue = join(root, "target", "npm");
-const dist = join(root, "dist");
-const wasm = join(dist, "edge-session.wasm");
+const distribution = join(root, "dist");
 
 /** What the built-in optimizations of rustc leave on. Anything newer would keep the wasm from older platforms. */
 const features = ["bulk-memory", "multivalue", "mutable-globals", "nontrapping-float-to-int", "reference-types", "sign-ext"];
@@ -52,9 +49,11 @@ const exports = {
 
 const keywords = ["session", "sessions", "cookie", "django", "cloudflare", "workers", "workers-kv", "edge", "wasm", "rust"];
 
-export async function buildPackage() {
+/** Builds into `dist`. With the feature "panics", the core of what comes out can be made to panic. */
+export async function buildPackage(feature = "js", dist = distribution) {
   const started = Date.now();
-  await step("cargo", ["rustc", "--lib", "--crate-type", "cdylib", "--profile", "npm", "--target", "wasm32-unknown-unknown", "--features", "js"], {
+  const wasm = join(dist, "edge-session.wasm");
+  await step("cargo", ["rustc", "--lib", "--crate-type", "cdylib", "--profile", "npm", "--target", "wasm32-unknown-unknown", "--features", feature], {
     env: { RUSTFLAGS: [process.env.RUSTFLAGS, nameless, compact].filter(Boolean).join(" ") },
   });
   const compiled = join(root, "target/wasm32-unknown-unknown/npm/edge_session.wasm");
@@ -78,17 +77,17 @@ export async function buildPackage() {
   await step(esbuild, ["src/js/node.ts", "--bundle", `--outfile=${join(dist, "node.cjs")}`, ...common]);
 
   await step(find("tsc", [bin]), ["--project", "src/js"]);
-  for (const name of declarations) declare(name);
+  for (const name of declarations) declare(name, dist);
   const { name, version, description, license, engines } = JSON.parse(read("package.json"));
   const about = { name, version, description, keywords, license, engines };
   const manifest = { ...about, type: "module", sideEffects: true, exports, types: "./index.d.ts" };
   writeFileSync(join(dist, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
   for (const file of ["README.md", "CHANGELOG.md", "LICENSE"]) cpSync(join(root, file), join(dist, file));
-  say(`The package was built into dist/ in ${seconds(Date.now() - started)}.`);
+  say(`The package was built into ${relative(root, dist)}/ in ${seconds(Date.now() - started)}.`);
 }
 
 /** The declarations of one module, for `import` and for `require`: TypeScript wants each kind to name files of its own. */
-function declare(name) {
+function declare(name, dist) {
   const text = readFileSync(join(glue, "types", `${name}.d.ts`), "utf8");
   writeFileSync(join(dist, `${name}.d.ts`), text);
   writeFileSync(join(dist, `${name}.d.cts`), text.replace(/(from "\.\/[\w-]+)\.js"/g, '$1.cjs"'));
@@ -107,21 +106,7 @@ async function step(command, args, options) {
   return output;
 }
 
-/** What of the package reaches a user's bundle: raw and gzipped. */
-function report() {
-  const files = ["edge-session.wasm", "door.js", "workerd.js"].map((name) => ({ name, bytes: readFileSync(join(dist, name)) }));
-  const rows = files.map(({ name, bytes }) => ({ name, raw: bytes.length, gzip: gzipSync(bytes, { level: 9 }).length }));
-  const sum = (key) => rows.reduce((total, row) => total + row[key], 0);
-  const total = { name: "total", raw: sum("raw"), gzip: sum("gzip") };
-  const kilobytes = (bytes) => `${(bytes / 1000).toFixed(1)} KB`.padStart(12);
-  say(`${"".padEnd(24)}${"raw".padStart(12)}${"gzip".padStart(12)}`);
-  for (const { name, raw, gzip } of [...rows, total]) say(name.padEnd(24) + kilobytes(raw) + kilobytes(gzip));
-  const difference = `${(Math.abs(total.gzip - goal) / 1000).toFixed(1)} KB`;
-  say(`The goal is ${goal / 1000} KB gzipped: the package is ${difference} ${total.gzip > goal ? "above" : "below"} it.`);
-}
-
 await script(import.meta.url, async () => {
   await setUp(needs.package);
   await buildPackage();
-  report();
 });

@@ -1,44 +1,63 @@
-// Prints what wrangler would upload for the Worker, file by file, raw and gzipped, and fails past the budget.
+// Prints what weighs what, raw and gzipped, and fails past a budget: what wrangler would upload for the Worker, and what of
+// the npm package reaches a Worker that imports it.
 
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { extname, join, relative } from "node:path";
 import { gzipSync } from "node:zlib";
+import { buildPackage } from "./package.mjs";
 import { Stop, say, script } from "./print.mjs";
+import { bin, find, root } from "./project.mjs";
 import { run } from "./run.mjs";
 import { needs, setUp } from "./setup.mjs";
 
-const budget = 160_000; // bytes, gzipped
+/** In bytes, gzipped. */
+const budgets = { worker: 160_000, package: 55_000 };
 const uploaded = [".js", ".mjs", ".wasm"];
+const scratch = mkdtempSync(join(tmpdir(), "edge-session-size-"));
+process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
 
-async function size() {
-  await setUp(needs.build);
-  const folder = mkdtempSync(join(tmpdir(), "edge-session-size-"));
-  try {
-    const { code, output } = await run("wrangler", ["deploy", "--dry-run", "--outdir", folder], { quiet: true });
-    if (code) throw new Stop(`${output}\nwrangler could not bundle the Worker. Mend what it names above, then measure again.`);
-    report(folder);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-function report(folder) {
-  const files = readdirSync(folder, { recursive: true, withFileTypes: true })
+async function worker() {
+  const { code, output } = await run("wrangler", ["deploy", "--dry-run", "--outdir", scratch], { quiet: true });
+  if (code) throw new Stop(`${output}\nwrangler could not bundle the Worker. Mend what it names above, then measure again.`);
+  return readdirSync(scratch, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && uploaded.includes(extname(entry.name)))
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
-    .map((path) => ({ name: relative(folder, path).replace(/[0-9a-f]{40}-/, ""), bytes: readFileSync(path) }))
-    .map(({ name, bytes }) => ({ name, raw: bytes.length, gzip: gzipSync(bytes, { level: 9 }).length }));
-  const sum = (key) => files.reduce((total, file) => total + file[key], 0);
-  const total = { name: "total", raw: sum("raw"), gzip: sum("gzip") };
-  const kilobytes = (bytes) => `${(bytes / 1000).toFixed(1)} KB`.padStart(12);
-
-  say(`${"".padEnd(24)}${"raw".padStart(12)}${"gzip".padStart(12)}`);
-  for (const { name, raw, gzip } of [...files, total]) say(name.padEnd(24) + kilobytes(raw) + kilobytes(gzip));
-  if (total.gzip > budget) {
-    throw new Stop(`The Worker is over its budget of ${budget / 1000} KB. Find what grew, or raise the budget in scripts/size.mjs and say why.`);
-  }
-  say(`The budget is ${budget / 1000} KB gzipped; ${((budget - total.gzip) / 1000).toFixed(1)} KB of it are left.`);
+    .map((path) => weighed(relative(scratch, path).replace(/[0-9a-f]{40}-/, ""), readFileSync(path)));
 }
 
-await script(import.meta.url, size);
+/** The door is one file; what of it is TypeScript shows when it is bundled without wasm-bindgen's glue. */
+async function npmPackage() {
+  const typescript = join(scratch, "typescript.js");
+  const flags = ["--bundle", "--external:#core", "--minify", "--format=esm", "--target=es2022", "--log-level=warning"];
+  const { code } = await run(find("esbuild", [bin]), ["src/js/door.ts", ...flags, `--outfile=${typescript}`]);
+  if (code) throw new Stop("esbuild could not bundle the door. Mend what it names above, then measure again.");
+  const file = (name) => readFileSync(join(root, "dist", name));
+  const door = weighed("door.js", file("door.js"));
+  const own = weighed("door.js: TypeScript", readFileSync(typescript));
+  const glue = { name: "door.js: glue", raw: door.raw - own.raw, gzip: door.gzip - own.gzip };
+  return [weighed("edge-session.wasm", file("edge-session.wasm")), glue, own, weighed("workerd.js", file("workerd.js"))];
+}
+
+function weighed(name, bytes) {
+  return { name, raw: bytes.length, gzip: gzipSync(bytes, { level: 9 }).length };
+}
+
+/** Prints the parts and their sum. Gives by how many bytes the budget is exceeded. */
+function report(title, parts, budget) {
+  const sum = (key) => parts.reduce((total, part) => total + part[key], 0);
+  const total = { name: "total", raw: sum("raw"), gzip: sum("gzip") };
+  const kilobytes = (bytes) => `${(bytes / 1000).toFixed(1)} KB`.padStart(12);
+  say(`\n${title.padEnd(24)}${"raw".padStart(12)}${"gzip".padStart(12)}`);
+  for (const { name, raw, gzip } of [...parts, total]) say(name.padEnd(24) + kilobytes(raw) + kilobytes(gzip));
+  const left = budget - total.gzip;
+  say(`Of the budget of ${budget / 1000} KB gzipped, ${left} bytes are left.`);
+  return Math.max(0, -left);
+}
+
+await script(import.meta.url, async () => {
+  await setUp([...new Set([...needs.build, ...needs.package])]);
+  await buildPackage();
+  const excess = report("The Worker", await worker(), budgets.worker) + report("The package", await npmPackage(), budgets.package);
+  if (excess) throw new Stop("That is past a budget. Find what grew, or raise the budget in scripts/size.mjs and say why.");
+});

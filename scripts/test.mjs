@@ -7,7 +7,7 @@ import { delimiter, join } from "node:path";
 import { build, consumers } from "./build.mjs";
 import { buildPackage } from "./package.mjs";
 import { Stop, say, script, seconds } from "./print.mjs";
-import { read } from "./project.mjs";
+import { read, root } from "./project.mjs";
 import { run } from "./run.mjs";
 import { needs, setUp } from "./setup.mjs";
 import { browser, folder, node20, program } from "./tools.mjs";
@@ -43,6 +43,7 @@ let built;
 const packageBuilt = () => (built ??= buildPackage());
 
 async function inNode() {
+  await buildPackage("panics", join(root, "target", "panics"));
   await packageBuilt();
   return [await nodeTests("tests/node/*.test.mjs")];
 }

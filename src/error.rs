@@ -1,7 +1,7 @@
 //! What can go wrong: one opaque error, its kind, and the stable code that every door shows.
 
-use alloc::boxed::Box;
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::error::Error as StdError;
 use core::fmt;
@@ -114,6 +114,7 @@ impl Error {
     }
 
     /// The message.
+    #[cfg(feature = "js")]
     pub(crate) fn message(&self) -> &str {
         &self.message
     }

@@ -1,8 +1,8 @@
 //! The Rust door: sessions around a request, and outside of one.
 
 use alloc::boxed::Box;
-use core::fmt;
 use alloc::sync::Arc;
+use core::fmt;
 
 use chrono::{DateTime, Utc};
 
@@ -321,7 +321,8 @@ impl<S> fmt::Debug for Sessions<S> {
 #[cfg(not(all(target_arch = "wasm32", target_os = "unknown")))]
 fn platform_now() -> DateTime<Utc> {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    DateTime::from_timestamp(i64::try_from(since.as_secs()).unwrap_or_default(), since.subsec_nanos()).unwrap_or_default()
+    DateTime::from_timestamp(i64::try_from(since.as_secs()).unwrap_or_default(), since.subsec_nanos())
+        .unwrap_or_default()
 }
 
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]

@@ -1,9 +1,9 @@
 //! Django's `SESSION_*` settings, with the defaults of a stricter time, checked when they are built.
 
-use alloc::borrow::ToOwned;
-use alloc::string::String;
 use crate::error::{Error, Result};
 use crate::secret::Secrets;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
 
 /// Seconds in a day.
 const DAY: i64 = 86_400;
@@ -393,7 +393,9 @@ fn check_prefix_rules(name: &str, secure: bool, httponly: bool, host_only: bool)
     let host = lower.starts_with("__host-");
     let http = lower.starts_with("__http-") || lower.starts_with("__host-http-");
     if (host || http || lower.starts_with("__secure-")) && !secure {
-        return Err(refuse(" needs SESSION_COOKIE_SECURE = true; choose a name without the prefix, such as \"sessionid\""));
+        return Err(refuse(
+            " needs SESSION_COOKIE_SECURE = true; choose a name without the prefix, such as \"sessionid\"",
+        ));
     }
     if http && !httponly {
         return Err(refuse(" needs SESSION_COOKIE_HTTPONLY = true"));

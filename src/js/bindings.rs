@@ -60,7 +60,10 @@ impl CoreSettings {
 
     fn take_seed(&self) -> Result<[u8; SEED]> {
         let mut seeds = self.seeds.borrow_mut();
-        let seed = seeds.last_chunk().copied().ok_or_else(|| Error::new(ErrorKind::Entropy, "entropy must give 32 random bytes"));
+        let seed = seeds
+            .last_chunk()
+            .copied()
+            .ok_or_else(|| Error::new(ErrorKind::Entropy, "entropy must give 32 random bytes"));
         let left = seeds.len().saturating_sub(SEED);
         seeds.iter_mut().skip(left).for_each(|byte| *byte = 0);
         seeds.truncate(left);
@@ -401,14 +404,6 @@ pub(super) fn moment(milliseconds: f64) -> DateTime<Utc> {
 #[wasm_bindgen(js_name = startAnew)]
 pub fn start_anew() {
     wasm_bindgen::handler::schedule_reinit();
-}
-
-/// Panics, for the test of what happens then.
-#[cfg(feature = "panics")]
-#[wasm_bindgen(js_name = panicNow)]
-#[allow(clippy::panic, reason = "it is what this is for")]
-pub fn panic_now() {
-    panic!("as the test wants it");
 }
 
 fn nobody(settings: &Arc<Settings>) -> Session {

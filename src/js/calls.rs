@@ -28,6 +28,8 @@ pub enum ExpiryKind {
 impl CoreSession {
     /// The JSON text under a key, as it is stored: whoever parses it finds out whether it is JSON.
     pub fn get(&mut self, key: &str) -> Thrown<Option<String>> {
+        #[cfg(feature = "panics")]
+        assert!(key != "panic now", "as the test wants it");
         check(self.session.get_text(key).map(|text| text.map(str::to_owned)))
     }
 
@@ -104,7 +106,11 @@ impl CoreSession {
     #[wasm_bindgen(js_name = getExpiryDate)]
     pub fn get_expiry_date(&mut self, modification: Option<f64>, kind: Option<ExpiryKind>, amount: f64) -> Thrown<f64> {
         let options = expiry_options(modification, kind, amount);
-        check(options.and_then(|options| self.session.get_expiry_date(options)).map(|date| date.timestamp_millis() as f64))
+        check(
+            options
+                .and_then(|options| self.session.get_expiry_date(options))
+                .map(|date| date.timestamp_millis() as f64),
+        )
     }
 
     #[wasm_bindgen(js_name = getExpireAtBrowserClose)]

@@ -38,7 +38,7 @@ pub(super) fn read(secrets: Box<[u8]>, sizes: &[usize], settings: &str) -> Resul
             "cookieSameSite" => {
                 draft.cookie_samesite = SameSite::parse(&setting.text()?)
                     .ok_or_else(|| setting.must_be("\"Strict\", \"Lax\" or \"None\""))?;
-            },
+            }
             "expireAtBrowserClose" => draft.expire_at_browser_close = setting.flag()?,
             "saveEveryRequest" => draft.save_every_request = setting.flag()?,
             "absoluteAge" => draft.absolute_age = setting.number()?,

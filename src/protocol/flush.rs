@@ -1,10 +1,10 @@
 //! Flush: the end of a session, at once and not only with the response, so that a forgotten commit leaves nobody logged in.
 
-use alloc::vec::Vec;
 use super::{Op, Reply, Step, out_of_turn};
 use crate::error::{Error, Result};
 use crate::session::key::{SessionKey, StorageKey};
 use crate::session::session::Session;
+use alloc::vec::Vec;
 
 /// Deletes the records of the session's key, of the one it had before, and of the one that the cookie named: each of them,
 /// even if another one could not be deleted.

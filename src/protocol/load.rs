@@ -1,7 +1,7 @@
 //! Load: from the `Cookie` header to a session, with what the store holds for it.
 
-use alloc::vec::Vec;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use chrono::{DateTime, Utc};
 

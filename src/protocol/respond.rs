@@ -1,8 +1,5 @@
 //! Django's response algorithm: what a response has to say about the session, and the save before it.
 
-use alloc::borrow::ToOwned;
-use alloc::string::String;
-use alloc::vec::Vec;
 use super::save::{Save, Saved};
 use super::{Reply, Step};
 use crate::cookie::set::{self, Keep};
@@ -10,6 +7,9 @@ use crate::cookie::token;
 use crate::error::{Error, Result};
 use crate::session::expiry::ExpiryOptions;
 use crate::session::session::Session;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 /// What a response must say about the session.
 ///
@@ -95,7 +95,8 @@ impl core::fmt::Debug for SessionHeaders {
 }
 
 /// Headers that would have a shared cache keep the response, whatever `Cache-Control` says.
-pub(crate) const SHARED_CACHE_HEADERS: [&str; 3] = ["CDN-Cache-Control", "Cloudflare-CDN-Cache-Control", "Surrogate-Control"];
+pub(crate) const SHARED_CACHE_HEADERS: [&str; 3] =
+    ["CDN-Cache-Control", "Cloudflare-CDN-Cache-Control", "Surrogate-Control"];
 
 /// The headers of a response, of whatever kind. Names are compared without regard to case.
 pub trait ResponseHeaders {
@@ -238,8 +239,7 @@ fn give(session: &Session, keep: Keep, saved: Saved) -> Result<SessionHeaders> {
 
 /// Adds `Cookie` to a `Vary` header: names and order stay, case does not matter, and `*` says everything.
 pub(crate) fn vary(present: &str) -> String {
-    let mut names: Vec<_> =
-        present.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+    let mut names: Vec<_> = present.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
     if names.contains(&"*") {
         return "*".to_owned();
     }

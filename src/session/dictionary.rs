@@ -240,9 +240,8 @@ impl Session {
     ///
     /// `Value` where `text` is no JSON object that can be kept; `StoreUnavailable` where the store did not answer.
     pub fn update_json(&mut self, text: &str) -> Result<()> {
-        let members = json::members(text).map_err(|flaw| {
-            Error::value(["this is not a JSON object that can be kept: ", &flaw.text()].concat())
-        })?;
+        let members = json::members(text)
+            .map_err(|flaw| Error::value(["this is not a JSON object that can be kept: ", &flaw.text()].concat()))?;
         self.write_all(members.into_iter().map(|(key, value)| (key, value.as_bytes())))
     }
 

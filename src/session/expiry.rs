@@ -188,13 +188,9 @@ pub(crate) fn format_iso(date: DateTime<FixedOffset>) -> String {
     let local = date.naive_local();
     let mut text = String::with_capacity(32);
     pad(local.year().unsigned_abs(), 4, &mut text);
-    for (before, part) in [
-        ('-', local.month()),
-        ('-', local.day()),
-        ('T', local.hour()),
-        (':', local.minute()),
-        (':', local.second()),
-    ] {
+    for (before, part) in
+        [('-', local.month()), ('-', local.day()), ('T', local.hour()), (':', local.minute()), (':', local.second())]
+    {
         text.push(before);
         pad(part, 2, &mut text);
     }
@@ -293,7 +289,9 @@ impl Digits<'_> {
                     let (fraction, rest) = self.0.split_at_checked(end)?;
                     self.0 = rest;
                     let digits = fraction.bytes().chain(*b"000000").take(6);
-                    micros = digits.fold(0_u32, |micros, digit| micros.wrapping_mul(10).wrapping_add(u32::from(digit.wrapping_sub(b'0'))));
+                    micros = digits.fold(0_u32, |micros, digit| {
+                        micros.wrapping_mul(10).wrapping_add(u32::from(digit.wrapping_sub(b'0')))
+                    });
                     (!fraction.is_empty()).then_some(())?;
                 }
             }

@@ -2,9 +2,9 @@
 //!
 //! The limits hold for writing and for reading alike, so that nothing can be written that cannot be read again.
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
-use alloc::borrow::Cow;
 
 /// How deep arrays and objects may nest.
 pub(crate) const MAX_DEPTH: usize = 64;

@@ -1,7 +1,7 @@
 //! How a session comes, changes its key and goes: what the protocol does to it, and the calls that ask for it.
 
-use alloc::vec::Vec;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use chrono::{DateTime, Utc};
 

@@ -362,9 +362,7 @@ mod tests {
 
     fn opened(bytes: &[u8]) -> (Head, Vec<(String, String)>) {
         match decode(bytes.to_vec()) {
-            Opened::Record(Record { head, data }) => {
-                (head, texts(&data))
-            }
+            Opened::Record(Record { head, data }) => (head, texts(&data)),
             other => panic!("{other:?}"),
         }
     }

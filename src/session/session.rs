@@ -1,9 +1,9 @@
 //! Django's `SessionBase`: one visitor's session, its flags, its expiry and its test cookie.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
-use alloc::sync::Arc;
 
 use chrono::{DateTime, FixedOffset, Utc};
 use serde::Serialize;

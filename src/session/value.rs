@@ -2,10 +2,10 @@
 
 use alloc::borrow::ToOwned;
 use alloc::string::{String, ToString};
+use core::fmt::{self, Display, Write as _};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde::ser::{self, Serializer};
-use core::fmt::{self, Display, Write as _};
 
 use super::json;
 use crate::error::{Error, Result};
@@ -32,7 +32,8 @@ pub(crate) fn text<'a>(key: &str, json: &'a [u8]) -> Result<&'a str> {
 
 /// Checks that `text` is JSON that can be kept under `key`.
 pub(crate) fn check_json(key: &str, text: &str) -> Result<()> {
-    json::check(text).map_err(|flaw| Error::value(["session.", key, " is not JSON that can be kept: ", &flaw.text()].concat()))
+    json::check(text)
+        .map_err(|flaw| Error::value(["session.", key, " is not JSON that can be kept: ", &flaw.text()].concat()))
 }
 
 /// Why a value was refused.

@@ -1,10 +1,10 @@
 //! A store in memory, for tests and for trying things out.
 
 use alloc::borrow::ToOwned;
-use alloc::vec::Vec;
-use core::cell::RefCell;
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::cell::RefCell;
 
 use super::{Store, Written};
 use crate::error::Result;

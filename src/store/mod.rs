@@ -2,10 +2,10 @@
 
 mod memory;
 
-use alloc::vec::Vec;
 use crate::error::{Error, Result};
 use crate::protocol::{Op, Page, Reply, Step};
 use crate::session::key::StorageKey;
+use alloc::vec::Vec;
 
 pub use memory::MemoryStore;
 
