@@ -1,6 +1,6 @@
 // From what the core throws to the classes that users see.
 
-import { startAnew } from "#core";
+import { sharedCacheHeaders, startAnew } from "#core";
 import {
   ConfigError,
   type EdgeSessionError,
@@ -48,6 +48,7 @@ export function ofItsClass(error: unknown, failure?: unknown): unknown {
   if (!(error instanceof WebAssembly.RuntimeError)) return error;
   instance++;
   startAnew();
+  sharedCacheHeaders(); // the call that begins anew: its arguments, if it had any, would go into the old memory
   return new PanicError(error);
 }
 
