@@ -12,12 +12,15 @@ fn the_quick_start_is_the_worker_that_is_tested() {
     );
 }
 
-/// So is the one for JavaScript.
+/// So are the ones for JavaScript.
 #[test]
-fn the_javascript_quick_start_is_the_worker_that_is_tested() {
+fn the_javascript_ones_are_the_workers_that_are_tested() {
     let readme = include_str!("../README.md");
     let worker = include_str!("packages/js-quick-start/worker.ts");
-    assert!(readme.contains(&format!("```ts\n{worker}```")), "copy tests/packages/js-quick-start into the README");
+    let ten_lines = include_str!("packages/js-quick-start/ten-lines.ts");
+    for code in [worker, ten_lines] {
+        assert!(readme.contains(&format!("```ts\n{code}```")), "copy tests/packages/js-quick-start into the README");
+    }
 }
 
 /// The README names every setting that a Worker reads.

@@ -3,6 +3,7 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, expect, test } from "vitest";
 import { createSessions, kv } from "../../dist/workerd.js";
+import TenLines from "../packages/js-quick-start/ten-lines.ts";
 import QuickStart from "../packages/js-quick-start/worker.ts";
 import { secret, visitor as visitorOfApp, watched } from "./worker.mjs";
 
@@ -39,6 +40,11 @@ test("the quick start counts visits, logs in, and out, on the real KV", async ()
   expect(await (await one.get("/")).text()).toBe("Visit number 1");
 });
 
+test("the ten lines count visits, on the real KV", async () => {
+  const one = visitor(TenLines, { SESSIONS: namespace, SESSION_SECRET: secret });
+  for (const n of [1, 2, 3]) expect(await (await one.get("/")).text()).toBe(`Visit number ${n}`);
+});
+
 test("200 interleaved requests of twenty visitors, on the real KV", async () => {
   const headersOf = async (cookie, handler) => {
     const session = await sessions.load(cookie);
@@ -47,7 +53,7 @@ test("200 interleaved requests of twenty visitors, on the real KV", async () => 
   };
   const cookies = await Promise.all(Array.from({ length: 20 }, async (_, n) => {
     const headers = await headersOf("", (session) => session.set("name", n));
-    return headers.get("Set-Cookie").split(";")[0];
+    return new Headers(headers).get("Set-Cookie").split(";")[0];
   }));
   await Promise.all(Array.from({ length: 200 }, (_, n) => headersOf(cookies[n % 20], async (session) => {
     await scheduler.wait(Math.random() * 5);
@@ -91,7 +97,7 @@ test("both doors put the same record in the same way", async () => {
   const [mine, theirs] = [calls, rust].map((list) => list.find(({ name }) => name === "put").args);
   const shape = ([key, value, { expirationTtl, metadata }]) => ({
     key: key.replace(/[\w-]{32}$/, "…"),
-    kind: value.constructor.name,
+    bytes: value.byteLength,
     text: new TextDecoder().decode(value).replaceAll(/\d{16}|"[0-9a-f]{8}"/g, "…"),
     expirationTtl,
     metadata: Object.keys(metadata).join(),

@@ -78,5 +78,5 @@ export function visitor(bindings = {}, Worker = App) {
 
 /** The session key inside a token: it must be found nowhere else. */
 export function sessionKey(token) {
-  return atob(token.replaceAll("-", "+").replaceAll("_", "/")).slice(2, 34);
+  return atob(token.replaceAll("-", "+").replaceAll("_", "/")).slice(1, 33);
 }

@@ -5,7 +5,7 @@ async function main() {
   const session = await sessions.load(null);
   session.cycleKey();
   session.set("user", "alice");
-  const headers = await sessions.commitHeaders(session, 200);
+  const headers = new Headers(await sessions.commitHeaders(session, 200));
 
   const again = await sessions.load(headers.get("Set-Cookie").split(";")[0]);
   console.log(again.item("user"));
