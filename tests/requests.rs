@@ -319,6 +319,18 @@ fn an_equal_value_sets_the_flags_and_writes_nothing() {
 }
 
 #[test]
+fn what_was_set_before_modified_was_taken_back_is_written_by_the_next_change() {
+    let site = site();
+    let mut browser = site.visitor();
+    site.request(&mut browser, |session| {
+        session.set("user", "bob").unwrap();
+        session.set_modified(false);
+        session.set("user", "bob").unwrap();
+    });
+    assert_eq!(site.user(&browser).as_deref(), Some("bob"));
+}
+
+#[test]
 fn a_renewal_is_written_once_it_moves_the_deadline_by_a_tenth_of_the_life() {
     let site = site_with(defaults().save_every_request(true).cookie_age(1_000));
     let mut browser = site.visitor();
