@@ -331,6 +331,16 @@ fn what_was_set_before_modified_was_taken_back_is_written_by_the_next_change() {
 }
 
 #[test]
+fn a_session_saved_with_an_end_in_the_past_is_gone_for_the_commit() {
+    let site = site();
+    let mut session = site.load(&Browser::default());
+    session.set_expiry(Expiry::Seconds(-1)).unwrap();
+    run(site.sessions.save(&mut session)).unwrap();
+    let error = run(site.sessions.commit_headers(&mut session, 200)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::SessionInterrupted);
+}
+
+#[test]
 fn a_renewal_is_written_once_it_moves_the_deadline_by_a_tenth_of_the_life() {
     let site = site_with(defaults().save_every_request(true).cookie_age(1_000));
     let mut browser = site.visitor();
