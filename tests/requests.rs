@@ -341,6 +341,17 @@ fn a_session_saved_with_an_end_in_the_past_is_gone_for_the_commit() {
 }
 
 #[test]
+fn a_renewal_looks_at_the_session_on_a_failed_page_too_and_changes_no_cookie() {
+    let site = site_with(defaults().save_every_request(true));
+    let mut session = site.load(&site.visitor());
+    let headers = run(site.sessions.commit_headers(&mut session, 500)).unwrap();
+    assert_eq!((cookie(&headers), headers.depends_on_cookie(), session.accessed()), (Cookie::Nothing, false, true));
+    let mut session = site.load(&unknown(&site));
+    let headers = run(site.sessions.commit_headers(&mut session, 500)).unwrap();
+    assert_eq!((cookie(&headers), session.session_key()), (Cookie::Nothing, None));
+}
+
+#[test]
 fn a_renewal_is_written_once_it_moves_the_deadline_by_a_tenth_of_the_life() {
     let site = site_with(defaults().save_every_request(true).cookie_age(1_000));
     let mut browser = site.visitor();
