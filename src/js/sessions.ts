@@ -154,6 +154,7 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   readonly #clock: () => number;
   readonly #entropy: (() => Uint8Array) | undefined;
   readonly #settings: CoreSettings;
+  readonly #savesEvery: boolean;
   /** For how many sessions the core has randomness. */
   #seeds = 0;
   /** The core's objects of closed sessions: making one anew costs more than all that it does. */
@@ -170,6 +171,7 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
     this.#clock = clock;
     this.#entropy = entropy;
     this.#settings = checked(secrets, settings);
+    this.#savesEvery = settings.saveEveryRequest === true;
   }
 
   async load(from: From): Promise<Session<Data>> {
@@ -244,7 +246,7 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   /** Commits a session, gives what `answer` makes of it, and closes it. */
   async #commit<T>(session: Session<Data>, status: number, answer: (core: CoreSession) => T): Promise<T> {
     if (!(session instanceof OpenSession)) throw new ValueError("commit takes a session that load or open gave");
-    session.keepChanges();
+    session.keepChanges(this.#savesEvery);
     const answered = await session.run((core, now) => core.commit(now, status), answer);
     session[Symbol.dispose]();
     return answered;
