@@ -4,7 +4,9 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
+import { parseArgs } from "node:util";
 import { build, consumers } from "./build.mjs";
+import { djangoDrivers } from "./django.mjs";
 import { buildPackage } from "./package.mjs";
 import { Stop, say, script, seconds } from "./print.mjs";
 import { read } from "./project.mjs";
@@ -16,8 +18,11 @@ const limit = 20 * 60; // seconds that one program of a suite may take
 const scratch = mkdtempSync(join(tmpdir(), "edge-session-test-"));
 process.on("exit", () => rmSync(scratch, { recursive: true, force: true, maxRetries: 5 }));
 
+/** What the options choose, for the suites that look. */
+const chosen = {};
+
 /** Each suite runs its programs and gives what it counted. */
-const suites = { lint, native, node: inNode, browser: inBrowser, workerd, e2e, packages };
+const suites = { lint, native, node: inNode, django, browser: inBrowser, workerd, e2e, packages };
 
 async function lint() {
   const deny = ["--", "-D", "warnings"];
@@ -45,6 +50,12 @@ const packageBuilt = () => (built ??= buildPackage());
 async function inNode() {
   await packageBuilt();
   return [await nodeTests("tests/node/*.test.mjs")];
+}
+
+/** Django's own answers, and those of both doors, to the same calls: so many as the options say. */
+async function django() {
+  await packageBuilt();
+  return [await nodeTests("tests/django/*.test.mjs", { ...(await djangoDrivers()), ...chosen })];
 }
 
 async function inBrowser() {
@@ -145,4 +156,12 @@ async function attempt(name) {
   }
 }
 
-await script(import.meta.url, test);
+/** `--calls 50000 --seed 7` are for the comparison with Django. */
+function optioned(args) {
+  const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { calls: { type: "string" }, seed: { type: "string" } } });
+  if (values.calls) chosen.DJANGO_CALLS = values.calls;
+  if (values.seed) chosen.DJANGO_SEED = values.seed;
+  return test(positionals);
+}
+
+await script(import.meta.url, optioned);

@@ -1,9 +1,8 @@
 // The three programs that answer: Django, the built package, and the crate. Each reads a sequence a line.
 
 import { spawn } from "node:child_process";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { write } from "./lines.mjs";
+import { linesOf, write } from "./lines.mjs";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -12,12 +11,15 @@ export function driver(program, args) {
   const child = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
   const waiting = [];
   const end = (error) => waiting.splice(0).forEach(({ reject }) => reject(error));
-  createInterface({ input: child.stdout }).on("line", (line) => {
-    const { resolve, reject } = waiting.shift();
-    const { answers, broken } = JSON.parse(line);
-    if (broken) reject(new Error(`${program}: ${broken}`));
-    else resolve(answers);
-  });
+  const read = async () => {
+    for await (const line of linesOf(child.stdout)) {
+      const { resolve, reject } = waiting.shift();
+      const { answers, broken } = JSON.parse(line);
+      if (broken) reject(new Error(`${program}: ${broken}`));
+      else resolve(answers);
+    }
+  };
+  read().catch(end);
   child.on("error", end);
   child.on("exit", (code) => end(new Error(`${program} ended with ${code}`)));
   child.stdin.on("error", () => {}); // it ended: that is told above

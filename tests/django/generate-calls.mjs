@@ -66,7 +66,7 @@ function value(random, depth = 0) {
     case "word":
       return random.pick([null, true, false]);
     case "number":
-      return random.pick(NUMBERS);
+      return random.happens(0.7) ? random.pick(NUMBERS) : double(random);
     case "text":
       return random.pick(TEXTS);
     case "list":
@@ -74,6 +74,12 @@ function value(random, depth = 0) {
     default:
       return Object.fromEntries(Array.from({ length: random.below(3) }, () => [random.pick(KEYS), value(random, depth + 1)]));
   }
+}
+
+/** A number of any size whose digits fill a double. It is none without a fraction: JavaScript does not tell 1 from 1.0. */
+function double(random) {
+  const number = (random.next() - 0.5) * 10 ** (random.below(600) - 300);
+  return Number.isInteger(number) ? 0.5 : number;
 }
 
 const OFFSETS = [[0, "+00:00"], [120, "+02:00"], [-270, "-04:30"], [-1, "-00:01"], [840, "+14:00"]];

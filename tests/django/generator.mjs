@@ -39,7 +39,8 @@ class Scene {
 
   play() {
     const length = 8 + this.random.below(22);
-    while (this.steps.length < length && !this.over) this.act();
+    const act = this.random.happens(0.5) ? () => this.act() : () => this.visit();
+    while (this.steps.length < length && !this.over) act();
     for (const on of this.requests.keys()) if (!this.over) this.commit(on);
     return { settings: this.settings, start: this.start, steps: this.steps };
   }
@@ -59,6 +60,18 @@ class Scene {
       collide: 0.03,
     });
     this[what]();
+  }
+
+  /** A browser comes back, mostly with a live session, and sometimes after a while. */
+  visit() {
+    const { random } = this;
+    if (random.happens(0.4)) this.clock();
+    const as = `r${++this.names}`;
+    const browser = random.happens(0.9) ? "alice" : "bob";
+    this.add({ op: "load", as, cookies: random.happens(0.92) ? [{ browser }] : this.cookies(browser) });
+    this.requests.set(as, browser);
+    for (let left = random.below(4); left > 0 && !this.over && this.requests.has(as); left--) this.call(as);
+    if (!this.over && this.requests.has(as)) this.commit(as);
   }
 
   add(step) {
@@ -111,6 +124,7 @@ class Scene {
     }
     this.add({ op: "call", on, ...call });
     if (call.call === "set_odd") this.over = true;
+    if (call.call === "create" && this.random.happens(0.15)) this.add({ op: "call", on, call: "flush" });
     if (call.settle === false) {
       for (let left = this.random.below(3); left > 0 && !this.over; left--) this.add({ op: "call", on, ...aCall(this.random, this.now, true) });
       this.commit(on);
@@ -131,7 +145,7 @@ class Scene {
   clock() {
     const { random } = this;
     const age = this.settings.cookieAge ?? 1_209_600;
-    const steps = [1, 500, 999, 1000, 1500, 10_000, 59_000, 60_000, 300_000, 3_600_000, age * 100, age * 1000, age * 1000 - 1, age * 1000 + 1, -1, -1000, -60_000];
+    const steps = [age * 50, age * 99, 1, 500, 999, 1000, 1500, 10_000, 59_000, 60_000, 300_000, 3_600_000, age * 100, age * 1000, age * 1000 - 1, age * 1000 + 1, -1, -1000, -60_000];
     this.now += random.pick(steps);
     this.add({ op: "clock", at: this.now });
   }

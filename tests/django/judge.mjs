@@ -38,6 +38,7 @@ class Walk {
   constructor({ settings, start }) {
     this.settings = settings;
     this.now = start;
+    this.latest = start;
     /** By session object: whether its data were used, what has happened since it was loaded, and its last answer. */
     this.objects = new Map();
     /** By key: when its record ends, in Django and here. */
@@ -50,10 +51,15 @@ class Walk {
     // A key that is not stored yet is nothing that the store can be asked for.
     const pending = [...this.objects.values()].find((object) => object.pending);
     if (pending && pending !== on) return true;
-    if (on?.pending && (step.call === "delete_own" || step.call === "flush")) return true;
+    if (on?.pending && step.call === "delete_own") return true;
     // Django has written a record that was over at once, and misses it; here it was never written.
     if (on?.pending && django.e === "interrupted") return true;
-    return step.op === "clock" && this.isBetween(step.at * 1000);
+    return step.op === "clock" && (this.isBetween(step.at * 1000) || this.revives(step.at * 1000));
+  }
+
+  /** Whether time goes back to before the end of a record that was over: Django's cache forgets such a record when it meets it. */
+  revives(micros) {
+    return [...this.ends.values()].some(([django, ours]) => Math.min(django, ours) <= this.latest * 1000 && micros < Math.max(django, ours));
   }
 
   /** Whether some record is over in one of them only. Django's cache engine counts whole seconds up to a date. */
@@ -105,7 +111,7 @@ class Walk {
 
   /** Takes note of what a step did. Whether the rest can't be compared. */
   endsAfter(step, django, ours) {
-    if (step.op === "clock") this.now = step.at;
+    if (step.op === "clock") this.latest = Math.max(this.latest, (this.now = step.at));
     const name = step.on ?? step.as;
     const on = this.objects.get(name) ?? {};
     const disturbed = on.disturbed && !on.used && this.uses(step, django);

@@ -17,3 +17,14 @@ export function same(one, other) {
   if (names.length !== Object.keys(other).length) return false;
   return names.every((name) => Object.hasOwn(other, name) && same(one[name], other[name]));
 }
+
+/** The lines of a stream. Node's own `readline` ends them at U+2028 as well, which JSON need not escape. */
+export async function* linesOf(stream) {
+  let left = "";
+  stream.setEncoding("utf8");
+  for await (const chunk of stream) {
+    const lines = (left + chunk).split("\n");
+    left = lines.pop();
+    yield* lines;
+  }
+}

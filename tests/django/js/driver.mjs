@@ -1,13 +1,12 @@
 // The JS door's answers: a sequence of calls a line in, its answers a line out. The package is the one that was built.
 
-import { createInterface } from "node:readline";
-import { write } from "../lines.mjs";
+import { linesOf, write } from "../lines.mjs";
 import { answerSigning } from "./signing.mjs";
 import { World } from "./world.mjs";
 
 const door = await import(process.argv[2]);
 
-for await (const line of createInterface({ input: process.stdin })) {
+for await (const line of linesOf(process.stdin)) {
   const sequence = JSON.parse(line);
   let answer;
   try {
@@ -21,6 +20,7 @@ for await (const line of createInterface({ input: process.stdin })) {
 async function answers(sequence) {
   const world = new World(door, sequence);
   const answers = [];
-  for (const step of sequence.steps) answers.push(await world.answer(step));
+  // As it is now: later steps may change what an answer holds.
+  for (const step of sequence.steps) answers.push(JSON.parse(write(await world.answer(step))));
   return answers;
 }
