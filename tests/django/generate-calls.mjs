@@ -37,7 +37,7 @@ const ARGUMENTS = {
   set_odd: (random) => ({ key: "odd", kind: random.pick(["nan", "infinity", "big", "huge", "bytes", "date", "set", "surrogate", "function"]), path: random.pick([[], [0], ["in"], [2, "at", 1]]) }),
   setdefault: (random) => ({ key: key(random), value: value(random) }),
   update: (random) => ({ pairs: pairs(random) }),
-  encode_decode: (random) => ({ pairs: pairs(random).filter(([name]) => !/^\d/.test(name)) }),
+  encode_decode: (random) => ({ pairs: someData(random) }),
   mutate: (random) => ({ key: key(random), mark: random.happens(0.6) }),
   set_modified: (random) => ({ value: random.happens(0.6) }),
   set_expiry: (random, now) => ({ expiry: random.happens(0.15) ? null : expiry(random, now) }),
@@ -57,8 +57,13 @@ function withDefault(random) {
   return { key: key(random), ...(random.happens(0.5) ? { default: random.pick([null, 7, "d", []]) } : {}) };
 }
 
-function pairs(random) {
-  return Array.from({ length: random.below(4) }, () => [key(random), value(random)]);
+function pairs(random, most = 3) {
+  return Array.from({ length: random.below(most + 1) }, () => [key(random), value(random)]);
+}
+
+/** Data with keys that a plain object keeps in their order. */
+export function someData(random, most = 3) {
+  return pairs(random, most).filter(([name]) => !/^\d/.test(name));
 }
 
 function value(random, depth = 0) {

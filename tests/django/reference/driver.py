@@ -5,13 +5,13 @@ import sys
 
 import project  # noqa: F401 - configures Django before anything else of it is imported
 import clock
-import signing
+import signed_form
 from world import World
 
 
 def answers(sequence):
     if "signing" in sequence:
-        return signing.answer(sequence)
+        return signed_form.answer(sequence)
     world = World(sequence)
     # As it is now: later steps may change what an answer holds.
     return [json.loads(json.dumps(world.answer(step))) for step in sequence["steps"]]
