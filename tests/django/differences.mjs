@@ -128,16 +128,17 @@ const PRIVATE = {
  * Nothing new is to be stored, and the deadline would move by less than a tenth of the session's life: that is not written, nor
  * is it looked whether the record is still there.
  */
-function throttled(django, { step, ours, before, unsent, now }) {
+function throttled(django, { step, ours, before, unsent, overtaken, now }) {
   if (step.op !== "commit" || ours.wrote || ours.e || !django.same || ours.before == null) return django;
   if (django.e === "interrupted") return unsent || !ours.cookie ? ours : django;
   if (!given(django)) return django;
   const end = Math.min(django.deadline ?? now * 1000, ours.absolute ?? Infinity);
   const left = Math.ceil((end - now * 1000) / 1e6) * 1e6;
   if (Math.abs(end - ours.before) >= Math.max(Math.trunc(left / 10), 1e6)) return django;
-  if (unsent) return { ...django, deadline: ours.before };
+  const deadline = overtaken ? ours.deadline : ours.before;
+  if (unsent) return { ...django, deadline };
   const { vary, cache, depends } = before.accessed ? django : { ...ours.untouched, depends: false };
-  return { ...django, cookie: null, deadline: ours.before, vary, cache, depends };
+  return { ...django, cookie: null, deadline, vary, cache, depends };
 }
 
 /** A cookie that lives for `age` seconds, but not past the absolute end of its session, nor longer than browsers keep it. */

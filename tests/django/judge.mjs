@@ -80,6 +80,7 @@ class Walk {
       ours,
       before: on?.last,
       unsent: on?.saved,
+      overtaken: on?.overtaken,
       deadlines: [...this.ends.values()].map(([, end]) => end),
       disturbed: Boolean(on?.disturbed && !on.used && this.uses(step, django)),
     };
@@ -120,11 +121,12 @@ class Walk {
     if (step.op === "commit") on.used = true;
     if (name) this.objects.set(name, Object.assign(on, { last: stateOf(django) }));
     this.note(step, django, ours, on);
-    if (this.touchesStore(step)) for (const other of this.objects.values()) if (other !== on || step.call === "delete_own") other.disturbed = true;
+    if (this.touchesStore(step)) this.disturb(on, step);
     const parted = (step.op === "commit" || step.op === "call") && django.e !== ours.e;
     // What was not written was not sent either; a browser that had another cookie, or none, keeps that.
     const unsent = step.op === "commit" && django.cookie?.value !== ours.cookie?.value && !on.hasOwn;
-    const unwritten = step.op === "commit" && on.wasPending && !ours.wrote;
+    // Django wrote its record over that of another request.
+    const unwritten = step.op === "commit" && (on.wasPending || (on.overtaken && django.cookie?.value)) && !ours.wrote;
     return disturbed || parted || unsent || unwritten || this.isBetween(this.now * 1000) || (step.call === "flush" && django.gone !== ours.gone);
   }
 
@@ -136,10 +138,18 @@ class Walk {
     if (step.op === "load" || step.op === "open") on.saved = false;
     if (step.op === "load") on.hasOwn = step.cookies.filter(({ name }) => !name).every(({ browser, form }, _, all) => browser && !form && all.length === 1);
     if (django.deadline !== undefined && ours.deadline !== undefined && django.key) {
-      const saved = step.op === "commit" && !ours.wrote ? (this.ends.get(django.key)?.[2] ?? this.now * 1000) : this.now * 1000;
-      this.ends.set(django.key, [django.deadline, ours.deadline, saved]);
+      this.ends.set(django.key, [django.deadline, ours.deadline, this.now * 1000]);
     }
     if (step.op === "clear_expired") for (const [key, [, end]] of this.ends) if (end + 120e6 <= this.now * 1000) this.ends.delete(key);
+  }
+
+  /** The other sessions may find something else in the store now than when they were loaded. */
+  disturb(on, step) {
+    for (const other of this.objects.values()) {
+      if (other === on && step.call !== "delete_own") continue;
+      other.disturbed = true;
+      other.overtaken ||= step.op !== "clock";
+    }
   }
 
   touchesStore(step) {

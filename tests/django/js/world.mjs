@@ -18,6 +18,8 @@ export class World {
   browsers = new Map();
   issued = new Map();
   arrived = new Map();
+  /** By session object: when the record that it knows ends. */
+  known = new Map();
   deadlines = new Map();
   puts = [];
 
@@ -99,6 +101,7 @@ export class World {
 
   async open({ as, key }) {
     this.sessions.set(as, await this.held.open(this.key(key)));
+    this.learn(as);
   }
 
   async load({ as, cookies }) {
@@ -106,6 +109,11 @@ export class World {
     const session = await this.held.load(header);
     this.sessions.set(as, session);
     this.arrived.set(as, session.sessionKey);
+    this.learn(as);
+  }
+
+  learn(name) {
+    this.known.set(name, this.deadlines.get(this.label(this.sessions.get(name).sessionKey))?.deadline ?? null);
   }
 
   cookie({ browser, issued, text, name, form = "{name}={value}" }) {
@@ -132,18 +140,19 @@ export class World {
       if (!step.settle) return value;
       await session.save();
     }
-    if (step.settle || step.call === "save") this.tellRecord(session, answer);
+    if (step.settle || step.call === "save") this.tellRecord(step.on, answer);
     return value;
   }
 
   /** When the session's record ends, in microseconds, and its absolute end; null where there is none. */
-  tellRecord(session, answer) {
-    const label = this.label(session.sessionKey);
+  tellRecord(name, answer) {
+    const label = this.label(this.sessions.get(name).sessionKey);
     // A cycled key puts the new record, then deletes the old one.
     if (this.puts.length > 0) this.deadlines.set(label, this.puts[0]);
     const { deadline = null, absolute = null } = this.deadlines.get(label) ?? {};
     answer.deadline = deadline !== null && deadline > this.now * 1000 ? deadline : null;
     answer.absolute = absolute;
+    if (this.puts.length > 0) this.learn(name);
   }
 
   async exists({ key }) {
@@ -179,7 +188,7 @@ export class World {
 
   async commit(step, answer) {
     const session = this.sessions.get(step.on);
-    answer.before = this.deadlines.get(this.label(session.sessionKey))?.deadline ?? null;
+    answer.before = this.known.get(step.on);
     const body = [204, 205, 304].includes(step.status) ? null : "page";
     const own = new Response(body, { status: step.status, headers: step.headers });
     own.headers.delete("Content-Type");
@@ -190,7 +199,7 @@ export class World {
     answer.cache = response.headers.get("Cache-Control");
     answer.cookie = null;
     for (const line of response.headers.getSetCookie()) answer.cookie = await this.received(step, line);
-    if (session.sessionKey) this.tellRecord(session, answer);
+    if (session.sessionKey) this.tellRecord(step.on, answer);
   }
 
   async received({ browser }, line) {

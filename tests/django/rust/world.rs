@@ -30,6 +30,8 @@ pub struct World {
     now: Rc<Cell<i64>>,
     named: BTreeMap<String, Session>,
     arrived: BTreeMap<String, String>,
+    /// By session object: when the record that it knows ends.
+    known: BTreeMap<String, Option<i64>>,
     keys: Vec<String>,
     browsers: BTreeMap<String, Cookie>,
     issued: BTreeMap<String, Cookie>,
@@ -49,6 +51,7 @@ impl World {
             now,
             named: BTreeMap::new(),
             arrived: BTreeMap::new(),
+            known: BTreeMap::new(),
             keys: Vec::new(),
             browsers: BTreeMap::new(),
             issued: BTreeMap::new(),
@@ -93,6 +96,7 @@ impl World {
                     None => self.sessions.new_session().unwrap(),
                 };
                 self.named.insert(text(&step["as"]).to_owned(), session);
+                self.learn(text(&step["as"]));
             }
             "load" => self.load(step),
             "call" => return self.call(step, answer),
@@ -146,6 +150,13 @@ impl World {
             None => self.arrived.remove(&name),
         };
         self.named.insert(name, session);
+        self.learn(text(&step["as"]));
+    }
+
+    fn learn(&mut self, name: &str) {
+        let key = self.named[name].session_key().map(|key| key.as_str().to_owned());
+        let label = key.map(|key| self.label(&key)).unwrap_or_default();
+        self.known.insert(name.to_owned(), self.records.get(&label).and_then(|record| record.deadline));
     }
 
     fn cookie(&self, given: &Value) -> Option<String> {
@@ -198,8 +209,10 @@ impl World {
         let Some(key) = self.named[name].session_key().map(|key| key.as_str().to_owned()) else { return };
         let label = self.label(&key);
         // A cycled key puts the new record, then deletes the old one.
-        if let Some(put) = self.store.puts.borrow().first() {
-            self.records.insert(label.clone(), *put);
+        let put = self.store.puts.borrow().first().copied();
+        if let Some(put) = put {
+            self.records.insert(label.clone(), put);
+            self.known.insert(name.to_owned(), put.deadline);
         }
         let record = self.records.get(&label);
         let deadline = record.and_then(|record| record.deadline).filter(|end| *end > self.now.get() * 1000);
@@ -226,10 +239,7 @@ impl World {
 
     fn commit(&mut self, step: &Value, answer: &mut Answer) -> Result<Value> {
         let name = text(&step["on"]);
-        let session = self.named.get_mut(name).unwrap();
-        let key = session.session_key().map(|key| key.as_str().to_owned());
-        let label = key.map(|key| self.label(&key)).unwrap_or_default();
-        answer.insert("before".into(), json!(self.records.get(&label).and_then(|record| record.deadline)));
+        answer.insert("before".into(), json!(self.known.get(name)));
         let mut headers: Vec<(String, String)> = Vec::new();
         for (header, value) in step["headers"].as_object().unwrap() {
             headers.push((header.clone(), text(value).to_owned()));
