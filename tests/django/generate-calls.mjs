@@ -9,7 +9,7 @@ const TEXTS = ["", "x", "é☃😀", "\u0000\u001f\u007f\u2028\u2029", "\"\\/\b\
 /** What differs from the session's own dictionary, and how often it is called. */
 const WEIGHTS = {
   get: 3, set: 5, item: 1, has: 1.5, remove: 1, map_delete: 0.7, pop: 1.5, setdefault: 1.2, update: 1.2, keys: 0.8, values: 0.5,
-  items: 1.5, mutate: 0.8, set_modified: 0.8, clear: 0.6, set_test_cookie: 0.6, test_cookie_worked: 0.6, delete_test_cookie: 0.6,
+  items: 1.5, mutate: 1.6, set_modified: 0.8, clear: 0.6, set_test_cookie: 0.6, test_cookie_worked: 0.6, delete_test_cookie: 0.6,
   set_expiry: 2, get_expiry_age: 2.2, get_expiry_date: 1.6, get_expire_at_browser_close: 0.9, encode_decode: 0.3,
 };
 
@@ -33,12 +33,12 @@ const ARGUMENTS = {
   map_delete: keyed,
   get: withDefault,
   pop: withDefault,
-  set: (random) => ({ key: key(random), value: value(random) }),
+  set: (random) => (random.happens(0.25) ? { key: "cart", value: random.pick([[], ["apple"], {}, { apple: 1 }]) } : { key: key(random), value: value(random) }),
   set_odd: (random) => ({ key: "odd", kind: random.pick(["nan", "infinity", "big", "huge", "bytes", "date", "set", "surrogate", "function"]), path: random.pick([[], [0], ["in"], [2, "at", 1]]) }),
   setdefault: (random) => ({ key: key(random), value: value(random) }),
   update: (random) => ({ pairs: pairs(random) }),
   encode_decode: (random) => ({ pairs: someData(random) }),
-  mutate: (random) => ({ key: key(random), mark: random.happens(0.6) }),
+  mutate: (random) => ({ key: random.happens(0.7) ? "cart" : key(random), mark: random.happens(0.7) }),
   set_modified: (random) => ({ value: random.happens(0.6) }),
   set_expiry: (random, now) => ({ expiry: random.happens(0.15) ? null : expiry(random, now) }),
   get_expiry_age: options,

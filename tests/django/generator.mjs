@@ -70,6 +70,10 @@ class Scene {
     const browser = random.happens(0.9) ? "alice" : "bob";
     this.add({ op: "load", as, cookies: random.happens(0.92) ? [{ browser }] : this.cookies(browser) });
     this.requests.set(as, browser);
+    if (random.happens(0.06)) {
+      this.add({ op: "call", on: as, call: "mutate", key: "cart", mark: false });
+      this.add({ op: "call", on: as, call: "save" });
+    }
     for (let left = random.below(4); left > 0 && !this.over && this.requests.has(as); left--) this.call(as);
     if (!this.over && this.requests.has(as)) this.commit(as);
   }
@@ -124,6 +128,12 @@ class Scene {
     }
     this.add({ op: "call", on, ...call });
     if (call.call === "set_odd") this.over = true;
+    if (call.call === "mutate" && this.random.happens(0.4)) this.add({ op: "call", on, call: "save" });
+    if (call.call === "set" && this.random.happens(0.06)) {
+      // Taken back, and set once more: the same as what the session holds, not as what is stored.
+      this.add({ op: "call", on, call: "set_modified", value: false });
+      this.add({ op: "call", on, ...call });
+    }
     if (call.call === "create" && this.random.happens(0.15)) this.add({ op: "call", on, call: "flush" });
     if (call.settle === false) {
       for (let left = this.random.below(3); left > 0 && !this.over; left--) this.add({ op: "call", on, ...aCall(this.random, this.now, true) });

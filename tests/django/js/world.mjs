@@ -56,8 +56,8 @@ export class World {
       const value = await this[step.op](step, answer);
       if (value !== undefined && value !== null) answer.v = value;
     } catch (error) {
-      if (!ERRORS[error?.code]) throw error;
-      answer.e = ERRORS[error.code];
+      if (!error?.code?.startsWith("ES_")) throw error;
+      answer.e = ERRORS[error.code] ?? error.code;
       answer.message = error.message;
     }
     const session = this.sessions.get(step.on ?? step.as);

@@ -336,6 +336,6 @@ fn kind(error: &Error) -> &'static str {
         ErrorKind::Value => "value",
         ErrorKind::SessionInterrupted => "interrupted",
         ErrorKind::KeyTaken => "taken",
-        _ => panic!("{error}"),
+        _ => error.code(),
     }
 }
