@@ -106,6 +106,7 @@ export const needs = {
   e2e: ["browser", ...build, "secret"],
   packages: ["browser", "packages", "node20", "rust", "wasm-bindgen"],
   django: ["packages", "rust", "wasm-bindgen", "django"],
+  faults: ["packages", "rust", "wasm-bindgen", "django"],
   peers: ["packages", "peers"],
   all: Object.keys(parts).filter((name) => name !== "peers"),
 };

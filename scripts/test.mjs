@@ -7,6 +7,7 @@ import { delimiter, join } from "node:path";
 import { parseArgs } from "node:util";
 import { build, consumers } from "./build.mjs";
 import { djangoDrivers } from "./django.mjs";
+import { plantFaults } from "./faults.mjs";
 import { buildPackage } from "./package.mjs";
 import { Stop, say, script, seconds } from "./print.mjs";
 import { read } from "./project.mjs";
@@ -22,7 +23,10 @@ process.on("exit", () => rmSync(scratch, { recursive: true, force: true, maxRetr
 const chosen = {};
 
 /** Each suite runs its programs and gives what it counted. */
-const suites = { lint, native, node: inNode, django, browser: inBrowser, workerd, e2e, packages };
+const suites = { lint, native, node: inNode, django, browser: inBrowser, workerd, e2e, packages, faults };
+
+/** What only the long run does. */
+const long = ["faults"];
 
 async function lint() {
   const deny = ["--", "-D", "warnings"];
@@ -56,6 +60,12 @@ async function inNode() {
 async function django() {
   await packageBuilt();
   return [await nodeTests("tests/django/*.test.mjs", { ...(await djangoDrivers()), ...chosen })];
+}
+
+/** Faults in a copy of the sources, each of which the comparison with Django has to see. */
+async function faults() {
+  await packageBuilt();
+  return [await plantFaults()];
 }
 
 async function inBrowser() {
@@ -129,7 +139,7 @@ async function test(names) {
   const unknown = names.find((name) => !suites[name]);
   if (unknown) throw new Stop(`There is no suite called ${unknown}. Choose from ${Object.keys(suites).join(", ")}.`);
   const rows = [];
-  for (const name of names.length ? names : Object.keys(suites)) {
+  for (const name of names) {
     say(`\n── ${name} ${"─".repeat(60 - name.length)}\n`);
     const began = Date.now();
     const counts = await attempt(name);
@@ -156,12 +166,15 @@ async function attempt(name) {
   }
 }
 
-/** `--calls 50000 --seed 7` are for the comparison with Django. */
+/** `--calls 50000 --seed 7` are for the comparison with Django, which `--long` makes longer; it also plants the faults. */
 function optioned(args) {
-  const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { calls: { type: "string" }, seed: { type: "string" } } });
-  if (values.calls) chosen.DJANGO_CALLS = values.calls;
+  const options = { calls: { type: "string" }, seed: { type: "string" }, long: { type: "boolean" } };
+  const { values, positionals } = parseArgs({ args, allowPositionals: true, options });
+  const calls = values.calls ?? (values.long ? "50000" : undefined);
+  if (calls) chosen.DJANGO_CALLS = calls;
   if (values.seed) chosen.DJANGO_SEED = values.seed;
-  return test(positionals);
+  const usual = Object.keys(suites).filter((name) => values.long || !long.includes(name));
+  return test(positionals.length ? positionals : usual);
 }
 
 await script(import.meta.url, optioned);
