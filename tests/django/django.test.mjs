@@ -44,6 +44,14 @@ test("the differences that may occur are those of the README's table, and no oth
   assert.deepEqual(differences.map(({ id }) => id).sort(), listed.sort());
 });
 
+test("what the README says of a call is on the list", () => {
+  const [, table] = /## Django's calls\n([\s\S]*?)\n## /.exec(read("../../README.md"));
+  const named = [...table.matchAll(/^\| .*$/gm)].flatMap(([row]) => [...row.matchAll(/\*([^*]+)\*/g)].map(([, name]) => name));
+  const listed = differences.map(({ id }) => id);
+  assert.ok(named.length > 0);
+  assert.deepEqual(named.filter((name) => !listed.includes(name)), []);
+});
+
 test("a difference that no comparison can show names the test that shows it", () => {
   for (const { id, expect, test: named } of differences) {
     if (expect) continue;

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use edge_session::{MemoryStore, Op, Page, Result, Store, StorageKey, Written};
+use edge_session::{MemoryStore, Op, Page, Result, StorageKey, Store, Written};
 
 /// When a record ends, in microseconds of Unix time, and the end that no save extends.
 #[derive(Clone, Copy)]
@@ -26,7 +26,9 @@ impl Store for Noting {
     async fn write(&self, ops: Vec<Op>) -> Result<Written> {
         for op in &ops {
             let put = match op {
-                Op::Put { value, deadline, .. } => Put { deadline: Some(*deadline), absolute: Some(absolute_in(value)) },
+                Op::Put { value, deadline, .. } => {
+                    Put { deadline: Some(*deadline), absolute: Some(absolute_in(value)) }
+                }
                 _ => Put { deadline: None, absolute: None },
             };
             self.puts.borrow_mut().push(put);

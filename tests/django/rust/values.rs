@@ -68,10 +68,7 @@ pub fn expiry(given: &Value) -> Expiry {
 
 pub fn options(given: &Value) -> ExpiryOptions {
     let date = |text: &str| DateTime::parse_from_rfc3339(text).unwrap().to_utc();
-    ExpiryOptions {
-        modification: given["modification"].as_str().map(date),
-        expiry: given.get("expiry").map(expiry),
-    }
+    ExpiryOptions { modification: given["modification"].as_str().map(date), expiry: given.get("expiry").map(expiry) }
 }
 
 /// As Python's `isoformat` writes it.
