@@ -94,8 +94,9 @@ export class OpenSession<Data extends object> implements Session<Data> {
    * modified, or is going to be saved all the same. The flag stays as it is.
    */
   keepChanges(saves: boolean): void {
+    if (!this.#objects) return;
     const modified = this.#idle.modified();
-    if (!this.#objects || !(saves || modified)) return;
+    if (!saves && !modified) return;
     for (const [key, kept] of this.#objects) {
       const text = toJson(key, kept.value);
       if (text !== kept.text) this.#put(key, text);

@@ -45,17 +45,21 @@ export const differences = [
   },
   {
     id: "lifetime",
-    expect(django, { ours }) {
-      if (django.deadline == null || ours.absolute == null || django.deadline <= ours.absolute) return django;
-      return { ...django, deadline: ours.absolute };
+    expect(django, facts) {
+      if (django.deadline != null && hasEnded(facts)) return { ...django, deadline: null };
+      const { absolute } = facts.ours;
+      if (django.deadline == null || absolute == null || django.deadline <= absolute) return django;
+      return { ...django, deadline: absolute };
     },
   },
   {
     id: "the cookie's `Max-Age`",
-    expect(django, { step, ours, now }) {
+    expect(django, facts) {
+      const { step, ours, now } = facts;
       // Django's dates end with the year 9999, and so does the request; here the cookie lives for as long as it can.
       if (step.op === "commit" && django.e === "value" && ours.e !== "value") return given(ours) ? { ...ours, ...ageOf(ours, LONGEST, now) } : ours;
       const age = django.cookie?.["max-age"];
+      if (given(django) && hasEnded(facts) && ours.cookie?.["max-age"] <= 0) return { ...django, ...ageOf(django, ours.cookie["max-age"], now) };
       return given(django) && age != null ? { ...django, ...ageOf({ ...django, absolute: ours.absolute }, age, now) } : django;
     },
   },
@@ -109,6 +113,11 @@ export const differences = [
   { id: "a new key", test: ["tests/node/requests.test.mjs", "KV: what each request costs, and the shape of every call"] },
   { id: "store down", test: ["tests/node/requests.test.mjs", "a store that fails: thrown at the first use, its error as the cause, the cookie stays"] },
 ];
+
+/** Whether a session that came to a new key after the end that no save extends was not stored any more. */
+function hasEnded({ settings, ours, now, start }) {
+  return ours.deadline === null && ours.absolute == null && now - start >= (settings.absoluteAge ?? LONGEST) * 1000;
+}
 
 /** The header as it is read here; Django goes on with that as well. */
 function asRead({ plain, ...django }) {

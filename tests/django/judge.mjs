@@ -37,6 +37,7 @@ export function judge(sequence, django, ours) {
 class Walk {
   constructor({ settings, start }) {
     this.settings = settings;
+    this.start = start;
     this.now = start;
     this.latest = start;
     /** By session object: whether its data were used, what has happened since it was loaded, and its last answer. */
@@ -77,6 +78,7 @@ class Walk {
       step,
       settings: this.settings,
       now: this.now,
+      start: this.start,
       ours,
       before: on?.last,
       unsent: on?.saved,

@@ -189,17 +189,21 @@ export class World {
   async commit(step, answer) {
     const session = this.sessions.get(step.on);
     answer.before = this.known.get(step.on);
-    const body = [204, 205, 304].includes(step.status) ? null : "page";
-    const own = new Response(body, { status: step.status, headers: step.headers });
-    own.headers.delete("Content-Type");
-    const response = await this.held.commit(session, own);
+    const headers = await this.answered(session, step);
     answer.wrote = this.puts.length > 0;
     answer.untouched = { vary: step.headers.Vary ?? null, cache: step.headers["Cache-Control"] ?? null };
-    answer.vary = response.headers.get("Vary");
-    answer.cache = response.headers.get("Cache-Control");
+    answer.vary = headers.get("Vary");
+    answer.cache = headers.get("Cache-Control");
     answer.cookie = null;
-    for (const line of response.headers.getSetCookie()) answer.cookie = await this.received(step, line);
+    for (const line of headers.getSetCookie()) answer.cookie = await this.received(step, line);
     if (session.sessionKey) this.tellRecord(step.on, answer);
+  }
+
+  /** The headers after the commit: of a response, or where it has none of its own by themselves. */
+  async answered(session, { status, headers }) {
+    if (Object.keys(headers).length === 0 && status % 2) return new Headers(await this.held.commitHeaders(session, status));
+    const body = [204, 205, 304].includes(status) ? null : "page";
+    return (await this.held.commit(session, new Response(body, { status, headers }))).headers;
   }
 
   async received({ browser }, line) {

@@ -12,17 +12,23 @@ pub fn call(session: &mut Session, step: &Value) -> Option<Result<Value>> {
     let value = || step["value"].clone();
     match text(&step["call"]) {
         "item" => Some(session.item(key())),
+        "set" if value().is_array() => nothing(session.set_json(key(), &value().to_string())),
         "set" => nothing(session.set(key(), value())),
         "set_odd" => set_odd(session, step).and_then(nothing),
         "remove" => nothing(session.remove(key())),
         "map_delete" => Some(map_delete(session, key())),
         "has" => Some(session.contains_key(key()).map(Value::from)),
+        "get" if key() == "cart" => Some(session.get_json(key()).map(|found| match found {
+            Some(text) => serde_json::from_str(text).unwrap(),
+            None => step["default"].clone(),
+        })),
         "get" => Some(session.get(key()).map(|found| found.unwrap_or_else(|| step["default"].clone()))),
         "pop" => Some(match step.get("default") {
             Some(default) => session.pop_or(key(), default.clone()),
             None => session.pop(key()),
         }),
         "setdefault" => Some(session.setdefault(key(), value())),
+        "update" if pairs(&step["pairs"]).len() == 2 => nothing(session.update_json(&object(&pairs(&step["pairs"])))),
         "update" => nothing(session.update(pairs(&step["pairs"]))),
         "keys" => Some(session.keys().map(Value::from)),
         "values" => Some(session.values::<Value>().map(Value::from)),
@@ -54,6 +60,12 @@ pub fn call(session: &mut Session, step: &Value) -> Option<Result<Value>> {
         }
         other => panic!("there is no call {other}"),
     }
+}
+
+/// The JSON object of pairs, whose keys may come twice, with space wherever JSON allows it.
+fn object(pairs: &[(String, Value)]) -> String {
+    let members: Vec<_> = pairs.iter().map(|(key, value)| format!("{} : {value}", json!(key))).collect();
+    format!(" {{ {} }}\n", members.join(" ,\t"))
 }
 
 fn map_delete(session: &mut Session, key: &str) -> Result<Value> {
