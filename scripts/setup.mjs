@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Stop, say, script } from "./print.mjs";
 import { bin, cache, find, read, root, toolchain } from "./project.mjs";
 import { run } from "./run.mjs";
-import { browser, folder, home, node20, oldNode, tools } from "./tools.mjs";
+import { browser, django, folder, home, node20, oldNode, python, tools } from "./tools.mjs";
 
 const target = join(cache, "tools", ".target");
 
@@ -59,6 +59,26 @@ const parts = {
       if (code) throw new Stop("npm could not install Node 20. Read its message above, then start again.");
     },
   },
+  django: {
+    title: "Django",
+    takes: "a moment",
+    ready: () => python() !== undefined,
+    async install() {
+      rmSync(django.home, { recursive: true, force: true });
+      const made = find("python3") ? await run("python3", ["-m", "venv", django.home], { quiet: true }) : { code: 127, output: "" };
+      if (made.code) {
+        throw new Stop(
+          `${made.output}Python 3.10 or newer with its module venv is missing; the tests against Django need it. On Debian and Ubuntu ` +
+            "install it with `sudo apt-get install python3-venv`, then start again.",
+        );
+      }
+      const file = join("tests", "django", "requirements.txt");
+      const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--requirement", file];
+      const { code } = await run(join(django.home, "bin", "python"), pip);
+      if (code) throw new Stop("pip could not install Django. Read its message above, then start again.");
+      writeFileSync(join(django.home, "requirements.txt"), read(file)); // the last step: what is half done is done again
+    },
+  },
   secret: {
     title: ".dev.vars",
     takes: "a moment",
@@ -85,6 +105,8 @@ export const needs = {
   workerd: [...build, "secret"],
   e2e: ["browser", ...build, "secret"],
   packages: ["browser", "packages", "node20", "rust", "wasm-bindgen"],
+  django: ["packages", "rust", "wasm-bindgen", "django"],
+  faults: ["packages", "rust", "wasm-bindgen", "django"],
   peers: ["packages", "peers"],
   all: Object.keys(parts).filter((name) => name !== "peers"),
 };

@@ -4,7 +4,10 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
+import { parseArgs } from "node:util";
 import { build, consumers } from "./build.mjs";
+import { djangoDrivers } from "./django.mjs";
+import { plantFaults } from "./faults.mjs";
 import { buildPackage } from "./package.mjs";
 import { Stop, say, script, seconds } from "./print.mjs";
 import { read, root } from "./project.mjs";
@@ -16,8 +19,14 @@ const limit = 20 * 60; // seconds that one program of a suite may take
 const scratch = mkdtempSync(join(tmpdir(), "edge-session-test-"));
 process.on("exit", () => rmSync(scratch, { recursive: true, force: true, maxRetries: 5 }));
 
+/** What the options choose, for the suites that look. */
+const chosen = {};
+
 /** Each suite runs its programs and gives what it counted. */
-const suites = { lint, native, node: inNode, browser: inBrowser, workerd, e2e, packages };
+const suites = { lint, native, node: inNode, django, browser: inBrowser, workerd, e2e, packages, faults };
+
+/** What only the long run does. */
+const long = ["faults"];
 
 async function lint() {
   const deny = ["--", "-D", "warnings"];
@@ -46,6 +55,18 @@ async function inNode() {
   await buildPackage("panics", join(root, "target", "panics"));
   await packageBuilt();
   return [await nodeTests("tests/node/*.test.mjs")];
+}
+
+/** Django's own answers, and those of both doors, to the same calls: so many as the options say. */
+async function django() {
+  await packageBuilt();
+  return [await nodeTests("tests/django/*.test.mjs", { ...(await djangoDrivers()), ...chosen })];
+}
+
+/** Faults in a copy of the sources, each of which the comparison with Django has to see. */
+async function faults() {
+  await packageBuilt();
+  return [await plantFaults()];
 }
 
 async function inBrowser() {
@@ -119,7 +140,7 @@ async function test(names) {
   const unknown = names.find((name) => !suites[name]);
   if (unknown) throw new Stop(`There is no suite called ${unknown}. Choose from ${Object.keys(suites).join(", ")}.`);
   const rows = [];
-  for (const name of names.length ? names : Object.keys(suites)) {
+  for (const name of names) {
     say(`\n── ${name} ${"─".repeat(60 - name.length)}\n`);
     const began = Date.now();
     const counts = await attempt(name);
@@ -146,4 +167,15 @@ async function attempt(name) {
   }
 }
 
-await script(import.meta.url, test);
+/** `--calls 50000 --seed 7` are for the comparison with Django, which `--long` makes longer; it also plants the faults. */
+function optioned(args) {
+  const options = { calls: { type: "string" }, seed: { type: "string" }, long: { type: "boolean" } };
+  const { values, positionals } = parseArgs({ args, allowPositionals: true, options });
+  const calls = values.calls ?? (values.long ? "50000" : undefined);
+  if (calls) chosen.DJANGO_CALLS = calls;
+  if (values.seed) chosen.DJANGO_SEED = values.seed;
+  const usual = Object.keys(suites).filter((name) => values.long || !long.includes(name));
+  return test(positionals.length ? positionals : usual);
+}
+
+await script(import.meta.url, optioned);

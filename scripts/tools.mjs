@@ -2,8 +2,9 @@
 // in a folder per version that all clones share. One of the very version that is on the path already serves as well.
 
 import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
-import { cache, find, locked } from "./project.mjs";
+import { cache, find, locked, read } from "./project.mjs";
 
 export const tools = {
   "wasm-bindgen": {
@@ -68,6 +69,16 @@ export const oldNode = { version: "20.20.2", home: join(cache, "tools", "node@20
 export function node20() {
   const folders = [...(process.env.PATH ?? "").split(delimiter), join(oldNode.home, "node_modules", ".bin")];
   return folders.map((folder) => find("node", [folder])).find((path) => path && versionOf(path).startsWith("v20."));
+}
+
+/** The Python that has the Django of tests/django/requirements.txt, in an environment of its own that all clones share. */
+export const django = { home: join(cache, "tools", `django@${read("tests/django/requirements.txt").match(/^Django==(\S+)/m)[1]}`) };
+
+/** Its path, or undefined where it is still to be installed. */
+export function python() {
+  const same = () => readFileSync(join(django.home, "requirements.txt"), "utf8") === read("tests/django/requirements.txt");
+  const program = find("python", [join(django.home, "bin")]);
+  return program && existsSync(join(django.home, "requirements.txt")) && same() ? program : undefined;
 }
 
 /** Chromium and the driver through which tests steer it: `CHROME` and `CHROMEDRIVER`, or the first found on this machine. */

@@ -253,3 +253,12 @@ fn debug_shows_no_data_and_no_key() {
     let shown = format!("{session:?} {:?}", session.session_key());
     assert!(!shown.contains("private") && !shown.contains(session.session_key().unwrap().as_str()), "{shown}");
 }
+
+#[test]
+fn a_number_comes_back_to_its_last_digit() {
+    let mut session = site().sessions.new_session().unwrap();
+    for number in [3.412432537879795e-119, 1.3482365594245493e-36, f64::MAX, f64::MIN_POSITIVE, 5e-324, -0.0] {
+        session.set("n", number).unwrap();
+        assert_eq!(session.item::<f64>("n").unwrap().to_bits(), number.to_bits());
+    }
+}

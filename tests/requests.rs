@@ -319,6 +319,39 @@ fn an_equal_value_sets_the_flags_and_writes_nothing() {
 }
 
 #[test]
+fn what_was_set_before_modified_was_taken_back_is_written_by_the_next_change() {
+    let site = site();
+    let mut browser = site.visitor();
+    site.request(&mut browser, |session| {
+        session.set("user", "bob").unwrap();
+        session.set_modified(false);
+        session.set("user", "bob").unwrap();
+    });
+    assert_eq!(site.user(&browser).as_deref(), Some("bob"));
+}
+
+#[test]
+fn a_session_saved_with_an_end_in_the_past_is_gone_for_the_commit() {
+    let site = site();
+    let mut session = site.load(&Browser::default());
+    session.set_expiry(Expiry::Seconds(-1)).unwrap();
+    run(site.sessions.save(&mut session)).unwrap();
+    let error = run(site.sessions.commit_headers(&mut session, 200)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::SessionInterrupted);
+}
+
+#[test]
+fn a_renewal_looks_at_the_session_on_a_failed_page_too_and_changes_no_cookie() {
+    let site = site_with(defaults().save_every_request(true));
+    let mut session = site.load(&site.visitor());
+    let headers = run(site.sessions.commit_headers(&mut session, 500)).unwrap();
+    assert_eq!((cookie(&headers), headers.depends_on_cookie(), session.accessed()), (Cookie::Nothing, false, true));
+    let mut session = site.load(&unknown(&site));
+    let headers = run(site.sessions.commit_headers(&mut session, 500)).unwrap();
+    assert_eq!((cookie(&headers), session.session_key()), (Cookie::Nothing, None));
+}
+
+#[test]
 fn a_renewal_is_written_once_it_moves_the_deadline_by_a_tenth_of_the_life() {
     let site = site_with(defaults().save_every_request(true).cookie_age(1_000));
     let mut browser = site.visitor();

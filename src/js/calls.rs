@@ -1,14 +1,16 @@
-//! Django's calls on a session, as they cross into JavaScript: values as JSON text, moments as milliseconds of Unix time.
+//! Django's calls on a session, as they cross into JavaScript: values as JSON text, dates as ISO text, which keeps microseconds
+//! and offset.
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::string::String;
-use chrono::{DateTime, TimeDelta};
+use chrono::TimeDelta;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::bindings::{CoreSession, Thrown, check, moment};
 use crate::error::{Error, Result};
-use crate::session::expiry::{Expiry, ExpiryOptions};
+use crate::session::expiry::{Expiry, ExpiryOptions, format_iso, parse_iso};
+use crate::session::json;
 
 /// How an expiry is to be read.
 #[wasm_bindgen]
@@ -19,7 +21,7 @@ pub enum ExpiryKind {
     Seconds,
     /// Microseconds after the call.
     In,
-    /// Milliseconds of Unix time.
+    /// An ISO date.
     At,
 }
 
@@ -90,27 +92,36 @@ impl CoreSession {
         check(self.session.cycle_key())
     }
 
+    /// Takes the time from the door, which has a clock: a session can be kept for longer than a moment.
+    #[wasm_bindgen(js_name = setNow)]
+    pub fn set_now(&mut self, now: f64) {
+        self.session.set_now(moment(now));
+    }
+
     #[wasm_bindgen(js_name = setExpiry)]
-    pub fn set_expiry(&mut self, kind: ExpiryKind, amount: f64) -> Thrown<()> {
+    pub fn set_expiry(&mut self, kind: ExpiryKind, amount: &str) -> Thrown<()> {
         check(expiry(kind, amount).and_then(|expiry| self.session.set_expiry(expiry)))
     }
 
-    /// `modification` in milliseconds of Unix time.
+    /// `modification` as an ISO date; empty for now.
     #[wasm_bindgen(js_name = getExpiryAge)]
-    pub fn get_expiry_age(&mut self, modification: Option<f64>, kind: Option<ExpiryKind>, amount: f64) -> Thrown<f64> {
+    pub fn get_expiry_age(&mut self, modification: &str, kind: Option<ExpiryKind>, amount: &str) -> Thrown<f64> {
         let options = expiry_options(modification, kind, amount);
         check(options.and_then(|options| self.session.get_expiry_age(options)).map(|seconds| seconds as f64))
     }
 
-    /// In milliseconds of Unix time.
+    /// As an ISO date: with its own offset, or in UTC.
     #[wasm_bindgen(js_name = getExpiryDate)]
-    pub fn get_expiry_date(&mut self, modification: Option<f64>, kind: Option<ExpiryKind>, amount: f64) -> Thrown<f64> {
+    pub fn get_expiry_date(
+        &mut self,
+        modification: &str,
+        kind: Option<ExpiryKind>,
+        amount: &str,
+        utc: bool,
+    ) -> Thrown<String> {
         let options = expiry_options(modification, kind, amount);
-        check(
-            options
-                .and_then(|options| self.session.get_expiry_date(options))
-                .map(|date| date.timestamp_millis() as f64),
-        )
+        let date = options.and_then(|options| self.session.get_expiry_date(options));
+        check(date.map(|date| format_iso(if utc { date.to_utc().fixed_offset() } else { date })))
     }
 
     #[wasm_bindgen(js_name = getExpireAtBrowserClose)]
@@ -119,17 +130,22 @@ impl CoreSession {
     }
 }
 
-fn expiry_options(modification: Option<f64>, kind: Option<ExpiryKind>, amount: f64) -> Result<ExpiryOptions> {
+fn expiry_options(modification: &str, kind: Option<ExpiryKind>, amount: &str) -> Result<ExpiryOptions> {
+    let from = if modification.is_empty() { None } else { Some(parse_iso(modification).ok_or_else(no_date)?.to_utc()) };
     let expiry = kind.map(|kind| expiry(kind, amount)).transpose()?;
-    Ok(ExpiryOptions { modification: modification.map(moment), expiry })
+    Ok(ExpiryOptions { modification: from, expiry })
 }
 
-fn expiry(kind: ExpiryKind, amount: f64) -> Result<Expiry> {
-    let beyond = || Error::value("the expiry lies beyond the years that a date can hold");
+fn expiry(kind: ExpiryKind, amount: &str) -> Result<Expiry> {
+    let whole = || json::integer(amount.as_bytes()).ok_or_else(no_date);
     Ok(match kind {
         ExpiryKind::Policy => Expiry::Policy,
-        ExpiryKind::Seconds => Expiry::Seconds(amount as i64),
-        ExpiryKind::In => Expiry::In(TimeDelta::microseconds(amount as i64)),
-        ExpiryKind::At => Expiry::At(DateTime::from_timestamp_millis(amount as i64).ok_or_else(beyond)?.fixed_offset()),
+        ExpiryKind::Seconds => Expiry::Seconds(whole()?),
+        ExpiryKind::In => Expiry::In(TimeDelta::microseconds(whole()?)),
+        ExpiryKind::At => Expiry::At(parse_iso(amount).ok_or_else(no_date)?),
     })
+}
+
+fn no_date() -> Error {
+    Error::value("a date is a Date of the years 1 to 9999, or such an ISO text with an offset")
 }

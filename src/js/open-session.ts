@@ -3,7 +3,7 @@
 import { type CoreSession, type CoreSettings, End, ExpiryKind, Fact, Next, Run } from "#core";
 import { carryOut } from "./driver.js";
 import { KeyError, PanicError, SessionBusyError, SessionClosedError, ValueError } from "./errors.js";
-import type { Expiry, ExpiryOptions, Key, Saved, Session, Value } from "./session.js";
+import type { Expiry, ExpiryOptions, Key, Pairs, Saved, Session, Value } from "./session.js";
 import { decode, encode } from "./signing.js";
 import type { Store } from "./store.js";
 import { instance, ofItsClass } from "./typed.js";
@@ -60,6 +60,13 @@ export class OpenSession<Data extends object> implements Session<Data> {
     return core;
   }
 
+  /** For calls whose result depends on the time: the session may be older than a request. */
+  get #timed(): CoreSession {
+    const now = this.#clock(); // first: it is not ours, and may close the session
+    this.#idle.setNow(now);
+    return this.#idle;
+  }
+
   /** Runs a machine of the core to its end, and gives what `end` makes of it; the session is busy meanwhile. */
   async run<T>(run: Run, end: (core: CoreSession) => T, status = 0): Promise<T> {
     const core = this.#idle;
@@ -96,14 +103,20 @@ export class OpenSession<Data extends object> implements Session<Data> {
     }
   }
 
-  /** Stores the objects that were set, and what was changed inside of those that were handed out. */
-  keepChanges(): void {
-    if (!this.#objects || !this.#idle.is(Fact.Modified)) return;
+  /**
+   * Stores the objects that were set, and what was changed inside of those that were handed out: where the session is
+   * modified, or is going to be saved all the same. The flag stays as it is.
+   */
+  keepChanges(saves: boolean): void {
+    if (!this.#objects) return;
+    const modified = this.#idle.is(Fact.Modified);
+    if (!saves && !modified) return;
     for (const [key, kept] of this.#objects) {
       const text = toJson(key, kept.value);
       if (text !== kept.text) this.#put(key, text);
       kept.text = text;
     }
+    if (!modified) this.#idle.setModified(false);
   }
 
   get sessionKey(): string | undefined {
@@ -175,7 +188,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     return value;
   }
 
-  update(values: Partial<Data>): this {
+  update(values: Partial<Data> | Pairs<Data>): this {
     const members = present(values);
     for (const [key, value] of members) {
       checkKey(key);
@@ -219,16 +232,16 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   async save(): Promise<Saved> {
-    this.keepChanges();
+    this.keepChanges(true);
     return this.run(Run.Save, (core) => ({ oldRecordRemains: core.is(Fact.OldRecordRemains) }));
   }
 
   cycleKey(): void {
-    this.#try(() => this.#idle.cycleKey());
+    this.#try(() => this.#timed.cycleKey());
   }
 
   create(): void {
-    this.#idle.create();
+    this.#timed.create();
   }
 
   setTestCookie(): void {
@@ -245,25 +258,28 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   setExpiry(expiry: Expiry): void {
     const [kind, amount] = measure(expiry);
-    this.#try(() => this.#idle.setExpiry(kind, amount));
+    this.#try(() => this.#timed.setExpiry(kind, amount));
     this.#objects?.delete(EXPIRY_KEY);
   }
 
   getExpiryAge(options: ExpiryOptions = {}): number {
-    const reckoning = reckon(options);
+    const reckoning = this.#reckon(options);
     return this.#try(() => this.#open.getExpiryAge(...reckoning));
   }
 
-  getExpiryDate(options: ExpiryOptions = {}): Date {
-    const reckoning = reckon(options);
-    return new Date(this.#try(() => this.#open.getExpiryDate(...reckoning)));
+  getExpiryDate(options: ExpiryOptions & { iso: true }): string;
+  getExpiryDate(options?: ExpiryOptions): Date;
+  getExpiryDate(options: ExpiryOptions & { iso?: boolean } = {}): Date | string {
+    const reckoning = this.#reckon(options);
+    const text = this.#try(() => this.#open.getExpiryDate(...reckoning, !options.iso));
+    return options.iso ? text : new Date(`${text.slice(0, text.length > 25 ? 23 : 19)}Z`);
   }
 
   getExpireAtBrowserClose(): boolean {
     return this.#try(() => this.#open.getExpireAtBrowserClose());
   }
 
-  async encode(data: Partial<Data>): Promise<string> {
+  async encode(data: Partial<Data> | Pairs<Data>): Promise<string> {
     return encode(this.#settings, object(present(data)), this.#clock());
   }
 
@@ -279,6 +295,14 @@ export class OpenSession<Data extends object> implements Session<Data> {
     this.#core = undefined;
     this.#objects?.clear();
     if (!this.#busy) this.#close(core);
+  }
+
+  #reckon({ modification, expiry }: ExpiryOptions): [string, ExpiryKind | undefined, string] {
+    const [kind, amount] = expiry === undefined ? [undefined, ""] : measure(expiry);
+    const from = modification ? iso(modification) : "";
+    const now = this.#clock();
+    this.#open.setNow(now);
+    return [from, kind, amount];
   }
 
   /** The object that was handed out or set before. */
@@ -323,10 +347,14 @@ function isObject(value: unknown): value is object {
 
 /** Many values with their keys; what is undefined is left out, as `Partial` has it. */
 function present(values: object): [string, unknown][] {
-  if (typeof values !== "object" || values === null || !isPlain(values)) {
-    throw new ValueError(`a plain object was expected, not ${kind(values)}`);
-  }
-  return Object.entries(values).filter(([, value]) => value !== undefined);
+  const pairs = isObject(values) && Symbol.iterator in values ? [...(values as Iterable<[string, unknown]>)] : members(values);
+  if (!pairs.every((pair) => Array.isArray(pair) && pair.length === 2)) throw new ValueError("pairs of keys and values were expected");
+  return [...new Map(pairs)].filter(([, value]) => value !== undefined);
+}
+
+function members(values: unknown): [string, unknown][] {
+  if (isObject(values) && isPlain(values)) return Object.entries(values);
+  throw new ValueError(`a plain object or pairs were expected, not ${kind(values)}`);
 }
 
 /** Their JSON object. */
@@ -339,25 +367,22 @@ function object(members: [string, unknown][]): string {
 }
 
 /** An expiry as it crosses into the core. */
-function measure(expiry: Expiry): [ExpiryKind, number] {
-  if (expiry === null) return [ExpiryKind.Policy, 0];
+function measure(expiry: Expiry): [ExpiryKind, string] {
+  if (expiry === null) return [ExpiryKind.Policy, ""];
   if (typeof expiry === "number") {
     if (!Number.isSafeInteger(expiry)) throw new ValueError("an expiry in seconds is a whole number");
-    return [ExpiryKind.Seconds, expiry];
+    return [ExpiryKind.Seconds, String(expiry)];
   }
-  if (expiry instanceof Date) return [ExpiryKind.At, milliseconds(expiry)];
+  if (typeof expiry === "string" || expiry instanceof Date) return [ExpiryKind.At, iso(expiry)];
   const seconds = typeof expiry === "object" ? expiry.seconds : undefined;
-  if (Number.isFinite(seconds)) return [ExpiryKind.In, Math.round(Number(seconds) * 1e6)];
-  throw new ValueError(`an expiry is a number, a Date, { seconds } or null, not ${kind(expiry)}`);
+  if (Number.isFinite(seconds)) return [ExpiryKind.In, String(Math.round(Number(seconds) * 1e6))];
+  throw new ValueError(`an expiry is a number, a Date, an ISO text, { seconds } or null, not ${kind(expiry)}`);
 }
 
-function reckon({ modification, expiry }: ExpiryOptions): [number | undefined, ExpiryKind | undefined, number] {
-  const [kind, amount] = expiry === undefined ? [undefined, 0] : measure(expiry);
-  return [modification && milliseconds(modification), kind, amount];
-}
-
-function milliseconds(date: Date): number {
+/** A date as it crosses into the core. */
+function iso(date: Date | string): string {
+  if (typeof date === "string") return date;
   const milliseconds = Number(date.getTime()); // a number before it crosses: the core calls nothing of the user's
   if (Number.isNaN(milliseconds)) throw new ValueError("the date is an Invalid Date");
-  return milliseconds;
+  return new Date(milliseconds).toISOString();
 }

@@ -8,23 +8,30 @@ export type Key<Data> = keyof Data & string;
 /** The value under a key that is there. */
 export type Value<Data, K extends Key<Data>> = Exclude<Data[K], undefined>;
 
+/** Keys and values in their order. */
+export type Pairs<Data> = Iterable<readonly [key: Key<Data>, value: Data[Key<Data>]]>;
+
 /**
- * A session's own end: a number of seconds after each save, a fixed `Date`, a time after the call, or null for what the
+ * A session's own end: a number of seconds after each save, a fixed date, a time after the call, or null for what the
  * settings say. 0 means a cookie that ends with the browser.
+ *
+ * A `Date` has milliseconds. An ISO text with an offset, as Python's `isoformat` writes it, carries microseconds, and keeps
+ * its offset.
  *
  * @example
  * session.setExpiry(3600); // an hour after each save
  * session.setExpiry(new Date("2030-01-01")); // at new year
+ * session.setExpiry("2030-01-01T00:00:00.000250+02:00"); // to the microsecond
  * session.setExpiry({ seconds: 600 }); // in ten minutes, whatever is saved
  * session.setExpiry(0); // when the browser closes
  * session.setExpiry(null); // as the settings say
  */
-export type Expiry = number | Date | { seconds: number } | null;
+export type Expiry = number | Date | string | { seconds: number } | null;
 
 /** What to reckon with in `getExpiryAge` and `getExpiryDate`; without it: from now, the session's own expiry. */
 export interface ExpiryOptions {
-  /** The moment from which seconds count. Default: now. */
-  modification?: Date | undefined;
+  /** The moment from which seconds count: a `Date`, or an ISO text with an offset. Default: now. */
+  modification?: Date | string | undefined;
   /** The expiry to judge instead of the session's own. */
   expiry?: Expiry | undefined;
 }
@@ -141,12 +148,14 @@ export interface Session<Data extends object = Record<string, unknown>> extends 
   setDefault<K extends Key<Data>>(key: K, value: Value<Data, K>): Value<Data, K>;
 
   /**
-   * Sets many keys, or none if one of the values is refused.
+   * Sets many keys, or none if one of the values is refused: those of an object, or pairs, as of a `Map`. Pairs keep their
+   * order, where a plain object puts keys such as "10" first.
    *
    * @example
    * session.update({ user: "alice", visits: 1 });
+   * session.update([["b", 1], ["10", 2]]);
    */
-  update(values: Partial<Data>): this;
+  update(values: Partial<Data> | Pairs<Data>): this;
 
   /**
    * The keys, in insertion order.
@@ -263,11 +272,14 @@ export interface Session<Data extends object = Record<string, unknown>> extends 
   getExpiryAge(options?: ExpiryOptions): number;
 
   /**
-   * Django's `get_expiry_date`: the moment of the end.
+   * Django's `get_expiry_date`: the moment of the end. A `Date` cuts it at milliseconds; with `iso` it is the text that
+   * Python's `isoformat` writes, with microseconds and offset.
    *
    * @example
-   * session.getExpiryDate().toISOString();
+   * session.getExpiryDate().getTime();
+   * session.getExpiryDate({ iso: true }); // "2030-01-01T00:00:00.000250+02:00"
    */
+  getExpiryDate(options: ExpiryOptions & { iso: true }): string;
   getExpiryDate(options?: ExpiryOptions): Date;
 
   /**
@@ -286,7 +298,7 @@ export interface Session<Data extends object = Record<string, unknown>> extends 
    * @example
    * const text = await session.encode({ user: "alice" });
    */
-  encode(data: Partial<Data>): Promise<string>;
+  encode(data: Partial<Data> | Pairs<Data>): Promise<string>;
 
   /**
    * Django's `decode`: what `encode` signed, or nothing where the text is something else.

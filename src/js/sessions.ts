@@ -156,6 +156,7 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   readonly #check: () => CoreSettings;
   #settings: CoreSettings;
   #instance = instance;
+  readonly #savesEvery: boolean;
   /** For how many sessions the core has randomness. */
   #seeds = 0;
   /** The core's objects of closed sessions: making one anew costs more than all that it does. */
@@ -174,6 +175,7 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
     this.#entropy = entropy;
     this.#check = () => checked(secrets, settings);
     this.#settings = this.#check();
+    this.#savesEvery = settings.saveEveryRequest === true;
   }
 
   async load(from: From): Promise<Session<Data>> {
@@ -255,7 +257,7 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   async #commit<T>(session: Session<Data>, status: number, answer: (core: CoreSession) => T): Promise<T> {
     if (!(session instanceof OpenSession)) throw new ValueError("commit takes a session that load or open gave");
     const code = Number(status); // a number before it crosses: the core calls nothing of the user's
-    session.keepChanges();
+    session.keepChanges(this.#savesEvery);
     const close = (core: CoreSession) => {
       const answered = answer(core);
       session[Symbol.dispose]();

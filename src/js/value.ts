@@ -21,13 +21,14 @@ export function toJson(key: string, value: unknown): string {
   }
 }
 
-/** The value that `text`, found under `key`, stands for. */
+/** The value that `text`, found under `key`, stands for. Without a key it is what Django signed: no JSON is no data then. */
 export function fromJson(key: string | undefined, text: string): unknown {
   const path = () => (key === undefined ? "session" : step("session", key));
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
+    if (key === undefined) return {};
     throw new ValueError(`${path()} is damaged in the store`);
   }
   if (hasLongNumber(text)) checkIntegers(path(), text);
@@ -168,9 +169,9 @@ class Check {
   }
 }
 
-/** As `JSON.stringify`, but -0 stays -0. */
+/** As `JSON.stringify`, but -0 stays -0: as Python writes it, which reads `-0` as the integer. */
 function write(value: unknown): string {
-  if (Object.is(value, -0)) return "-0";
+  if (Object.is(value, -0)) return "-0.0";
   if (Array.isArray(value)) return `[${value.map(write).join()}]`;
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
   const members = Object.entries(value).map(([name, member]) => `${JSON.stringify(name)}:${write(member)}`);

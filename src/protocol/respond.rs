@@ -197,7 +197,7 @@ impl Commit {
         let wanted = session.modified() || session.settings().save_every_request;
         // A renewal that nobody asked for does not fail a page; a change that was made does.
         let lost = session.is_out_of_reach() && !session.modified();
-        if session.is_empty() || !wanted || self.status >= 500 || lost {
+        if session.is_empty() || !wanted || lost {
             return nothing(session, vary);
         }
         // This may be the first use of the session, and drop its key.
@@ -206,10 +206,11 @@ impl Commit {
         } else {
             Keep::Seconds(session.get_expiry_age(ExpiryOptions::default())?)
         };
-        if session.needs_write()? {
+        let failed = self.status >= 500;
+        if !failed && session.needs_write()? {
             return Ok(Decision::Save(keep));
         }
-        if session.is_unsent() {
+        if !failed && session.is_unsent() {
             return give(session, keep, Saved::default()).map(Decision::Answer);
         }
         Ok(Decision::Answer(SessionHeaders { set_cookie: None, vary, saved: Saved::default() }))

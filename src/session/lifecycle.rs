@@ -231,10 +231,8 @@ impl Session {
     ///
     /// As [`get_expiry_age`](Session::get_expiry_age).
     pub(crate) fn needs_write(&mut self) -> Result<bool> {
-        let Some(stored) = self.base.as_ref().map(Head::end).filter(|_| !self.changed && self.stored_key().is_some())
-        else {
-            return Ok(true);
-        };
+        let stands = |end: &Deadline| !self.changed && self.stored_key().is_some() && !end.has_passed(self.now);
+        let Some(stored) = self.base.as_ref().map(Head::end).filter(stands) else { return Ok(true) };
         let end =
             self.next_deadline()?.min(self.identity.as_ref().map_or(Deadline::NEVER, |identity| identity.absolute));
         let life = end.seconds_from(self.now).saturating_mul(1_000_000);

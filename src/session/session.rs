@@ -139,7 +139,8 @@ impl Session {
     /// ```
     pub const fn set_modified(&mut self, modified: bool) {
         self.modified = modified;
-        self.changed = modified;
+        // False keeps a commit from saving; what was changed is still to be stored by the next save.
+        self.changed |= modified;
     }
 
     /// Whether nothing is stored for this visitor yet, as far as the store answered.

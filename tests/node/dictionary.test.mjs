@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { KeyError, ValueError } from "../../dist/node.js";
-import { fresh } from "./visitor.mjs";
+import { fresh, sessionsAt } from "./visitor.mjs";
 
 const flags = ({ accessed, modified }) => ({ accessed, modified });
 const untouched = { accessed: false, modified: false };
@@ -156,14 +156,54 @@ test("expiry takes numbers, dates, durations and null", async () => {
   assert.equal(session.getExpiryAge(), 60);
 });
 
-test("update and encode take plain objects", async () => {
+test("update and encode take plain objects, and pairs in their order", async () => {
   const session = await fresh();
-  for (const values of [new Map([["a", 1]]), [1], null, undefined, "a", 1, new Date()]) {
+  for (const values of [[1], [["a"]], "ab", null, undefined, "a", 1, new Date()]) {
     assert.throws(() => session.update(values), ValueError);
     await assert.rejects(session.encode(values), ValueError);
   }
   const object = { x: 1 };
   assert.equal(session.update({ object }).get("object"), object);
+  session.clear();
+  session.update([["b", 1], ["10", 2], ["2", 3], ["b", 4]]).update(new Map([["1", [5]]]));
+  assert.deepEqual(session.items(), [["b", 4], ["10", 2], ["2", 3], ["1", [5]]]);
+  assert.deepEqual(await session.decode(await session.encode([["b", 1], ["b", 2]])), { b: 2 });
+});
+
+test("microseconds and offsets come as ISO text, and go as such", async () => {
+  const session = await fresh();
+  const text = "2030-01-01T02:00:10.000250+02:00";
+  session.setExpiry(text);
+  assert.equal(session.item("_session_expiry"), text);
+  assert.equal(session.getExpiryDate({ iso: true }), text);
+  assert.equal(session.getExpiryDate().toISOString(), "2030-01-01T00:00:10.000Z");
+  assert.equal(session.getExpiryAge({ modification: "2030-01-01T00:00:09.000251+00:00" }), 0);
+  assert.equal(session.getExpiryAge({ modification: "2030-01-01T00:00:09.000250+00:00", expiry: text }), 1);
+  for (const expiry of ["", "soon", "2030-01-01", "2030-01-01T00:00:00", new Date(8.64e15), new Date(-1e14)]) {
+    assert.throws(() => session.setExpiry(expiry), ValueError);
+    assert.throws(() => session.getExpiryAge({ expiry }), ValueError);
+  }
+});
+
+test("an expiry counts from the time of the call, however old the session is", async () => {
+  const { sessions, time } = sessionsAt();
+  const session = await sessions.open();
+  time.now += 5_000;
+  session.setExpiry({ seconds: 10 });
+  assert.equal(session.getExpiryDate().getTime(), time.now + 10_000);
+  time.now += 4_000;
+  assert.equal(session.getExpiryAge(), 6);
+});
+
+test("a save stores what was changed inside, whatever the flag says", async () => {
+  const { sessions } = sessionsAt();
+  const session = await sessions.open();
+  await session.set("cart", ["apple"]).save();
+  session.modified = false;
+  session.get("cart").push("pear");
+  await session.save();
+  assert.equal(session.modified, false);
+  assert.deepEqual((await sessions.open(session.sessionKey)).get("cart"), ["apple", "pear"]);
 });
 
 test("encode and decode are Django's", async () => {

@@ -1,0 +1,158 @@
+// Where edge-session may differ from Django, and how: the rows of the README's table. What differs in another way is a mismatch.
+//
+// `expect` turns Django's answer to a step into the one that is due here; `facts` is what the judge knows of the step. A row
+// that no comparison can show names the test that shows it.
+
+/** 400 days, in seconds: as long as browsers keep a cookie, and the longest life of a session by default. */
+const LONGEST = 34_560_000;
+
+/** Seconds for which an expired record is left to the store. */
+const MARGIN = 120;
+
+const given = (answer) => Boolean(answer.cookie?.value);
+const taken = (answer) => answer.cookie?.value === "";
+
+export const differences = [
+  {
+    id: "key in the cookie",
+    expect: (django, { step }) => (step.op === "load" && django.plain?.key === "nobody" ? asRead(django) : django),
+  },
+  {
+    id: "Cookie header",
+    expect: (django, { step }) => (step.op === "load" && django.plain ? asRead(django) : django),
+  },
+  {
+    id: "`create`, `cycle_key` in a request",
+    expect: (django) => (django.written === undefined || django.e ? django : { ...django, written: false }),
+  },
+  {
+    id: "values",
+    expect(django, { step, before, ours }) {
+      // Rust's own integers hold some of what JavaScript's numbers do not.
+      if (step.call !== "set_odd" || (step.kind === "big" && ours.e === undefined)) return django;
+      const path = step.path.map((at) => (typeof at === "number" ? `[${at}]` : `.${at}`)).join("");
+      const named = ours.message?.startsWith(`session.odd${path} `) || ours.message?.startsWith("session.odd is not JSON");
+      return { ...before, e: named ? "value" : `value, named session.odd${path}`, message: ours.message };
+    },
+  },
+  {
+    id: "setting an equal value",
+    expect: (django, facts) => (django.modified ? throttled(django, facts) : django),
+  },
+  {
+    id: "`SESSION_SAVE_EVERY_REQUEST`",
+    expect: (django, facts) => (django.modified ? django : throttled(django, facts)),
+  },
+  {
+    id: "lifetime",
+    expect(django, facts) {
+      if (django.deadline != null && hasEnded(facts)) return { ...django, deadline: null };
+      const { absolute } = facts.ours;
+      if (django.deadline == null || absolute == null || django.deadline <= absolute) return django;
+      return { ...django, deadline: absolute };
+    },
+  },
+  {
+    id: "the cookie's `Max-Age`",
+    expect(django, facts) {
+      const { step, ours, now } = facts;
+      // Django's dates end with the year 9999, and so does the request; here the cookie lives for as long as it can.
+      if (step.op === "commit" && django.e === "value" && ours.e !== "value") return given(ours) ? { ...ours, ...ageOf(ours, LONGEST, now) } : ours;
+      const age = django.cookie?.["max-age"];
+      if (given(django) && hasEnded(facts) && ours.cookie?.["max-age"] <= 0) return { ...django, ...ageOf(django, ours.cookie["max-age"], now) };
+      return given(django) && age != null ? { ...django, ...ageOf({ ...django, absolute: ours.absolute }, age, now) } : django;
+    },
+  },
+  {
+    id: "cookie",
+    expect(django, { settings }) {
+      if (!django.cookie) return django;
+      const name = settings.cookieName ?? (settings.cookieSecure === false ? "sessionid" : "__Host-sessionid");
+      const secure = given(django) ? (settings.cookieSecure ?? true) : django.cookie.secure;
+      return { ...django, cookie: { ...django.cookie, name, secure, form: given(django) ? "token" : "" } };
+    },
+  },
+  {
+    id: "`SameSite`",
+    expect(django, { settings }) {
+      if (!django.cookie || settings.cookieSameSite !== false) return django;
+      return { ...django, cookie: { ...django.cookie, samesite: "Lax" } };
+    },
+  },
+  {
+    id: "deleting the cookie",
+    expect(django, { settings }) {
+      if (!taken(django)) return django;
+      const { cookieSecure: secure = true, cookieHttpOnly: httponly = true } = settings;
+      return { ...django, cookie: { ...django.cookie, secure, httponly } };
+    },
+  },
+  {
+    id: "`clear_expired`",
+    expect(django, { step, now, deadlines }) {
+      if (step.op !== "clear_expired") return django;
+      return { ...django, v: deadlines.filter((deadline) => deadline + MARGIN * 1e6 <= now * 1000).length };
+    },
+  },
+  {
+    id: "caching",
+    expect(django) {
+      if (!django.depends) return django;
+      return { ...django, cache: django.cookie ? "private, no-store" : PRIVATE[django.cache] };
+    },
+  },
+  {
+    id: "`flush` after `create`",
+    expect: (django) => (django.gone === false ? { ...django, gone: true } : django),
+  },
+  {
+    id: "when a session is read",
+    expect: (django, { disturbed, ours }) => (disturbed ? ours : django),
+  },
+  { id: "key in the store", test: ["tests/node/requests.test.mjs", "outside of a request: open, exists, delete, create"] },
+  { id: "a new key", test: ["tests/node/requests.test.mjs", "KV: what each request costs, and the shape of every call"] },
+  { id: "store down", test: ["tests/node/requests.test.mjs", "a store that fails: thrown at the first use, its error as the cause, the cookie stays"] },
+];
+
+/** Whether a session that came to a new key after the end that no save extends was not stored any more. */
+function hasEnded({ settings, ours, now, start }) {
+  return ours.deadline === null && ours.absolute == null && now - start >= (settings.absoluteAge ?? LONGEST) * 1000;
+}
+
+/** The header as it is read here; Django goes on with that as well. */
+function asRead({ plain, ...django }) {
+  return django;
+}
+
+/** What `Cache-Control` becomes where a response depends on its session. */
+const PRIVATE = {
+  null: "private",
+  "public, max-age=60": "private, max-age=60",
+  "no-store": "private, no-store",
+  "s-maxage=9": "private",
+  "no-cache": "private, no-cache",
+};
+
+/**
+ * Nothing new is to be stored, and the deadline would move by less than a tenth of the session's life: that is not written, nor
+ * is it looked whether the record is still there.
+ */
+function throttled(django, { step, ours, before, unsent, overtaken, now }) {
+  if (step.op !== "commit" || ours.wrote || ours.e || !django.same || ours.before == null) return django;
+  if (django.e === "interrupted") return unsent || !ours.cookie ? ours : django;
+  if (!given(django)) return django;
+  const end = Math.min(django.deadline ?? now * 1000, ours.absolute ?? Infinity);
+  const left = Math.ceil((end - now * 1000) / 1e6) * 1e6;
+  if (Math.abs(end - ours.before) >= Math.max(Math.trunc(left / 10), 1e6)) return django;
+  const deadline = overtaken ? ours.deadline : ours.before;
+  if (unsent) return { ...django, deadline };
+  const { vary, cache, depends } = before.accessed ? django : { ...ours.untouched, depends: false };
+  return { ...django, cookie: null, deadline, vary, cache, depends };
+}
+
+/** A cookie that lives for `age` seconds, but not past the absolute end of its session, nor longer than browsers keep it. */
+function ageOf({ cookie, absolute }, age, now) {
+  const left = absolute == null ? Infinity : Math.ceil((absolute - now * 1000) / 1e6);
+  const capped = Math.max(-LONGEST, Math.min(age, left, LONGEST));
+  return capped === cookie["max-age"] ? { cookie } : { cookie: { ...cookie, "max-age": capped, expires: new Date(now + capped * 1000).toUTCString() } };
+}

@@ -1,0 +1,61 @@
+// Exactly Django: random calls, answered by Django and by both doors, every answer compared.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, test } from "node:test";
+import { differences } from "./differences.mjs";
+import { start, told } from "./doors.mjs";
+import { ask, compare } from "./run.mjs";
+
+const read = (path) => readFileSync(new URL(path, import.meta.url), "utf8");
+
+const calls = Number(process.env.DJANGO_CALLS ?? 5000);
+const seed = Number(process.env.DJANGO_SEED ?? Math.floor(Math.random() * 2 ** 32));
+
+/** In so many calls each difference has to occur. */
+const MANY = 50_000;
+
+const { reference, doors, stop } = start();
+after(stop);
+
+test("what once was a mismatch is none any more", async (t) => {
+  for (const { what, ...sequence } of JSON.parse(read("found.json"))) {
+    await t.test(what, async () => {
+      for (const [door, { mismatch }] of Object.entries(await ask(reference, doors, sequence))) {
+        assert.ok(!mismatch, mismatch && told({ door, sequence, ...mismatch }));
+      }
+    });
+  }
+});
+
+test(`${calls} random calls of each door are answered as Django answers them (seed ${seed})`, async (t) => {
+  const { compared, rows, mismatch } = await compare(reference, doors, calls, seed);
+  assert.ok(!mismatch, mismatch && told(mismatch));
+  for (const [door, count] of Object.entries(compared)) t.diagnostic(`${door}: ${count} calls compared, no mismatch`);
+  for (const [row, times] of rows) t.diagnostic(`${String(times).padStart(6)} × ${row}`);
+  await t.test("each difference of the list occurs", { skip: calls < MANY && `in ${MANY} calls` }, () => {
+    assert.deepEqual(differences.filter(({ id, expect }) => expect && !rows.has(id)).map(({ id }) => id), []);
+  });
+});
+
+test("the differences that may occur are those of the README's table, and no others", () => {
+  const [, table] = /## Where it is stricter than Django\n([\s\S]*?)\n## /.exec(read("../../README.md"));
+  const listed = [...table.matchAll(/^\| (.+?) \|/gm)].map(([, matter]) => matter).slice(2);
+  assert.deepEqual(differences.map(({ id }) => id).sort(), listed.sort());
+});
+
+test("what the README says of a call is on the list", () => {
+  const [, table] = /## Django's calls\n([\s\S]*?)\n## /.exec(read("../../README.md"));
+  const named = [...table.matchAll(/^\| .*$/gm)].flatMap(([row]) => [...row.matchAll(/\*([^*]+)\*/g)].map(([, name]) => name));
+  const listed = differences.map(({ id }) => id);
+  assert.ok(named.length > 0);
+  assert.deepEqual(named.filter((name) => !listed.includes(name)), []);
+});
+
+test("a difference that no comparison can show names the test that shows it", () => {
+  for (const { id, expect, test: named } of differences) {
+    if (expect) continue;
+    const [file, name] = named;
+    assert.ok(read(`../../${file}`).includes(`test("${name}"`), `${id}: ${file} has no test "${name}"`);
+  }
+});

@@ -1,0 +1,196 @@
+// Random sequences of calls: session objects, requests, time that moves forward and back, under random settings.
+
+import { aCall, aKey } from "./generate-calls.mjs";
+import { chance } from "./random.mjs";
+import { someSettings } from "./generate-settings.mjs";
+
+/** 1 January 2030. */
+const START = Date.UTC(2030, 0, 1);
+
+const STATUSES = [200, 200, 200, 200, 201, 204, 206, 301, 302, 304, 399, 400, 404, 418, 499, 500, 502, 503, 599];
+
+const VARY = ["Accept", "accept, COOKIE", "*", "Accept-Encoding, Accept", "Cookie, Accept", "Accept, *"];
+
+const CACHE = ["public, max-age=60", "no-store", "s-maxage=9", "no-cache"];
+
+/** What a request can send where its own session cookie would stand. */
+const FORGED = ["", "x", "1234567", "12345678", "0123456789abcdefghijklmnopqrstuv", "AQ".repeat(60), "é☃"];
+
+/** A header in which Python's reader and ours see different things. */
+const FORMS = ['{name}="{value}"', "{name}=\u00a0{value}", "\u3000{name}={value}", "{name}={value}\u2003", '{name}="\\{value}"'];
+
+/** One sequence of calls, for the drivers: `{ settings, start, steps }`. */
+export function sequence(seed) {
+  const random = chance(seed);
+  return random.happens(0.06) ? sweeping(random) : new Scene(random).play();
+}
+
+class Scene {
+  constructor(random) {
+    this.random = random;
+    this.steps = [];
+    this.now = START + random.below(1000);
+    this.settings = someSettings(random);
+    this.start = this.now;
+    this.objects = [];
+    this.requests = new Map();
+    this.names = 0;
+  }
+
+  play() {
+    const length = 8 + this.random.below(22);
+    const act = this.random.happens(0.5) ? () => this.act() : () => this.visit();
+    while (this.steps.length < length && !this.over) act();
+    for (const on of this.requests.keys()) if (!this.over) this.commit(on);
+    return { settings: this.settings, start: this.start, steps: this.steps };
+  }
+
+  act() {
+    const { random } = this;
+    const present = this.objects.length + this.requests.size > 0;
+    const what = random.weighted({
+      open: this.objects.length < 4 ? 1.5 : 0.2,
+      load: this.requests.size < 3 ? 2.2 : 0.2,
+      call: present ? 12 : 0,
+      commit: this.requests.size > 0 ? 2.2 : 0,
+      clock: 1,
+      exists: 0.5,
+      delete: 0.25,
+      fetch: 0.4,
+      collide: 0.03,
+    });
+    this[what]();
+  }
+
+  /** A browser comes back, mostly with a live session, and sometimes after a while. */
+  visit() {
+    const { random } = this;
+    if (random.happens(0.4)) this.clock();
+    const as = `r${++this.names}`;
+    const browser = random.happens(0.9) ? "alice" : "bob";
+    this.add({ op: "load", as, cookies: random.happens(0.92) ? [{ browser }] : this.cookies(browser) });
+    this.requests.set(as, browser);
+    if (random.happens(0.06)) {
+      this.add({ op: "call", on: as, call: "mutate", key: "cart", mark: false });
+      this.add({ op: "call", on: as, call: "save" });
+    }
+    for (let left = random.below(4); left > 0 && !this.over && this.requests.has(as); left--) this.call(as);
+    if (!this.over && this.requests.has(as)) this.commit(as);
+  }
+
+  add(step) {
+    this.steps.push(step);
+  }
+
+  open() {
+    const as = `s${++this.names}`;
+    this.add({ op: "open", as, key: this.random.happens(0.4) ? null : aKey(this.random) });
+    this.objects.push(as);
+    this.useSoon(as);
+  }
+
+  load() {
+    const as = `r${++this.names}`;
+    const browser = this.random.pick(["alice", "bob"]);
+    this.add({ op: "load", as, cookies: this.cookies(browser) });
+    this.requests.set(as, browser);
+    this.useSoon(as);
+  }
+
+  /** Most programs use a session at once: what changes between is another matter. */
+  useSoon(on) {
+    if (this.random.happens(0.65)) this.call(on);
+  }
+
+  cookies(browser) {
+    const { random } = this;
+    const other = { text: "dark", name: "theme" };
+    switch (random.weighted({ own: 10, none: 1.5, forged: 2, old: 1.5, odd: 0.6, two: 0.5 })) {
+      case "own":
+        return random.happens(0.2) ? [other, { browser }] : [{ browser }];
+      case "none":
+        return random.happens(0.3) ? [other] : [];
+      case "forged":
+        return [{ text: random.pick(FORGED) }];
+      case "old":
+        return [{ issued: `K${1 + random.below(4)}` }];
+      case "odd":
+        return [{ browser, form: random.pick(FORMS) }];
+      default:
+        return [random.happens(0.5) ? { browser: "alice" } : { text: random.pick(FORGED) }, { browser: "bob" }];
+    }
+  }
+
+  call(on = this.random.pick([...this.objects, ...this.requests.keys()])) {
+    const call = aCall(this.random, this.now);
+    if (call.call === "create" || call.call === "cycle_key") {
+      call.settle = !this.requests.has(on) || this.random.happens(0.3);
+    }
+    this.add({ op: "call", on, ...call });
+    if (call.call === "set_odd") this.over = true;
+    if (call.call === "mutate" && this.random.happens(0.4)) this.add({ op: "call", on, call: "save" });
+    if (call.call === "set" && this.random.happens(0.06)) {
+      // Taken back, and set once more: the same as what the session holds, not as what is stored.
+      this.add({ op: "call", on, call: "set_modified", value: false });
+      this.add({ op: "call", on, ...call });
+    }
+    if (call.call === "create" && this.random.happens(0.15)) this.add({ op: "call", on, call: "flush" });
+    if (call.settle === false) {
+      for (let left = this.random.below(3); left > 0 && !this.over; left--) this.add({ op: "call", on, ...aCall(this.random, this.now, true) });
+      this.commit(on);
+    }
+  }
+
+  commit(on = this.random.pick([...this.requests.keys()])) {
+    const { random } = this;
+    const headers = {};
+    if (random.happens(0.3)) headers.Vary = random.pick(VARY);
+    if (random.happens(0.3)) headers["Cache-Control"] = random.pick(CACHE);
+    const status = random.happens(0.2) ? 200 + random.below(400) : random.pick(STATUSES);
+    this.add({ op: "commit", on, browser: this.requests.get(on), status, headers });
+    this.requests.delete(on);
+  }
+
+  /** Forward a little or a lot, sometimes exactly to where something ends, sometimes back. */
+  clock() {
+    const { random } = this;
+    const age = this.settings.cookieAge ?? 1_209_600;
+    const steps = [age * 50, age * 99, 1, 500, 999, 1000, 1500, 10_000, 59_000, 60_000, 300_000, 3_600_000, age * 100, age * 1000, age * 1000 - 1, age * 1000 + 1, -1, -1000, -60_000];
+    this.now += random.pick(steps);
+    this.add({ op: "clock", at: this.now });
+  }
+
+  exists() {
+    this.add({ op: "exists", key: aKey(this.random) });
+  }
+
+  delete() {
+    this.add({ op: "delete", key: aKey(this.random) });
+  }
+
+  fetch() {
+    this.add({ op: "fetch", key: aKey(this.random) });
+  }
+
+  collide() {
+    this.add({ op: "collide" });
+  }
+}
+
+/** Records that end at different times, and a sweep now and then: Django's database engine is the one that sweeps. */
+function sweeping(random) {
+  const steps = [];
+  let now = START;
+  const count = 1 + random.below(6);
+  for (let n = 0; n < count; n++) {
+    steps.push({ op: "open", as: `s${n}`, key: null });
+    steps.push({ op: "call", on: `s${n}`, call: "set", key: "n", value: n });
+    steps.push({ op: "call", on: `s${n}`, call: "set_expiry", expiry: { n: 60 * (1 + random.below(5)) } });
+    steps.push({ op: "call", on: `s${n}`, call: "save" });
+  }
+  for (let n = 0; n < 3; n++) {
+    now += random.pick([60_000, 60_001, 120_000, 180_001, 240_000, 600_000]);
+    steps.push({ op: "clock", at: now }, { op: "clear_expired" });
+  }
+  return { engine: "db", settings: {}, start: START, steps };
+}

@@ -1,0 +1,230 @@
+// One sequence's world: a store, a clock, sessions by name, browsers that keep a cookie.
+
+import { calls } from "./calls.mjs";
+
+const ERRORS = { ES_KEY_ERROR: "key", ES_SESSION_INTERRUPTED: "interrupted", ES_KEY_TAKEN: "taken", ES_VALUE: "value" };
+
+const SECRETS = ["the differential test's secret, of more than 32 bytes"];
+
+/** The end that no save extends, as a record names it. */
+const absoluteIn = (value) => Number(/"absolute":(-?\d+)/.exec(new TextDecoder().decode(value))[1]);
+
+/** A key that nobody has. */
+const NOBODY = "0123456789abcdefghijklmnopqrstuv";
+
+export class World {
+  sessions = new Map();
+  keys = [];
+  browsers = new Map();
+  issued = new Map();
+  arrived = new Map();
+  /** By session object: when the record that it knows ends. */
+  known = new Map();
+  deadlines = new Map();
+  puts = [];
+
+  constructor(door, { settings, start }) {
+    this.door = door;
+    this.now = start;
+    // Django can leave SameSite out; here it is always sent.
+    const { cookieSameSite, ...others } = settings;
+    const chosen = cookieSameSite ? settings : others;
+    const options = { store: this.noting(door.memory()), secrets: SECRETS, clock: () => this.now, ...chosen };
+    this.options = options;
+    this.held = door.createSessions(options);
+  }
+
+  /** The store, which notes what is put and deleted. */
+  noting(store) {
+    return {
+      ...store,
+      put: (key, value, options) => {
+        this.puts.push({ deadline: options.deadline, absolute: absoluteIn(value) });
+        return store.put(key, value, options);
+      },
+      delete: (key) => {
+        this.puts.push({ deadline: null });
+        return store.delete(key);
+      },
+    };
+  }
+
+  async answer(step) {
+    const answer = {};
+    this.puts = [];
+    try {
+      const value = await this[step.op](step, answer);
+      if (value !== undefined && value !== null) answer.v = value;
+    } catch (error) {
+      if (!error?.code?.startsWith("ES_")) throw error;
+      answer.e = ERRORS[error.code] ?? error.code;
+      answer.message = error.message;
+    }
+    const session = this.sessions.get(step.on ?? step.as);
+    if (session) {
+      answer.key = this.label(session.sessionKey);
+      answer.accessed = session.accessed;
+      answer.modified = session.modified;
+      answer.empty = this.isEmpty(session);
+    }
+    return answer;
+  }
+
+  /** A session that was committed is closed, and tells no more than its key and its flags. */
+  isEmpty(session) {
+    try {
+      return session.isEmpty();
+    } catch (error) {
+      if (error.code !== "ES_SESSION_CLOSED") throw error;
+      return undefined;
+    }
+  }
+
+  label(key) {
+    if (key === undefined) return null;
+    if (key === NOBODY) return "nobody";
+    if (!this.keys.includes(key)) this.keys.push(key);
+    return `K${this.keys.indexOf(key) + 1}`;
+  }
+
+  /** The key behind a label, or the text itself. */
+  key(given) {
+    if (given === null) return undefined;
+    return given.text ?? this.keys[Number(given.label.slice(1)) - 1] ?? NOBODY;
+  }
+
+  // What a step can be.
+
+  clock({ at }) {
+    this.now = at;
+  }
+
+  async open({ as, key }) {
+    this.sessions.set(as, await this.held.open(this.key(key)));
+    this.learn(as);
+  }
+
+  async load({ as, cookies }) {
+    const header = cookies.map((cookie) => this.cookie(cookie)).filter((text) => text !== null).join("; ");
+    const session = await this.held.load(header);
+    this.sessions.set(as, session);
+    this.arrived.set(as, session.sessionKey);
+    this.learn(as);
+  }
+
+  learn(name) {
+    this.known.set(name, this.deadlines.get(this.label(this.sessions.get(name).sessionKey))?.deadline ?? null);
+  }
+
+  cookie({ browser, issued, text, name, form = "{name}={value}" }) {
+    const kept = browser ? this.browsers.get(browser) : issued ? this.issued.get(issued) : { value: text };
+    if (!kept) return null;
+    return form.replace("{name}", name ?? kept.name ?? this.name()).replace("{value}", kept.value);
+  }
+
+  /** What the session cookie is called where the settings don't say. */
+  name() {
+    const { cookieName, cookieSecure = true, cookieDomain, cookiePath = "/" } = this.options;
+    if (cookieName) return cookieName;
+    if (!cookieSecure) return "sessionid";
+    return cookieDomain || cookiePath !== "/" ? "__Secure-sessionid" : "__Host-sessionid";
+  }
+
+  async call(step, answer) {
+    const session = this.sessions.get(step.on);
+    if (step.call === "delete_own") return this.delete({ key: session.sessionKey ? { text: session.sessionKey } : null });
+    const value = await calls[step.call](session, step);
+    if (step.call === "flush") answer.gone = !(await this.exists({ key: { text: this.arrived.get(step.on) ?? "" } }));
+    if (step.call === "create" || step.call === "cycle_key") {
+      answer.written = await this.held.exists(session.sessionKey);
+      if (!step.settle) return value;
+      await session.save();
+    }
+    if (step.settle || step.call === "save") this.tellRecord(step.on, answer);
+    return value;
+  }
+
+  /** When the session's record ends, in microseconds, and its absolute end; null where there is none. */
+  tellRecord(name, answer) {
+    const label = this.label(this.sessions.get(name).sessionKey);
+    // A cycled key puts the new record, then deletes the old one.
+    if (this.puts.length > 0) this.deadlines.set(label, this.puts[0]);
+    const { deadline = null, absolute = null } = this.deadlines.get(label) ?? {};
+    answer.deadline = deadline !== null && deadline > this.now * 1000 ? deadline : null;
+    answer.absolute = absolute;
+    if (this.puts.length > 0) this.learn(name);
+  }
+
+  async exists({ key }) {
+    return key === null ? false : this.held.exists(this.key(key));
+  }
+
+  async delete({ key }) {
+    if (key !== null) await this.held.delete(this.key(key));
+  }
+
+  async fetch({ key }) {
+    return (await this.held.open(this.key(key))).items();
+  }
+
+  /** Two records that are to be created under one key: what the random source repeats, it gives twice. */
+  async collide() {
+    const sessions = this.door.createSessions({ ...this.options, entropy: () => new Uint8Array(32) });
+    const ends = [];
+    let key;
+    for (const _ of [1, 2]) {
+      const session = await sessions.open();
+      session.create();
+      key = session.sessionKey;
+      ends.push(await session.save().then(() => "ok", (error) => ERRORS[error.code]));
+    }
+    await sessions.delete(key);
+    return ends;
+  }
+
+  async clear_expired() {
+    return (await this.held.clearExpired()).removed;
+  }
+
+  async commit(step, answer) {
+    const session = this.sessions.get(step.on);
+    answer.before = this.known.get(step.on);
+    const headers = await this.answered(session, step);
+    answer.wrote = this.puts.length > 0;
+    answer.untouched = { vary: step.headers.Vary ?? null, cache: step.headers["Cache-Control"] ?? null };
+    answer.vary = headers.get("Vary");
+    answer.cache = headers.get("Cache-Control");
+    answer.cookie = null;
+    for (const line of headers.getSetCookie()) answer.cookie = await this.received(step, line);
+    if (session.sessionKey) this.tellRecord(step.on, answer);
+  }
+
+  /** The headers after the commit: of a response, or where it has none of its own by themselves. */
+  async answered(session, { status, headers }) {
+    if (Object.keys(headers).length === 0 && status % 2) return new Headers(await this.held.commitHeaders(session, status));
+    const body = [204, 205, 304].includes(status) ? null : "page";
+    return (await this.held.commit(session, new Response(body, { status, headers }))).headers;
+  }
+
+  async received({ browser }, line) {
+    const [pair, ...attributes] = line.split("; ");
+    const [name, value] = [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)];
+    const given = new Map(attributes.map((text) => text.split("=")).map(([key, ...rest]) => [key.toLowerCase(), rest.join("=")]));
+    const label = value && this.label((await this.held.load(pair)).sessionKey);
+    this.browsers.set(browser, value ? { name, value } : null);
+    if (value) this.issued.set(label, { name, value });
+    const age = given.get("max-age");
+    return {
+      name,
+      value: label,
+      form: /^[\w-]{118,}$/.test(value) ? "token" : value,
+      "max-age": age === undefined ? null : Number(age),
+      secure: given.has("secure"),
+      httponly: given.has("httponly"),
+      expires: given.get("expires") ?? null,
+      domain: given.get("domain") ?? null,
+      path: given.get("path") ?? null,
+      samesite: given.get("samesite") ?? null,
+    };
+  }
+}

@@ -1,0 +1,166 @@
+// Compares Django's answers to a sequence with a door's, call by call, and stops where nothing can be compared any more.
+
+import { differences } from "./differences.mjs";
+import { same } from "./lines.mjs";
+
+/** Calls that use the data without looking at what is stored. */
+const BLIND = new Set(["clear", "flush", "create"]);
+
+/** Calls that do not use the data at all. */
+const OUTSIDE = new Set(["set_modified", "delete_own", "encode_decode"]);
+
+/** What an answer tells for the judge's sake. */
+const ASIDE = ["absolute", "before", "wrote", "message", "untouched", "same", "depends", "plain"];
+
+/**
+ * `{ compared, rows, mismatch }`: how many answers were compared, which differences occurred, and the first that is none of
+ * them: `{ at, step, django, expected, ours }`.
+ */
+export function judge(sequence, django, ours) {
+  const walk = new Walk(sequence);
+  const rows = new Map();
+  let compared = 0;
+  for (const [at, step] of sequence.steps.entries()) {
+    const [theirs, own] = [django[at], ours[at]];
+    if (own.skip || walk.endsBefore(step, theirs)) break;
+    if (theirs.deadline === undefined) delete own.deadline; // Django is asked for it only where it has saved
+    const { expected, explained } = walk.explain(step, theirs, own);
+    if (!same(strip(expected), strip(own))) return { compared, rows, mismatch: { at, step, django: theirs, expected, ours: own } };
+    for (const row of explained) rows.set(row, (rows.get(row) ?? 0) + 1);
+    compared++;
+    if (walk.endsAfter(step, theirs, own)) break;
+  }
+  return { compared, rows };
+}
+
+/** What the judge knows of a sequence at each of its steps. */
+class Walk {
+  constructor({ settings, start }) {
+    this.settings = settings;
+    this.start = start;
+    this.now = start;
+    this.latest = start;
+    /** By session object: whether its data were used, what has happened since it was loaded, and its last answer. */
+    this.objects = new Map();
+    /** By key: when its record ends, in Django and here. */
+    this.ends = new Map();
+  }
+
+  /** Whether Django and the door are about to part, in a way that is no fault of either. */
+  endsBefore(step, django) {
+    const on = this.objects.get(step.on);
+    // A key that is not stored yet is nothing that the store can be asked for.
+    const pending = [...this.objects.values()].find((object) => object.pending);
+    if (pending && pending !== on) return true;
+    if (on?.pending && step.call === "delete_own") return true;
+    // Django has written a record that was over at once, and misses it; here it was never written.
+    if (on?.pending && django.e === "interrupted") return true;
+    return step.op === "clock" && (this.isBetween(step.at * 1000) || this.revives(step.at * 1000));
+  }
+
+  /** Whether time goes back to before the end of a record that was over: Django's cache forgets such a record when it meets it. */
+  revives(micros) {
+    return [...this.ends.values()].some(([django, ours]) => Math.min(django, ours) <= this.latest * 1000 && micros < Math.max(django, ours));
+  }
+
+  /** Whether some record is over in one of them only. Django's cache engine counts whole seconds up to a date. */
+  isBetween(micros) {
+    return [...this.ends.values()].some(([django, ours, saved]) => {
+      if (django === null && ours === null) return micros < saved; // over when it was saved, and kept by one of them
+      const ends = [django, ours, django === null ? null : saved + Math.floor((django - saved) / 1e6) * 1e6].map((end) => end ?? -Infinity);
+      return micros >= Math.min(...ends) && micros < Math.max(...ends);
+    });
+  }
+
+  explain(step, django, ours) {
+    const on = this.objects.get(step.on);
+    const facts = {
+      step,
+      settings: this.settings,
+      now: this.now,
+      start: this.start,
+      ours,
+      before: on?.last,
+      unsent: on?.saved,
+      overtaken: on?.overtaken,
+      deadlines: [...this.ends.values()].map(([, end]) => end),
+      disturbed: Boolean(on?.disturbed && !on.used && this.uses(step, django)),
+    };
+    let expected = this.without(step, django, ours.empty === null);
+    const explained = [];
+    for (const { id, expect } of differences) {
+      if (!expect) continue;
+      const next = expect(expected, facts);
+      if (!same(next, expected)) explained.push(id);
+      expected = next;
+    }
+    return { expected, explained };
+  }
+
+  /** Django's answer without what the door does not tell at this step. */
+  without(step, django, closed) {
+    const answer = { ...django };
+    if (closed) answer.empty = null;
+    if (step.settle === false) delete answer.deadline;
+    return answer;
+  }
+
+  /** Whether a step looks at the data of its session. */
+  uses(step, { modified }) {
+    if (step.op === "commit") return modified || Boolean(this.settings.saveEveryRequest);
+    if (step.op !== "call" || BLIND.has(step.call) || OUTSIDE.has(step.call)) return false;
+    return step.options?.expiry === undefined;
+  }
+
+  /** Takes note of what a step did. Whether the rest can't be compared. */
+  endsAfter(step, django, ours) {
+    if (step.op === "clock") this.latest = Math.max(this.latest, (this.now = step.at));
+    const name = step.on ?? step.as;
+    const on = this.objects.get(name) ?? {};
+    const disturbed = on.disturbed && !on.used && this.uses(step, django);
+    if (step.op === "open" || step.op === "load") on.used = django.key === null;
+    if (step.op === "call" && !OUTSIDE.has(step.call)) on.used ||= BLIND.has(step.call) || this.uses(step, django);
+    if (step.op === "commit") on.used = true;
+    if (name) this.objects.set(name, Object.assign(on, { last: stateOf(django) }));
+    this.note(step, django, ours, on);
+    if (this.touchesStore(step)) this.disturb(on, step);
+    const parted = (step.op === "commit" || step.op === "call") && django.e !== ours.e;
+    // What was not written was not sent either; a browser that had another cookie, or none, keeps that.
+    const unsent = step.op === "commit" && django.cookie?.value !== ours.cookie?.value && !on.hasOwn;
+    // Django wrote its record over that of another request.
+    const unwritten = step.op === "commit" && (on.wasPending || (on.overtaken && django.cookie?.value)) && !ours.wrote;
+    return disturbed || parted || unsent || unwritten || this.isBetween(this.now * 1000) || (step.call === "flush" && django.gone !== ours.gone);
+  }
+
+  note(step, django, ours, on) {
+    on.wasPending = on.pending;
+    if (step.settle === false && !django.e) on.pending = true;
+    if (step.call === "save" || step.settle || step.op === "commit" || step.call === "flush") on.pending = false;
+    if ((step.call === "save" || step.settle) && !django.e) on.saved = true;
+    if (step.op === "load" || step.op === "open") on.saved = false;
+    if (step.op === "load") on.hasOwn = step.cookies.filter(({ name }) => !name).every(({ browser, form }, _, all) => browser && !form && all.length === 1);
+    if (django.deadline !== undefined && ours.deadline !== undefined && django.key) {
+      this.ends.set(django.key, [django.deadline, ours.deadline, this.now * 1000]);
+    }
+    if (step.op === "clear_expired") for (const [key, [, end]] of this.ends) if (end + 120e6 <= this.now * 1000) this.ends.delete(key);
+  }
+
+  /** The other sessions may find something else in the store now than when they were loaded. */
+  disturb(on, step) {
+    for (const other of this.objects.values()) {
+      if (other === on && step.call !== "delete_own") continue;
+      other.disturbed = true;
+      other.overtaken ||= step.op !== "clock";
+    }
+  }
+
+  touchesStore(step) {
+    return ["clock", "commit", "delete"].includes(step.op) || ["save", "flush", "delete_own"].includes(step.call) || Boolean(step.settle);
+  }
+}
+
+const stateOf = ({ key, accessed, modified, empty }) => ({ key, accessed, modified, empty });
+
+function strip(answer) {
+  return Object.fromEntries(Object.entries(answer).filter(([name, value]) => !ASIDE.includes(name) && value !== undefined));
+}

@@ -1,0 +1,28 @@
+"""Django's answers: a sequence of calls a line in, its answers a line out. The signed form of data has lines of its own."""
+
+import json
+import sys
+
+import project  # noqa: F401 - configures Django before anything else of it is imported
+import clock
+import signed_form
+from world import World
+
+
+def answers(sequence):
+    if "signing" in sequence:
+        return signed_form.answer(sequence)
+    world = World(sequence)
+    # As it is now: later steps may change what an answer holds.
+    return [json.loads(json.dumps(world.answer(step))) for step in sequence["steps"]]
+
+
+clock.freeze()
+for line in sys.stdin:
+    sequence = json.loads(line)
+    try:
+        answer = {"answers": answers(sequence)}
+    except Exception as error:
+        answer = {"broken": f"{type(error).__name__}: {error}"}
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()

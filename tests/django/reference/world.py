@@ -1,0 +1,221 @@
+"""One sequence's world: a store, a clock, session objects by name, browsers that keep a cookie."""
+
+import json
+import re
+
+import clock
+import project
+from calls import call
+from django.conf import settings
+from django.contrib.sessions.backends.base import CreateError, UpdateError
+from django.contrib.sessions.exceptions import SessionInterrupted
+from django.contrib.sessions import middleware
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.http import HttpRequest, HttpResponse
+from django.http.cookie import parse_cookie
+from django.utils.cache import patch_vary_headers
+
+ERRORS = [
+    (KeyError, "key"),
+    (SessionInterrupted, "interrupted"),
+    (UpdateError, "interrupted"),
+    (CreateError, "taken"),
+    ((ValueError, TypeError, OverflowError), "value"),
+]
+
+# A moment after every date, in microseconds of Unix time.
+BEYOND = 10**18
+
+# A key that nobody has.
+NOBODY = "0123456789abcdefghijklmnopqrstuv"
+
+# What Django generates.
+OWN = re.compile("(?!0123456789)[a-z0-9]{32}")
+
+
+def written(data):
+    """Data as a text that tells 0 from -0, and 1 from true."""
+    return json.dumps(list(data.items()), default=repr)
+
+
+class World:
+    def __init__(self, sequence):
+        self.engine = project.db_engine if sequence.get("engine") == "db" else project.cache_engine
+        project.begin(sequence["settings"])
+        clock.micros = sequence["start"] * 1000
+        self.sessions = {}
+        self.requests = {}
+        self.keys = []
+        self.browsers = {}
+        self.issued = {}
+        self.arrived = {}
+        self.base = {}
+
+    def answer(self, step):
+        answer = {}
+        try:
+            value = getattr(self, step["op"])(step, answer)
+            if value is not None:
+                answer["v"] = value
+        except Exception as error:
+            kind = next((name for types, name in ERRORS if isinstance(error, types)), None)
+            if kind is None:
+                raise
+            answer["e"] = kind
+        session = self.sessions.get(step.get("on", step.get("as")))
+        if session is not None:
+            answer["key"] = self.label(session.session_key)
+            answer["accessed"] = session.accessed
+            answer["modified"] = session.modified
+            answer["empty"] = session.is_empty()
+        return answer
+
+    def label(self, key):
+        if key is None:
+            return None
+        if key not in self.keys and not OWN.fullmatch(key):
+            return "nobody"
+        if key not in self.keys:
+            self.keys.append(key)
+        return f"K{self.keys.index(key) + 1}"
+
+    def key(self, given):
+        """The key behind a label, or the text itself."""
+        if given is None or "text" in given:
+            return given and given["text"]
+        at = int(given["label"][1:]) - 1
+        return self.keys[at] if at < len(self.keys) else NOBODY
+
+    # What a step can be.
+
+    def clock(self, step, answer):
+        clock.micros = step["at"] * 1000
+
+    def open(self, step, answer):
+        self.sessions[step["as"]] = self.engine.SessionStore(self.key(step["key"]))
+        self.note(step["as"])
+
+    def load(self, step, answer):
+        header = "; ".join(filter(None, map(self.cookie, step["cookies"])))
+        request = self.arrive(parse_cookie(header))
+        session = request.session
+        plain = {"key": self.label(session.session_key), "empty": session.is_empty()}
+        value = self.read_here(header)
+        if value != request.COOKIES.get(settings.SESSION_COOKIE_NAME):
+            # What edge-session makes of the header, in Django's words: from here on Django goes on with that.
+            answer["plain"] = plain
+            request = self.arrive({} if value is None else {settings.SESSION_COOKIE_NAME: value})
+        self.requests[step["as"]] = request
+        self.sessions[step["as"]] = request.session
+        self.arrived[step["as"]] = request.session.session_key
+        self.note(step["as"])
+
+    def arrive(self, cookies):
+        request = HttpRequest()
+        request.COOKIES = cookies
+        SessionMiddleware(lambda request: None).process_request(request)
+        return request
+
+    def cookie(self, given):
+        if "browser" in given:
+            value = self.browsers.get(given["browser"])
+        elif "issued" in given:
+            value = self.issued.get(given["issued"])
+        else:
+            value = given["text"]
+        if value is None:
+            return None
+        name = given.get("name", settings.SESSION_COOKIE_NAME)
+        return given.get("form", "{name}={value}").format(name=name, value=value)
+
+    def read_here(self, header):
+        """What edge-session reads: bytes, and only what it issued; the rest is like a key that is too short."""
+        pairs = [text.partition("=") for text in header.split(";")]
+        values = [value.strip(" \t") for name, _, value in pairs if name.strip(" \t") == settings.SESSION_COOKIE_NAME]
+        issued = {value for value in values if value in self.issued.values()}
+        if len(issued) == 1:
+            return issued.pop()
+        return "x" if values else None
+
+    def call(self, step, answer):
+        session = self.sessions[step["on"]]
+        value = call(session, step["call"], step)
+        if step["call"] == "flush":
+            answer["gone"] = not session.exists(self.arrived.get(step["on"]))
+        if step["call"] in ("create", "cycle_key"):
+            answer["written"] = session.exists(session.session_key)
+        if step["call"] in ("save", "create", "cycle_key"):
+            answer["deadline"] = self.deadline(session)
+            self.note(step["on"])
+        return value
+
+    def exists(self, step, answer):
+        return self.engine.SessionStore().exists(self.key(step["key"]))
+
+    def delete(self, step, answer):
+        self.engine.SessionStore().delete(self.key(step["key"]))
+
+    def fetch(self, step, answer):
+        return list(self.engine.SessionStore(self.key(step["key"])).load().items())
+
+    def collide(self, step, answer):
+        """Two records that are to be created under one key."""
+        ends = []
+        for _ in range(2):
+            try:
+                self.engine.SessionStore(NOBODY).save(must_create=True)
+                ends.append("ok")
+            except CreateError:
+                ends.append("taken")
+        self.engine.SessionStore().delete(NOBODY)
+        return ends
+
+    def clear_expired(self, step, answer):
+        before = project.Session.objects.count()
+        self.engine.SessionStore.clear_expired()
+        return before - project.Session.objects.count()
+
+    def commit(self, step, answer):
+        request = self.requests[step["on"]]
+        response = HttpResponse(status=step["status"])
+        for name in ("Vary", "Cache-Control"):
+            if name in step["headers"]:
+                response[name] = step["headers"][name]
+        session = request.session
+        unused = not hasattr(session, "_session_cache")
+        answer["same"] = unused or self.base[step["on"]] == written(session._session_cache)
+        depends = []
+        middleware.patch_vary_headers = lambda response, names: depends.append(patch_vary_headers(response, names))
+        SessionMiddleware(lambda request: None).process_response(request, response)
+        answer["depends"] = bool(depends)
+        answer["vary"] = response.get("Vary")
+        answer["cache"] = response.get("Cache-Control")
+        answer["cookie"] = None
+        for name, morsel in response.cookies.items():
+            answer["cookie"] = self.received(step, name, morsel)
+        if response.cookies and answer["cookie"]["value"]:
+            answer["deadline"] = self.deadline(session)
+
+    def received(self, step, name, morsel):
+        value = morsel.value
+        self.browsers[step["browser"]] = value or None
+        if value:
+            self.issued[self.label(value)] = value
+        flags = {flag: bool(morsel[flag]) for flag in ("secure", "httponly")}
+        texts = {text: morsel[text] or None for text in ("expires", "domain", "path", "samesite")}
+        age = morsel["max-age"]
+        shown = {"name": name, "value": value and self.label(value), "max-age": None if age == "" else age}
+        return {**shown, **flags, **texts}
+
+    def note(self, name):
+        """What is stored for a session object, as it was when the object was made or saved."""
+        data = self.engine.SessionStore(self.sessions[name].session_key).load()
+        self.base[name] = written(data)
+
+    def deadline(self, session):
+        """When the record ends, as the database engine notes it; the cache engine rounds the way there down to seconds."""
+        try:
+            deadline = clock.micros_of(session.get_expiry_date())
+        except OverflowError:
+            deadline = BEYOND if session.get_expiry_age() > 0 else 0  # no date holds it
+        return deadline if deadline > clock.micros else None

@@ -1,0 +1,48 @@
+//! A store in memory that notes what is put into it, and until when.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use edge_session::{MemoryStore, Op, Page, Result, StorageKey, Store, Written};
+
+/// When a record ends, in microseconds of Unix time, and the end that no save extends.
+#[derive(Clone, Copy)]
+pub struct Put {
+    pub deadline: Option<i64>,
+    pub absolute: Option<i64>,
+}
+
+#[derive(Clone, Default)]
+pub struct Noting {
+    memory: MemoryStore,
+    pub puts: Rc<RefCell<Vec<Put>>>,
+}
+
+impl Store for Noting {
+    async fn read(&self, keys: &[StorageKey]) -> Result<Vec<Option<Vec<u8>>>> {
+        self.memory.read(keys).await
+    }
+
+    async fn write(&self, ops: Vec<Op>) -> Result<Written> {
+        for op in &ops {
+            let put = match op {
+                Op::Put { value, deadline, .. } => {
+                    Put { deadline: Some(*deadline), absolute: Some(absolute_in(value)) }
+                }
+                _ => Put { deadline: None, absolute: None },
+            };
+            self.puts.borrow_mut().push(put);
+        }
+        self.memory.write(ops).await
+    }
+
+    async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Page> {
+        self.memory.list(prefix, cursor).await
+    }
+}
+
+fn absolute_in(record: &[u8]) -> i64 {
+    let text = String::from_utf8_lossy(record);
+    let (_, rest) = text.split_once("\"absolute\":").unwrap();
+    rest[..rest.find(',').unwrap()].parse().unwrap()
+}
