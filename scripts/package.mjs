@@ -62,7 +62,7 @@ export async function buildPackage(feature = "js", dist = distribution) {
 
   rmSync(dist, { recursive: true, force: true });
   mkdirSync(dist, { recursive: true });
-  const flags = ["--flatten", "--rereloop", "-Oz", "-Oz", "--strip-debug", "--strip-producers", "--minify-imports-and-exports"];
+  const flags = ["--flatten", "--rereloop", "-Oz", "-Oz", "--strip-debug", "--strip-producers", "--strip-target-features", "--minify-imports-and-exports"];
   const enabled = features.map((name) => `--enable-${name}`);
   const names = await step(find("wasm-opt", [bin]), [join(glue, "core_bg.wasm"), ...enabled, ...flags, "--output", wasm], { quiet: true });
   shorten(new Map([...names.matchAll(/\["(.+?)", "(.+?)"\]/g)].map(([, long, short]) => [long, short])));

@@ -2,7 +2,6 @@
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
-use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -95,10 +94,14 @@ impl Data {
         }
     }
 
+    /// Places are put in one by one: a sort's code would weigh more than it saves at the sizes that sessions have.
     fn build_index(&mut self) {
-        let places = (0..self.slots.len()).map(|place| (self.key_at(place), place)).filter(|(key, _)| !key.is_empty());
-        let sorted = places.collect::<BinaryHeap<_>>().into_sorted_vec(); // a third of a sort's code
-        self.index = Some(sorted.into_iter().map(|(_, place)| place).collect());
+        let mut index = Vec::with_capacity(self.slots.len());
+        for place in (0..self.slots.len()).filter(|place| !self.key_at(*place).is_empty()) {
+            let rank = self.rank(&index, self.key_at(place)).unwrap_or_else(|rank| rank);
+            index.insert(rank, place);
+        }
+        self.index = Some(index);
     }
 
     pub(crate) const fn is_empty(&self) -> bool {
