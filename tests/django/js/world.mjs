@@ -217,7 +217,7 @@ export class World {
     return {
       name,
       value: label,
-      form: /^[\w-]{118,}$/.test(value) ? "token" : value,
+      form: /^[\w-]{116,}$/.test(value) ? "token" : value,
       "max-age": age === undefined ? null : Number(age),
       secure: given.has("secure"),
       httponly: given.has("httponly"),

@@ -282,7 +282,7 @@ impl World {
             .map(|text| text.split_once('=').unwrap_or((text, "")))
             .map(|(name, value)| (name.to_ascii_lowercase(), value))
             .collect();
-        let is_token = value.len() >= 118 && value.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+        let is_token = value.len() >= 116 && value.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
         json!({
             "name": name,
             "value": label,
