@@ -142,7 +142,13 @@ impl CoreSession {
 
     /// As an ISO date: with its own offset, or in UTC.
     #[wasm_bindgen(js_name = getExpiryDate)]
-    pub fn get_expiry_date(&mut self, modification: &str, kind: Option<ExpiryKind>, amount: &str, utc: bool) -> Thrown<String> {
+    pub fn get_expiry_date(
+        &mut self,
+        modification: &str,
+        kind: Option<ExpiryKind>,
+        amount: &str,
+        utc: bool,
+    ) -> Thrown<String> {
         let options = expiry_options(modification, kind, amount);
         let date = options.and_then(|options| self.session.get_expiry_date(options));
         check(date.map(|date| format_iso(if utc { date.to_utc().fixed_offset() } else { date })))

@@ -136,7 +136,8 @@ mod tests {
     // The file beside the tests against Django: what Django 5.2 and 6.1 wrote.
     #[test]
     fn it_gives_and_reads_all_known_answers() {
-        let known: serde_json::Value = serde_json::from_str(include_str!("../../tests/django/signing-vectors.json")).unwrap();
+        let known: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/django/signing-vectors.json")).unwrap();
         let secrets = secrets(&[known["secret"].as_str().unwrap().as_bytes()]);
         for vector in known["vectors"].as_array().unwrap() {
             let signed = vector["encoded"].as_str().unwrap();
