@@ -2,7 +2,7 @@
 // `npm run test:faults -- name` takes those whose description holds the name.
 
 import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { django, jsDoor, rustDoor } from "../tests/django/drivers.mjs";
 import { faults } from "../tests/django/faults.mjs";
 import { compare } from "../tests/django/run.mjs";
@@ -21,11 +21,11 @@ const copy = join(root, "target", "faults", "tree");
 const target = join(root, "target", "faults", "build");
 
 /** What cargo and esbuild need of the project. */
-const parts = ["src", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "README.md", "package.json", "tests/django", "tests/packages", "target/npm", "dist"];
+const parts = ["src", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "README.md", "package.json", "tests/django", "tests/packages", "target/npm/core.js", "dist"];
 
 function copyTree() {
   rmSync(copy, { recursive: true, force: true });
-  const kept = (path) => !["node_modules", "target/npm/deps"].some((name) => relative(root, path).endsWith(name));
+  const kept = (path) => basename(path) !== "node_modules";
   for (const part of parts) {
     mkdirSync(dirname(join(copy, part)), { recursive: true });
     cpSync(join(root, part), join(copy, part), { recursive: true, filter: kept });

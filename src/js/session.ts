@@ -9,7 +9,7 @@ export type Key<Data> = keyof Data & string;
 export type Value<Data, K extends Key<Data>> = Exclude<Data[K], undefined>;
 
 /** Keys and values in their order. */
-export type Pairs<Data> = Iterable<readonly [key: Key<Data>, value: Data[Key<Data>]]>;
+export type Pairs<Data> = Iterable<{ [K in Key<Data>]: readonly [key: K, value: Data[K]] }[Key<Data>]>;
 
 /**
  * A session's own end: a number of seconds after each save, a fixed date, a time after the call, or null for what the

@@ -32,6 +32,6 @@ export function driver(program, args) {
   };
 }
 
-export const django = (python) => driver(python, [here("reference/driver.py")]);
+export const django = (python) => driver(python, ["-B", here("reference/driver.py")]); // -B: nothing is left beside the sources
 export const jsDoor = (dist) => driver(process.execPath, [here("js/driver.mjs"), dist]);
 export const rustDoor = (program) => driver(program, []);

@@ -40,7 +40,7 @@ export const faults = [
 
   // The store.
   { what: "an unknown key is adopted", file: lifecycle, from: "self.identity = None;\n            self.base = None;\n            self.position = None;", to: "self.base = None;\n            self.position = None;" },
-  { what: "a save brings a deleted session back", file: save, from: "_ => Err(Error::interrupted()),", to: "_ => self.write(session, None)," },
+  { what: "a save brings a deleted session back", file: save, from: "None => Err(Error::interrupted()),", to: "None => self.write(session, None)," },
   { what: "a new record overwrites one that is there", file: save, from: "{ OnlyIf::Absent } else", to: "{ OnlyIf::Any } else" },
   { what: "cycle_key leaves the old record", file: lifecycle, from: "self.retired = Some(old.key);", to: "let _ = old;" },
   { what: "cycle_key loses the data", file: lifecycle, from: "self.load()?;\n        let key = self.random.session_key();", to: "self.empty();\n        let key = self.random.session_key();" },
@@ -72,7 +72,7 @@ export const faults = [
   { what: "NaN is taken", file: "src/js/value.ts", from: "return Number.isFinite(value) && (", to: "return true || (" },
   { what: "what was changed inside is never stored", file: open, from: "if (text !== kept.text) this.#put(key, text);", to: "if (kept.text === undefined) this.#put(key, text);" },
   { what: "an explicit save stores what is marked only", file: open, from: "this.keepChanges(true);", to: "this.keepChanges(false);" },
-  { what: "get hands out what was removed", file: open, from: "this.#objects?.delete(key);\n  }\n\n  delete(", to: "}\n\n  delete(" },
+  { what: "get hands out what was removed", file: open, from: "this.#objects?.delete(key);\n    return there;", to: "return there;" },
   { what: "an update sorts keys that look like integers", file: open, from: "[...new Map(pairs)]", to: "Object.entries(Object.fromEntries(pairs))" },
   { what: "a date's microseconds are cut", file: open, from: "if (typeof date === \"string\") return date;", to: "if (typeof date === \"string\") return new Date(date).toISOString();" },
   { what: "the door overwrites Vary", file: "src/js/headers.ts", from: "vary(headers.get(\"Vary\") ?? \"\")", to: "vary(\"\")" },

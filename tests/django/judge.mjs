@@ -24,10 +24,10 @@ export function judge(sequence, django, ours) {
     const [theirs, own] = [django[at], ours[at]];
     if (own.skip || walk.endsBefore(step, theirs)) break;
     if (theirs.deadline === undefined) delete own.deadline; // Django is asked for it only where it has saved
-    const { expected, explained } = walk.explain(step, theirs, own);
+    const { expected, explained, blind } = walk.explain(step, theirs, own);
     if (!same(strip(expected), strip(own))) return { compared, rows, mismatch: { at, step, django: theirs, expected, ours: own } };
     for (const row of explained) rows.set(row, (rows.get(row) ?? 0) + 1);
-    compared++;
+    if (!blind) compared++;
     if (walk.endsAfter(step, theirs, own)) break;
   }
   return { compared, rows };
@@ -94,7 +94,7 @@ class Walk {
       if (!same(next, expected)) explained.push(id);
       expected = next;
     }
-    return { expected, explained };
+    return { expected, explained, blind: facts.disturbed };
   }
 
   /** Django's answer without what the door does not tell at this step. */

@@ -62,7 +62,13 @@ export async function calls(session: Session<Data>): Promise<void> {
   // @ts-expect-error: read only
   session.accessed = true;
   // @ts-expect-error: not an expiry
-  session.setExpiry("tomorrow");
+  session.setExpiry(true);
+  // @ts-expect-error: a pair with another type
+  session.update([["user", []]]);
+  session.update([["user", "alice"], ["cart", []]]).setExpiry("2030-01-01T00:00:00.000250+02:00");
+  const [date, text] = [session.getExpiryDate(), session.getExpiryDate({ iso: true })];
+  same<typeof date, Date>(true);
+  same<typeof text, string>(true);
   session.modified = true;
   session.setExpiry({ seconds: 60 });
   const { oldRecordRemains } = await session.save();
