@@ -68,7 +68,8 @@ export async function buildPackage(feature = "js", dist = distribution) {
   shorten(new Map([...names.matchAll(/\["(.+?)", "(.+?)"\]/g)].map(([, long, short]) => [long, short])));
 
   const esbuild = find("esbuild", [bin]);
-  const shared = ["--format=esm", "--target=es2022", "--minify", "--log-level=warning"];
+  // The glue warns of ways to call it that the entries do not take.
+  const shared = ["--format=esm", "--target=es2022", "--minify", "--log-level=warning", "--pure:console.warn"];
   await step(esbuild, ["src/js/door.ts", "--bundle", `--outfile=${join(dist, "door.js")}`, ...shared]);
   const entries = ["workerd", "node", "browser"].map((name) => `src/js/${name}.ts`);
   await step(esbuild, [...entries, `--outdir=${dist}`, ...shared]);

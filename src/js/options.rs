@@ -10,10 +10,6 @@ use crate::error::{Error, Result};
 use crate::session::json;
 use crate::settings::{SameSite, Settings};
 
-/// Every setting, for whom it helps.
-const NAMES: &str = "store, secrets, cookieAge, cookieName, cookieDomain, cookiePath, cookieSecure, cookieHttpOnly, \
-    cookieSameSite, expireAtBrowserClose, saveEveryRequest, absoluteAge, maxRecordBytes, keyPrefix, clock, entropy";
-
 /// Reads and checks the settings. A name that is none of them is refused: it is a slip of the pen.
 pub(super) fn read(secrets: Box<[u8]>, sizes: &[usize], settings: &str) -> Result<Settings> {
     let secrets = Zeroizing::new(Vec::from(secrets));
@@ -44,7 +40,7 @@ pub(super) fn read(secrets: Box<[u8]>, sizes: &[usize], settings: &str) -> Resul
             "absoluteAge" => draft.absolute_age = setting.number()?,
             "maxRecordBytes" => draft.max_record_bytes = usize::try_from(setting.number()?).unwrap_or_default(),
             "keyPrefix" => draft.key_prefix = setting.text()?,
-            _ => return Err(Error::config([name, " is no setting; the settings are ", NAMES].concat())),
+            _ => return Err(Error::config([name, " is no setting; the type Options has their names"].concat())),
         }
     }
     builder.build()
