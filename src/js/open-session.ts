@@ -82,8 +82,13 @@ export class OpenSession<Data extends object> implements Session<Data> {
       throw ofItsClass(error, this.#failure);
     } finally {
       this.#busy = false;
-      if (!this.#core) this.#close(core); // disposed of meanwhile
+      if (!this.#core) this.#release(core); // disposed of meanwhile
     }
+  }
+
+  /** Gives the core's object back, unless it went with its instance. */
+  #release(core: CoreSession): void {
+    if (this.#instance === instance) this.#close(core);
   }
 
   async #carriedOut(core: CoreSession, next: Next): Promise<() => Next> {
@@ -294,7 +299,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     if (this.#instance === instance) this.#left = { sessionKey: core.sessionKey(), accessed: core.is(Fact.Accessed), modified: core.is(Fact.Modified) };
     this.#core = undefined;
     this.#objects?.clear();
-    if (!this.#busy) this.#close(core);
+    if (!this.#busy) this.#release(core);
   }
 
   #reckon({ modification, expiry }: ExpiryOptions): [string, ExpiryKind | undefined, string] {

@@ -162,7 +162,6 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   /** The core's objects of closed sessions: making one anew costs more than all that it does. */
   #closed: CoreSession[] = [];
   readonly #end = (core: CoreSession): void => {
-    if (this.#instance !== instance) return; // it went with its instance
     core.close();
     if (this.#closed.length < MOST_KEPT) this.#closed.push(core);
     else core.free();

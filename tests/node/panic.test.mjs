@@ -44,6 +44,7 @@ test("H7: of 50 requests in flight, those beside the one that panics end in an e
 test("a session that a panic lost says so, whatever is asked of it, and can be disposed of", async () => {
   const sessions = createSessions({ store: kv(countingKv().kv), secrets });
   const [lost, other] = [await sessions.open(), await sessions.open()];
+  const late = await sessions.open();
   assert.throws(() => lost.get("panic now"), PanicError);
   for (const session of [lost, other]) {
     for (const call of [() => session.get("a"), () => session.set("a", 1), () => session.keys(), () => session.sessionKey, () => session.modified]) {
@@ -54,5 +55,7 @@ test("a session that a panic lost says so, whatever is asked of it, and can be d
   }
   const next = await sessions.open();
   await next.set("a", 1).save();
+  assert.equal((await sessions.open(next.sessionKey)).get("a"), 1);
+  late[Symbol.dispose](); // of an instance that is long gone
   assert.equal((await sessions.open(next.sessionKey)).get("a"), 1);
 });
