@@ -147,5 +147,5 @@ fn expiry(kind: ExpiryKind, amount: &str) -> Result<Expiry> {
 }
 
 fn no_date() -> Error {
-    Error::value("a date is a Date of the years 1 to 9999, or such an ISO text with an offset")
+    Error::value("a date has an offset, and a year from 1 to 9999")
 }

@@ -352,14 +352,13 @@ function isObject(value: unknown): value is object {
 
 /** Many values with their keys; what is undefined is left out, as `Partial` has it. */
 function present(values: object): [string, unknown][] {
-  const pairs = isObject(values) && Symbol.iterator in values ? [...(values as Iterable<[string, unknown]>)] : members(values);
-  if (!pairs.every((pair) => Array.isArray(pair) && pair.length === 2)) throw new ValueError("pairs of keys and values were expected");
+  const pairs = isObject(values) && (Symbol.iterator in values ? [...(values as Iterable<unknown>)] : isPlain(values) && Object.entries(values));
+  if (!pairs || !pairs.every(isPair)) throw new ValueError(`a plain object or pairs were expected, not ${kind(values)}`);
   return [...new Map(pairs)].filter(([, value]) => value !== undefined);
 }
 
-function members(values: unknown): [string, unknown][] {
-  if (isObject(values) && isPlain(values)) return Object.entries(values);
-  throw new ValueError(`a plain object or pairs were expected, not ${kind(values)}`);
+function isPair(pair: unknown): pair is [string, unknown] {
+  return Array.isArray(pair) && pair.length === 2;
 }
 
 /** Their JSON object. */

@@ -4,18 +4,16 @@ import { fileURLToPath } from "node:url";
 import { django, jsDoor, rustDoor } from "./drivers.mjs";
 import { write } from "./lines.mjs";
 
-const { DJANGO_PYTHON, DJANGO_DRIVER, DJANGO_DIST, DJANGO_DOORS = "JavaScript,Rust" } = process.env;
+const { DJANGO_PYTHON, DJANGO_DRIVER } = process.env;
 
 if (!DJANGO_PYTHON || !DJANGO_DRIVER) throw new Error("These tests are run by `npm run test:django`, which sets up Django and builds the doors.");
 
-const dist = DJANGO_DIST ?? fileURLToPath(new URL("../../dist/node.js", import.meta.url));
-
-const known = { JavaScript: () => jsDoor(dist), Rust: () => rustDoor(DJANGO_DRIVER) };
+const dist = fileURLToPath(new URL("../../dist/node.js", import.meta.url));
 
 /** Django, and the doors. */
 export function start() {
   const reference = django(DJANGO_PYTHON);
-  const doors = Object.fromEntries(DJANGO_DOORS.split(",").map((name) => [name, known[name]()]));
+  const doors = { JavaScript: jsDoor(dist), Rust: rustDoor(DJANGO_DRIVER) };
   const stop = () => [reference, ...Object.values(doors)].forEach((one) => one.stop());
   return { reference, doors, stop };
 }
