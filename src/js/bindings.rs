@@ -323,6 +323,8 @@ pub enum Fact {
     OldRecordRemains,
     /// The sweep came to the end of the list.
     Complete,
+    /// The settings have each request renew its session.
+    SavesEvery,
 }
 
 /// A number of what runs or ran on a session.
@@ -352,6 +354,7 @@ impl CoreSession {
                 self.headers.as_ref().map_or(self.saved, SessionHeaders::saved).old_record_remains
             }
             Fact::Complete => self.swept.complete,
+            Fact::SavesEvery => self.session.settings().save_every_request,
         }
     }
 

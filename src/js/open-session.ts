@@ -63,7 +63,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
   /** For calls whose result depends on the time: the session may be older than a request. */
   get #timed(): CoreSession {
     const now = this.#clock(); // first: it is not ours, and may close the session
-    this.#idle.setNow(now);
+    this.#try(() => this.#idle.setNow(now));
     return this.#idle;
   }
 
@@ -75,11 +75,19 @@ export class OpenSession<Data extends object> implements Session<Data> {
       let next = core.start(run, this.#clock(), status);
       while (next !== Next.Done) {
         this.#key = core.key() ?? this.#key;
-        next = (await this.#carriedOut(core, next))();
+        let reply: () => Next;
+        try {
+          reply = await carryOut(this.#store, core, next, this.#key);
+        } catch (error) {
+          this.#failure = error;
+          reply = () => core.ended(End.Failed);
+        }
+        if (this.#instance !== instance) throw new PanicError();
+        next = reply();
       }
       return end(core);
     } catch (error) {
-      throw ofItsClass(error, this.#failure);
+      throw ofItsClass(error, this.#instance, this.#failure);
     } finally {
       this.#busy = false;
       if (!this.#core) this.#release(core); // disposed of meanwhile
@@ -88,23 +96,14 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   /** Gives the core's object back, unless it went with its instance. */
   #release(core: CoreSession): void {
-    if (this.#instance === instance) this.#close(core);
-  }
-
-  async #carriedOut(core: CoreSession, next: Next): Promise<() => Next> {
-    try {
-      return await carryOut(this.#store, core, next, this.#key);
-    } catch (error) {
-      this.#failure = error;
-      return () => core.ended(End.Failed);
-    }
+    if (this.#instance === instance) this.#try(() => this.#close(core));
   }
 
   #try<T>(call: () => T): T {
     try {
       return call();
     } catch (error) {
-      throw ofItsClass(error, this.#failure);
+      throw ofItsClass(error, this.#instance, this.#failure);
     }
   }
 
@@ -114,30 +113,33 @@ export class OpenSession<Data extends object> implements Session<Data> {
    */
   keepChanges(saves: boolean): void {
     if (!this.#objects) return;
-    const modified = this.#idle.is(Fact.Modified);
-    if (!saves && !modified) return;
-    for (const [key, kept] of this.#objects) {
-      const text = toJson(key, kept.value);
-      if (text !== kept.text) this.#put(key, text);
-      kept.text = text;
+    const modified = this.#try(() => this.#idle.is(Fact.Modified));
+    if (!modified && !saves && !this.#try(() => this.#idle.is(Fact.SavesEvery))) return;
+    try {
+      for (const [key, kept] of this.#objects) {
+        const text = toJson(key, kept.value);
+        if (text !== kept.text) this.#put(key, text);
+        kept.text = text;
+      }
+    } finally {
+      if (!modified && this.#core) this.#try(() => this.#open.setModified(false));
     }
-    if (!modified) this.#idle.setModified(false);
   }
 
   get sessionKey(): string | undefined {
-    return this.#core ? this.#open.sessionKey() : this.#left?.sessionKey;
+    return this.#core ? this.#try(() => this.#open.sessionKey()) : this.#left?.sessionKey;
   }
 
   get accessed(): boolean {
-    return this.#core ? this.#open.is(Fact.Accessed) : this.#left?.accessed ?? false;
+    return this.#core ? this.#try(() => this.#open.is(Fact.Accessed)) : this.#left?.accessed ?? false;
   }
 
   get modified(): boolean {
-    return this.#core ? this.#open.is(Fact.Modified) : this.#left?.modified ?? false;
+    return this.#core ? this.#try(() => this.#open.is(Fact.Modified)) : this.#left?.modified ?? false;
   }
 
   set modified(modified: boolean) {
-    this.#idle.setModified(Boolean(modified));
+    this.#try(() => this.#idle.setModified(Boolean(modified)));
   }
 
   item<K extends Key<Data>>(key: K): Value<Data, K> {
@@ -222,18 +224,17 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   clear(): void {
-    this.#idle.clear();
+    this.#try(() => this.#idle.clear());
     this.#objects?.clear();
   }
 
   isEmpty(): boolean {
-    return this.#open.is(Fact.Empty);
+    return this.#try(() => this.#open.is(Fact.Empty));
   }
 
   async flush(): Promise<void> {
-    const ended = this.run(Run.Flush, () => undefined);
-    this.#objects?.clear();
-    await ended;
+    if (!this.#busy) this.#objects?.clear();
+    await this.run(Run.Flush, () => undefined);
   }
 
   async save(): Promise<Saved> {
@@ -246,7 +247,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   create(): void {
-    this.#timed.create();
+    this.#try(() => this.#timed.create());
   }
 
   setTestCookie(): void {
@@ -258,7 +259,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   deleteTestCookie(): void {
-    if (!this.#try(() => this.#idle.take(TEST_COOKIE))) throw missing(TEST_COOKIE);
+    (this.remove as (key: string) => void).call(this, TEST_COOKIE);
   }
 
   setExpiry(expiry: Expiry): void {
@@ -285,28 +286,39 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   async encode(data: Partial<Data> | Pairs<Data>): Promise<string> {
-    return encode(this.#settings, object(present(data)), this.#clock());
+    return this.#sign(encode(this.#settings, object(present(data)), this.#clock()));
   }
 
   async decode(text: string): Promise<Partial<Data>> {
-    const object = await decode(this.#settings, text);
+    const object = await this.#sign(decode(this.#settings, text));
     return object === undefined ? {} : (fromJson(undefined, object) as Partial<Data>);
   }
 
   [Symbol.dispose](): void {
     const core = this.#core;
     if (!core) return;
-    if (this.#instance === instance) this.#left = { sessionKey: core.sessionKey(), accessed: core.is(Fact.Accessed), modified: core.is(Fact.Modified) };
     this.#core = undefined;
     this.#objects?.clear();
+    if (this.#instance !== instance) return;
+    this.#try(() => {
+      this.#left = { sessionKey: core.sessionKey(), accessed: core.is(Fact.Accessed), modified: core.is(Fact.Modified) };
+    });
     if (!this.#busy) this.#release(core);
+  }
+
+  async #sign<T>(signed: Promise<T>): Promise<T> {
+    try {
+      return await signed;
+    } catch (error) {
+      throw ofItsClass(error, this.#instance);
+    }
   }
 
   #reckon({ modification, expiry }: ExpiryOptions): [string, ExpiryKind | undefined, string] {
     const [kind, amount] = expiry === undefined ? [undefined, ""] : measure(expiry);
     const from = modification ? iso(modification) : "";
     const now = this.#clock();
-    this.#open.setNow(now);
+    this.#try(() => this.#open.setNow(now));
     return [from, kind, amount];
   }
 

@@ -6,7 +6,7 @@ import { mergeHeaders, newHeaders } from "./headers.js";
 import { OpenSession } from "./open-session.js";
 import type { Session } from "./session.js";
 import type { Store } from "./store.js";
-import { instance, typed } from "./typed.js";
+import { instance, recover, typed } from "./typed.js";
 
 /**
  * How sessions behave and how their cookie travels: Django's settings, by names in camelCase. They are checked once, each
@@ -155,8 +155,7 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   readonly #entropy: (() => Uint8Array) | undefined;
   readonly #check: () => CoreSettings;
   #settings: CoreSettings;
-  #instance = instance;
-  readonly #savesEvery: boolean;
+  #instance: number;
   /** For how many sessions the core has randomness. */
   #seeds = 0;
   /** The core's objects of closed sessions: making one anew costs more than all that it does. */
@@ -172,18 +171,25 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
     this.#store = store;
     this.#clock = clock;
     this.#entropy = entropy;
-    this.#check = () => checked(secrets, settings);
-    this.#settings = this.#check();
-    this.#savesEvery = settings.saveEveryRequest === true;
+    // Read once, and copied: after a trap they are needed again, whatever became of the caller's.
+    const [parts, json] = [secretsOf(secrets), JSON.stringify(settings, plain)];
+    this.#check = () => checked(parts, json);
+    recover();
+    [this.#instance, this.#settings] = [instance, this.#check()];
   }
 
   async load(from: From): Promise<Session<Data>> {
     const header = typeof from === "object" ? from?.headers.get("Cookie") : from;
-    return this.#loaded(this.#begin((core) => core.arrive(this.#settings, header ?? "", this.#clock())));
+    const now = this.#clock();
+    const session = this.#begin((core) => core.arrive(this.#settings, header ?? "", now));
+    await session.run(Run.Load, nothing);
+    return session;
   }
 
   async open(key?: string): Promise<OpenSession<Data>> {
-    return this.#loaded(this.#named(key));
+    const session = this.#named(key);
+    await session.run(Run.Load, nothing);
+    return session;
   }
 
   async commit(session: Session<Data>, response: Response): Promise<Response> {
@@ -195,7 +201,7 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
     });
   }
 
-  async commitHeaders(session: Session<Data>, status: number): Promise<[name: string, value: string][]> {
+  commitHeaders(session: Session<Data>, status: number): Promise<[name: string, value: string][]> {
     return this.#commit(session, status, (core) => (core.is(Fact.Speaks) ? newHeaders(core.setCookie()) : []));
   }
 
@@ -204,7 +210,7 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   }
 
   async delete(key: string): Promise<void> {
-    await this.#briefly(key, Run.Delete, () => undefined);
+    await this.#briefly(key, Run.Delete, nothing);
   }
 
   async clearExpired(): Promise<Swept> {
@@ -213,15 +219,20 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   }
 
   #named(key: string | undefined): OpenSession<Data> {
-    return this.#begin((core) => core.open(this.#settings, key, this.#clock()));
+    const now = this.#clock();
+    return this.#begin((core) => core.open(this.#settings, key, now));
   }
 
   #begin(become: (core: CoreSession) => void): OpenSession<Data> {
+    recover();
     if (this.#instance !== instance) this.#startAnew();
     if (this.#seeds === 0) this.#draw();
     this.#seeds--;
-    const core = this.#closed.pop() ?? this.#settings.session();
-    typed(() => become(core));
+    const core = typed(() => {
+      const core = this.#closed.pop() ?? this.#settings.session();
+      become(core);
+      return core;
+    });
     return new OpenSession(this.#store, this.#clock, this.#settings, core, this.#end);
   }
 
@@ -233,9 +244,10 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   /** Has the core remember randomness for some sessions ahead; from `entropy`, for one at a time. */
   #draw(): void {
     const bytes = this.#entropy ? this.#entropy() : randomBytes();
-    if (!(bytes instanceof Uint8Array) || bytes.length % SEED !== 0) throw new EntropyError("entropy must give 32 random bytes");
-    this.#settings.seed(bytes);
-    this.#seeds = bytes.length / SEED;
+    const seeds = this.#entropy ? 1 : SESSIONS_A_DRAW;
+    if (!(bytes instanceof Uint8Array) || bytes.length !== seeds * SEED) throw new EntropyError("entropy must give 32 random bytes");
+    typed(() => this.#settings.seed(bytes));
+    this.#seeds = seeds;
   }
 
   /** Runs one machine on a session that nobody gets to see. */
@@ -248,15 +260,11 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
     }
   }
 
-  async #loaded(session: OpenSession<Data>): Promise<OpenSession<Data>> {
-    return session.run(Run.Load, () => session);
-  }
-
   /** Commits a session, gives what `answer` makes of it, and closes it. */
   async #commit<T>(session: Session<Data>, status: number, answer: (core: CoreSession) => T): Promise<T> {
     if (!(session instanceof OpenSession)) throw new ValueError("commit takes a session that load or open gave");
     const code = Number(status); // a number before it crosses: the core calls nothing of the user's
-    session.keepChanges(this.#savesEvery);
+    session.keepChanges(false);
     const close = (core: CoreSession) => {
       const answered = answer(core);
       session[Symbol.dispose]();
@@ -265,6 +273,8 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
     return session.run(Run.Commit, close, code);
   }
 }
+
+const nothing = (): void => {};
 
 /** Bytes of randomness that a session is made with. */
 const SEED = 32;
@@ -283,9 +293,12 @@ function randomBytes(): Uint8Array {
   }
 }
 
-function checked(secrets: Options["secrets"], settings: object): CoreSettings {
+function secretsOf(secrets: Options["secrets"]): Uint8Array[] {
   if (!Array.isArray(secrets)) throw new ConfigError("secrets must be an array of texts, such as [env.SESSION_SECRET]");
-  const parts = secrets.map(bytesOf);
+  return secrets.map(bytesOf);
+}
+
+function checked(parts: Uint8Array[], settings: string): CoreSettings {
   const sizes = Uint32Array.from(parts, ({ length }) => length);
   const all = new Uint8Array(sizes.reduce((sum, size) => sum + size, 0));
   let at = 0;
@@ -293,12 +306,12 @@ function checked(secrets: Options["secrets"], settings: object): CoreSettings {
     all.set(part, at);
     at += part.length;
   }
-  return typed(() => new CoreSettings(all, sizes, JSON.stringify(settings, plain)));
+  return typed(() => new CoreSettings(all, sizes, settings));
 }
 
 function bytesOf(secret: unknown): Uint8Array {
   if (typeof secret === "string") return new TextEncoder().encode(secret);
-  if (secret instanceof Uint8Array) return secret;
+  if (secret instanceof Uint8Array) return secret.slice();
   throw new ConfigError(
     "one of secrets is missing: set it with `wrangler secret put SESSION_SECRET` to at least 32 random bytes (locally, in .dev.vars)",
   );

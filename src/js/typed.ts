@@ -27,29 +27,46 @@ const classes = new Map<string, new (message: string, options?: ErrorOptions) =>
 
 /** Which instance of the wasm runs: after a trap, the next one. What an earlier one made is lost. */
 export let instance = 0;
+let trapped = false;
 
 /** Runs a call of the core, and makes what it throws an error of its class. */
 export function typed<T>(call: () => T): T {
   try {
     return call();
   } catch (error) {
-    throw ofItsClass(error);
+    throw ofItsClass(error, instance);
   }
 }
 
-/** The core throws a text: a code, a space, and the message. Where the store failed, `failure` is the cause. */
-export function ofItsClass(error: unknown, failure?: unknown): unknown {
+/**
+ * What an object that was `made` by this instance of the core threw, as an error of its class. The core throws a text: a code,
+ * a space, and the message. Where the store failed, `failure` is the cause.
+ */
+export function ofItsClass(error: unknown, made: number, failure?: unknown): unknown {
   if (typeof error === "string") {
     const at = error.indexOf(" ");
     const Kind = classes.get(error.slice(0, at)) ?? ValueError;
     const options = Kind === StoreUnavailableError && failure !== undefined ? { cause: failure } : undefined;
     return new Kind(renamed(error.slice(at + 1)), options);
   }
-  if (!(error instanceof WebAssembly.RuntimeError)) return error;
-  instance++;
+  if (made === instance && !isTrap(error)) return error;
+  if (made === instance) {
+    instance++;
+    trapped = true; // the stack may be full now: the next session begins anew
+  }
+  return error instanceof PanicError ? error : new PanicError(error);
+}
+
+function isTrap(error: unknown): boolean {
+  return error instanceof WebAssembly.RuntimeError || (error instanceof RangeError && /call stack/.test(error.message));
+}
+
+/** Has the core begin anew after a trap: nobody can tell what its memory holds. */
+export function recover(): void {
+  if (!trapped) return;
+  trapped = false;
   startAnew();
   sharedCacheHeaders(); // the call that begins anew: its arguments, if it had any, would go into the old memory
-  return new PanicError(error);
 }
 
 /** The core's messages name settings as Django does, `SESSION_COOKIE_AGE`; here they are called `cookieAge`. */

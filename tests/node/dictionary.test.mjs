@@ -218,3 +218,10 @@ test("encode and decode are Django's", async () => {
   await assert.rejects(session.encode({ a: 1n }), /session\.a is a BigInt/);
   assert.deepEqual(flags(session), untouched);
 });
+
+test("a test cookie that was an object is gone when it is deleted", async () => {
+  const session = await fresh();
+  session.set("testcookie", { a: 1 });
+  session.deleteTestCookie();
+  assert.deepEqual([session.get("testcookie"), session.has("testcookie")], [undefined, false]);
+});

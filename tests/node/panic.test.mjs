@@ -59,3 +59,31 @@ test("a session that a panic lost says so, whatever is asked of it, and can be d
   late[Symbol.dispose](); // of an instance that is long gone
   assert.equal((await sessions.open(next.sessionKey)).get("a"), 1);
 });
+
+test("what the secrets were at first is what they are after a panic, whatever became of the caller's", async () => {
+  const store = kv(countingKv().kv);
+  const mine = [new TextEncoder().encode(secrets[0])];
+  const sessions = createSessions({ store, secrets: mine });
+  mine[0].fill(0);
+  mine.length = 0;
+  const lost = await sessions.open();
+  assert.throws(() => lost.get("panic now"), PanicError);
+  const session = await sessions.load("");
+  const [, , [, cookie]] = await sessions.commitHeaders(session.set("user", "alice"), 200);
+  const other = createSessions({ store, secrets });
+  assert.equal((await other.load(cookie.split(";")[0])).get("user"), "alice");
+});
+
+test("a load that waits for its store while the core panics, and signing for an old session, end in a PanicError", async () => {
+  const { kv: namespace } = countingKv();
+  const sessions = createSessions({ store: kv(namespace), secrets });
+  const first = await sessions.load("");
+  const [, , [, cookie]] = await sessions.commitHeaders(first.set("user", "alice"), 200);
+  const old = await sessions.open();
+  const waiting = sessions.load(cookie.split(";")[0]);
+  const panics = await sessions.open();
+  assert.throws(() => panics.get("panic now"), PanicError);
+  await assert.rejects(waiting, PanicError);
+  await assert.rejects(old.encode({ a: 1 }), PanicError);
+  assert.equal((await sessions.load(cookie.split(";")[0])).get("user"), "alice");
+});

@@ -331,3 +331,46 @@ test("entropy can be given, and is 32 bytes", async () => {
   assert.notEqual(await keyOf(undefined), await keyOf(undefined));
   await assert.rejects(keyOf(() => new Uint8Array(8)), { code: "ES_ENTROPY" });
 });
+
+test("entropy that failed once is asked again", async () => {
+  let times = 0;
+  const { sessions } = sessionsAt({ entropy: () => (times++ ? crypto.getRandomValues(new Uint8Array(32)) : new Uint8Array(0)) });
+  await assert.rejects(sessions.load(""), { code: "ES_ENTROPY" });
+  assert.equal((await sessions.load("")).isEmpty(), true);
+});
+
+test("whose sessions commit a session makes no difference to what is stored", async () => {
+  const { store, sessions } = sessionsAt({ saveEveryRequest: true });
+  const { sessions: others } = sessionsAt({ store });
+  const session = await sessions.open();
+  session.create();
+  session.set("cart", { apples: 1 });
+  session.modified = false;
+  await others.commitHeaders(session, 200);
+  assert.deepEqual((await sessions.open(session.sessionKey)).get("cart"), { apples: 1 });
+});
+
+test("a flush that is refused forgets nothing that was handed out", async () => {
+  const { sessions } = sessionsAt();
+  const session = await sessions.open();
+  await session.set("cart", [1]).save();
+  const cart = session.get("cart");
+  const saving = session.save();
+  await assert.rejects(session.flush(), { code: "ES_SESSION_BUSY" });
+  await saving;
+  cart.push(2);
+  session.modified = true;
+  await session.save();
+  assert.deepEqual((await sessions.open(session.sessionKey)).get("cart"), [1, 2]);
+});
+
+test("a save that is refused halfway leaves the flag as it was", async () => {
+  const { sessions } = sessionsAt();
+  const session = await sessions.open();
+  await session.update({ a: [1], b: [1] }).save();
+  const again = await sessions.open(session.sessionKey);
+  again.get("a").push(2);
+  again.get("b").push(1n);
+  await assert.rejects(again.save(), { code: "ES_VALUE" });
+  assert.equal(again.modified, false);
+});
