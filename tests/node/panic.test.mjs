@@ -75,15 +75,20 @@ test("what the secrets were at first is what they are after a panic, whatever be
 });
 
 test("a load that waits for its store while the core panics, and signing for an old session, end in a PanicError", async () => {
-  const { kv: namespace } = countingKv();
-  const sessions = createSessions({ store: kv(namespace), secrets });
+  const inner = kv(countingKv().kv);
+  let gate;
+  const store = { ...inner, get: async (key) => (await gate, inner.get(key)) };
+  const sessions = createSessions({ store, secrets });
   const first = await sessions.load("");
-  const [, , [, cookie]] = await sessions.commitHeaders(first.set("user", "alice"), 200);
-  const old = await sessions.open();
-  const waiting = sessions.load(cookie.split(";")[0]);
-  const panics = await sessions.open();
+  const [, , [, line]] = await sessions.commitHeaders(first.set("user", "alice"), 200);
+  const cookie = line.split(";")[0];
+  const [old, panics] = [await sessions.open(), await sessions.open()];
+  let open;
+  gate = new Promise((resolve) => { open = resolve; });
+  const waiting = sessions.load(cookie);
   assert.throws(() => panics.get("panic now"), PanicError);
+  open();
   await assert.rejects(waiting, PanicError);
+  assert.equal((await sessions.load(cookie)).get("user"), "alice");
   await assert.rejects(old.encode({ a: 1 }), PanicError);
-  assert.equal((await sessions.load(cookie.split(";")[0])).get("user"), "alice");
 });
