@@ -42,6 +42,7 @@
 //! * `cloudflare`: Workers KV, settings from a Worker's variables, sessions around its requests.
 //! * `app`: the events and routes of this repository's own Worker. A Worker that uses the crate has its own.
 //! * `js`: what the npm package `edge-session` is built from. It has no Rust interface.
+//! * `panics`: a build of it for this repository's tests, which can be made to panic.
 
 #![cfg_attr(all(feature = "js", target_arch = "wasm32"), no_std)]
 

@@ -13,7 +13,7 @@ use core::cell::RefCell;
 use chrono::{DateTime, Utc};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::operations::{Operation, Operations};
 use super::options;
@@ -65,7 +65,7 @@ impl CoreSettings {
             .copied()
             .ok_or_else(|| Error::new(ErrorKind::Entropy, "entropy must give 32 random bytes"));
         let left = seeds.len().saturating_sub(SEED);
-        seeds.iter_mut().skip(left).for_each(|byte| *byte = 0);
+        seeds.get_mut(left..).unwrap_or_default().zeroize();
         seeds.truncate(left);
         seed
     }

@@ -103,7 +103,7 @@ impl CoreSession {
         check(expiry(kind, amount).and_then(|expiry| self.session.set_expiry(expiry)))
     }
 
-    /// `modification` as an ISO date; empty for now.
+    /// `modification` as an ISO date; an empty text is the present.
     #[wasm_bindgen(js_name = getExpiryAge)]
     pub fn get_expiry_age(&mut self, modification: &str, kind: Option<ExpiryKind>, amount: &str) -> Thrown<f64> {
         let options = expiry_options(modification, kind, amount);

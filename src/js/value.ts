@@ -180,9 +180,11 @@ function write(value: unknown): string {
 
 /** Rust stores integers of 64 bits; JavaScript would round those beyond 2⁵³ without a word. Its own are as it writes them. */
 function checkIntegers(path: string, text: string): void {
-  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g)) {
+  let inside = false; // a string: matched as a whole, a long one would be too much for the expression
+  for (const [token] of text.matchAll(/\\.|"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/gs)) {
+    if (token === '"') inside = !inside;
     const number = Number(token);
-    if (/^-?\d{16,}$/.test(token) && String(number) !== token && BigInt(number) !== BigInt(token)) {
+    if (!inside && /^-?\d{16,}$/.test(token) && String(number) !== token && BigInt(number) !== BigInt(token)) {
       throw new ValueError(`${path} holds an integer that JavaScript's numbers do not hold`);
     }
   }

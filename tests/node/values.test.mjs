@@ -136,3 +136,11 @@ test("H6: getters, proxies and toJSON that throw or call back in: an error, and 
   assert.deepEqual(session.set("k", nesting).get("other"), { y: 1 });
   assert.deepEqual(session.keys(), ["other", "k"]);
 });
+
+test("a value with a very long text and many digits is read", async () => {
+  const { sessions } = sessionsAt({ maxRecordBytes: 26_214_400 });
+  const session = await sessions.open();
+  const long = ["y\"\\".repeat(4_000_000), "12345678901234567"];
+  await session.set("long", long).save();
+  assert.deepEqual((await sessions.open(session.sessionKey)).get("long"), long);
+});
