@@ -1,0 +1,102 @@
+//! A location's KV for one request, which writes down what the request reads and puts.
+
+use std::rc::Rc;
+
+use edge_session::{KvLocation, Op, Page, Result, StorageKey, Store, Written};
+use serde_json::Value;
+
+use crate::history::{Id, Mark, Marks, Put};
+use crate::plan::KEYS;
+use crate::world::World;
+
+pub struct Watched {
+    pub location: KvLocation,
+    pub world: Rc<World>,
+    pub id: Id,
+}
+
+/// Whether a session's record is kept under this storage key, and not a tombstone.
+fn is_record(key: &StorageKey) -> bool {
+    key.as_str().contains(":session:")
+}
+
+impl Store for Watched {
+    async fn read(&self, keys: &[StorageKey]) -> Result<Vec<Option<Vec<u8>>>> {
+        self.world.history.borrow_mut().exchange(self.id).operations += keys.len();
+        let read = self.location.read(keys).await;
+        let mut history = self.world.history.borrow_mut();
+        match &read {
+            Err(_) => {
+                let exchange = history.exchange(self.id);
+                exchange.read_failed_in_load |= !exchange.is_loaded;
+            }
+            Ok(values) => {
+                for (key, value) in keys.iter().zip(values).filter(|(key, _)| is_record(key)) {
+                    let marks = value.as_ref().and_then(|value| history.records.get(value)).map(|(_, marks)| *marks);
+                    let exchange = history.exchange(self.id);
+                    exchange.place.get_or_insert_with(|| key.as_str().to_owned());
+                    exchange.read = marks.or(exchange.read);
+                }
+            }
+        }
+        read
+    }
+
+    async fn write(&self, ops: Vec<Op>) -> Result<Written> {
+        for op in ops {
+            let put = match &op {
+                Op::Put { key, value, .. } if is_record(key) => Some(self.note(key, value)),
+                _ => None,
+            };
+            self.world.history.borrow_mut().exchange(self.id).operations += 1;
+            self.location.write(vec![op]).await?;
+            if let Some(place) = put {
+                self.world.history.borrow_mut().exchange(self.id).puts[place].acknowledged = true;
+            }
+        }
+        Ok(Written::All)
+    }
+
+    async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Page> {
+        self.location.list(prefix, cursor).await
+    }
+}
+
+impl Watched {
+    /// Writes down who wrote what in a record that is about to be put. Gives its place among the request's puts.
+    fn note(&self, key: &StorageKey, value: &[u8]) -> usize {
+        let mut history = self.world.history.borrow_mut();
+        let exchange = history.of(self.id);
+        let known = exchange.token.map(|token| history.tokens[token].known);
+        let (touched, read, place) = (exchange.touched.clone(), exchange.read, exchange.place.clone());
+        let is_new_key = place.as_deref() != Some(key.as_str());
+        let flushed = exchange.flush.is_some();
+        let record: Value = serde_json::from_slice(value).unwrap();
+        let marks: Marks = core::array::from_fn(|at| {
+            let found = record["data"][KEYS[at]].as_str().map(writer);
+            let gone = |marks: &Option<Marks>| marks.map(|marks| marks[at]).filter(|mark| !mark.present);
+            match found {
+                Some(by) => Mark { by, present: true },
+                None if touched.contains(&at) => Mark { by: self.id, present: false },
+                None if flushed => Mark::default(),
+                None => gone(&read).or_else(|| gone(&known)).unwrap_or_default(),
+            }
+        });
+        if is_new_key
+            && !flushed
+            && let Some(before) = place
+        {
+            history.places.entry(key.as_str().to_owned()).or_insert(before);
+        }
+        history.records.insert(value.to_vec(), (self.id, marks));
+        let base = read.filter(|_| !flushed);
+        let exchange = history.exchange(self.id);
+        exchange.puts.push(Put { touched, marks, base, is_new_key, acknowledged: false });
+        exchange.puts.len() - 1
+    }
+}
+
+/// The request that wrote a value: its number stands at the beginning.
+pub fn writer(value: &str) -> Id {
+    value.split('.').next().unwrap().parse().unwrap()
+}
