@@ -15,7 +15,7 @@ use super::record::{Head, MAX_WRITES, Record};
 pub(crate) const WINDOW: i64 = 130_000;
 
 /// More saves than this are not carried.
-const MAX_STATES: usize = 16;
+const MAX_STATES: usize = 8;
 
 /// One save that the browser knows of.
 #[derive(Clone, Debug, PartialEq, Eq)]
