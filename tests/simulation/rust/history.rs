@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use edge_session::ErrorKind;
+use edge_session::{ErrorKind, EventKind, LoadReason};
 
 use crate::plan::{Deed, KEYS, Who};
 
@@ -70,7 +70,10 @@ pub struct Exchange {
     pub key: Option<usize>,
     pub read_failed_in_load: bool,
     pub is_loaded: bool,
-    pub reason: &'static str,
+    /// Why the session is what it is, once it was loaded.
+    pub reason: Option<LoadReason>,
+    /// What happened to its session.
+    pub events: Vec<EventKind>,
     /// What the application found, if it looked and could.
     pub seen: Option<Marks>,
     pub touched: BTreeSet<usize>,
@@ -99,6 +102,11 @@ impl Exchange {
         self.commit.as_ref().map_or(self.began, |commit| commit.began)
     }
 
+    /// Why the session is what it is, in a word.
+    pub fn reason(&self) -> &'static str {
+        self.reason.map_or("", LoadReason::as_str)
+    }
+
     pub fn has_put(&self) -> bool {
         self.puts.iter().any(|put| put.acknowledged)
     }
@@ -109,6 +117,8 @@ pub struct Key {
     pub text: String,
     /// The key that it was cycled from.
     pub parent: Option<usize>,
+    /// The key that the first login made; none before it.
+    pub family: Option<usize>,
     /// When it was made, at the latest.
     pub made: Duration,
 }
@@ -153,7 +163,7 @@ impl History {
     pub fn key(&mut self, text: &str, now: Duration) -> usize {
         let known = self.keys.iter().position(|key| key.text == text);
         known.unwrap_or_else(|| {
-            self.keys.push(Key { text: text.to_owned(), parent: None, made: now });
+            self.keys.push(Key { text: text.to_owned(), parent: None, family: None, made: now });
             self.keys.len() - 1
         })
     }
@@ -171,15 +181,9 @@ impl History {
         self.keys[key].parent.map_or(key, |parent| self.root(parent))
     }
 
-    /// The key that the first login made; none before it.
-    pub fn family(&self, key: usize) -> Option<usize> {
-        let parent = self.keys[key].parent?;
-        Some(self.family(parent).unwrap_or(key))
-    }
-
     /// Whether a logout under `ended` ends `key` as well.
     pub fn ends(&self, ended: usize, key: usize) -> bool {
-        ended == key || self.family(ended).is_some_and(|family| self.family(key) == Some(family))
+        ended == key || self.keys[ended].family.is_some_and(|family| self.keys[key].family == Some(family))
     }
 
     /// Takes note of a write that the store applied.

@@ -216,7 +216,7 @@ impl Plan {
             Kind::Steal => Deed::Steal,
         };
         let work = match kind {
-            Kind::SlowSet => (3_000, 45_000),
+            Kind::SlowSet => chance.weighted(&[(4, (3_000, 45_000)), (1, (45_000, 180_000))]),
             _ => chance.weighted(&[(9, (0, 50)), (1, (50, 3_000))]),
         };
         let way = |chance: &mut Chance| {
@@ -231,7 +231,7 @@ impl Plan {
             work: chance.millis(work),
             uplink: way(chance),
             downlink: way(chance),
-            patience: if chance.percent(1) { chance.millis((10, 2_000)) } else { Duration::from_secs(90) },
+            patience: if chance.percent(1) { chance.millis((10, 2_000)) } else { Duration::from_secs(240) },
             loses_answer: chance.percent(1),
         }
     }

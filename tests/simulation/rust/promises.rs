@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use edge_session::LoadReason;
+
 use crate::history::{Exchange, Given, History, Id, Mark};
 use crate::plan::{Deed, SKEW, Shape, USER};
 use crate::world::World;
@@ -140,10 +142,9 @@ fn after_the_end(world: &World, history: &History, id: Id, ending: &Exchange, fi
                     format!("request {id} had logged it out {:?} before", exchange.began - flush.ended)
                 });
             }
-            let committed =
-                exchange.commit.as_ref().filter(|commit| commit.began > bound && !exchange.touched.is_empty());
-            if let Some(commit) = committed.filter(|_| exchange.key_after == Some(key)) {
-                let saved = exchange.is_acknowledged() && exchange.has_put();
+            let committed = exchange.commit.as_ref().filter(|commit| commit.began > bound);
+            if let Some(commit) = committed.filter(|_| !exchange.touched.is_empty()) {
+                let saved = exchange.is_acknowledged() && exchange.has_put() && exchange.key_after == Some(key);
                 findings.test(Promise::NoSaveAfterLogout, other, !saved, || {
                     format!("request {id} had logged it out {:?} before", commit.began - flush.ended)
                 });
@@ -164,7 +165,7 @@ fn after_the_end(world: &World, history: &History, id: Id, ending: &Exchange, fi
 
 fn absolute_deadline(world: &World, history: &History, id: Id, exchange: &Exchange, findings: &mut Findings) {
     let (Some(seen), Some(key)) = (exchange.seen, exchange.key) else { return };
-    let made = history.keys[history.family(key).unwrap_or(key)].made;
+    let made = history.keys[history.keys[key].family.unwrap_or(key)].made;
     let age = Duration::from_secs(world.plan.absolute_age as u64) + Duration::from_millis(2 * SKEW);
     if exchange.began > made + age {
         let is_empty = !seen.iter().any(|mark| mark.present);
@@ -221,7 +222,7 @@ fn live_session(history: &History, id: Id, exchange: &Exchange, findings: &mut F
     };
     findings.test(Promise::LiveSessionStays, id, kept, || {
         let what = if exchange.given == Given::TakenAway { "deleted" } else { "replaced by a new session's" };
-        format!("the cookie was {what}; the application found it {}", exchange.reason)
+        format!("the cookie was {what}; the application found it {}", exchange.reason())
     });
 }
 
@@ -238,7 +239,7 @@ fn logins(history: &History, id: Id, exchange: &Exchange, findings: &mut Finding
             let (at, probe) = probe(token);
             let is_in = probe.seen.is_some_and(|seen| seen[USER].present);
             findings.test(Promise::LoginStays, at, is_in, || {
-                format!("request {id} had logged it in; now it is {}", probe.reason)
+                format!("request {id} had logged it in; now it is {}", probe.reason())
             });
         }
         (false, _, Some(token), Some((Some(old), _))) if !is_touched(history, id, old, Duration::MAX) => {
@@ -246,7 +247,7 @@ fn logins(history: &History, id: Id, exchange: &Exchange, findings: &mut Finding
             if had(exchange.seen) && history.tokens[token].key == old {
                 let (at, probe) = probe(token);
                 findings.test(Promise::FailedLoginChangesNothing, at, had(probe.seen), || {
-                    format!("request {id} had tried to log it in; now it is {}", probe.reason)
+                    format!("request {id} had tried to log it in; now it is {}", probe.reason())
                 });
             }
         }
@@ -255,22 +256,23 @@ fn logins(history: &History, id: Id, exchange: &Exchange, findings: &mut Finding
 }
 
 /// Whether the application is told that what it sees may not be all.
-pub fn is_told(reason: &str) -> bool {
-    !matches!(reason, "" | "new" | "live" | "stale-repaired" | "unknown")
+pub fn is_told(exchange: &Exchange) -> bool {
+    use LoadReason::{Lost, NotYetVisible, Stale, Unavailable};
+    matches!(exchange.reason, Some(Lost | NotYetVisible | Stale | Unavailable))
 }
 
 fn own_writes(world: &World, history: &History, id: Id, exchange: &Exchange, findings: &mut Findings) {
     let (Some(seen), Some(token)) = (exchange.seen, exchange.token) else { return };
     let token = &history.tokens[token];
     let is_over = is_short_lived(world) && seen.iter().all(|mark| !mark.present);
-    if is_told(exchange.reason) || is_over || is_touched(history, id, token.key, exchange.began) {
+    if is_told(exchange) || is_over || is_touched(history, id, token.key, exchange.began) {
         return;
     }
     let is_older = |key: &usize| token.known[*key].by > newest(*key, seen[*key], token.known[*key], history);
     let missing = (0..seen.len()).find(is_older);
     findings.test(Promise::OwnWritesAreRead, id, missing.is_none(), || {
         let key = missing.unwrap_or_default();
-        format!("what request {} wrote is not there; the session is {}", token.known[key].by, exchange.reason)
+        format!("what request {} wrote is not there; the session is {}", token.known[key].by, exchange.reason())
     });
 }
 
@@ -283,16 +285,18 @@ fn newest(key: usize, seen: Mark, known: Mark, history: &History) -> Id {
     history.each().filter(|(id, other)| *id >= known.by && removed(other)).map(|(id, _)| id).max().unwrap_or_default()
 }
 
+/// A request that ran for long sends no cookie for the identity that it came with, and none goes but by a logout.
 fn late_answer(history: &History, id: Id, exchange: &Exchange, findings: &mut Findings) {
-    let (Some((_, Some(replaced))), Some(commit)) = (exchange.received, &exchange.commit) else { return };
-    let ran_long = commit.began > exchange.began + LATE;
-    let meant = exchange.flush.is_some() || exchange.cycled.is_some();
-    let by = history.of(history.tokens[replaced].by);
-    let newer = matches!(by.deed, Deed::Login { .. }) && by.committed() > exchange.began;
-    if !ran_long || meant || !newer || exchange.token.is_none_or(|token| token == replaced) {
+    let (Some(token), Some(commit)) = (exchange.token, &exchange.commit) else { return };
+    if commit.began <= exchange.began + LATE || exchange.flush.is_some() {
         return;
     }
-    findings.test(Promise::LateAnswerReplacesNoLogin, id, exchange.given == Given::Nothing, || {
-        format!("the cookie of the login in request {} went", history.tokens[replaced].by)
+    let kept = match exchange.given {
+        Given::Nothing => true,
+        Given::TakenAway => false,
+        Given::Token(given) => history.tokens[given].key != history.tokens[token].key,
+    };
+    findings.test(Promise::LateAnswerReplacesNoLogin, id, kept, || {
+        format!("it ran for {:?}; the application found it {}", commit.began - exchange.began, exchange.reason())
     });
 }

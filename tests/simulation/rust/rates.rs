@@ -32,7 +32,7 @@ impl Rates {
         for (id, exchange) in history.each().filter(|(_, exchange)| exchange.deed != Deed::Probe) {
             self.requests += 1;
             self.operations += exchange.operations as u64;
-            *self.reasons.entry(exchange.reason).or_default() += 1;
+            *self.reasons.entry(exchange.reason()).or_default() += 1;
             if let Some(Err(kind)) = exchange.commit.as_ref().map(|commit| commit.outcome) {
                 *self.failures.entry(kind.code()).or_default() += 1;
             }
@@ -102,7 +102,7 @@ impl Rates {
 /// Whether a load lacked, untold, what its browser had written and had the answer to.
 fn lacks_own_write(history: &History, id: Id, exchange: &Exchange) -> bool {
     let (Who::Tab(browser), Some(seen), Some(key)) = (exchange.who, exchange.seen, exchange.key) else { return false };
-    if is_told(exchange.reason) {
+    if is_told(exchange) {
         return false;
     }
     let before = history.each().take(id - 1).filter(|(_, other)| other.who == Who::Tab(browser));

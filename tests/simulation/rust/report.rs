@@ -27,9 +27,9 @@ fn line(history: &History, id: Id, exchange: &Exchange) -> String {
         None => "no cookie".to_owned(),
     };
     if let Some(seen) = exchange.seen {
-        write!(line, ", {}, sees {}", exchange.reason, marks(&seen)).unwrap();
-    } else if !exchange.reason.is_empty() {
-        write!(line, ", {}", exchange.reason).unwrap();
+        write!(line, ", {}, sees {}", exchange.reason(), marks(&seen)).unwrap();
+    } else if exchange.reason.is_some() {
+        write!(line, ", {}", exchange.reason()).unwrap();
     }
     write!(line, "; {:?}", exchange.deed).unwrap();
     if let Some(flush) = &exchange.flush {
@@ -46,6 +46,9 @@ fn line(history: &History, id: Id, exchange: &Exchange) -> String {
             write!(line, "; {outcome} at {:.1} s", commit.ended.as_secs_f64()).unwrap();
         }
         None => line += "; the browser went away",
+    }
+    for event in &exchange.events {
+        write!(line, " [{}]", event.as_str()).unwrap();
     }
     line += match exchange.given {
         Given::Nothing => "",

@@ -57,6 +57,10 @@ impl Store for Watched {
         Ok(Written::All)
     }
 
+    async fn wait(&self, milliseconds: u64) {
+        self.location.wait(milliseconds).await;
+    }
+
     async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Page> {
         self.location.list(prefix, cursor).await
     }
@@ -70,7 +74,8 @@ impl Watched {
         let known = exchange.token.map(|token| history.tokens[token].known);
         let (touched, read, place) = (exchange.touched.clone(), exchange.read, exchange.place.clone());
         let is_new_key = place.as_deref() != Some(key.as_str());
-        let flushed = exchange.flush.is_some();
+        // Whether the record goes on with what was loaded, under the same key or after a login.
+        let goes_on = exchange.flush.is_none() && (!is_new_key || exchange.cycled.is_some_and(|(old, _)| old.is_some()));
         let record: Value = serde_json::from_slice(value).unwrap();
         let marks: Marks = core::array::from_fn(|at| {
             let found = record["data"][KEYS[at]].as_str().map(writer);
@@ -78,18 +83,18 @@ impl Watched {
             match found {
                 Some(by) => Mark { by, present: true },
                 None if touched.contains(&at) => Mark { by: self.id, present: false },
-                None if flushed => Mark::default(),
+                None if !goes_on => Mark::default(),
                 None => gone(&read).or_else(|| gone(&known)).unwrap_or_default(),
             }
         });
         if is_new_key
-            && !flushed
+            && goes_on
             && let Some(before) = place
         {
             history.places.entry(key.as_str().to_owned()).or_insert(before);
         }
         history.records.insert(value.to_vec(), (self.id, marks));
-        let base = read.filter(|_| !flushed);
+        let base = read.filter(|_| goes_on);
         let exchange = history.exchange(self.id);
         exchange.puts.push(Put { touched, marks, base, is_new_key, acknowledged: false });
         exchange.puts.len() - 1

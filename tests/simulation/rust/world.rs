@@ -112,8 +112,9 @@ impl World {
             key: None,
             read_failed_in_load: false,
             is_loaded: false,
-            reason: "",
+            reason: None,
             seen: None,
+            events: Vec::new(),
             touched: BTreeSet::new(),
             cycled: None,
             flush: None,
@@ -155,9 +156,11 @@ impl World {
         let store = Watched { location: self.model.at(LOCATIONS[location]).invocation(), world: Rc::clone(self), id };
         let (model, skew) = (self.model.clone(), TimeDelta::milliseconds(self.plan.skews[location]));
         let entropy = RefCell::new(Chance::new(self.plan.seed.wrapping_mul(1_000_003) ^ id as u64));
+        let world = Rc::clone(self);
         Sessions::new(store, settings)
             .with_clock(move || model.date() + skew)
             .with_entropy(move || Ok(entropy.borrow_mut().bytes()))
+            .with_events(move |event| world.history.borrow_mut().exchange(id).events.push(event.kind))
     }
 
     /// A request from its arrival to its answer: what the answer says about the cookie.
@@ -173,6 +176,7 @@ impl World {
         let mut session = sessions.load(cookie.unwrap_or_default()).await.unwrap();
         self.note(id, |history, exchange| {
             exchange.is_loaded = true;
+            exchange.reason = Some(session.load_reason());
             exchange.key = session.session_key().map(|key| history.key(key.as_str(), self.model.now()));
         });
         let answered = self.handle(&sessions, &mut session, id, &step).await;
@@ -237,8 +241,7 @@ impl World {
             return Ok(());
         }
         let seen = look(session);
-        let reason = reason(session, &seen, self.history.borrow().of(id).token.is_some());
-        self.note(id, |_, exchange| (exchange.reason, exchange.seen) = (reason, seen.as_ref().ok().copied()));
+        self.note(id, |_, exchange| exchange.seen = seen.as_ref().ok().copied());
         self.model.sleep(step.work).await;
         let seen = seen?;
         let value = format!("{id}.{}", "x".repeat(self.plan.padding));
@@ -269,6 +272,7 @@ impl World {
                     let mut history = self.history.borrow_mut();
                     let new = history.key(session.session_key().unwrap().as_str(), now);
                     history.keys[new].parent = old;
+                    history.keys[new].family = old.and_then(|old| history.keys[old].family).or(Some(new));
                     history.exchange(id).cycled = Some((old, new));
                 }
                 touch(USER);
@@ -321,14 +325,4 @@ fn look(session: &mut Session) -> Result<Marks, ErrorKind> {
         }
     }
     Ok(marks)
-}
-
-/// Why the session is what it is.
-fn reason(session: &Session, seen: &Result<Marks, ErrorKind>, has_token: bool) -> &'static str {
-    match seen {
-        Err(_) => "unavailable",
-        Ok(_) if session.session_key().is_some() => "live",
-        Ok(_) if has_token => "unknown",
-        Ok(_) => "new",
-    }
 }
