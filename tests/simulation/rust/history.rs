@@ -89,6 +89,8 @@ pub struct Exchange {
     pub operations: usize,
     /// The newest record read, and where the load found it.
     pub read: Option<Marks>,
+    /// The newest removal of each data key in all records read.
+    pub gone: Marks,
     pub place: Option<String>,
 }
 
@@ -100,6 +102,13 @@ impl Exchange {
     /// When it can have changed something, as far as it is known.
     pub fn committed(&self) -> Duration {
         self.commit.as_ref().map_or(self.began, |commit| commit.began)
+    }
+
+    /// How much time passed between two commits; none where they overlap.
+    pub fn apart(&self, other: &Self) -> Duration {
+        let ended = |exchange: &Self| exchange.commit.as_ref().map_or(exchange.began, |commit| commit.ended);
+        let gap = |one: &Self, next: &Self| next.committed().saturating_sub(ended(one));
+        gap(self, other).max(gap(other, self))
     }
 
     /// Why the session is what it is, in a word.

@@ -186,8 +186,13 @@ fn outage(id: Id, exchange: &Exchange, findings: &mut Findings) {
 /// What a request did not touch is never older in what it puts than in what it read. Of two writes within the difference
 /// of the clocks either may count as the newer one.
 fn reverts(history: &History, id: Id, exchange: &Exchange, findings: &mut Findings) {
+    let ended = exchange.commit.as_ref().map_or(Duration::MAX, |commit| commit.ended);
     for put in &exchange.puts {
         let Some(base) = put.base else { continue };
+        // A login that finds the session ended goes on with what it has.
+        if put.is_new_key && exchange.key.is_some_and(|key| is_touched(history, id, key, ended)) {
+            continue;
+        }
         for key in (0..base.len()).filter(|key| !put.touched.contains(key) && base[*key].by > 0) {
             let (old, new) = (base[key], put.marks[key]);
             let order = |mark: Mark| if mark.by == 0 { Duration::ZERO } else { history.of(mark.by).committed() };
@@ -268,7 +273,10 @@ fn own_writes(world: &World, history: &History, id: Id, exchange: &Exchange, fin
     if is_told(exchange) || is_over || is_touched(history, id, token.key, exchange.began) {
         return;
     }
-    let is_older = |key: &usize| token.known[*key].by > newest(*key, seen[*key], token.known[*key], history);
+    let is_older = |key: &usize| {
+        let (seen, known) = (seen[*key], token.known[*key]);
+        known.by > newest(*key, seen, known, history) && !has_rival(*key, seen, known.by, history)
+    };
     let missing = (0..seen.len()).find(is_older);
     findings.test(Promise::OwnWritesAreRead, id, missing.is_none(), || {
         let key = missing.unwrap_or_default();
@@ -283,6 +291,20 @@ fn newest(key: usize, seen: Mark, known: Mark, history: &History) -> Id {
     }
     let removed = |other: &Exchange| matches!(other.deed, Deed::Remove(_)) && other.touched.contains(&key);
     history.each().filter(|(id, other)| *id >= known.by && removed(other)).map(|(id, _)| id).max().unwrap_or_default()
+}
+
+/// Whether what is seen was written by a request that never told the browser of it, beside the write that the cookie knows:
+/// neither builds on the other. Within the difference of the clocks either may count as the newer one.
+fn has_rival(key: usize, seen: Mark, known: Id, history: &History) -> bool {
+    let is_it = |id, other: &Exchange| match seen.present {
+        true => id == seen.by,
+        false => matches!(other.deed, Deed::Remove(_)) && other.touched.contains(&key),
+    };
+    let known = history.of(known);
+    history.each().filter(|(id, other)| is_it(*id, other)).any(|(_, other)| {
+        let told = matches!(other.given, Given::Token(_)) && other.received.is_some();
+        !told && other.apart(known) <= Duration::from_millis(2 * SKEW)
+    })
 }
 
 /// A request that ran for long sends no cookie for the identity that it came with, and none goes but by a logout.

@@ -36,6 +36,8 @@ impl Store for Watched {
                     let exchange = history.exchange(self.id);
                     exchange.place.get_or_insert_with(|| key.as_str().to_owned());
                     exchange.read = marks.or(exchange.read);
+                    let gone = marks.unwrap_or_default().map(|mark| if mark.present { Mark::default() } else { mark });
+                    exchange.gone = core::array::from_fn(|at| exchange.gone[at].max(gone[at]));
                 }
             }
         }
@@ -72,19 +74,19 @@ impl Watched {
         let mut history = self.world.history.borrow_mut();
         let exchange = history.of(self.id);
         let known = exchange.token.map(|token| history.tokens[token].known);
-        let (touched, read, place) = (exchange.touched.clone(), exchange.read, exchange.place.clone());
+        let (touched, gone, place) = (exchange.touched.clone(), exchange.gone, exchange.place.clone());
         let is_new_key = place.as_deref() != Some(key.as_str());
         // Whether the record goes on with what was loaded, under the same key or after a login.
         let goes_on = exchange.flush.is_none() && (!is_new_key || exchange.cycled.is_some_and(|(old, _)| old.is_some()));
         let record: Value = serde_json::from_slice(value).unwrap();
         let marks: Marks = core::array::from_fn(|at| {
             let found = record["data"][KEYS[at]].as_str().map(writer);
-            let gone = |marks: &Option<Marks>| marks.map(|marks| marks[at]).filter(|mark| !mark.present);
+            let known = known.map(|marks| marks[at]).filter(|mark| !mark.present);
             match found {
                 Some(by) => Mark { by, present: true },
                 None if touched.contains(&at) => Mark { by: self.id, present: false },
                 None if !goes_on => Mark::default(),
-                None => gone(&read).or_else(|| gone(&known)).unwrap_or_default(),
+                None => known.unwrap_or_default().max(gone[at]),
             }
         });
         if is_new_key
@@ -94,8 +96,8 @@ impl Watched {
             history.places.entry(key.as_str().to_owned()).or_insert(before);
         }
         history.records.insert(value.to_vec(), (self.id, marks));
-        let base = read.filter(|_| goes_on);
         let exchange = history.exchange(self.id);
+        let base = exchange.read.filter(|_| goes_on);
         exchange.puts.push(Put { touched, marks, base, is_new_key, acknowledged: false });
         exchange.puts.len() - 1
     }

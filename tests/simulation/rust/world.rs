@@ -125,6 +125,7 @@ impl World {
             received: None,
             operations: 0,
             read: None,
+            gone: Marks::default(),
             place: None,
         });
         history.exchanges.len()
@@ -136,9 +137,9 @@ impl World {
         let exchange = history.exchange(id);
         exchange.received = Some((now, before));
         let Some(line) = set_cookie else { return };
-        let age = line.split("; Max-Age=").nth(1).map(|rest| rest.split(';').next().unwrap().parse::<u64>().unwrap());
+        let age = line.split("; Max-Age=").nth(1).map(|rest| rest.split(';').next().unwrap().parse::<i64>().unwrap());
         *jar = match exchange.given {
-            Given::Token(token) => Jar { token: Some(token), expires: age.map(|age| now + Duration::from_secs(age)) },
+            Given::Token(token) => Jar { token: Some(token), expires: age.map(|age| now + Duration::from_secs(age.max(0) as u64)) },
             _ => Jar::default(),
         };
     }
