@@ -63,7 +63,10 @@ impl Save {
     pub(crate) fn step(&mut self, session: &mut Session, reply: Reply) -> Next {
         let next = match (core::mem::take(&mut self.state), reply) {
             (State::Start, Reply::Start) => self.start(session),
-            (State::Pausing, Reply::Waited) => self.look(session),
+            (State::Pausing, Reply::Waited) => {
+                session.catch_up();
+                self.look(session)
+            }
             (State::Checking, Reply::Values(values)) => self.build_on(session, values),
             (State::Writing(head, time), Reply::Written) => Ok(self.written(session, head, time)),
             // What stands there was put at the first try: nobody else can know this key.

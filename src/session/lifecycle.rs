@@ -40,6 +40,7 @@ impl Session {
             random: Random::new(seed),
             now,
             began: now,
+            latest: now,
             presented,
             named: identity.clone().filter(|_| presented),
             identity,
@@ -233,9 +234,19 @@ impl Session {
         Some(Event { kind, session })
     }
 
+    /// Takes note of what the clock says while an operation runs.
+    pub(crate) const fn tick(&mut self, latest: DateTime<Utc>) {
+        self.latest = latest;
+    }
+
+    /// Makes what the clock said last the present.
+    pub(crate) const fn catch_up(&mut self) {
+        self.now = self.latest;
+    }
+
     /// Whether the request has run for so long that its cookie may have been replaced.
     pub(crate) fn is_late(&self) -> bool {
-        self.now.timestamp().saturating_sub(self.began.timestamp()) > LATE
+        self.latest.timestamp().saturating_sub(self.began.timestamp()) > LATE
     }
 
     /// Whether a flush asked for the cookie to go.
