@@ -14,6 +14,8 @@ mod outages;
 mod requests;
 #[path = "settings.rs"]
 mod settings;
+#[path = "staleness.rs"]
+mod staleness;
 #[path = "sweep.rs"]
 mod sweep;
 
