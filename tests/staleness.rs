@@ -119,6 +119,30 @@ fn what_a_location_does_not_show_yet_is_put_back_from_the_cookie() {
 }
 
 #[test]
+fn a_session_that_was_emptied_stays_empty_where_that_is_not_visible_yet() {
+    let clears: [fn(&mut Session); 3] = [
+        Session::clear,
+        |session| {
+            session.get::<String>("user").unwrap();
+            session.clear();
+        },
+        |session| {
+            session.set("page", 1).unwrap();
+            session.clear();
+        },
+    ];
+    for clear in clears {
+        let site = site();
+        let mut browser = site.visitor();
+        let far = site.elsewhere(defaults());
+        site.request(&mut browser, clear);
+        let mut session = far.load(&browser);
+        assert_eq!(session.load_reason(), LoadReason::StaleRepaired);
+        assert!(session.keys().unwrap().is_empty());
+    }
+}
+
+#[test]
 fn of_two_writes_of_one_key_the_newer_one_counts() {
     // Somebody else's at the other location is newer than the browser's own.
     let site = site();

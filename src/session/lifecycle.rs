@@ -124,7 +124,11 @@ impl Session {
         if matches!(self.contents, Contents::Unloaded(Fetched::Corrupt | Fetched::Newer | Fetched::Revoked)) {
             let _ = self.load();
         }
-        self.contents = Contents::Loaded(Data::cleared());
+        let before = match core::mem::replace(&mut self.contents, Contents::Unloaded(Fetched::NoKey)) {
+            Contents::Loaded(data) | Contents::Unloaded(Fetched::Record(Record { data, .. })) => data,
+            Contents::Unloaded(_) => Data::default(),
+        };
+        self.contents = Contents::Loaded(before.cleared());
     }
 
     pub(super) const fn mark_changed(&mut self) {
