@@ -591,6 +591,21 @@ fn a_put_that_landed_all_the_same_is_noticed() {
 }
 
 #[test]
+fn a_put_that_landed_is_not_put_over_what_was_saved_on_top_of_it() {
+    let site = site();
+    let mut browser = site.visitor();
+    let mut session = site.load(&browser);
+    session.set("a", 1).unwrap();
+    site.lose_the_answer("put");
+    let (other, their_browser) = (support::site_on(site.store.clone(), defaults()), browser.clone());
+    site.meanwhile(move || save_of_another(&other, &their_browser, "a", 2));
+    site.commit(&mut browser, session, 200);
+    assert_eq!(site.record()["data"], serde_json::json!({ "user": "alice", "a": 2 }), "the later save counts");
+    assert_eq!(site.record()["generation"], 3);
+    assert_eq!((reason(&site, &browser), site.told()), (LoadReason::Live, vec!["retried".to_owned()]));
+}
+
+#[test]
 fn a_put_that_fails_twice_is_an_error() {
     let site = site();
     let browser = site.visitor();
