@@ -344,6 +344,26 @@ fn a_session_that_comes_into_sight_while_the_request_runs_is_saved() {
 
 // A record that was renewed elsewhere looks over where the renewal does not show yet: that is no end.
 #[test]
+fn a_record_whose_renewal_is_not_visible_yet_ends_no_session() {
+    let site = site_with(defaults().cookie_age(60));
+    let mut browser = site.visitor();
+    let far = site.elsewhere(defaults().cookie_age(60));
+    site.pass(50);
+    set(&site, &mut browser, "page", 1);
+    site.pass(20);
+    let kept = browser.clone();
+    let headers = far.request(&mut browser, |session| {
+        assert_eq!(session.load_reason(), LoadReason::NotYetVisible);
+        assert!(session.keys().unwrap().is_empty());
+    });
+    assert!(headers.set_cookie().is_none() && browser.0 == kept.0);
+    let mut session = far.load(&browser);
+    session.set("page", 2).unwrap();
+    assert_eq!(run(far.sessions.commit_headers(&mut session, 200)).unwrap_err().kind(), ErrorKind::Stale);
+    assert_eq!(site.user(&browser).as_deref(), Some("alice"));
+}
+
+#[test]
 fn a_save_that_is_in_no_record_any_more_is_lost_and_life_goes_on() {
     let (site, mut browser) = lost();
     let mut session = site.load(&browser);
