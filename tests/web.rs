@@ -12,6 +12,8 @@ mod expiry;
 mod outages;
 #[path = "requests.rs"]
 mod requests;
+#[path = "revocation.rs"]
+mod revocation;
 #[path = "settings.rs"]
 mod settings;
 #[path = "staleness.rs"]

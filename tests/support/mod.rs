@@ -44,7 +44,7 @@ enum Fault {
 
 /// A memory store that writes down what it is asked for and fails when it is told to.
 ///
-/// Operations are called `read`, `list`, `put` and `delete` (of a record), `put ended` and `put family` (a tombstone).
+/// Operations are called `read`, `read family` (and nothing else), `list`, `put` and `delete` (of a record), `put ended` and `put family` (a tombstone).
 #[derive(Clone)]
 pub struct Watched {
     pub memory: MemoryStore,
@@ -83,7 +83,7 @@ impl Watched {
         let fault = planned.iter().position(|(operation, _)| *operation == what).map(|at| planned.remove(at).1);
         let failing = match self.failing.get() {
             Failing::Nothing => false,
-            Failing::Reads => what == "read",
+            Failing::Reads => what.starts_with("read"),
             Failing::Puts => what.starts_with("put"),
             Failing::Deletes => what == "delete",
             Failing::Everything => true,
@@ -106,7 +106,7 @@ pub fn kind(key: &StorageKey) -> &str {
 impl Store for Watched {
     async fn read(&self, keys: &[StorageKey]) -> Result<Vec<Option<Vec<u8>>>> {
         self.reads.borrow_mut().push(keys.iter().map(|key| kind(key).to_owned()).collect());
-        self.note("read").1?;
+        self.note(if keys.iter().all(|key| kind(key) == "family") { "read family" } else { "read" }).1?;
         self.memory.read(keys).await
     }
 
