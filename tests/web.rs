@@ -8,6 +8,8 @@ mod cookies;
 mod dictionary;
 #[path = "expiry.rs"]
 mod expiry;
+#[path = "journal.rs"]
+mod journal;
 #[path = "outages.rs"]
 mod outages;
 #[path = "requests.rs"]
