@@ -522,8 +522,8 @@ fn the_first_cycle_names_the_family_and_later_ones_and_other_doors_keep_it() {
     assert!(site.record()["family"].is_null());
     site.request(&mut browser, |session| session.cycle_key().unwrap());
     let (family, absolute) = (site.record()["family"].clone(), site.record()["absolute"].clone());
-    let records = site.store.memory.entries().into_iter().filter(|(key, _)| kind(key) == "session");
-    let key = records.last().unwrap().0.as_str().rsplit(':').next().unwrap().to_owned();
+    let record = site.store.memory.entries().into_iter().rfind(|(key, _)| kind(key) == "session");
+    let key = record.unwrap().0.as_str().rsplit(':').next().unwrap().to_owned();
     assert_eq!(family, key, "it is the hash of the key that the first cycle made");
     site.pass(60);
     site.request(&mut browser, |session| session.cycle_key().unwrap());

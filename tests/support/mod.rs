@@ -34,6 +34,8 @@ pub enum Failing {
     Everything,
 }
 
+type Meanwhile = Box<dyn FnOnce()>;
+
 /// What a planned fault does to the operation that it meets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Fault {
@@ -58,7 +60,7 @@ pub struct Watched {
     pub failing: Rc<Cell<Failing>>,
     pub now: Rc<Cell<DateTime<Utc>>>,
     planned: Rc<RefCell<Vec<(&'static str, Fault)>>>,
-    meanwhile: Rc<RefCell<Option<Box<dyn FnOnce()>>>>,
+    meanwhile: Rc<RefCell<Option<Meanwhile>>>,
 }
 
 impl Watched {
