@@ -60,24 +60,42 @@ fn cve_2025_46336_a_logout_cannot_be_undone_by_a_slow_request() {
 #[test]
 fn a_login_that_meets_a_logout_is_interrupted() {
     let site = site();
-    let browser = site.visitor();
+    let mut browser = site.visitor();
+    site.login(&mut browser);
     let mut login = site.load(&browser);
     login.cycle_key().unwrap();
-    site.logout(&mut browser.clone(), 200);
+    site.logout(&mut browser, 200);
     assert_eq!(run(site.sessions.commit_headers(&mut login, 200)).unwrap_err().kind(), ErrorKind::SessionInterrupted);
-    assert_eq!(site.stored(), (0, 1, 0));
+    assert_eq!(site.stored(), (0, 2, 1));
 }
 
 #[test]
-fn of_two_logins_at_once_the_second_is_interrupted() {
+fn two_logins_at_once_from_an_anonymous_session_are_both_one() {
     let site = site();
     let mut browser = site.visitor();
+    let mut parallel = browser.clone();
+    let (mut one, mut other) = (site.load(&browser), site.load(&browser));
+    one.cycle_key().unwrap();
+    other.cycle_key().unwrap();
+    site.commit(&mut browser, one, 200);
+    site.commit(&mut parallel, other, 200);
+    assert_eq!((site.user(&browser).as_deref(), site.user(&parallel).as_deref()), (Some("alice"), Some("alice")));
+    assert_eq!(site.stored(), (2, 1, 0));
+    site.logout(&mut browser, 200);
+    assert_eq!(site.user(&parallel).as_deref(), Some("alice"), "each began a family of its own");
+}
+
+#[test]
+fn two_new_keys_at_once_for_somebody_who_is_logged_in_are_one_and_an_interruption() {
+    let site = site();
+    let mut browser = site.visitor();
+    site.login(&mut browser);
     let (mut one, mut other) = (site.load(&browser), site.load(&browser));
     one.cycle_key().unwrap();
     other.cycle_key().unwrap();
     site.commit(&mut browser, one, 200);
     assert_eq!(run(site.sessions.commit_headers(&mut other, 200)).unwrap_err().kind(), ErrorKind::SessionInterrupted);
-    assert_eq!((site.user(&browser).as_deref(), site.stored()), (Some("alice"), (1, 1, 0)));
+    assert_eq!((site.user(&browser).as_deref(), site.stored()), (Some("alice"), (1, 2, 0)));
 }
 
 // A late answer must not clear the cookie of a new login, and here it cannot be told which one the browser has.

@@ -317,9 +317,9 @@ mod tests {
     }
 
     #[test]
-    fn sixteen_saves_are_carried() {
+    fn eight_saves_are_carried() {
         let journal = saves(40);
-        assert_eq!((journal.states.len(), journal.states[0].tag), (MAX_STATES, tag(25)));
+        assert_eq!((journal.states.len(), journal.states[0].tag), (8, tag(33)));
         assert_eq!(journal.changes.len(), MAX_STATES - 1);
     }
 
