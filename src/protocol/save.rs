@@ -141,7 +141,9 @@ impl Save {
         let bytes = values.pop().flatten().filter(|bytes| bytes.len() <= session.settings().max_record_bytes);
         let head = bytes.as_deref().and_then(record::head).filter(|head| !head.end().has_passed(session.now()));
         let Some((bytes, head)) = bytes.zip(head) else { return self.without(session) };
-        if let Some((written, time)) = self.tried.take_if(|(tried, _)| head.tags.starts_with(&tried.tags)) {
+        // The first try was written after all; what came on top of it stays there.
+        let tag = self.tag;
+        if let Some((written, time)) = self.tried.take_if(|_| tag.is_some_and(|tag| head.tags.contains(&tag))) {
             return Ok(self.written(session, written, time));
         }
         if !head.tags.first().is_some_and(|tag| session.has_seen(tag)) {
