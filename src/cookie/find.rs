@@ -128,6 +128,24 @@ mod tests {
         assert!(!find(long.as_bytes(), NAME).presented, "a header beyond the limit is not searched");
     }
 
+    // B9: what a proven user agent sends (tests/data/README.md) is read back, each name with its own values and in their order.
+    #[test]
+    fn what_public_cookie_data_send_is_read_as_it_was_sent() {
+        let all: serde_json::Value = serde_json::from_str(include_str!("../../tests/data/cookies.json")).unwrap();
+        let mut read = 0;
+        for case in all["http-state"].as_array().unwrap().iter().chain(all["wpt"].as_array().unwrap()) {
+            let sent = case[3].as_str().unwrap();
+            let pairs: Vec<_> = sent.split("; ").filter_map(|pair| pair.split_once('=')).collect();
+            for (name, _) in &pairs {
+                let values: Vec<_> =
+                    pairs.iter().filter(|(other, _)| other == name).map(|(_, value)| value.as_bytes()).collect();
+                assert_eq!(find(sent.as_bytes(), name), Found { presented: true, values }, "{}", case[0]);
+                read += 1;
+            }
+        }
+        assert_eq!(read, 222);
+    }
+
     proptest! {
         #[test]
         fn no_header_breaks_it(header in prop::collection::vec(any::<u8>(), 0..200)) {
