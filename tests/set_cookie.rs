@@ -6,69 +6,17 @@
 mod support;
 #[path = "support/user_agent.rs"]
 mod user_agent;
+#[path = "support/visit.rs"]
+mod visit;
 
 use chrono::{DateTime, Utc};
-use edge_session::{ErrorKind, Expiry, MemoryStore, SameSite, Sessions, Settings, SettingsBuilder};
+use edge_session::{ErrorKind, Expiry, MemoryStore, SameSite, Sessions};
 use proptest::prelude::*;
 use support::{defaults, run, start};
-use user_agent::{Cookie, Outcome, SetCookie, Url, UserAgent};
+use user_agent::{Outcome, Url, UserAgent};
+use visit::{Choice, attributes, visit};
 
 const MAX_AGE: i64 = 34_560_000;
-
-/// One way to set a session cookie up.
-#[derive(Clone, Debug)]
-struct Choice {
-    name: Option<String>,
-    domain: Option<String>,
-    path: String,
-    secure: bool,
-    httponly: bool,
-    samesite: SameSite,
-    closes: bool,
-}
-
-impl Choice {
-    fn builder(&self) -> SettingsBuilder {
-        let mut builder = defaults()
-            .cookie_path(&*self.path)
-            .cookie_secure(self.secure)
-            .cookie_httponly(self.httponly)
-            .cookie_samesite(self.samesite)
-            .expire_at_browser_close(self.closes);
-        if let Some(name) = &self.name {
-            builder = builder.cookie_name(&**name);
-        }
-        if let Some(domain) = &self.domain {
-            builder = builder.cookie_domain(&**domain);
-        }
-        builder
-    }
-
-    /// Where a browser meets the site, and where it comes back to.
-    fn url(&self) -> Url {
-        let domain = self.domain.as_deref().map_or("example.org", |domain| domain.strip_prefix('.').unwrap_or(domain));
-        Url { secure: self.secure, host: domain.to_ascii_lowercase(), path: self.path.clone() }
-    }
-
-    /// What a browser has to keep of it.
-    fn cookie(&self, settings: &Settings, value: &[u8], expires: Option<i64>) -> Cookie {
-        Cookie {
-            name: settings.cookie_name().as_bytes().to_vec(),
-            value: value.to_vec(),
-            domain: self.url().host,
-            host_only: self.domain.is_none(),
-            path: self.path.clone(),
-            secure: self.secure,
-            http_only: self.httponly,
-            same_site: match self.samesite {
-                SameSite::Strict => "strict",
-                SameSite::Lax => "lax",
-                SameSite::None => "none",
-            },
-            expires,
-        }
-    }
-}
 
 fn choices() -> Vec<Choice> {
     let names = [
@@ -104,60 +52,6 @@ fn choices() -> Vec<Choice> {
     all
 }
 
-/// The attributes that stand in a header, each with its value, in their order.
-fn attributes(header: &str) -> Vec<(String, String)> {
-    let set = SetCookie::parse(header.as_bytes()).unwrap();
-    set.attributes.into_iter().map(|(name, value)| (name, String::from_utf8(value).unwrap())).collect()
-}
-
-/// A visit that stores something, a second one that reads it, a logout: what the browser keeps each time.
-fn visit(choice: &Choice, settings: Settings, now: DateTime<Utc>) -> Result<(), TestCaseError> {
-    let sessions = Sessions::new(MemoryStore::default(), settings).with_clock(move || now);
-    let url = choice.url();
-    let mut agent = UserAgent::at(now.timestamp());
-    let mut session = run(sessions.load("")).unwrap();
-    session.set("user", "alice").unwrap();
-    let headers = run(sessions.commit_headers(&mut session, 200)).unwrap();
-    let header = headers.set_cookie().unwrap();
-    prop_assert_eq!(agent.receive(&url, header.as_bytes()), Outcome::Stored, "{} from {:?}", header, choice);
-    let value = SetCookie::parse(header.as_bytes()).unwrap().value;
-    // B12, C6: nothing but what was meant, and far from the 4096 bytes of a cookie.
-    let name_and_value = sessions.settings().cookie_name().len() + value.len();
-    prop_assert!(name_and_value <= 4096);
-    let mut wanted = Vec::new();
-    if !choice.closes {
-        wanted.extend(["expires", "max-age"]);
-    }
-    wanted.extend(choice.domain.as_ref().map(|_| "domain"));
-    wanted.push("path");
-    wanted.extend(choice.secure.then_some("secure"));
-    wanted.extend(choice.httponly.then_some("httponly"));
-    wanted.push("samesite");
-    let found = attributes(header);
-    prop_assert_eq!(found.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), wanted, "{}", header);
-    // C12: a cookie that ends with the browser has no end of its own.
-    let expires = (!choice.closes).then(|| now.timestamp() + 1_209_600);
-    prop_assert_eq!(&agent.cookies, &[choice.cookie(sessions.settings(), &value, expires)]);
-
-    let mut session = run(sessions.load(agent.send(&url))).unwrap();
-    prop_assert_eq!(session.item::<String>("user").unwrap(), "alice");
-    run(sessions.flush(&mut session)).unwrap();
-    let headers = run(sessions.commit_headers(&mut session, 200)).unwrap();
-    // C10: the cookie that takes it away is one that the browser holds for the same.
-    prop_assert_eq!(agent.receive(&url, headers.set_cookie().unwrap().as_bytes()), Outcome::Expired);
-    prop_assert!(agent.cookies.is_empty());
-    let repeated = attributes(headers.set_cookie().unwrap());
-    prop_assert_eq!(
-        &repeated[..2],
-        [("expires".to_owned(), "Thu, 01 Jan 1970 00:00:00 GMT".to_owned()), ("max-age".to_owned(), "0".to_owned())]
-    );
-    let same = |found: &[(String, String)]| {
-        found.iter().filter(|(name, _)| name != "expires" && name != "max-age").cloned().collect::<Vec<_>>()
-    };
-    prop_assert_eq!(same(&repeated), same(&found));
-    Ok(())
-}
-
 // C1, C2, C4, C5, C10, C12: the whole matrix. What is refused is what a browser would have refused, and nothing else.
 #[test]
 fn a_browser_keeps_every_cookie_that_the_settings_allow_and_would_refuse_the_others() {
@@ -165,7 +59,7 @@ fn a_browser_keeps_every_cookie_that_the_settings_allow_and_would_refuse_the_oth
     for choice in choices() {
         match choice.builder().build() {
             Ok(settings) => {
-                visit(&choice, settings, start()).unwrap();
+                visit(&choice, settings);
                 kept += 1;
             }
             Err(error) => {
@@ -205,7 +99,17 @@ fn without_settings_the_cookie_is_bound_to_the_host_and_hidden_from_scripts() {
     };
     let settings = defaults().build().unwrap();
     assert_eq!(settings.cookie_name(), "__Host-sessionid");
-    visit(&choice, settings, start()).unwrap();
+    visit(&choice, settings);
+}
+
+// H10: the kept corpus of the fuzz target, on every run.
+#[test]
+fn the_kept_corpus_of_settings_holds() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fuzz/corpus/set_cookie");
+    let inputs: Vec<_> =
+        std::fs::read_dir(folder).unwrap().map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect();
+    assert!(inputs.len() >= 10);
+    inputs.iter().for_each(|input| visit::any(input));
 }
 
 /// The header that a session of this expiry gets at this time, and the end of the cookie in a browser of that time.
@@ -281,7 +185,7 @@ proptest! {
     ) {
         let choice = Choice { name, domain, path, secure, httponly, samesite: SameSite::Lax, closes };
         match choice.builder().build() {
-            Ok(settings) => visit(&choice, settings, start())?,
+            Ok(settings) => visit(&choice, settings),
             Err(error) => prop_assert_eq!(error.kind(), ErrorKind::Config),
         }
     }
