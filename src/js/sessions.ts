@@ -7,6 +7,7 @@ import { OpenSession } from "./open-session.js";
 import type { Session } from "./session.js";
 import type { Store } from "./store.js";
 import { instance, recover, typed } from "./typed.js";
+import { kind } from "./value.js";
 
 /**
  * How sessions behave and how their cookie travels: Django's settings, by names in camelCase. They are checked once, each
@@ -172,16 +173,17 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
     this.#clock = clock;
     this.#entropy = entropy;
     // Read once, and copied: after a trap they are needed again, whatever became of the caller's.
-    const [parts, json] = [secretsOf(secrets), JSON.stringify(settings, plain)];
+    const [parts, json] = [secretsOf(secrets), jsonOf(settings)];
     this.#check = () => checked(parts, json);
     recover();
     [this.#instance, this.#settings] = [instance, this.#check()];
   }
 
   async load(from: From): Promise<Session<Data>> {
-    const header = typeof from === "object" ? from?.headers.get("Cookie") : from;
+    const header: unknown = typeof from === "object" && from ? typeof from.headers?.get === "function" && from.headers.get("Cookie") : from;
+    const text = textOf(header) ?? "";
     const now = this.#clock();
-    const session = this.#begin((core) => core.arrive(this.#settings, header ?? "", now));
+    const session = this.#begin((core) => core.arrive(this.#settings, text, now));
     await session.run(Run.Load, nothing);
     return session;
   }
@@ -219,8 +221,9 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   }
 
   #named(key: string | undefined): OpenSession<Data> {
+    const text = textOf(key);
     const now = this.#clock();
-    return this.#begin((core) => core.open(this.#settings, key, now));
+    return this.#begin((core) => core.open(this.#settings, text, now));
   }
 
   #begin(become: (core: CoreSession) => void): OpenSession<Data> {
@@ -290,6 +293,20 @@ function randomBytes(): Uint8Array {
     return crypto.getRandomValues(new Uint8Array(SESSIONS_A_DRAW * SEED));
   } catch (cause) {
     throw new EntropyError("the platform gave no random bytes; no session can be made", { cause });
+  }
+}
+
+/** A header or a key, if there is one. */
+function textOf(value: unknown): string | undefined {
+  if (typeof (value ?? "") !== "string") throw new ValueError(`a request, a text or nothing was expected, not ${kind(value)}`);
+  return (value ?? undefined) as string | undefined;
+}
+
+function jsonOf(settings: object): string {
+  try {
+    return String(JSON.stringify(settings, plain)); // which a toJSON could make undefined
+  } catch (cause) {
+    throw new ConfigError("a setting could not be read", { cause });
   }
 }
 
