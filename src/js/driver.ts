@@ -21,8 +21,8 @@ export async function carryOut(store: Store, core: CoreSession, next: Next, key:
     default: {
       const { keys, cursor } = await store.list(key, core.cursor());
       // Looked at here, where what is wrong with it is a store that fails.
-      const entries = Array.from(keys, ({ name, deadline }) => [text(name), Number.isFinite(deadline) ? deadline : undefined] as const);
-      const from = cursor === undefined ? cursor : text(cursor);
+      const entries = keys.map(({ name, deadline }) => [text(name), Number.isFinite(deadline) ? deadline : undefined] as const);
+      const from = cursor ? text(cursor) : undefined;
       return () => {
         for (const [name, deadline] of entries) core.entry(name, deadline);
         return core.wasListed(from);

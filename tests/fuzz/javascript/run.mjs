@@ -8,7 +8,6 @@ import { worlds } from "./world.mjs";
 const options = { seconds: { type: "string", default: "20" }, seed: { type: "string", default: "1" }, world: { type: "string", multiple: true, default: Object.keys(worlds) } };
 const { values } = parseArgs({ options });
 const end = Date.now() + Number(values.seconds) * 1000;
-process.on("unhandledRejection", () => {}); // promises that are values here and nobody waits for
 let seed = Number(values.seed);
 let rounds = 0;
 while (Date.now() < end) {

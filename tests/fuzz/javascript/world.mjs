@@ -179,8 +179,11 @@ export async function expiries(chance) {
 export async function stores(chance) {
   const make = values(chance);
   const bytes = () => Uint8Array.from({ length: chance.below(60) }, () => chance.below(256));
-  const answer = () => chance.pick([make.any().value, undefined, null, bytes(), bytes().buffer, new TextEncoder().encode('{"edge-session":1}'), {}, { keys: 5 }, { keys: [5] }, { keys: [{ name: 5 }] }, { keys: [null] },
-    { keys: [{ name: "x", deadline: make.any().value }] }, { keys: [], cursor: make.any().value }, { keys: make.any().value }, Promise.reject(make.any().value)]);
+  const answer = () => chance.pick([
+    () => make.any().value, () => undefined, () => null, bytes, () => bytes().buffer, () => new TextEncoder().encode('{"edge-session":1}'), () => ({}), () => ({ keys: 5 }), () => ({ keys: [5] }),
+    () => ({ keys: [{ name: 5 }] }), () => ({ keys: [null] }), () => ({ keys: [{ name: "x", deadline: make.any().value }] }), () => ({ keys: [], cursor: make.any().value }), () => ({ keys: make.any().value }),
+    () => Promise.reject(make.any().value),
+  ])();
   const answers = (inner) => async (...args) => (chance.happens(0.5) ? inner(...args) : answer());
   let asked = 0;
   const limited = (call) => async (...args) => {
