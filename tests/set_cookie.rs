@@ -10,9 +10,9 @@ mod user_agent;
 mod visit;
 
 use chrono::{DateTime, Utc};
-use edge_session::{ErrorKind, Expiry, MemoryStore, SameSite, Sessions};
+use edge_session::{ErrorKind, Expiry, MemoryStore, SameSite, Session, Sessions};
 use proptest::prelude::*;
-use support::{defaults, run, start};
+use support::{Browser, defaults, run, site, site_with, start};
 use user_agent::{Outcome, Url, UserAgent};
 use visit::{Choice, attributes, visit};
 
@@ -100,6 +100,65 @@ fn without_settings_the_cookie_is_bound_to_the_host_and_hidden_from_scripts() {
     let settings = defaults().build().unwrap();
     assert_eq!(settings.cookie_name(), "__Host-sessionid");
     visit(&choice, settings);
+}
+
+// C7: however much one request does, one cookie; and those of the application stay.
+#[test]
+fn a_response_carries_one_session_cookie_beside_those_of_the_application() {
+    let site = site();
+    let mut browser = Browser::default();
+    let acts: [fn(&mut Session); 4] = [
+        |session| session.set("user", "alice").unwrap(),
+        |session| session.cycle_key().unwrap(),
+        |session| session.set_expiry(Expiry::Seconds(60)).unwrap(),
+        |session| session.create(),
+    ];
+    for last in [false, true] {
+        let mut session = site.load(&browser);
+        for act in acts {
+            act(&mut session);
+            run(site.sessions.save(&mut session)).unwrap();
+        }
+        if last {
+            run(site.sessions.flush(&mut session)).unwrap();
+        }
+        let headers = site.commit(&mut browser, session, 200);
+        let own =
+            ["theme=dark; Path=/", "__Host-sessionid2=x"].map(|cookie| ("Set-Cookie".to_owned(), cookie.to_owned()));
+        let mut response = own.to_vec();
+        headers.apply(&mut response).unwrap();
+        let cookies: Vec<_> = response.iter().filter(|(name, _)| name == "Set-Cookie").collect();
+        assert_eq!(cookies.len(), 3);
+        assert_eq!(&response[..2], &own);
+        let header = &cookies[2].1;
+        assert_eq!(header.starts_with("__Host-sessionid=;"), last);
+        let names: Vec<_> = attributes(header).into_iter().map(|(name, _)| name).collect();
+        let mut once = names.clone();
+        once.dedup();
+        assert!(names == once && names.len() >= 5, "{header}");
+    }
+}
+
+// B12: whatever a browser writes in a row, its cookie is one that it keeps.
+#[test]
+fn no_number_of_writes_makes_a_cookie_too_large() {
+    for name in ["__Host-sessionid", &"s".repeat(128)] {
+        let site = site_with(defaults().cookie_name(name));
+        let url = Url::parse("https://example.org/");
+        let mut agent = UserAgent::at(start().timestamp());
+        let mut header = String::new();
+        for request in 0..60 {
+            let mut session = run(site.sessions.load(&header)).unwrap();
+            assert_eq!(session.keys().unwrap().len(), request);
+            session.set(&format!("key {request} {}", "k".repeat(request * 3)), "v".repeat(request * 8)).unwrap();
+            let headers = run(site.sessions.commit_headers(&mut session, 200)).unwrap();
+            assert_eq!(agent.receive(&url, headers.set_cookie().unwrap().as_bytes()), Outcome::Stored, "{request}");
+            site.pass(1);
+            agent.now += 1;
+            header = String::from_utf8(agent.send(&url)).unwrap();
+            assert!(header.len() <= 4096 + 1, "name and value; the equals sign is neither");
+        }
+    }
 }
 
 // H10: the kept corpus of the fuzz target, on every run.
