@@ -86,7 +86,8 @@ pub struct Exchange {
     pub given: Given,
     /// When the browser had the answer, and the cookie that it had until then.
     pub received: Option<(Duration, Option<usize>)>,
-    pub operations: usize,
+    /// KV's reads, writes and deletes.
+    pub operations: [u64; 3],
     /// The newest record read, and where the load found it.
     pub read: Option<Marks>,
     /// The newest removal of each data key in all records read.
@@ -104,10 +105,13 @@ impl Exchange {
         self.commit.as_ref().map_or(self.began, |commit| commit.began)
     }
 
+    pub fn ended(&self) -> Duration {
+        self.commit.as_ref().map_or(self.began, |commit| commit.ended)
+    }
+
     /// How much time passed between two commits; none where they overlap.
     pub fn apart(&self, other: &Self) -> Duration {
-        let ended = |exchange: &Self| exchange.commit.as_ref().map_or(exchange.began, |commit| commit.ended);
-        let gap = |one: &Self, next: &Self| next.committed().saturating_sub(ended(one));
+        let gap = |one: &Self, next: &Self| next.committed().saturating_sub(one.ended());
         gap(self, other).max(gap(other, self))
     }
 

@@ -20,7 +20,6 @@ use std::thread;
 
 use plan::{Plan, Shape, Topology};
 use promises::{Findings, Promise, check};
-use rates::Rates;
 
 /// So many histories are enough for every promise to be put to the test.
 const ENOUGH: u64 = 1_000;
@@ -30,8 +29,7 @@ struct Tally {
     tested: BTreeMap<Promise, u64>,
     /// The seeds in which each promise was broken.
     broken: BTreeMap<Promise, Vec<u64>>,
-    /// For each topology and shape.
-    rates: BTreeMap<(usize, usize), Rates>,
+    rates: rates::All,
 }
 
 impl Tally {
@@ -48,7 +46,10 @@ impl Tally {
         }
         let topology = Topology::ALL.iter().position(|one| *one == plan.topology).unwrap();
         let shape = Shape::ALL.iter().position(|one| *one == plan.shape).unwrap();
-        self.rates.entry((topology, shape)).or_default().take(&world);
+        // What is left out on purpose would only blur them.
+        if plan.is_usual() {
+            self.rates.entry((plan.weather, shape, topology)).or_default().take(&world);
+        }
     }
 
     fn add(&mut self, other: Self) {
@@ -105,7 +106,7 @@ fn main() -> ExitCode {
         let seeds_of = tally.broken.get(&promise);
         let untested = times == 0 && seeds >= ENOUGH;
         let how = match seeds_of {
-            Some(seeds) => format!("BROKEN in {} histories", seeds.len()),
+            Some(seeds) => format!("BROKEN in {} of them", seeds.len()),
             None if untested => "NEVER TESTED".to_owned(),
             None => "kept".to_owned(),
         };
@@ -117,6 +118,7 @@ fn main() -> ExitCode {
         println!("{how:<26}{} (tested {times} times)", promise.text());
     }
     for (promise, seeds) in &tally.broken {
+        println!("\n{}: seeds {:?}", promise.text(), &seeds[..seeds.len().min(8)]);
         if let Some(least) = shrink::shrink(seeds[0], *promise) {
             println!("\n{}", report::tell(&least, seeds[0]));
         }

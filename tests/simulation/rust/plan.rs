@@ -4,6 +4,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use edge_session::KvModelOptions;
+
 use crate::chance::Chance;
 
 pub const LOCATIONS: [&str; 4] = ["AMS", "IAD", "SIN", "GRU"];
@@ -60,6 +62,48 @@ impl Shape {
             Self::Sequence => "one browser in sequence",
             Self::Tabs => "parallel tabs",
             Self::Thief => "tabs and a thief",
+        }
+    }
+}
+
+/// How KV behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Weather {
+    /// As on an ordinary day: propagation and limits, one slow operation in a thousand, and nothing that fails by chance.
+    Fair,
+    /// One operation in a hundred or so goes wrong.
+    Hostile,
+    /// One in ten.
+    Stormy,
+}
+
+impl Weather {
+    pub const ALL: [Self; 3] = [Self::Fair, Self::Hostile, Self::Stormy];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fair => "an ordinary day",
+            Self::Hostile => "a hostile KV",
+            Self::Stormy => "a storm",
+        }
+    }
+
+    pub fn options(self, seed: u64) -> KvModelOptions {
+        match self {
+            Self::Fair => KvModelOptions { seed, slow: 0.001, ..KvModelOptions::default() },
+            Self::Hostile => KvModelOptions { seed, ..KvModelOptions::hostile() },
+            Self::Stormy => KvModelOptions {
+                seed,
+                slow: 0.05,
+                locally_invisible: 0.3,
+                failing_reads: 0.03,
+                failing_puts: 0.15,
+                puts_applied_but_failed: 0.04,
+                late_puts: 0.04,
+                failing_deletes: 0.15,
+                late_deletes: 0.05,
+                ..KvModelOptions::hostile()
+            },
         }
     }
 }
@@ -130,6 +174,9 @@ pub struct Plan {
     pub seed: u64,
     pub topology: Topology,
     pub shape: Shape,
+    pub weather: Weather,
+    pub check_ended: bool,
+    pub merge_stale: bool,
     pub cookie_age: i64,
     pub absolute_age: i64,
     pub save_every_request: bool,
@@ -139,6 +186,8 @@ pub struct Plan {
     pub skews: [i64; LOCATIONS.len()],
     /// When each location gets the secrets of the next deployment.
     pub deploys: Vec<[Duration; LOCATIONS.len()]>,
+    /// Until when each location runs code that knows no journal.
+    pub older: [Duration; LOCATIONS.len()],
     /// When KV is out, and until when.
     pub outages: Vec<(Duration, Duration)>,
     pub lanes: Vec<Lane>,
@@ -157,12 +206,16 @@ impl Plan {
             seed,
             topology,
             shape,
+            weather: chance.weighted(&[(2, Weather::Fair), (5, Weather::Hostile), (3, Weather::Stormy)]),
+            check_ended: !chance.percent(5),
+            merge_stale: chance.percent(5),
             cookie_age: if short { 240 + chance.below(300) as i64 } else { 1_209_600 },
             absolute_age: if chance.percent(15) { 300 + chance.below(600) as i64 } else { 34_560_000 },
             save_every_request: chance.percent(20),
             padding: chance.weighted(&[(6, 0), (3, 40), (1, 300)]),
             skews: core::array::from_fn(|_| chance.below(2 * SKEW as usize + 1) as i64 - SKEW as i64),
             deploys: Vec::new(),
+            older: Default::default(),
             outages: Vec::new(),
             lanes: Vec::new(),
         };
@@ -173,12 +226,20 @@ impl Plan {
                 at += Duration::from_secs(60);
             }
         }
-        if chance.percent(10) {
+        if chance.percent(6) {
+            plan.older = core::array::from_fn(|_| chance.millis((0, 400_000)));
+        }
+        if plan.weather != Weather::Fair && chance.percent(10) {
             let begins = chance.millis((20_000, 400_000));
             plan.outages.push((begins, begins + chance.millis((2_000, 60_000))));
         }
         plan.people(&mut chance);
         plan
+    }
+
+    /// Whether the settings are those that everybody has, and all locations run the same code.
+    pub fn is_usual(&self) -> bool {
+        self.check_ended && !self.merge_stale && self.older.iter().all(Duration::is_zero)
     }
 
     fn people(&mut self, chance: &mut Chance) {
@@ -190,7 +251,8 @@ impl Plan {
         for browser in 0..2 {
             let home = chance.below(LOCATIONS.len());
             for tab in 0..tabs {
-                let steps = (0..steps).map(|at| self.step(home, at + tab == 0, TAB, chance)).collect();
+                let kinds = if self.weather == Weather::Fair { FAIR_TAB } else { TAB };
+                let steps = (0..steps).map(|at| self.step(home, at + tab == 0, kinds, chance)).collect();
                 self.lanes.push(Lane { who: Who::Tab(browser), steps });
             }
             if self.shape == Shape::Thief {
@@ -263,6 +325,18 @@ const TAB: &[(usize, Kind)] = &[
     (2, Kind::Break),
     (6, Kind::Login),
     (4, Kind::Logout),
+];
+
+/// With few requests that take long, and longer stays.
+const FAIR_TAB: &[(usize, Kind)] = &[
+    (20, Kind::Pass),
+    (110, Kind::Read),
+    (60, Kind::Set),
+    (1, Kind::SlowSet),
+    (6, Kind::Remove),
+    (1, Kind::Break),
+    (2, Kind::Login),
+    (1, Kind::Logout),
 ];
 
 const THIEF: &[(usize, Kind)] = &[

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use edge_session::LoadReason;
+use edge_session::{EventKind, LoadReason};
 
 use crate::history::{Exchange, Given, History, Id, Mark};
 use crate::plan::{Deed, SKEW, Shape, USER};
@@ -12,6 +12,12 @@ use crate::world::World;
 /// A request that ran longer than this sends no cookie for an identity that it did not change.
 const LATE: Duration = Duration::from_secs(5);
 
+/// From then on every location shows what was saved, if KV's propagation takes no longer than it does as a rule.
+const VISIBLE: Duration = Duration::from_secs(100);
+
+/// So many saves a record remembers.
+const REMEMBERED: usize = 8;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Promise {
     OwnDataOnly,
@@ -19,9 +25,12 @@ pub enum Promise {
     NoSaveAfterLogout,
     OldKeyEnds,
     LoginStays,
+    SessionStays,
     FailedLoginChangesNothing,
     LiveSessionStays,
     OwnWritesAreRead,
+    KnownWritesAreKept,
+    LostIsTrue,
     NothingNewerIsReverted,
     AbsoluteDeadlineStays,
     OutageLogsNobodyOut,
@@ -30,15 +39,18 @@ pub enum Promise {
 }
 
 impl Promise {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::OwnDataOnly,
         Self::LogoutIsFinal,
         Self::NoSaveAfterLogout,
         Self::OldKeyEnds,
         Self::LoginStays,
+        Self::SessionStays,
         Self::FailedLoginChangesNothing,
         Self::LiveSessionStays,
         Self::OwnWritesAreRead,
+        Self::KnownWritesAreKept,
+        Self::LostIsTrue,
         Self::NothingNewerIsReverted,
         Self::AbsoluteDeadlineStays,
         Self::OutageLogsNobodyOut,
@@ -55,9 +67,12 @@ impl Promise {
             Self::NoSaveAfterLogout => "after an acknowledged logout and the bound, nothing of the session is saved",
             Self::OldKeyEnds => "after a login and the bound, the key before it opens nothing",
             Self::LoginStays => "a login that was acknowledged stays logged in",
+            Self::SessionStays => "a session that was saved can be seen everywhere after the bound",
             Self::FailedLoginChangesNothing => "a login that failed leaves the session as it was",
             Self::LiveSessionStays => "no response takes the cookie of a live session away",
             Self::OwnWritesAreRead => "a browser in sequence reads what its cookie knows of, or is told",
+            Self::KnownWritesAreKept => "a save keeps what its cookie knows of, unless that is told lost",
+            Self::LostIsTrue => "nothing is told lost that could still come",
             Self::NothingNewerIsReverted => "a save reverts nothing newer that it read",
             Self::AbsoluteDeadlineStays => "nothing outlives the absolute deadline by more than the clocks differ",
             Self::OutageLogsNobodyOut => "a read that failed takes no cookie away",
@@ -104,14 +119,16 @@ pub fn check(world: &World) -> Findings {
         after_the_end(world, &history, id, exchange, &mut findings);
         absolute_deadline(world, &history, id, exchange, &mut findings);
         outage(id, exchange, &mut findings);
-        reverts(&history, id, exchange, &mut findings);
+        kept_writes(world, &history, id, exchange, &mut findings);
+        lost(&history, id, exchange, &mut findings);
         late_answer(&history, id, exchange, &mut findings);
-        if world.plan.shape == Shape::Sequence && exchange.deed != Deed::Probe {
+        if world.plan.shape == Shape::Sequence && !world.plan.merge_stale {
             own_writes(world, &history, id, exchange, &mut findings);
         }
         if !is_short_lived(world) {
             live_session(&history, id, exchange, &mut findings);
             logins(&history, id, exchange, &mut findings);
+            saved_session(&history, id, exchange, &mut findings);
         }
     }
     findings
@@ -136,7 +153,8 @@ fn after_the_end(world: &World, history: &History, id: Id, ending: &Exchange, fi
         let bound = flush.ended + world.bound;
         for (other, exchange) in history.each() {
             let Some(key) = exchange.key.filter(|key| history.ends(ended, *key)) else { continue };
-            if let Some(seen) = exchange.seen.filter(|_| exchange.began > bound) {
+            // Without a look at the tombstone only the record's own end counts.
+            if let Some(seen) = exchange.seen.filter(|_| exchange.began > bound && world.plan.check_ended) {
                 let is_empty = !seen.iter().any(|mark| mark.present);
                 findings.test(Promise::LogoutIsFinal, other, is_empty, || {
                     format!("request {id} had logged it out {:?} before", exchange.began - flush.ended)
@@ -153,7 +171,7 @@ fn after_the_end(world: &World, history: &History, id: Id, ending: &Exchange, fi
     }
     let cycled = ending.cycled.filter(|_| ending.is_acknowledged() && ending.has_put());
     let remains = ending.commit.as_ref().is_none_or(|commit| commit.old_record_remains);
-    if let Some((Some(old), _)) = cycled.filter(|_| !remains) {
+    if let Some((Some(old), _)) = cycled.filter(|_| !remains && world.plan.check_ended) {
         let bound = ending.commit.as_ref().map_or(Duration::MAX, |commit| commit.ended + world.bound);
         for (other, exchange) in history.each().filter(|(_, other)| other.key == Some(old) && other.began > bound) {
             let Some(seen) = exchange.seen else { continue };
@@ -183,29 +201,60 @@ fn outage(id: Id, exchange: &Exchange, findings: &mut Findings) {
     findings.test(Promise::OutageCreatesNothing, id, !made, || "a new record was put".to_owned());
 }
 
-/// What a request did not touch is never older in what it puts than in what it read. Of two writes within the difference
-/// of the clocks either may count as the newer one.
-fn reverts(history: &History, id: Id, exchange: &Exchange, findings: &mut Findings) {
+/// What a request did not touch is never older in what it puts than in what it read, or than its cookie knows of. Of two
+/// writes within the difference of the clocks either may count as the newer one.
+fn kept_writes(world: &World, history: &History, id: Id, exchange: &Exchange, findings: &mut Findings) {
     let ended = exchange.commit.as_ref().map_or(Duration::MAX, |commit| commit.ended);
+    let order = |mark: Mark| if mark.by == 0 { Duration::ZERO } else { history.of(mark.by).committed() };
     for put in &exchange.puts {
         let Some(base) = put.base else { continue };
         // A login that finds the session ended goes on with what it has.
         if put.is_new_key && exchange.key.is_some_and(|key| is_touched(history, id, key, ended)) {
             continue;
         }
-        for key in (0..base.len()).filter(|key| !put.touched.contains(key) && base[*key].by > 0) {
-            let (old, new) = (base[key], put.marks[key]);
-            let order = |mark: Mark| if mark.by == 0 { Duration::ZERO } else { history.of(mark.by).committed() };
-            let kept = old == new || order(new) + Duration::from_millis(2 * SKEW) >= order(old);
-            findings.test(Promise::NothingNewerIsReverted, id, kept, || {
-                format!("what request {} wrote under key {key} gave way to what request {} had", old.by, new.by)
-            });
+        let latest = |mark: Mark| if mark.by == 0 { Duration::ZERO } else { history.of(mark.by).ended() };
+        let is_kept = |old: Mark, new: Mark| old == new || latest(new) + Duration::from_millis(2 * SKEW) >= order(old);
+        for key in (0..base.len()).filter(|key| !put.touched.contains(key)) {
+            let new = put.marks[key];
+            if base[key].by > 0 && !writes_are_unknown(world) {
+                findings.test(Promise::NothingNewerIsReverted, id, is_kept(base[key], new), || {
+                    format!(
+                        "what request {} wrote under key {key} gave way to what request {} had",
+                        base[key].by, new.by
+                    )
+                });
+            }
+            let known = exchange.token.map_or(Mark::default(), |token| history.tokens[token].known[key]);
+            let told = world.plan.merge_stale || exchange.events.contains(&EventKind::Load(LoadReason::Lost));
+            if known.by > 0 && put.acknowledged && !told {
+                findings.test(Promise::KnownWritesAreKept, id, is_kept(known, new), || {
+                    format!("what request {} wrote under key {key} gave way to what request {} had", known.by, new.by)
+                });
+            }
         }
     }
 }
 
+/// Older code keeps no list of who wrote what, by which a newer write is told from an older one.
+fn writes_are_unknown(world: &World) -> bool {
+    world.plan.older.iter().any(|until| !until.is_zero())
+}
+
+/// A save is lost once no location can show it any more, or once so many came after it that a record has forgotten it.
+fn lost(history: &History, id: Id, exchange: &Exchange, findings: &mut Findings) {
+    let (Some(token), Some(LoadReason::Lost)) = (exchange.token, exchange.reason) else { return };
+    let (token, key) = (&history.tokens[token], history.tokens[token].key);
+    let since = history.of(token.by).committed();
+    let saves = history.each().filter(|(_, other)| other.key_after == Some(key) && other.ended() >= since);
+    let saves: usize = saves.map(|(_, other)| other.puts.len()).sum();
+    let age = exchange.began - since;
+    let kept = saves >= REMEMBERED || age + Duration::from_millis(2 * SKEW) >= VISIBLE;
+    findings
+        .test(Promise::LostIsTrue, id, kept, || format!("its cookie is {age:?} old, and {saves} saves came after it"));
+}
+
 /// Everybody who can have ended or cycled `key` until a moment.
-fn is_touched(history: &History, but: Id, key: usize, until: Duration) -> bool {
+pub fn is_touched(history: &History, but: Id, key: usize, until: Duration) -> bool {
     history.each().filter(|(id, other)| *id != but && other.began <= until).any(|(_, other)| {
         let ended = other.flush.is_some() && other.key.is_some_and(|ended| history.ends(ended, key));
         let cycled = other.cycled.is_some_and(|(old, _)| old == Some(key));
@@ -231,6 +280,23 @@ fn live_session(history: &History, id: Id, exchange: &Exchange, findings: &mut F
     });
 }
 
+/// Whether a record was found, whatever KV shows of it: a late put can leave it behind what its cookie knows, which is told.
+fn is_there(probe: &Exchange) -> bool {
+    use LoadReason::{Live, Lost, Stale, StaleRepaired};
+    matches!(probe.reason, Some(Live | StaleRepaired | Stale | Lost))
+}
+
+fn saved_session(history: &History, id: Id, probe: &Exchange, findings: &mut Findings) {
+    let Some(token) = probe.token.filter(|_| probe.deed == Deed::Probe) else { return };
+    let key = history.tokens[token].key;
+    if is_touched(history, id, key, Duration::MAX) {
+        return;
+    }
+    findings.test(Promise::SessionStays, id, is_there(probe), || {
+        format!("request {} had its cookie; now it is {}", history.tokens[token].by, probe.reason())
+    });
+}
+
 fn logins(history: &History, id: Id, exchange: &Exchange, findings: &mut Findings) {
     if !matches!(exchange.deed, Deed::Login { .. }) || exchange.commit.is_none() {
         return;
@@ -251,7 +317,7 @@ fn logins(history: &History, id: Id, exchange: &Exchange, findings: &mut Finding
             let had = |seen: Option<[Mark; 8]>| seen.is_some_and(|seen| seen.iter().any(|mark| mark.present));
             if had(exchange.seen) && history.tokens[token].key == old {
                 let (at, probe) = probe(token);
-                findings.test(Promise::FailedLoginChangesNothing, at, had(probe.seen), || {
+                findings.test(Promise::FailedLoginChangesNothing, at, is_there(probe), || {
                     format!("request {id} had tried to log it in; now it is {}", probe.reason())
                 });
             }

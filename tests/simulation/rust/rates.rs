@@ -2,28 +2,68 @@
 
 use std::collections::BTreeMap;
 
-use edge_session::ErrorKind;
+use edge_session::{ErrorKind, EventKind, LoadReason};
 
-use crate::history::{Exchange, History, Id};
-use crate::plan::{Deed, Shape, Topology, Who};
-use crate::promises::is_told;
+use crate::history::{Exchange, Given, History, Id};
+use crate::plan::{Deed, Shape, Topology, Weather, Who};
+use crate::promises::{is_told, is_touched};
 use crate::world::World;
 
+type Counted = fn(&History, Id, &Exchange) -> bool;
+
+/// What is counted, for each 10,000 requests.
+const COUNTED: [(&str, Counted); 13] = [
+    ("repaired from the cookie", |_, _, exchange| exchange.reason == Some(LoadReason::StaleRepaired)),
+    ("stale", |_, _, exchange| exchange.reason == Some(LoadReason::Stale)),
+    ("not yet visible", |_, _, exchange| exchange.reason == Some(LoadReason::NotYetVisible)),
+    ("lost, and told", |_, _, exchange| exchange.reason == Some(LoadReason::Lost)),
+    ("save refused: stale", |_, _, exchange| {
+        is_refused(exchange) && exchange.reason != Some(LoadReason::NotYetVisible)
+    }),
+    ("save refused: not yet visible", |_, _, exchange| {
+        is_refused(exchange) && exchange.reason == Some(LoadReason::NotYetVisible)
+    }),
+    ("own write not read, untold", |history, id, exchange| {
+        lacks_own_write(history, id, exchange).is_some_and(|by| has_told(history.of(by)))
+    }),
+    ("the same, of a request over 5 s", |history, id, exchange| {
+        lacks_own_write(history, id, exchange).is_some_and(|by| !has_told(history.of(by)))
+    }),
+    ("write undone by another save", |history, id, exchange| is_undone(history, id, exchange) && has_told(exchange)),
+    ("the same, of a request over 5 s", |history, id, exchange| {
+        is_undone(history, id, exchange) && !has_told(exchange)
+    }),
+    ("journal cut", |_, _, exchange| exchange.events.contains(&EventKind::JournalCut)),
+    ("save of an ended session", |_, _, exchange| failed(exchange, ErrorKind::SessionInterrupted)),
+    ("unavailable", |_, _, exchange| failed(exchange, ErrorKind::StoreUnavailable)),
+];
+
 /// What happened in the histories of one topology and one shape.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Rates {
-    pub requests: u64,
-    pub operations: u64,
-    /// So many requests for each reason that a load gave.
-    pub reasons: BTreeMap<&'static str, u64>,
-    /// So many requests for each way in which a commit failed.
-    pub failures: BTreeMap<&'static str, u64>,
-    /// Loads that lacked, untold, an acknowledged write of the same browser.
-    pub own_writes_not_read: u64,
-    /// Acknowledged writes that a save of the same session dropped though it did not overwrite them, for good.
-    pub writes_lost: u64,
+    requests: u64,
+    counts: [u64; COUNTED.len()],
+    /// KV's reads, writes and deletes.
+    operations: [u64; 3],
     /// So many cookies of each length, name included.
-    pub cookies: BTreeMap<usize, u64>,
+    cookies: BTreeMap<usize, u64>,
+}
+
+fn failed(exchange: &Exchange, kind: ErrorKind) -> bool {
+    exchange.commit.as_ref().is_some_and(|commit| commit.outcome == Err(kind))
+}
+
+fn is_refused(exchange: &Exchange) -> bool {
+    exchange.events.contains(&EventKind::RefusedStale)
+}
+
+fn is_undone(history: &History, id: Id, exchange: &Exchange) -> bool {
+    exchange.is_acknowledged() && history.dropped.iter().any(|(by, _)| *by == id)
+}
+
+/// Whether the browser has a cookie of what the request wrote.
+fn has_told(exchange: &Exchange) -> bool {
+    matches!(exchange.given, Given::Token(_))
 }
 
 impl Rates {
@@ -31,40 +71,23 @@ impl Rates {
         let history = world.history.borrow();
         for (id, exchange) in history.each().filter(|(_, exchange)| exchange.deed != Deed::Probe) {
             self.requests += 1;
-            self.operations += exchange.operations as u64;
-            *self.reasons.entry(exchange.reason()).or_default() += 1;
-            if let Some(Err(kind)) = exchange.commit.as_ref().map(|commit| commit.outcome) {
-                *self.failures.entry(kind.code()).or_default() += 1;
+            for (count, (_, is_it)) in self.counts.iter_mut().zip(COUNTED) {
+                *count += u64::from(is_it(&history, id, exchange));
             }
-            self.own_writes_not_read += u64::from(lacks_own_write(&history, id, exchange));
+            for (sum, operations) in self.operations.iter_mut().zip(exchange.operations) {
+                *sum += operations;
+            }
             if let Some(token) = exchange.token {
                 *self.cookies.entry(history.tokens[token].text.len() + "__Host-sessionid=".len()).or_default() += 1;
             }
         }
-        let dropped = history.dropped.iter().filter(|(id, _)| history.of(*id).is_acknowledged());
-        self.writes_lost += dropped.count() as u64;
     }
 
     pub fn add(&mut self, other: Self) {
         self.requests += other.requests;
-        self.operations += other.operations;
-        self.own_writes_not_read += other.own_writes_not_read;
-        self.writes_lost += other.writes_lost;
-        other.reasons.into_iter().for_each(|(reason, count)| *self.reasons.entry(reason).or_default() += count);
-        other.failures.into_iter().for_each(|(code, count)| *self.failures.entry(code).or_default() += count);
+        let counts = self.counts.iter_mut().zip(other.counts);
+        counts.chain(self.operations.iter_mut().zip(other.operations)).for_each(|(sum, count)| *sum += count);
         other.cookies.into_iter().for_each(|(bytes, count)| *self.cookies.entry(bytes).or_default() += count);
-    }
-
-    fn per_ten_thousand(&self, count: u64) -> f64 {
-        count as f64 * 10_000.0 / self.requests.max(1) as f64
-    }
-
-    fn reason(&self, reason: &str) -> f64 {
-        self.per_ten_thousand(self.reasons.get(reason).copied().unwrap_or_default())
-    }
-
-    fn failure(&self, kind: ErrorKind) -> f64 {
-        self.per_ten_thousand(self.failures.get(kind.code()).copied().unwrap_or_default())
     }
 
     fn cookie_bytes(&self) -> (f64, usize, usize) {
@@ -81,29 +104,24 @@ impl Rates {
     }
 
     /// The figures, each with what it is called.
-    fn figures(&self) -> Vec<(&'static str, f64)> {
+    pub fn figures(&self) -> Vec<(&'static str, f64)> {
+        let each = |count: u64| count as f64 / self.requests.max(1) as f64;
         let (mean, high, most) = self.cookie_bytes();
-        vec![
-            ("requests", self.requests as f64),
-            ("own writes not read, untold", self.per_ten_thousand(self.own_writes_not_read)),
-            ("writes lost to another save", self.per_ten_thousand(self.writes_lost)),
-            ("unavailable", self.reason("unavailable")),
-            ("unknown", self.reason("unknown")),
-            ("interrupted saves", self.failure(ErrorKind::SessionInterrupted)),
-            ("failed saves", self.failure(ErrorKind::StoreUnavailable)),
-            ("cookie bytes, mean", mean),
-            ("cookie bytes, 99 of 100", high as f64),
-            ("cookie bytes, most", most as f64),
-            ("KV operations a request", self.operations as f64 / self.requests.max(1) as f64),
-        ]
+        let mut figures: Vec<_> =
+            COUNTED.iter().zip(self.counts).map(|((name, _), count)| (*name, each(count) * 10_000.0)).collect();
+        figures.extend([("cookie bytes, mean", mean), ("cookie bytes, 99 of 100", high as f64)]);
+        figures.extend([("cookie bytes, most", most as f64)]);
+        let names = ["KV reads a request", "KV writes a request", "KV deletes a request"];
+        figures.extend(names.into_iter().zip(self.operations.map(each)));
+        figures
     }
 }
 
-/// Whether a load lacked, untold, what its browser had written and had the answer to.
-fn lacks_own_write(history: &History, id: Id, exchange: &Exchange) -> bool {
-    let (Who::Tab(browser), Some(seen), Some(key)) = (exchange.who, exchange.seen, exchange.key) else { return false };
-    if is_told(exchange) {
-        return false;
+/// Whose write a load lacked, untold, though the same browser had the answer to it.
+fn lacks_own_write(history: &History, id: Id, exchange: &Exchange) -> Option<Id> {
+    let (Who::Tab(browser), Some(seen), Some(key)) = (exchange.who, exchange.seen, exchange.key) else { return None };
+    if is_told(exchange) || is_touched(history, id, key, exchange.began) {
+        return None;
     }
     let before = history.each().take(id - 1).filter(|(_, other)| other.who == Who::Tab(browser));
     let mut newest = [0; 8];
@@ -114,11 +132,12 @@ fn lacks_own_write(history: &History, id: Id, exchange: &Exchange) -> bool {
             other.touched.iter().for_each(|key| newest[*key] = by);
         }
     }
-    seen.into_iter().zip(newest).enumerate().any(|(key, (mark, by))| {
-        let removed = by > 0 && matches!(history.of(by).deed, Deed::Remove(_));
-        let older = if mark.present { mark.by < by } else { by > 0 && !removed };
-        older && !exchange.touched_by_others(history, key, by)
-    })
+    let lacking = seen.into_iter().zip(newest).enumerate().find(|(key, (mark, by))| {
+        let removed = *by > 0 && matches!(history.of(*by).deed, Deed::Remove(_));
+        let older = if mark.present { mark.by < *by } else { *by > 0 && !removed };
+        older && !exchange.touched_by_others(history, *key, *by)
+    });
+    lacking.map(|(_, (_, by))| by)
 }
 
 impl Exchange {
@@ -128,20 +147,36 @@ impl Exchange {
     }
 }
 
-/// A table for each shape: a line for each figure, a column for each topology.
-pub fn print(rates: &BTreeMap<(usize, usize), Rates>) {
-    for (at, shape) in Shape::ALL.into_iter().enumerate() {
-        let columns: Vec<_> = (0..Topology::ALL.len()).filter_map(|topology| rates.get(&(topology, at))).collect();
-        if columns.len() < Topology::ALL.len() {
-            continue;
-        }
-        println!("\n{:<32}{}", shape.name(), Topology::ALL.map(|topology| format!("{:>14}", topology.name())).concat());
-        let columns: Vec<_> = columns.into_iter().map(Rates::figures).collect();
-        for (line, (name, _)) in columns[0].iter().enumerate() {
-            let digits = usize::from(*name != "requests");
-            let cells = columns.iter().map(|column| format!("{:>14.digits$}", column[line].1));
-            println!("{name:<32}{}", cells.collect::<String>());
+/// The rates of each weather, shape and topology.
+pub type All = BTreeMap<(Weather, usize, usize), Rates>;
+
+/// A table for each weather and shape: a line for each figure, a column for each topology.
+pub fn print(all: &All) {
+    println!("\nPer 10,000 requests, but for bytes and operations.");
+    for weather in Weather::ALL {
+        for (at, shape) in Shape::ALL.into_iter().enumerate() {
+            let columns: Vec<_> =
+                (0..Topology::ALL.len()).filter_map(|topology| all.get(&(weather, at, topology))).collect();
+            if columns.len() == Topology::ALL.len() {
+                table(weather, shape, &columns);
+            }
         }
     }
-    println!("\nPer 10,000 requests, but for requests, bytes and operations.");
+}
+
+fn table(weather: Weather, shape: Shape, columns: &[&Rates]) {
+    let requests: u64 = columns.iter().map(|column| column.requests).sum();
+    println!("\n{}, {}: {requests} requests\n", shape.name(), weather.name());
+    println!("| | {} |", Topology::ALL.map(Topology::name).join(" | "));
+    println!("| --- | ---: | ---: | ---: |");
+    let columns: Vec<_> = columns.iter().map(|column| column.figures()).collect();
+    for (line, (name, _)) in columns[0].iter().enumerate() {
+        let digits = match name {
+            _ if name.starts_with("cookie") => 0,
+            _ if name.starts_with("KV") => 2,
+            _ => 1,
+        };
+        let cells: Vec<_> = columns.iter().map(|column| format!("{:.digits$}", column[line].1)).collect();
+        println!("| {name} | {} |", cells.join(" | "));
+    }
 }

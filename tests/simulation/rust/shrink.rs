@@ -10,6 +10,9 @@ use std::rc::Rc;
 /// With so many kinds of luck each smaller plan is tried: leaving something out changes what chance brings to the rest.
 const LUCK: u64 = 40;
 
+/// So many smaller plans are tried at most.
+const TRIES: usize = 20_000;
+
 /// A world in which the promise is broken, and how.
 pub struct Broken {
     pub world: Rc<World>,
@@ -24,11 +27,15 @@ fn broken(plan: &Plan, luck: u64, promise: Promise) -> Option<Broken> {
 
 pub fn shrink(seed: u64, promise: Promise) -> Option<Broken> {
     let mut least = broken(&Plan::new(seed), seed, promise)?;
-    let mut luck = seed;
+    let (mut luck, mut left) = (seed, TRIES);
     loop {
-        let smaller = candidates(&least.world.plan)
+        let tries = candidates(&least.world.plan)
             .into_iter()
-            .find_map(|plan| (luck..luck + LUCK).find_map(|luck| Some((luck, broken(&plan, luck, promise)?))));
+            .flat_map(|plan| (luck..luck + LUCK).map(move |luck| (plan.clone(), luck)));
+        let (mut tried, most) = (0, left);
+        let mut tries = tries.take(most).inspect(|_| tried += 1);
+        let smaller = tries.find_map(|(plan, luck)| Some((luck, broken(&plan, luck, promise)?)));
+        left -= tried;
         match smaller {
             Some(found) => (luck, least) = found,
             None => return Some(least),

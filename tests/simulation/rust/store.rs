@@ -13,6 +13,8 @@ pub struct Watched {
     pub location: KvLocation,
     pub world: Rc<World>,
     pub id: Id,
+    /// Whether older code writes here.
+    pub older: bool,
 }
 
 /// Whether a session's record is kept under this storage key, and not a tombstone.
@@ -22,7 +24,7 @@ fn is_record(key: &StorageKey) -> bool {
 
 impl Store for Watched {
     async fn read(&self, keys: &[StorageKey]) -> Result<Vec<Option<Vec<u8>>>> {
-        self.world.history.borrow_mut().exchange(self.id).operations += keys.len();
+        self.world.history.borrow_mut().exchange(self.id).operations[0] += keys.len() as u64;
         let read = self.location.read(keys).await;
         let mut history = self.world.history.borrow_mut();
         match &read {
@@ -45,12 +47,19 @@ impl Store for Watched {
     }
 
     async fn write(&self, ops: Vec<Op>) -> Result<Written> {
-        for op in ops {
+        for mut op in ops {
+            if let Op::Put { key, value, .. } = &mut op
+                && self.older
+                && is_record(key)
+            {
+                *value = without_writes(value);
+            }
             let put = match &op {
                 Op::Put { key, value, .. } if is_record(key) => Some(self.note(key, value)),
                 _ => None,
             };
-            self.world.history.borrow_mut().exchange(self.id).operations += 1;
+            let is_delete = matches!(op, Op::Delete { .. });
+            self.world.history.borrow_mut().exchange(self.id).operations[1 + usize::from(is_delete)] += 1;
             self.location.write(vec![op]).await?;
             if let Some(place) = put {
                 self.world.history.borrow_mut().exchange(self.id).puts[place].acknowledged = true;
@@ -77,7 +86,8 @@ impl Watched {
         let (touched, gone, place) = (exchange.touched.clone(), exchange.gone, exchange.place.clone());
         let is_new_key = place.as_deref() != Some(key.as_str());
         // Whether the record goes on with what was loaded, under the same key or after a login.
-        let goes_on = exchange.flush.is_none() && (!is_new_key || exchange.cycled.is_some_and(|(old, _)| old.is_some()));
+        let goes_on =
+            exchange.flush.is_none() && (!is_new_key || exchange.cycled.is_some_and(|(old, _)| old.is_some()));
         let record: Value = serde_json::from_slice(value).unwrap();
         let marks: Marks = core::array::from_fn(|at| {
             let found = record["data"][KEYS[at]].as_str().map(writer);
@@ -101,6 +111,14 @@ impl Watched {
         exchange.puts.push(Put { touched, marks, base, is_new_key, acknowledged: false });
         exchange.puts.len() - 1
     }
+}
+
+/// A record as older code writes it.
+fn without_writes(record: &[u8]) -> Vec<u8> {
+    let text = str::from_utf8(record).unwrap();
+    let end = text.find(",\"sizes\":[").unwrap();
+    let start = text.find(",\"writes\":[").unwrap_or(end);
+    [&text[..start], &text[end..]].concat().into_bytes()
 }
 
 /// The request that wrote a value: its number stands at the beginning.

@@ -43,7 +43,7 @@ pub struct World {
 
 /// Runs a plan to its end. `luck` is the seed of what KV does.
 pub fn run(plan: &Plan, luck: u64) -> Rc<World> {
-    let options = KvModelOptions { seed: luck, ..KvModelOptions::hostile() };
+    let options = plan.weather.options(luck);
     let bound = options.staleness_bound();
     let model = KvModel::new(options);
     let (history, jars) = (RefCell::default(), RefCell::new(vec![Jar::default(); plan.lanes.len()]));
@@ -123,7 +123,7 @@ impl World {
             puts: Vec::new(),
             given: Given::Nothing,
             received: None,
-            operations: 0,
+            operations: [0; 3],
             read: None,
             gone: Marks::default(),
             place: None,
@@ -139,7 +139,9 @@ impl World {
         let Some(line) = set_cookie else { return };
         let age = line.split("; Max-Age=").nth(1).map(|rest| rest.split(';').next().unwrap().parse::<i64>().unwrap());
         *jar = match exchange.given {
-            Given::Token(token) => Jar { token: Some(token), expires: age.map(|age| now + Duration::from_secs(age.max(0) as u64)) },
+            Given::Token(token) => {
+                Jar { token: Some(token), expires: age.map(|age| now + Duration::from_secs(age.max(0) as u64)) }
+            }
             _ => Jar::default(),
         };
     }
@@ -152,9 +154,13 @@ impl World {
             .cookie_age(self.plan.cookie_age)
             .absolute_age(self.plan.absolute_age)
             .save_every_request(self.plan.save_every_request)
+            .check_ended(self.plan.check_ended)
+            .merge_stale(self.plan.merge_stale)
             .build()
             .unwrap();
-        let store = Watched { location: self.model.at(LOCATIONS[location]).invocation(), world: Rc::clone(self), id };
+        let location_of = self.model.at(LOCATIONS[location]).invocation();
+        let older = now < self.plan.older[location];
+        let store = Watched { location: location_of, world: Rc::clone(self), id, older };
         let (model, skew) = (self.model.clone(), TimeDelta::milliseconds(self.plan.skews[location]));
         let entropy = RefCell::new(Chance::new(self.plan.seed.wrapping_mul(1_000_003) ^ id as u64));
         let world = Rc::clone(self);
@@ -172,7 +178,9 @@ impl World {
             let mut history = self.history.borrow_mut();
             history.exchange(id).began = self.model.now();
             let token = history.of(id).token;
-            token.map(|token| format!("{}={}", sessions.settings().cookie_name(), history.tokens[token].text))
+            let text = token.map(|token| history.tokens[token].text.as_str());
+            let text = text.map(|text| if self.is_older(&step) { without_journal(text) } else { text });
+            text.map(|text| format!("{}={text}", sessions.settings().cookie_name()))
         };
         let mut session = sessions.load(cookie.unwrap_or_default()).await.unwrap();
         self.note(id, |history, exchange| {
@@ -197,9 +205,22 @@ impl World {
         };
         let old_record_remains = headers.saved().old_record_remains;
         let commit = Commit { began, ended: self.model.now(), outcome, old_record_remains };
-        let given = self.given(id, headers.set_cookie());
+        let mut set_cookie = headers.set_cookie().map(str::to_owned);
+        if let Some((text, attributes)) = set_cookie.as_deref().and_then(|line| line.split_once(';'))
+            && self.is_older(&step)
+        {
+            let (name, text) = text.split_once('=').unwrap();
+            set_cookie = Some(format!("{name}={};{attributes}", without_journal(text)));
+        }
+        let given = self.given(id, set_cookie.as_deref());
         self.note(id, |_, exchange| (exchange.commit, exchange.given) = (Some(commit), given));
-        headers.set_cookie().map(str::to_owned)
+        set_cookie
+    }
+
+    /// Whether the location of a request runs the older code now. What the older code writes has no journal, no list of
+    /// writes, and fewer tags.
+    fn is_older(&self, step: &Step) -> bool {
+        self.model.now() < self.plan.older[step.location]
     }
 
     fn note<T>(&self, id: Id, change: impl FnOnce(&mut History, &mut Exchange) -> T) -> T {
@@ -326,4 +347,11 @@ fn look(session: &mut Session) -> Result<Marks, ErrorKind> {
         }
     }
     Ok(marks)
+}
+
+/// A token as older code gives it, and as far as it reads one: the journal stands behind what is signed.
+fn without_journal(token: &str) -> &str {
+    // The second character's upper bits say whether the family is another key's, which takes 24 bytes.
+    let has_family = matches!(token.as_bytes().get(1), Some(b'g'..=b'v'));
+    token.get(..if has_family { 148 } else { 116 }).unwrap_or(token)
 }
