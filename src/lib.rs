@@ -76,7 +76,10 @@ pub use session::load_reason::LoadReason;
 pub use session::session::Session;
 pub use sessions::Sessions;
 pub use settings::{SameSite, Settings, SettingsBuilder};
-pub use store::{MemoryStore, Store, Written};
+pub use store::{
+    Fault, KvLocation, KvModel, KvModelOptions, Landed, MemoryStore, Operation, OperationCounts, OperationKind, Store,
+    Task, Written,
+};
 
 /// The README's examples run.
 #[cfg(doctest)]

@@ -1,0 +1,427 @@
+//! KV as one location sees it: the binding's calls with its limits, and the store over them.
+
+use alloc::collections::BTreeMap;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::cell::Cell;
+use core::time::Duration;
+
+use super::KvModel;
+use super::fault::{Fault, OperationKind};
+use super::namespace::{Looked, Stored};
+use super::options::micros;
+use crate::error::{Error, Result};
+use crate::protocol::{Op, Page};
+use crate::session::key::StorageKey;
+use crate::store::{Store, Written};
+
+/// The longest key, in bytes.
+const MAX_KEY: usize = 512;
+
+/// The largest value, in bytes.
+const MAX_VALUE: usize = 25 * 1024 * 1024;
+
+/// The most metadata, in bytes of JSON.
+const MAX_METADATA: usize = 1024;
+
+/// The shortest life of a value, in seconds.
+const MIN_TTL: u64 = 60;
+
+/// The operations of one invocation.
+const MAX_OPERATIONS: u32 = 1000;
+
+/// What a record's metadata look like, up to the deadline and after it.
+const METADATA: (&str, &str) = ("{\"deadline\":", "}");
+
+/// A [`KvModel`] as it is seen from one location. As a [`Store`] it does what the Worker's store does over KV.
+///
+/// ```
+/// use edge_session::{KvModel, KvModelOptions};
+///
+/// # fn main() -> edge_session::Result<()> {
+/// let model = KvModel::new(KvModelOptions { locally_invisible: 0.0, ..KvModelOptions::default() });
+/// let (amsterdam, singapore) = (model.at("AMS"), model.at("SIN"));
+/// model.block_on(async {
+///     assert_eq!(singapore.get("greeting").await?, None);
+///     amsterdam.put("greeting", b"hello", 3600, None).await?;
+///     assert_eq!(amsterdam.get("greeting").await?.as_deref(), Some(b"hello".as_slice()));
+///     assert_eq!(singapore.get("greeting").await?, None, "the miss is cached there");
+///     model.sleep(model.options().staleness_bound()).await;
+///     assert!(singapore.get("greeting").await?.is_some());
+///     Ok(())
+/// }).unwrap()
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct KvLocation {
+    model: KvModel,
+    place: usize,
+    name: Rc<str>,
+    /// How many operations this invocation has left.
+    left: Option<Rc<Cell<u32>>>,
+}
+
+/// The moments of an operation.
+struct Times {
+    applied: u64,
+    answered: u64,
+}
+
+impl KvLocation {
+    pub(super) const fn new(model: KvModel, place: usize, name: Rc<str>) -> Self {
+        Self { model, place, name, left: None }
+    }
+
+    /// The same location for one invocation of a Worker, which has 1000 operations. Its clones share them.
+    ///
+    /// ```
+    /// use edge_session::{KvModel, KvModelOptions};
+    ///
+    /// let model = KvModel::new(KvModelOptions::default());
+    /// let here = model.at("AMS").invocation();
+    /// model.block_on(async {
+    ///     for _ in 0..1000 {
+    ///         here.get("key").await.unwrap();
+    ///     }
+    ///     assert!(here.get("key").await.is_err());
+    /// });
+    /// ```
+    #[must_use]
+    pub fn invocation(&self) -> Self {
+        Self { left: Some(Rc::new(Cell::new(MAX_OPERATIONS))), ..self.clone() }
+    }
+
+    /// The location's name.
+    ///
+    /// ```
+    /// # let model = edge_session::KvModel::new(edge_session::KvModelOptions::default());
+    /// assert_eq!(model.at("AMS").name(), "AMS");
+    /// ```
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// KV's `get`: the value that this location has for `key`.
+    ///
+    /// ```
+    /// # use edge_session::{KvModel, KvModelOptions};
+    /// let model = KvModel::new(KvModelOptions::default());
+    /// assert_eq!(model.block_on(model.at("AMS").get("key")).unwrap().unwrap(), None);
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What KV would throw: `KV GET failed: 503 Service Unavailable`.
+    pub async fn get(&self, key: &str) -> Result<Option<Vec<u8>>> {
+        Ok(self.get_all(&[key]).await?.pop().flatten())
+    }
+
+    /// Reads keys side by side. Fails with the first that fails.
+    async fn get_all(&self, keys: &[&str]) -> Result<Vec<Option<Vec<u8>>>> {
+        let mut gets: Vec<Get<'_>> = Vec::with_capacity(keys.len());
+        let mut moments = BTreeMap::new();
+        for (place, key) in keys.iter().enumerate() {
+            let fault = self.begin(OperationKind::Get, key)?;
+            check_key(key, "GET")?;
+            let times = self.times(fault.as_ref());
+            // One that hangs leaves the moments of the others as they are.
+            if fault != Some(Fault::Hang) {
+                moments.insert((times.applied, false, place), ());
+                moments.insert((times.answered, true, place), ());
+            }
+            gets.push(Get { key, fault, found: None, fetched: false });
+        }
+        while let Some(((at, answers, place), ())) = moments.pop_first() {
+            self.model.sleep_until(at).await;
+            let Some(get) = gets.get_mut(place) else { continue };
+            if answers { self.answer(get) } else { self.look(get)? }
+        }
+        if gets.iter().any(|get| get.fault == Some(Fault::Hang)) {
+            core::future::pending::<()>().await;
+        }
+        Ok(gets.into_iter().map(|get| self.delivered(get)).collect())
+    }
+
+    fn look(&self, get: &mut Get<'_>) -> Result<()> {
+        let (now, options) = (self.model.micros(), self.model.options());
+        let looked = self.model.namespace().look(self.place, get.key, now, &options);
+        (get.found, get.fetched) = match looked {
+            Looked::Cached(stored) => (stored, false),
+            Looked::Fetched(stored) => (stored, true),
+        };
+        match get.fault {
+            Some(Fault::Status(status)) => Err(failed("GET", status)),
+            _ if get.fetched && self.model.is_out() => Err(failed("GET", 503)),
+            _ => Ok(()),
+        }
+    }
+
+    fn answer(&self, get: &Get<'_>) {
+        if get.fetched {
+            let until = self.model.micros().saturating_add(micros(self.model.options().cache_ttl));
+            self.model.namespace().fill(self.place, get.key, get.found.clone(), until);
+        }
+    }
+
+    /// What arrives of what was found.
+    fn delivered(&self, get: Get<'_>) -> Option<Vec<u8>> {
+        let (found, namespace) = (get.found, self.model.namespace());
+        let bytes = |stored: Option<Stored>| stored.map(|stored| stored.value.to_vec());
+        match get.fault {
+            Some(Fault::Missing) => None,
+            Some(Fault::Stale(writes)) => bytes(namespace.before(get.key, writes)),
+            Some(Fault::Expired) => bytes(namespace.before(get.key, 0)),
+            Some(Fault::OfKey(other)) => bytes(namespace.before(&other, 0)),
+            Some(Fault::Replaced(value)) => Some(value),
+            Some(Fault::Truncated(length)) => bytes(found).map(|mut value| {
+                value.truncate(length);
+                value
+            }),
+            Some(Fault::FlippedBit(bit)) => bytes(found).map(|mut value| {
+                let at = (bit / 8).checked_rem(value.len()).unwrap_or_default();
+                if let Some(byte) = value.get_mut(at) {
+                    *byte ^= 1 << (bit % 8);
+                }
+                value
+            }),
+            _ => bytes(found),
+        }
+    }
+
+    /// KV's `put`, with `expirationTtl` in seconds and metadata as JSON text.
+    ///
+    /// ```
+    /// # use edge_session::{KvModel, KvModelOptions};
+    /// let model = KvModel::new(KvModelOptions::default());
+    /// let here = model.at("AMS");
+    /// let put = model.block_on(here.put("key", b"value", 59, None)).unwrap();
+    /// assert!(put.is_err(), "KV keeps nothing for less than a minute");
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What KV would throw: `KV PUT failed: 429 Too Many Requests`.
+    pub async fn put(&self, key: &str, value: &[u8], expiration_ttl: u64, metadata: Option<&str>) -> Result<()> {
+        let fault = self.begin(OperationKind::Put, key)?;
+        check_key(key, "PUT")?;
+        if value.len() > MAX_VALUE || metadata.is_some_and(|metadata| metadata.len() > MAX_METADATA) {
+            return Err(failed("PUT", 413));
+        }
+        if expiration_ttl < MIN_TTL {
+            return Err(failed("PUT", 400));
+        }
+        let (value, metadata) = (value.into(), metadata.map(Rc::from));
+        let stored = move |now: u64| {
+            let expires = Some(now.saturating_add(expiration_ttl.saturating_mul(1_000_000)));
+            Some(Stored { value, metadata, expires })
+        };
+        self.write_one("PUT", key, fault, true, stored).await
+    }
+
+    /// KV's `delete`. A key that is not there is no error.
+    ///
+    /// ```
+    /// # use edge_session::{KvModel, KvModelOptions};
+    /// let model = KvModel::new(KvModelOptions::default());
+    /// assert!(model.block_on(model.at("AMS").delete("key")).unwrap().is_ok());
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What KV would throw.
+    pub async fn delete(&self, key: &str) -> Result<()> {
+        let fault = self.begin(OperationKind::Delete, key)?;
+        check_key(key, "DELETE")?;
+        self.write_one("DELETE", key, fault, self.model.options().limits_deletes, |_| None).await
+    }
+
+    async fn write_one(
+        &self,
+        verb: &str,
+        key: &str,
+        fault: Option<Fault>,
+        limited: bool,
+        stored: impl FnOnce(u64) -> Option<Stored> + 'static,
+    ) -> Result<()> {
+        if fault == Some(Fault::Hang) {
+            core::future::pending::<()>().await;
+        }
+        let times = self.times(fault.as_ref());
+        let sent = Sent { at: self, key, applied: times.applied, stored: Some(stored) };
+        self.model.sleep_until(times.applied).await;
+        let now = self.model.micros();
+        let interval = micros(self.model.options().write_interval);
+        let mut outcome = match fault {
+            Some(Fault::Status(status) | Fault::AppliedButFailed(status)) => Err(failed(verb, status)),
+            Some(Fault::Late(_)) => Err(failed(verb, 500)),
+            _ if self.model.is_out() => Err(failed(verb, 503)),
+            _ => Ok(()),
+        };
+        let lands = outcome.is_ok() || matches!(fault, Some(Fault::AppliedButFailed(_)));
+        if lands && limited && !self.model.namespace().admit(key, now, interval) {
+            sent.arrive(|_| ());
+            outcome = Err(failed(verb, 429));
+        } else if lands {
+            sent.arrive(|stored| self.model.land(self.place, key, stored(now)));
+        } else if let Some(Fault::Late(by)) = fault {
+            let applied = now.saturating_add(micros(by));
+            sent.arrive(|stored| self.land_later(key, applied, stored));
+        } else {
+            sent.arrive(|_| ());
+        }
+        self.model.sleep_until(times.answered).await;
+        outcome
+    }
+
+    fn land_later(&self, key: &str, moment: u64, stored: impl FnOnce(u64) -> Option<Stored> + 'static) {
+        let (here, key) = (self.clone(), String::from(key));
+        self.model.spawn(async move {
+            here.model.sleep_until(moment).await;
+            here.model.land(here.place, &key, stored(here.model.micros()));
+        });
+    }
+
+    async fn page(&self, prefix: &str, cursor: Option<&str>) -> Result<Page> {
+        let fault = self.begin(OperationKind::List, prefix)?;
+        if fault == Some(Fault::Hang) {
+            core::future::pending::<()>().await;
+        }
+        let times = self.times(fault.as_ref());
+        self.model.sleep_until(times.applied).await;
+        let (now, options) = (self.model.micros(), self.model.options());
+        let start = cursor.unwrap_or(prefix);
+        let mut listed = self.model.namespace().list(self.place, (prefix, start), now, &options);
+        self.model.sleep_until(times.answered).await;
+        match fault {
+            Some(Fault::Status(status)) => return Err(failed("GET", status)),
+            _ if self.model.is_out() => return Err(failed("GET", 503)),
+            Some(Fault::EmptyPage) => return Ok(Page { entries: Vec::new(), cursor: Some(String::from(start)) }),
+            _ => {}
+        }
+        let cursor = listed.get(options.page_size).map(|(key, _)| key.clone());
+        listed.truncate(options.page_size);
+        let entries = listed.into_iter().map(|(key, stored)| (StorageKey::listed(key), deadline(&stored))).collect();
+        Ok(Page { entries, cursor })
+    }
+
+    /// Counts an operation, and says what goes wrong with it.
+    fn begin(&self, kind: OperationKind, key: &str) -> Result<Option<Fault>> {
+        if let Some(left) = &self.left {
+            let after = left.get().checked_sub(1);
+            left.set(after.ok_or_else(|| Error::unavailable("Too many API requests by single worker invocation."))?);
+        }
+        Ok(self.model.begin(kind, &self.name, key))
+    }
+
+    fn times(&self, fault: Option<&Fault>) -> Times {
+        let (now, options) = (self.model.micros(), self.model.options());
+        let mut random = self.model.random();
+        let slow = random.chance(options.slow);
+        let takes = match fault {
+            Some(Fault::Slow(time)) => micros(*time),
+            _ => random.between(if slow { options.slow_latency } else { options.latency }),
+        };
+        let before = (takes as f64 * random.fraction()) as u64;
+        Times { applied: now.saturating_add(before), answered: now.saturating_add(takes) }
+    }
+}
+
+/// A read on its way.
+struct Get<'a> {
+    key: &'a str,
+    fault: Option<Fault>,
+    found: Option<Stored>,
+    fetched: bool,
+}
+
+/// A write on its way. A request that is dropped does not call it back: half of them land.
+struct Sent<'a, F: FnOnce(u64) -> Option<Stored> + 'static> {
+    at: &'a KvLocation,
+    key: &'a str,
+    applied: u64,
+    stored: Option<F>,
+}
+
+impl<F: FnOnce(u64) -> Option<Stored> + 'static> Sent<'_, F> {
+    fn arrive(mut self, then: impl FnOnce(F)) {
+        if let Some(stored) = self.stored.take() {
+            then(stored);
+        }
+    }
+}
+
+impl<F: FnOnce(u64) -> Option<Stored> + 'static> Drop for Sent<'_, F> {
+    fn drop(&mut self) {
+        if let Some(stored) = self.stored.take().filter(|_| self.at.model.random().chance(0.5)) {
+            self.at.land_later(self.key, self.applied, stored);
+        }
+    }
+}
+
+impl Store for KvLocation {
+    async fn read(&self, keys: &[StorageKey]) -> Result<Vec<Option<Vec<u8>>>> {
+        let keys: Vec<_> = keys.iter().map(StorageKey::as_str).collect();
+        self.get_all(&keys).await
+    }
+
+    async fn write(&self, ops: Vec<Op>) -> Result<Written> {
+        for op in ops {
+            match op {
+                Op::Put { key, value, ttl, deadline, only_if: _ } => {
+                    let metadata = [METADATA.0, itoa::Buffer::new().format(deadline), METADATA.1].concat();
+                    self.put(key.as_str(), &value, ttl.max(MIN_TTL), Some(&metadata)).await?;
+                }
+                Op::Delete { key } => self.delete(key.as_str()).await?,
+            }
+        }
+        Ok(Written::All)
+    }
+
+    async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Page> {
+        self.page(prefix, cursor).await
+    }
+}
+
+impl KvLocation {
+    /// Waits, in virtual time.
+    ///
+    /// ```
+    /// # use edge_session::{KvModel, KvModelOptions};
+    /// let model = KvModel::new(KvModelOptions::default());
+    /// model.block_on(model.at("AMS").wait(1_500));
+    /// assert_eq!(model.now().as_millis(), 1_500);
+    /// ```
+    pub async fn wait(&self, milliseconds: u64) {
+        self.model.sleep(Duration::from_millis(milliseconds)).await;
+    }
+}
+
+fn check_key(key: &str, verb: &str) -> Result<()> {
+    match key {
+        "" | "." | ".." => Err(failed(verb, 400)),
+        _ if key.len() > MAX_KEY => Err(failed(verb, 414)),
+        _ => Ok(()),
+    }
+}
+
+/// The deadline that a listed key's metadata tell.
+fn deadline(stored: &Stored) -> Option<i64> {
+    stored.metadata.as_deref()?.strip_prefix(METADATA.0)?.strip_suffix(METADATA.1)?.parse().ok()
+}
+
+/// What the binding throws.
+fn failed(verb: &str, status: u16) -> Error {
+    let phrase = match status {
+        400 => " Bad Request",
+        413 => " Payload Too Large",
+        414 => " UTF-8 encoded key is too long",
+        429 => " Too Many Requests",
+        500 => " Internal Server Error",
+        503 => " Service Unavailable",
+        _ => "",
+    };
+    let text: String = ["KV ", verb, " failed: ", itoa::Buffer::new().format(status), phrase].concat();
+    Error::unavailable(text)
+}
