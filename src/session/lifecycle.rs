@@ -293,12 +293,13 @@ impl Session {
         self.base.as_ref()
     }
 
-    /// The mark of the record that this session's data rest on. None where they rest on one that is stale.
-    pub(crate) fn built_on(&self) -> Option<&Tag> {
-        let base = self.base.as_ref()?;
+    /// Whether the record that this session's data rest on has all that was saved up to the save with this tag. None has that
+    /// lacks what the browser knows of.
+    pub(crate) fn has_seen(&self, tag: &Tag) -> bool {
+        let Some(base) = &self.base else { return false };
         let known = |position: Position| base.tags.contains(&position.tag);
         let stale = self.reason == LoadReason::Stale && !self.position.is_some_and(known);
-        base.tags.first().filter(|_| !stale)
+        !stale && base.tags.contains(tag)
     }
 
     /// What the cookie carries, still sealed, and the saves that the browser knows of, once somebody put them there.
