@@ -379,22 +379,13 @@ impl Store for KvLocation {
         Ok(Written::All)
     }
 
+    /// Waits in virtual time.
+    async fn wait(&self, milliseconds: u64) {
+        self.model.sleep(Duration::from_millis(milliseconds)).await;
+    }
+
     async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Page> {
         self.page(prefix, cursor).await
-    }
-}
-
-impl KvLocation {
-    /// Waits, in virtual time.
-    ///
-    /// ```
-    /// # use edge_session::{KvModel, KvModelOptions};
-    /// let model = KvModel::new(KvModelOptions::default());
-    /// model.block_on(model.at("AMS").wait(1_500));
-    /// assert_eq!(model.now().as_millis(), 1_500);
-    /// ```
-    pub async fn wait(&self, milliseconds: u64) {
-        self.model.sleep(Duration::from_millis(milliseconds)).await;
     }
 }
 
