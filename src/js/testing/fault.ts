@@ -1,7 +1,5 @@
 // What can go wrong with one operation, and which operation it is.
 
-import { type CoreModel, Mishap } from "#model";
-
 /** What an operation does. */
 export type OperationKind = "get" | "put" | "delete" | "list";
 
@@ -49,38 +47,3 @@ export type Fault =
   | { ofKey: string }
   /** List: a page without keys that is not the last. */
   | "emptyPage";
-
-const mishaps: Record<string, Mishap> = {
-  status: Mishap.Status,
-  hang: Mishap.Hang,
-  slow: Mishap.Slow,
-  appliedButFailed: Mishap.AppliedButFailed,
-  late: Mishap.Late,
-  missing: Mishap.Missing,
-  stale: Mishap.Stale,
-  expired: Mishap.Expired,
-  truncated: Mishap.Truncated,
-  flippedBit: Mishap.FlippedBit,
-  replaced: Mishap.Replaced,
-  ofKey: Mishap.OfKey,
-  emptyPage: Mishap.EmptyPage,
-};
-
-const plain: unknown[] = ["hang", "missing", "expired", "emptyPage"];
-const told: unknown[] = ["replaced", "ofKey"];
-
-/** A fault as it crosses into the model. */
-export type CrossingFault = Parameters<CoreModel["fault"]>;
-
-/** Checks a fault that somebody wants. */
-export function crossing(fault: Fault): CrossingFault {
-  const [name, amount, ...others]: unknown[] = typeof fault === "object" && fault !== null ? Object.entries(fault).flat() : [fault];
-  const mishap = typeof name === "string" && Object.hasOwn(mishaps, name) ? mishaps[name] : undefined;
-  if (mishap !== undefined && others.length === 0) {
-    if (plain.includes(name) && fault === name) return [mishap, 0, new Uint8Array()];
-    if (told.includes(name) && typeof amount === "string") return [mishap, 0, new TextEncoder().encode(amount)];
-    if (name === "replaced" && amount instanceof Uint8Array) return [mishap, 0, amount];
-    if (!plain.includes(name) && !told.includes(name) && typeof amount === "number" && amount >= 0) return [mishap, amount, new Uint8Array()];
-  }
-  throw new TypeError('a fault is one of those that the type Fault names, such as { status: 429 } or "hang"');
-}

@@ -1,9 +1,11 @@
 // The model: its time, its faults, and the operations that are on their way.
 
 import { CoreModel } from "#model";
-import { type CrossingFault, crossing, type Fault, type Operation, type OperationKind } from "./fault.js";
-import { type KvModelNamespace, type KvModelPage, type Location, Namespace, type Operations } from "./namespace.js";
-import { type KvModelChanges, type KvModelOptions, type OperationCounts, toJson } from "./options.js";
+import { Binding, type Location, type Operations } from "./binding.js";
+import { type CrossingFault, crossing, toJson } from "./crossing.js";
+import type { Fault, Operation, OperationKind } from "./fault.js";
+import type { KvModelNamespace, KvModelPage } from "./namespace.js";
+import type { KvModelChanges, KvModelOptions, OperationCounts } from "./options.js";
 import { turn } from "./turn.js";
 
 /** The age of what plain reads of KV take from a cache, in milliseconds. */
@@ -40,9 +42,10 @@ export class KvModel {
   #hook: ((operation: Operation) => Fault | undefined | void) | undefined;
   #driven = false;
 
-  constructor({ hostile = false, cacheTtl = CACHE_TTL, start, ...options }: KvModelOptions = {}) {
+  constructor(options: KvModelOptions = {}) {
+    const { hostile = false, cacheTtl = CACHE_TTL, start, ...others } = options;
     const begins = start && Number(start); // JSON would make a text of a date
-    this.#core = checked(() => new CoreModel(Boolean(hostile), toJson({ cacheTtl, start: begins, ...options })));
+    this.#core = checked(() => new CoreModel(Boolean(hostile), toJson({ cacheTtl, start: begins, ...others })));
   }
 
   /**
@@ -52,7 +55,7 @@ export class KvModel {
    * const env = { SESSIONS: model.at("AMS") };
    */
   at(location: string): KvModelNamespace {
-    return new Namespace(this, this.#operations, { core: this.#core.at(location), name: location });
+    return new Binding(this, this.#operations, { core: this.#core.at(location), name: location });
   }
 
   /**

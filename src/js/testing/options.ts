@@ -63,10 +63,3 @@ export interface OperationCounts {
   deletes: number;
   lists: number;
 }
-
-/** Options as they cross into the model. What JSON would drop or change becomes a text, for the model to refuse. */
-export function toJson(options: object): string {
-  return JSON.stringify(options, (_name, value: unknown) => {
-    return typeof value === "bigint" || (typeof value === "number" && !Number.isFinite(value)) ? String(value) : value;
-  });
-}
