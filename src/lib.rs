@@ -44,6 +44,7 @@
 //! * `js`: what the npm package `edge-session` is built from. It has no Rust interface.
 //! * `testing`: what its `edge-session/testing` is built from, likewise.
 //! * `panics`: a build of it for this repository's tests, which can be made to panic.
+//! * `fuzzing`: the parsers for this repository's fuzz targets. It has no interface that stays.
 
 #![cfg_attr(all(any(feature = "js", feature = "testing"), target_arch = "wasm32"), no_std)]
 
@@ -54,6 +55,9 @@ extern crate alloc;
 mod cloudflare;
 mod cookie;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(all(any(feature = "js", feature = "testing"), target_arch = "wasm32"))]
 mod js;
 mod protocol;
