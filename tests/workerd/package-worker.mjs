@@ -7,7 +7,7 @@ const settings = (env) => ({
   secrets: [env.SESSION_SECRET],
   cookieAge: env.SESSION_COOKIE_AGE,
   saveEveryRequest: env.SESSION_SAVE_EVERY_REQUEST,
-  ...env.SETTINGS,
+  absoluteAge: env.SESSION_ABSOLUTE_AGE,
 });
 
 const routes = {
