@@ -1,3 +1,5 @@
+use std::hint::black_box;
+
 use edge_session::{Kv, Session, Sessions, Settings};
 use worker::{Context, Env, Error, Request, Response, Result, event};
 
@@ -40,6 +42,11 @@ fn page(path: &str, session: &mut Session) -> Result<Response> {
             session.set("essay", "x".repeat(100_000))?;
             Response::ok("written")
         }
+        "/panic" => panic!("as the test wants it"),
+        "/abort" => std::process::abort(),
+        "/overflow" => Response::ok(deep(&[1; 64], u64::MAX).to_string()),
+        "/recursion" => Response::ok(fold(u64::MAX).to_string()),
+        "/memory" => hoard(),
         "/catches" => {
             let user = session.get::<String>("user");
             Response::ok(user.map_or_else(|error| error.code().to_owned(), |user| format!("{user:?}")))
@@ -53,4 +60,27 @@ fn page(path: &str, session: &mut Session) -> Result<Response> {
     headers.set("Vary", "accept-encoding")?;
     headers.append("Set-Cookie", "theme=dark")?;
     Ok(response)
+}
+
+/// Recursion whose frames lie in the wasm's own memory, where its stack ends first.
+fn deep(bytes: &[u8; 64], levels: u64) -> u64 {
+    if levels == 0 {
+        return 0;
+    }
+    let next = bytes.map(|byte| byte.wrapping_mul(31).wrapping_add(black_box(7)));
+    deep(black_box(&next), levels - 1) + u64::from(next[0])
+}
+
+/// Recursion that keeps nothing in memory, so that it is the platform's stack that ends. No optimization makes a loop of it.
+fn fold(levels: u64) -> u64 {
+    if levels == 0 { 1 } else { fold(levels - 1).wrapping_mul(31) ^ levels }
+}
+
+/// Asks for memory until there is none.
+fn hoard() -> ! {
+    let mut kept = Vec::new();
+    loop {
+        kept.push(Vec::<u8>::with_capacity(64 << 20));
+        black_box(&kept);
+    }
 }
