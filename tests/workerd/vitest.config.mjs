@@ -1,4 +1,4 @@
-// The tests that run inside workerd, against the Worker that is deployed; those in http/ talk to one from outside.
+// The tests that run inside workerd, against the Worker that is deployed; those in outside/ look at it from there.
 
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { fileURLToPath } from "node:url";

@@ -2,10 +2,9 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
+import { root } from "../../../scripts/project.mjs";
 
-const root = fileURLToPath(new URL("../../..", import.meta.url));
 export const read = (path) => readFileSync(join(root, path));
 const [, compatibilityDate] = read("wrangler.toml").toString().match(/^compatibility_date = "(.+)"/m);
 
