@@ -1,4 +1,5 @@
-use std::hint::black_box;
+mod answer;
+mod traps;
 
 use edge_session::{Kv, Session, Sessions, Settings};
 use worker::{Context, Env, Error, Request, Response, Result, event};
@@ -6,7 +7,12 @@ use worker::{Context, Env, Error, Request, Response, Result, event};
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
     let sessions = Sessions::new(Kv::from_env(&env, "SESSIONS")?, Settings::from_env(&env)?);
-    sessions.serve(request, async |request, session| page(&request.path(), session)).await
+    sessions
+        .serve(request, async |request, session| match request.path().strip_prefix("/answer/") {
+            Some(kind) => answer::answer(kind, &request, session),
+            None => page(&request.path(), session),
+        })
+        .await
 }
 
 fn page(path: &str, session: &mut Session) -> Result<Response> {
@@ -44,9 +50,9 @@ fn page(path: &str, session: &mut Session) -> Result<Response> {
         }
         "/panic" => panic!("as the test wants it"),
         "/abort" => std::process::abort(),
-        "/overflow" => Response::ok(deep(&[1; 64], u64::MAX).to_string()),
-        "/recursion" => Response::ok(fold(u64::MAX).to_string()),
-        "/memory" => hoard(),
+        "/overflow" => Response::ok(traps::deep(&[1; 64], u64::MAX).to_string()),
+        "/recursion" => Response::ok(traps::fold(u64::MAX).to_string()),
+        "/memory" => traps::hoard(),
         "/catches" => {
             let user = session.get::<String>("user");
             Response::ok(user.map_or_else(|error| error.code().to_owned(), |user| format!("{user:?}")))
@@ -60,27 +66,4 @@ fn page(path: &str, session: &mut Session) -> Result<Response> {
     headers.set("Vary", "accept-encoding")?;
     headers.append("Set-Cookie", "theme=dark")?;
     Ok(response)
-}
-
-/// Recursion whose frames lie in the wasm's own memory, where its stack ends first.
-fn deep(bytes: &[u8; 64], levels: u64) -> u64 {
-    if levels == 0 {
-        return 0;
-    }
-    let next = bytes.map(|byte| byte.wrapping_mul(31).wrapping_add(black_box(7)));
-    deep(black_box(&next), levels - 1) + u64::from(next[0])
-}
-
-/// Recursion that keeps nothing in memory, so that it is the platform's stack that ends. No optimization makes a loop of it.
-fn fold(levels: u64) -> u64 {
-    if levels == 0 { 1 } else { fold(levels - 1).wrapping_mul(31) ^ levels }
-}
-
-/// Asks for memory until there is none.
-fn hoard() -> ! {
-    let mut kept = Vec::new();
-    loop {
-        kept.push(Vec::<u8>::with_capacity(64 << 20));
-        black_box(&kept);
-    }
 }
