@@ -84,6 +84,14 @@ export const reads = {
       throw new Error("The operation was aborted");
     },
     "something that is no Error": () => Promise.reject(undefined),
+    "an Error without a text": () => Promise.reject(Object.assign(new Error(), { message: undefined })),
+    "an Error whose text cannot be read": () => Promise.reject(Object.defineProperty(new Error(), "message", { get: throwsAtOnce("no text") })),
+    "a promise that is none": () => ({ then: throwsAtOnce("no promise") }),
+    "bytes that are gone": async () => {
+      const bytes = new ArrayBuffer(8);
+      structuredClone(bytes, { transfer: [bytes] });
+      return bytes;
+    },
     "undefined": answers(undefined),
     "a text": answers("text"),
   },
