@@ -24,7 +24,7 @@ const exports = (module) => names(WebAssembly.Module.exports(module));
 test("the Worker calls nothing but these", () => {
   assert.deepEqual(imports(worker), words(`
     __wbindgen_debug_string __wbindgen_is_falsy __wbindgen_is_function __wbindgen_is_null __wbindgen_is_null_or_undefined
-    __wbindgen_is_object __wbindgen_is_string __wbindgen_is_undefined __wbindgen_number_get __wbindgen_reinit
+    __wbindgen_is_object __wbindgen_is_undefined __wbindgen_number_get __wbindgen_reinit
     __wbindgen_string_get __wbindgen_throw __wbindgen_generic __wbindgen_init_externref_table __wbindgen_jstag
     __wbindgen_rethrow_critical _wbg_cb_unref
     Error String append apply body buffer byobRequest byteLength byteOffset call cancel catch cause close cron delete enqueue
