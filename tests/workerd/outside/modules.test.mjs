@@ -28,7 +28,7 @@ test("the Worker calls nothing but these", () => {
     __wbindgen_string_get __wbindgen_throw __wbindgen_generic __wbindgen_init_externref_table __wbindgen_jstag
     __wbindgen_rethrow_critical _wbg_cb_unref
     Error String append apply body buffer byobRequest byteLength byteOffset call cancel catch cause close cron delete enqueue
-    error from get getRandomValues getReader get_done get_unchecked get_value headers instanceId instanceof_ArrayBuffer
+    error get getRandomValues getReader get_done get_unchecked get_value headers instanceId instanceof_ArrayBuffer
     instanceof_Error isArray keys length log message method name new new_from_slice new_typed
     new_with_byte_offset_and_length new_with_headers new_with_length new_with_opt_buffer_source_and_init
     new_with_opt_readable_stream_and_init new_with_opt_str_and_init now prototypesetcall push queueMicrotask read releaseLock
