@@ -1,5 +1,7 @@
 //! Workers KV as a store.
 
+use std::time::Duration;
+
 use worker::Env;
 use worker::js_sys::{Array, ArrayBuffer, Function, Object, Promise, Reflect, Uint8Array};
 use worker::wasm_bindgen::{JsCast, JsValue};
@@ -55,31 +57,17 @@ impl Kv {
         Ok(Self { namespace })
     }
 
-    /// Calls a method of the namespace and waits for what it promises.
-    async fn call<const N: usize>(&self, method: &str, arguments: [JsValue; N]) -> Result<JsValue> {
+    /// Calls a method of the namespace. What it promises.
+    fn start<const N: usize>(&self, method: &str, arguments: [JsValue; N]) -> Result<Promise> {
         let promise = Reflect::get(&self.namespace, &method.into()).and_then(|function| {
             Reflect::apply(function.unchecked_ref::<Function>(), &self.namespace, &Array::from_iter(arguments))
         });
-        match promise {
-            Ok(promise) => JsFuture::from(Promise::resolve(&promise)).await.map_err(failed),
-            Err(error) => Err(failed(error)),
-        }
+        promise.map(|promise| Promise::resolve(&promise)).map_err(failed)
     }
 
-    async fn get(&self, key: &StorageKey) -> Result<Option<Vec<u8>>> {
-        let options = object([("type", "arrayBuffer".into()), ("cacheTtl", CACHE_TTL.into())])?;
-        let value = self.call("get", [key.as_str().into(), options]).await?;
-        if value.is_null() {
-            return Ok(None);
-        }
-        match value.dyn_into::<ArrayBuffer>() {
-            // No view can be made of one that was transferred.
-            Ok(buffer) if buffer.byte_length() == 0 && member(&buffer, "detached")?.is_truthy() => {
-                Err(Error::unavailable("KV answered with bytes that are gone"))
-            }
-            Ok(buffer) => Ok(Some(Uint8Array::new(&buffer).to_vec())),
-            Err(_) => Err(Error::unavailable("KV answered with neither bytes nor null")),
-        }
+    /// Calls a method of the namespace and waits for what it promises.
+    async fn call<const N: usize>(&self, method: &str, arguments: [JsValue; N]) -> Result<JsValue> {
+        JsFuture::from(self.start(method, arguments)?).await.map_err(failed)
     }
 
     async fn apply(&self, op: Op) -> Result<()> {
@@ -99,11 +87,14 @@ impl Kv {
 
 impl Store for Kv {
     async fn read(&self, keys: &[StorageKey]) -> Result<Vec<Option<Vec<u8>>>> {
-        let mut values = Vec::with_capacity(keys.len());
+        let options = object([("type", "arrayBuffer".into()), ("cacheTtl", CACHE_TTL.into())])?;
+        let promises = Array::new();
         for key in keys {
-            values.push(self.get(key).await?);
+            let promise = self.start("get", [key.as_str().into(), options.clone()])?;
+            promises.push(&promise);
         }
-        Ok(values)
+        let values = JsFuture::from(Promise::all(&promises)).await.map_err(failed)?;
+        Array::from(&values).iter().map(bytes_of).collect()
     }
 
     async fn write(&self, ops: Vec<Op>) -> Result<Written> {
@@ -111,6 +102,10 @@ impl Store for Kv {
             self.apply(op).await?;
         }
         Ok(Written::All)
+    }
+
+    async fn wait(&self, milliseconds: u64) {
+        worker::Delay::from(Duration::from_millis(milliseconds)).await;
     }
 
     async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Page> {
@@ -128,6 +123,21 @@ impl Store for Kv {
         let complete = member(&page, "list_complete")?.is_truthy();
         let cursor = member(&page, "cursor")?.as_string().filter(|cursor| !complete && !cursor.is_empty());
         Ok(Page { entries, cursor })
+    }
+}
+
+/// The bytes that KV gave; none for null. Anything else is a store that fails, not one that holds nothing.
+fn bytes_of(value: JsValue) -> Result<Option<Vec<u8>>> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    match value.dyn_into::<ArrayBuffer>() {
+        // No view can be made of one that was transferred.
+        Ok(buffer) if buffer.byte_length() == 0 && member(&buffer, "detached")?.is_truthy() => {
+            Err(Error::unavailable("KV answered with bytes that are gone"))
+        }
+        Ok(buffer) => Ok(Some(Uint8Array::new(&buffer).to_vec())),
+        Err(_) => Err(Error::unavailable("KV answered with neither bytes nor null")),
     }
 }
 

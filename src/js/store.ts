@@ -40,6 +40,8 @@ export interface Store {
   delete(key: string): Promise<void>;
   /** One page of the keys that begin with `prefix`, in any order that stays. */
   list(prefix: string, cursor: string | undefined): Promise<Page>;
+  /** Waits before something that failed is tried once more. Default: `setTimeout`. */
+  wait?(milliseconds: number): Promise<void>;
 }
 
 /** What `kv` uses of a Workers KV namespace. */

@@ -1,5 +1,6 @@
 //! Django's `SessionBase`: one visitor's session, its flags, its expiry and its test cookie.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -11,9 +12,12 @@ use serde::de::DeserializeOwned;
 
 use super::contents::Contents;
 use super::data::Data;
+use super::event::EventKind;
 use super::expiry::{Deadline, EXPIRY_KEY, Expiry, ExpiryOptions, Lifetime};
 use super::identity::{Identity, Position};
-use super::key::{Random, SessionKey};
+use super::journal::Journal;
+use super::key::{KeyDigest, Random, SessionKey};
+use super::load_reason::LoadReason;
 use super::record::Head;
 use super::{json, signing, value};
 use crate::error::Result;
@@ -46,20 +50,33 @@ pub struct Session {
     pub(super) settings: Arc<Settings>,
     pub(super) random: Random,
     pub(super) now: DateTime<Utc>,
+    /// When the request came.
+    pub(super) began: DateTime<Utc>,
     /// Whether the request carried a cookie of the session's name, whatever it held.
     pub(super) presented: bool,
-    /// The key that the request's cookie named; a logout ends it whatever became of it since.
-    pub(super) named: Option<SessionKey>,
+    /// Who the request's cookie named; a logout ends it whatever became of it since.
+    pub(super) named: Option<Identity>,
     pub(super) identity: Option<Identity>,
     /// Whether the key was made here and nothing is stored under it yet.
     pub(super) fresh: bool,
-    /// The key whose record ends when this session is saved.
-    pub(super) retired: Option<SessionKey>,
-    /// The keys whose records a flush has to delete, until it did.
-    pub(super) ending: Vec<SessionKey>,
+    /// Whose key ends when this session is saved.
+    pub(super) retired: Option<Identity>,
+    /// Whose keys a flush has to end, until it did.
+    pub(super) ending: Vec<Identity>,
+    /// Whether a flush asked for the cookie to go.
+    pub(super) flushed: bool,
     pub(super) position: Option<Position>,
+    /// What the cookie carries, still sealed.
+    pub(super) sealed: Box<[u8]>,
+    /// The saves that the browser knows of, once somebody asked.
+    pub(super) journal: Option<Journal>,
     /// What the stored record says, as far as it is known.
     pub(super) base: Option<Head>,
+    /// Whether that record has all that the browser knows of without being repaired.
+    pub(super) whole: bool,
+    pub(super) reason: LoadReason,
+    /// What happened and was not told yet, and to which key.
+    pub(super) events: Vec<(EventKind, Option<KeyDigest>)>,
     pub(super) contents: Contents,
     pub(super) accessed: bool,
     pub(super) modified: bool,
@@ -141,6 +158,24 @@ impl Session {
         self.modified = modified;
         // False keeps a commit from saving; what was changed is still to be stored by the next save.
         self.changed |= modified;
+    }
+
+    /// Why this session is what it is: what its load came to. Asking is no access.
+    ///
+    /// ```
+    /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+    /// # let sessions = edge_session::Sessions::new(edge_session::MemoryStore::default(), settings);
+    /// # pollster::block_on(async {
+    /// use edge_session::LoadReason;
+    ///
+    /// let session = sessions.load("__Host-sessionid=forged").await?;
+    /// assert_eq!(session.load_reason(), LoadReason::Malformed);
+    /// # Ok::<(), edge_session::Error>(()) })?;
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn load_reason(&self) -> LoadReason {
+        self.reason
     }
 
     /// Whether nothing is stored for this visitor yet, as far as the store answered.

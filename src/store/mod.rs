@@ -34,7 +34,7 @@ pub use memory::MemoryStore;
 /// ```
 #[allow(async_fn_in_trait, reason = "a Worker has one thread, and its promises cannot leave it")]
 pub trait Store {
-    /// The values under `keys`, in their order.
+    /// The values under `keys`, in their order: all at once, where the store can.
     ///
     /// # Errors
     ///
@@ -47,6 +47,10 @@ pub trait Store {
     ///
     /// [`Error::unavailable`] where one failed; those after it must not be applied then.
     async fn write(&self, ops: Vec<Op>) -> Result<Written>;
+
+    /// Waits for so many milliseconds, before something that the store refused is tried once more. A store that knows no time
+    /// returns at once.
+    async fn wait(&self, _milliseconds: u64) {}
 
     /// One page of the keys that begin with `prefix`, in any order that stays.
     ///
@@ -76,6 +80,10 @@ pub(crate) async fn drive<S: Store, T>(store: &S, mut step: impl FnMut(Reply) ->
                 Written::All => Reply::Written,
                 Written::Conflict => Reply::Conflict,
             }),
+            Step::Wait(milliseconds) => {
+                store.wait(milliseconds).await;
+                Ok(Reply::Waited)
+            }
             Step::Done(result) => return result,
         };
         reply = answer.unwrap_or_else(Reply::Unavailable);

@@ -9,7 +9,7 @@ const dist = new URL("../../dist/", import.meta.url);
 const manifest = JSON.parse(readFileSync(new URL("package.json", dist), "utf8"));
 const names = [
   "ConfigError", "EdgeSessionError", "EntropyError", "KeyError", "KeyTakenError", "PanicError", "SessionBusyError", "SessionClosedError",
-  "SessionInterruptedError", "StoreUnavailableError", "TooLargeError", "ValueError", "createSessions", "kv", "memory", "withSessions",
+  "SessionInterruptedError", "StaleError", "StoreUnavailableError", "TooLargeError", "ValueError", "createSessions", "kv", "memory", "withSessions",
 ];
 
 test("it exports what it documents, to import and to require", async () => {

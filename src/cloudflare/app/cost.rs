@@ -99,6 +99,10 @@ impl<S: Store> Store for Counted<'_, S> {
         self.timed(self.store.write(ops)).await
     }
 
+    async fn wait(&self, milliseconds: u64) {
+        self.store.wait(milliseconds).await;
+    }
+
     async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Page> {
         add(&self.cost.lists, 1);
         self.timed(self.store.list(prefix, cursor)).await
