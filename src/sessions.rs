@@ -338,8 +338,9 @@ impl<S: Store> Sessions<S> {
         session: &mut Session,
         mut step: impl FnMut(&mut Session, Reply) -> crate::protocol::Step<T>,
     ) -> T {
+        session.set_now((self.clock)());
         let end = drive(&self.store, |reply| {
-            session.set_now((self.clock)());
+            session.tick((self.clock)());
             step(session, reply)
         });
         let end = end.await;

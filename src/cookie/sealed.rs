@@ -120,3 +120,115 @@ fn piece<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     *rest = after;
     Some(piece)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::identity::Tag;
+    use proptest::prelude::*;
+
+    const ISSUED: i64 = 1_893_456_000_000;
+
+    fn secrets() -> Secrets {
+        Secrets::new(["a secret of at least thirty-two bytes"]).unwrap().for_cookie("sessionid")
+    }
+
+    fn position() -> Position {
+        Position { generation: 1, tag: [1, 0, 0, 0], issued: ISSUED * 1_000 }
+    }
+
+    fn tag(number: usize) -> Tag {
+        u32::try_from(number).unwrap().to_be_bytes()
+    }
+
+    fn journals() -> impl Strategy<Value = Journal> {
+        let kind = prop_oneof![Just(Kind::Own), Just(Kind::Base), Just(Kind::Partial)];
+        let states = prop::collection::vec((-200_000_i64..10_000, kind), 2..17);
+        let bytes = |most| prop::collection::vec(any::<u8>(), 0..most);
+        let changes =
+            prop::collection::vec((any::<prop::sample::Index>(), bytes(9), prop::option::of(bytes(40))), 0..20);
+        (states, changes).prop_map(|(states, changes)| {
+            let count = states.len();
+            // The last save is always the browser's own.
+            let kind = |at: usize, kind| if at.abs_diff(count) == 1 { Kind::Own } else { kind };
+            let time = |age| ISSUED.saturating_add(age);
+            let state = |(at, (age, of))| State { tag: tag(at), time: time(age), kind: kind(at, of) };
+            let change = |(at, key, value): (prop::sample::Index, Vec<u8>, Option<Vec<u8>>)| Change {
+                tag: tag(at.index(count)),
+                key: key.into(),
+                value: value.map(Into::into),
+            };
+            Journal {
+                states: states.into_iter().enumerate().map(state).collect(),
+                changes: changes.into_iter().map(change).collect(),
+            }
+        })
+    }
+
+    fn sealed(journal: &Journal, room: usize) -> Option<(Vec<u8>, Journal)> {
+        let mut journal = journal.clone();
+        let text = seal(&secrets(), [7; NONCE_BYTES], &[8; MAC_BYTES], &mut journal, position().issued, room)?;
+        Some((text, journal))
+    }
+
+    fn unsealed(mac: [u8; MAC_BYTES], text: &[u8]) -> Option<Journal> {
+        unseal(&secrets(), &[&mac, text].concat(), position())
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_sealed_is_read_back(journal in journals()) {
+            let (text, kept) = sealed(&journal, 4_000).unwrap();
+            prop_assert_eq!(&kept, &journal);
+            prop_assert_eq!(text.len().abs_diff(size(&journal)), NONCE_BYTES + SEAL_BYTES);
+            prop_assert_eq!(unsealed([8; MAC_BYTES], &text), Some(journal));
+            prop_assert_eq!(unsealed([9; MAC_BYTES], &text), None);
+        }
+
+        #[test]
+        fn it_is_cut_until_it_fits(journal in journals(), room in 0..600_usize) {
+            if let Some((text, kept)) = sealed(&journal, room) {
+                prop_assert!(text.len() <= room);
+                prop_assert!(journal.states.ends_with(&kept.states) && kept.states.len() > 1);
+                prop_assert_eq!(unsealed([8; MAC_BYTES], &text), Some(kept));
+            }
+        }
+
+        #[test]
+        fn no_bytes_break_the_reader(text in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Some(journal) = decode(&text, ISSUED) {
+                prop_assert!(!journal.states.is_empty());
+            }
+            prop_assert!(unsealed([8; MAC_BYTES], &text).is_none());
+        }
+    }
+
+    #[test]
+    fn a_changed_or_missing_byte_anywhere_is_noticed() {
+        let mut journal = Journal::at(tag(1), ISSUED);
+        journal.states.push(State { tag: tag(2), time: ISSUED, kind: Kind::Own });
+        let (text, _) = sealed(&journal, 100).unwrap();
+        for at in 0..text.len() {
+            let mut changed = text.clone();
+            changed[at] ^= 1;
+            assert!(unsealed([8; MAC_BYTES], &changed).is_none());
+            assert!(unsealed([8; MAC_BYTES], &text[..at]).is_none());
+        }
+    }
+
+    // The golden bytes of version 1, before they are sealed.
+    #[test]
+    fn it_is_written_as_it_always_was() {
+        let mut journal = Journal::at(tag(1), ISSUED - 2_000);
+        journal.states.push(State { tag: tag(2), time: ISSUED - 1_000, kind: Kind::Base });
+        journal.states.push(State { tag: tag(3), time: ISSUED, kind: Kind::Own });
+        let key = |text: &str| text.as_bytes().into();
+        journal.changes.push(Change { tag: tag(3), key: key("\"a\""), value: Some(key("12")) });
+        journal.changes.push(Change { tag: tag(3), key: key("\"b\""), value: None });
+        let expected = [
+            b"\x03\x20\x07\xd0\0\0\0\x01\x60\x03\xe8\0\0\0\x02\x20\0\0\0\0\0\x03".as_slice(),
+            b"\x02\0\x03\"a\"\0\x0212\x82\0\x03\"b\"",
+        ];
+        assert_eq!(encode(&journal, ISSUED).unwrap(), expected.concat());
+    }
+}

@@ -193,6 +193,11 @@ impl CoreSession {
         self.advance(Some(Reply::Start))
     }
 
+    /// What the clock says while a machine runs.
+    pub fn tick(&mut self, now: f64) {
+        self.session.tick(moment(now));
+    }
+
     /// Gives the machine its reply, once there is one.
     fn advance(&mut self, reply: Option<Reply>) -> Thrown<Next> {
         if let (Some(reply), Some(machine)) = (reply, &mut self.machine) {

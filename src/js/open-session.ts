@@ -86,7 +86,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
         }
         const now = this.#home.clock();
         if (this.#instance !== instance) throw new PanicError();
-        core.setNow(now);
+        core.tick(now);
         next = reply();
       }
       return end(core);

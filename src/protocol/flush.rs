@@ -4,6 +4,7 @@ use alloc::collections::VecDeque;
 
 use super::{Op, Reply, Step, out_of_turn, revoke};
 use crate::error::{Error, Result};
+use crate::session::event::EventKind;
 use crate::session::session::Session;
 
 /// How long to wait before a tombstone is put once more, in milliseconds.
@@ -49,12 +50,11 @@ impl Flush {
     }
 
     fn end(&mut self, session: &mut Session) -> Result<()> {
-        match self.failed.take() {
-            Some(error) => Err(error),
-            None => {
-                session.all_ended();
-                Ok(())
-            }
+        if let Some(error) = self.failed.take() {
+            session.tell(EventKind::StoreFailed);
+            return Err(error);
         }
+        session.all_ended();
+        Ok(())
     }
 }

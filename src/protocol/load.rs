@@ -94,8 +94,13 @@ fn fetch(session: &mut Session, bytes: Option<Vec<u8>>) -> Outcome {
         Opened::Corrupt => (Fetched::Corrupt, LoadReason::Corrupt),
         Opened::Newer => (Fetched::Newer, LoadReason::NewerVersion),
         Opened::Record(mut record) => {
+            let over = record.head.end().has_passed(session.now());
             let reason = match freshness::judge(session, &mut record) {
-                _ if record.head.end().has_passed(session.now()) => LoadReason::Expired,
+                // What is not visible yet may have given it a longer life.
+                Standing::Repaired | Standing::Stale if over => {
+                    return (Fetched::NotYetVisible, LoadReason::NotYetVisible);
+                }
+                _ if over => LoadReason::Expired,
                 Standing::Fresh => LoadReason::Live,
                 Standing::Repaired => LoadReason::StaleRepaired,
                 Standing::Stale => LoadReason::Stale,

@@ -63,7 +63,10 @@ impl Save {
     pub(crate) fn step(&mut self, session: &mut Session, reply: Reply) -> Next {
         let next = match (core::mem::take(&mut self.state), reply) {
             (State::Start, Reply::Start) => self.start(session),
-            (State::Pausing, Reply::Waited) => self.look(session),
+            (State::Pausing, Reply::Waited) => {
+                session.catch_up();
+                self.look(session)
+            }
             (State::Checking, Reply::Values(values)) => self.build_on(session, values),
             (State::Writing(head, time), Reply::Written) => Ok(self.written(session, head, time)),
             // What stands there was put at the first try: nobody else can know this key.
@@ -138,7 +141,9 @@ impl Save {
         let bytes = values.pop().flatten().filter(|bytes| bytes.len() <= session.settings().max_record_bytes);
         let head = bytes.as_deref().and_then(record::head).filter(|head| !head.end().has_passed(session.now()));
         let Some((bytes, head)) = bytes.zip(head) else { return self.without(session) };
-        if let Some((written, time)) = self.tried.take_if(|(tried, _)| head.tags.starts_with(&tried.tags)) {
+        // The first try was written after all; what came on top of it stays there.
+        let tag = self.tag;
+        if let Some((written, time)) = self.tried.take_if(|_| tag.is_some_and(|tag| head.tags.contains(&tag))) {
             return Ok(self.written(session, written, time));
         }
         if !head.tags.first().is_some_and(|tag| session.has_seen(tag)) {

@@ -42,7 +42,7 @@ pub(crate) struct Data {
     index: Option<Vec<usize>>,
     /// The quoted keys that were removed since the data were stored; one of them can be back.
     removed: Vec<Box<[u8]>>,
-    /// Whether everything was removed first.
+    /// Whether everything was removed first, what is not known here too.
     cleared: bool,
 }
 
@@ -183,12 +183,14 @@ impl Data {
         true
     }
 
-    /// No data at all, as a change of what was stored.
-    pub(crate) fn cleared() -> Self {
-        Self { cleared: true, ..Self::default() }
+    /// No data any more, as a change of what was stored.
+    pub(crate) fn cleared(self) -> Self {
+        let mut removed = Vec::from_iter(self.members().map(|(key, _)| key.into()));
+        removed.extend(self.removed);
+        Self { removed, cleared: true, ..Self::default() }
     }
 
-    /// What was changed since the data were stored; everything that was removed by being cleared is left out.
+    /// What was changed since the data were stored.
     pub(crate) fn changes(&self) -> impl Iterator<Item = Change<'_>> {
         let removed = self.removed.iter().filter(|key| self.find(key).is_none()).map(|key| (&**key, None));
         let touched = self.slots.iter().flatten().filter(|entry| entry.touched);

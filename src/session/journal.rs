@@ -64,7 +64,7 @@ impl Journal {
     pub(crate) fn next_time(known: Option<&Self>, head: &Head, now: i64, skew: i64) -> i64 {
         let times = known.into_iter().flat_map(|known| &known.states).map(|state| state.time);
         let times = times.chain(head.writes.iter().map(|write| write.time));
-        let known = times.max().unwrap_or(now).saturating_add(1);
+        let known = times.max().map_or(now, |time| time.saturating_add(1));
         known.clamp(now, now.saturating_add(skew))
     }
 
@@ -165,5 +165,173 @@ impl Journal {
     fn next_first(&self) -> Option<usize> {
         let mut others = self.states.iter().enumerate().skip(1);
         others.find(|(_, state)| state.kind != Kind::Partial).map(|(at, _)| at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::expiry::Deadline;
+
+    const P: Tag = [0; 4];
+    const X: Tag = [9; 4];
+
+    fn tag(number: u8) -> Tag {
+        [number, 0, 0, 1]
+    }
+
+    fn data(members: &[(&str, &str)]) -> Data {
+        let mut data = Data::default();
+        for (key, value) in members {
+            data.set(key, value.as_bytes().into());
+        }
+        data
+    }
+
+    fn record(tags: &[Tag], members: &[(&str, &str)]) -> Record {
+        let deadline = Deadline(i64::MAX);
+        let head =
+            Head { deadline, absolute: deadline, generation: 1, tags: tags.to_vec(), family: None, writes: Vec::new() };
+        Record { head, data: data(members) }
+    }
+
+    /// A journal that begins at `P`; the saves 1, 2, … at as many seconds each set a key of their own.
+    fn saves(count: u8) -> Journal {
+        let mut journal = Journal::at(P, 0);
+        for number in 1..=count {
+            journal.add(tag(number), i64::from(number).saturating_mul(1_000), &data(&[(&number.to_string(), "1")]));
+        }
+        journal
+    }
+
+    fn keys(record: &Record) -> Vec<String> {
+        record.data.iter().map(|(key, _)| key.into_owned()).collect()
+    }
+
+    #[test]
+    fn what_a_record_lacks_is_put_back_from_any_save_on_that_it_remembers() {
+        for (known, expected) in [(P, vec!["1", "2", "3"]), (tag(1), vec!["2", "3"]), (tag(3), vec![])] {
+            let mut record = record(&[known], &[]);
+            assert!(saves(3).repair(&mut record));
+            assert_eq!(keys(&record), expected);
+            assert_eq!(record.head.tags[0], known, "its own mark stays the first");
+            assert!(expected.iter().all(|key| record.head.tags.contains(&tag(key.parse().unwrap()))));
+        }
+        let mut other = record(&[X], &[]);
+        assert!(!saves(3).repair(&mut other));
+        assert!(keys(&other).is_empty() && other.head.tags == [X]);
+    }
+
+    #[test]
+    fn somebody_elses_save_in_between_has_to_be_there() {
+        // The browser's second save was made on top of somebody else's, which had the first one.
+        let mut journal = saves(1);
+        journal.rest_on(X, true, 1_500);
+        journal.add(tag(2), 2_000, &data(&[("2", "1")]));
+        assert!(!journal.repair(&mut record(&[P], &[])));
+        assert!(!journal.repair(&mut record(&[tag(1), P], &[])));
+        let mut there = record(&[X, tag(1), P], &[]);
+        assert!(journal.repair(&mut there));
+        assert_eq!(keys(&there), ["2"]);
+    }
+
+    #[test]
+    fn where_that_save_did_not_have_what_the_browser_knew_both_have_to_be_there() {
+        let mut journal = saves(1);
+        journal.rest_on(X, false, 1_500);
+        journal.add(tag(2), 2_000, &data(&[("2", "1")]));
+        for lacking in [vec![P], vec![X], vec![tag(1), P]] {
+            assert!(!journal.repair(&mut record(&lacking, &[])), "{lacking:?}");
+        }
+        let mut there = record(&[X, P], &[]);
+        assert!(journal.repair(&mut there));
+        assert_eq!(keys(&there), ["1", "2"]);
+    }
+
+    #[test]
+    fn a_base_that_is_known_already_is_not_taken_note_of_again() {
+        let mut journal = saves(2);
+        let before = journal.clone();
+        for base in [P, tag(1), tag(2)] {
+            journal.rest_on(base, true, 9_000);
+            assert_eq!(journal, before);
+        }
+    }
+
+    #[test]
+    fn the_newest_change_of_each_key_is_kept() {
+        let mut journal = saves(1);
+        let mut removing = data(&[("1", "1"), ("2", "2")]);
+        removing.settle();
+        removing.remove("1");
+        removing.set("2", b"3".as_slice().into());
+        journal.add(tag(2), 2_000, &removing);
+        assert_eq!(journal.changes.len(), 2);
+        let mut there = record(&[P], &[("0", "0"), ("1", "0")]);
+        assert!(journal.repair(&mut there));
+        assert_eq!(keys(&there), ["0", "2"]);
+        assert_eq!(there.data.get("2"), Some(b"3".as_slice()));
+    }
+
+    #[test]
+    fn what_was_written_there_later_or_at_the_same_time_stays() {
+        for (time, stays) in [(999, false), (1_000, true), (1_001, true)] {
+            let mut there = record(&[P], &[("1", "0")]);
+            there.head.note(b"\"1\"", time);
+            assert!(saves(1).repair(&mut there));
+            assert_eq!(there.data.get("1") == Some(b"0".as_slice()), stays, "{time}");
+        }
+    }
+
+    #[test]
+    fn forcing_puts_all_of_it_back_whatever_else_is_missing() {
+        let mut there = record(&[X], &[("1", "0")]);
+        saves(2).force(&mut there);
+        assert_eq!(keys(&there), ["1", "2"]);
+        assert_eq!(there.data.get("1"), Some(b"1".as_slice()));
+        assert_eq!(there.head.tags, [X], "but it does not say that it has it");
+    }
+
+    #[test]
+    fn saves_age_one_by_one_and_the_first_that_is_left_carries_no_change() {
+        let mut journal = saves(3);
+        journal.age(WINDOW);
+        assert_eq!(journal, saves(3));
+        journal.age(WINDOW + 1_999);
+        assert_eq!(journal.states.iter().map(|state| state.tag).collect::<Vec<_>>(), [tag(1), tag(2), tag(3)]);
+        assert!(journal.changes.iter().all(|change| change.tag != tag(1)));
+        journal.age(i64::MAX);
+        assert_eq!((journal.states.len(), journal.changes.len()), (1, 0), "the last one says where the browser stands");
+        assert!(!journal.cut());
+    }
+
+    #[test]
+    fn a_save_of_somebody_else_that_is_not_whole_is_never_the_first() {
+        let mut journal = saves(1);
+        journal.rest_on(X, false, 1_500);
+        journal.add(tag(2), 2_000, &data(&[("2", "1")]));
+        assert!(journal.cut());
+        assert_eq!(journal.states[0].tag, tag(1));
+        assert!(journal.cut());
+        assert_eq!((journal.states[0].tag, journal.states.len()), (tag(2), 1));
+    }
+
+    #[test]
+    fn eight_saves_are_carried() {
+        let journal = saves(40);
+        assert_eq!((journal.states.len(), journal.states[0].tag), (8, tag(33)));
+        assert_eq!(journal.changes.len(), MAX_STATES - 1);
+    }
+
+    #[test]
+    fn a_save_comes_after_all_that_is_known_but_no_clock_is_believed_too_far() {
+        let mut head = record(&[P], &[]).head;
+        assert_eq!(Journal::next_time(None, &head, 5_000, 100), 5_000);
+        assert_eq!(Journal::next_time(Some(&saves(3)), &head, 5_000, 100), 5_000);
+        assert_eq!(Journal::next_time(Some(&saves(6)), &head, 5_950, 100), 6_001);
+        head.note(b"\"a\"", 5_999);
+        assert_eq!(Journal::next_time(None, &head, 5_950, 100), 6_000);
+        assert_eq!(Journal::next_time(Some(&saves(60)), &head, 5_000, 100), 5_100);
+        assert_eq!(Journal::next_time(None, &head, i64::MAX, 100), i64::MAX);
     }
 }

@@ -40,6 +40,7 @@ impl Session {
             random: Random::new(seed),
             now,
             began: now,
+            latest: now,
             presented,
             named: identity.clone().filter(|_| presented),
             identity,
@@ -124,7 +125,11 @@ impl Session {
         if matches!(self.contents, Contents::Unloaded(Fetched::Corrupt | Fetched::Newer | Fetched::Revoked)) {
             let _ = self.load();
         }
-        self.contents = Contents::Loaded(Data::cleared());
+        let before = match core::mem::replace(&mut self.contents, Contents::Unloaded(Fetched::NoKey)) {
+            Contents::Loaded(data) | Contents::Unloaded(Fetched::Record(Record { data, .. })) => data,
+            Contents::Unloaded(_) => Data::default(),
+        };
+        self.contents = Contents::Loaded(before.cleared());
     }
 
     pub(super) const fn mark_changed(&mut self) {
@@ -198,7 +203,6 @@ impl Session {
     /// flush before could not end.
     pub(crate) fn forget(&mut self) -> Vec<Identity> {
         self.clear();
-        self.tell(EventKind::Flushed);
         let own = self.identity.take().filter(|_| !self.fresh);
         for identity in [own, self.retired.take(), self.named.clone()].into_iter().flatten() {
             if !self.ending.iter().any(|other| other.key == identity.key) {
@@ -207,6 +211,8 @@ impl Session {
         }
         self.fresh = false;
         self.flushed = true;
+        // Whoever came with a cookie goes without, whatever it was good for.
+        self.presented |= self.named.is_some();
         self.base = None;
         self.position = None;
         self.ending.clone()
@@ -214,12 +220,16 @@ impl Session {
 
     /// Takes note that all keys that had to end did.
     pub(crate) fn all_ended(&mut self) {
+        if !self.ending.is_empty() {
+            self.tell(EventKind::Flushed);
+        }
         self.ending.clear();
     }
 
     /// Takes note of what happened, to tell it once the operation is over.
     pub(crate) fn tell(&mut self, kind: EventKind) {
-        let key = self.identity.as_ref().or(self.named.as_ref()).map(|identity| identity.key.digest());
+        let whose = self.identity.as_ref().or(self.ending.first()).or(self.named.as_ref());
+        let key = whose.map(|identity| identity.key.digest());
         self.events.push((kind, key));
     }
 
@@ -233,9 +243,19 @@ impl Session {
         Some(Event { kind, session })
     }
 
+    /// Takes note of what the clock says while an operation runs.
+    pub(crate) const fn tick(&mut self, latest: DateTime<Utc>) {
+        self.latest = latest;
+    }
+
+    /// Makes what the clock said last the present.
+    pub(crate) const fn catch_up(&mut self) {
+        self.now = self.latest;
+    }
+
     /// Whether the request has run for so long that its cookie may have been replaced.
     pub(crate) fn is_late(&self) -> bool {
-        self.now.timestamp().saturating_sub(self.began.timestamp()) > LATE
+        self.latest.timestamp().saturating_sub(self.began.timestamp()) > LATE
     }
 
     /// Whether a flush asked for the cookie to go.

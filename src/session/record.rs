@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Times are microseconds of Unix time. `writes` lists the keys that were set or removed in the last minutes: when, in
-//! milliseconds, the bytes of the key, and the key; it is left out where there are none. `sizes` lists, for each member, the bytes of its key and of its value, so that
+//! milliseconds, the bytes of the key, and the key (0 and null stand for all keys); it is left out where there are none. `sizes` lists, for each member, the bytes of its key and of its value, so that
 //! opening a record costs by the number of keys and an unread value is never parsed. A record that somebody edited by
 //! hand is read by a slower scan. The version comes first, and a newer one is left alone.
 //!
@@ -145,7 +145,7 @@ pub(crate) fn encode(head: &Head, data: &Data) -> Vec<u8> {
             out.text(",");
             out.number(write.key.len());
             out.text(",");
-            out.0.extend_from_slice(&write.key);
+            out.0.extend_from_slice(if write.key.is_empty() { b"null" } else { &write.key });
         });
         out.text("]");
     }
@@ -332,10 +332,14 @@ impl<'a> Rest<'a> {
                 let size = self.number()?;
                 self.word(",")?;
                 let at = self.at;
-                if size > 0 {
+                let key = if size == 0 {
+                    self.word("null")?;
+                    Box::default()
+                } else {
                     self.key(size)?;
-                }
-                writes.push(Write { time, key: self.bytes.get(at..self.at)?.into() });
+                    self.bytes.get(at..self.at)?.into()
+                };
+                writes.push(Write { time, key });
             }
         }
         Some(Head { deadline, absolute, generation, tags, family, writes })
@@ -452,6 +456,56 @@ mod tests {
         let (head, data) = sample();
         assert_eq!(String::from_utf8(encode(&head, &data)).unwrap(), GOLDEN);
         assert!(split(GOLDEN.as_bytes()).is_some());
+    }
+
+    #[test]
+    fn the_writes_are_read_back_and_an_edit_by_hand_forgets_them() {
+        let (mut head, data) = sample();
+        let key = |text: &str| json::quoted(text).into();
+        for keys in [vec!["name"], vec!["quote\"d\\ é\n", "", "gone"]] {
+            let times = 1_893_456_000_000..;
+            head.writes = keys.iter().zip(times).map(|(text, time)| Write { time, key: key(text) }).collect();
+            check(&head, &data);
+        }
+        head.writes = vec![Write { time: -1, key: Box::default() }, Write { time: 7, key: key("name") }];
+        check(&head, &data);
+
+        fn check(head: &Head, data: &Data) {
+            let bytes = encode(head, data);
+            assert!(serde_json::from_slice::<serde_json::Value>(&bytes).is_ok());
+            assert!(split(&bytes).is_some());
+            assert_eq!(opened(&bytes), (head.clone(), texts(data)));
+            assert_eq!(super::head(&bytes).as_ref(), Some(head));
+            let edited = String::from_utf8(bytes).unwrap().replace("\"Alice\"", "\"Alicia\"");
+            assert!(split(edited.as_bytes()).is_none());
+            let (read, members) = opened(edited.as_bytes());
+            assert_eq!(read, Head { writes: Vec::new(), ..head.clone() });
+            assert_eq!(members.len(), texts(data).len());
+        }
+    }
+
+    #[test]
+    fn of_many_writes_at_once_all_keys_count_as_written() {
+        let (mut head, _) = sample();
+        let wrote = |count: usize| {
+            let mut data = Data::default();
+            for number in 0..count {
+                data.set(&number.to_string(), b"1".as_slice().into());
+            }
+            data
+        };
+        head.note_all(&wrote(MAX_WRITES), 1_000);
+        assert_eq!(head.writes.len(), MAX_WRITES);
+        assert!(head.is_written_since(b"\"63\"", 1_000) && !head.is_written_since(b"\"63\"", 1_001));
+        assert!(!head.is_written_since(b"\"64\"", 0));
+        head.note_all(&wrote(1), 2_000);
+        assert_eq!(head.writes, [Write { time: 2_000, key: Box::default() }], "there is no room for one more");
+        assert!(head.is_written_since(b"\"64\"", 2_000) && !head.is_written_since(b"\"64\"", 2_001));
+        head.note_all(&wrote(1), 2_000 + WRITES_WINDOW - 1);
+        assert_eq!(head.writes.len(), 2);
+        head.note_all(&wrote(1), 2_000 + WRITES_WINDOW);
+        assert_eq!(head.writes.len(), 1, "and it is forgotten as any other");
+        assert!(!head.is_written_since(b"\"64\"", 0));
     }
 
     #[test]

@@ -50,8 +50,9 @@ pub struct Session {
     pub(super) settings: Arc<Settings>,
     pub(super) random: Random,
     pub(super) now: DateTime<Utc>,
-    /// When the request came.
+    /// When the request came, and what the clock said last: an operation has one present, which waiting moves on.
     pub(super) began: DateTime<Utc>,
+    pub(super) latest: DateTime<Utc>,
     /// Whether the request carried a cookie of the session's name, whatever it held.
     pub(super) presented: bool,
     /// Who the request's cookie named; a logout ends it whatever became of it since.
@@ -219,6 +220,7 @@ impl Session {
     /// ```
     pub const fn set_now(&mut self, now: DateTime<Utc>) {
         self.now = now;
+        self.latest = now;
     }
 
     /// Django's `set_test_cookie`: a value that shows, in a later request, that the browser sends cookies back.

@@ -43,6 +43,12 @@ export function watched(faults = {}, namespace = env.SESSIONS) {
   return { kv, calls, names };
 }
 
+/** A fault: a `put` that refuses to end a key, and puts everything else. */
+export async function refusingTombstones(key, ...rest) {
+  if (/:(ended|family):/.test(key)) throw new Error("KV PUT failed: 500");
+  return env.SESSIONS.put(key, ...rest);
+}
+
 /** A visitor whose browser keeps the session cookie; `bindings` are those of the Worker that it visits, our own or another. */
 export function visitor(bindings = {}, Worker = App) {
   return {
