@@ -1,4 +1,4 @@
-// Workers KV as it fails: one fault at one call of a request, everything else as the real binding does it.
+// Workers KV as it fails: one fault at one call of a request, everything else as it is.
 
 import { env } from "cloudflare:workers";
 
@@ -9,7 +9,7 @@ const encoder = new TextEncoder();
 const kinds = { session: "record", ended: "tombstone", family: "family" };
 
 /**
- * A namespace around the real one. `plan(step, fault)` has a fault happen at a step of what follows, such as "get record 2", the
+ * A namespace around another, by default the real one. `plan(step, fault)` has a fault happen at a step of what follows, such as "get record 2", the
  * second read of a record; with `always` from there on, at each call of the same kind. `steps()` gives the steps since the last
  * look. `land()` carries out what was late. `puts` holds every value that was put, by its key, the oldest first.
  */
@@ -24,7 +24,7 @@ export function faultyKv(namespace = env.SESSIONS) {
     const step = number > 1 ? `${what} ${number}` : what;
     taken.push(step);
     const real = () => {
-      if (name === "put") puts.set(args[0], [...(puts.get(args[0]) ?? []), args[1]]);
+      if (name === "put") puts.set(args[0], [...(puts.get(args[0]) ?? []), new Uint8Array(args[1]).slice().buffer]);
       return namespace[name](...args);
     };
     const hit = planned && (planned.step === step || (planned.always && planned.what === what && number >= planned.number));
@@ -115,6 +115,12 @@ export const reads = {
     "25 MiB of brackets": () => Promise.resolve(new Uint8Array(25 * MIB).fill(0x5b).buffer),
   },
   newer: { "a newer version": rewritten('"edge-session":1', '"edge-session":2') },
+  // Under a tombstone's key whatever stands there ends the session: better one login too many than one too few.
+  ended: {
+    "a tombstone": holds('{"edge-session":1,"ended":1790000000000000}'),
+    "a tombstone that was cut": holds('{"edge'),
+    "no bytes": holds(""),
+  },
   stale: { "one save ago": stale(1), "two saves ago": stale(2) },
 };
 

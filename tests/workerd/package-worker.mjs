@@ -11,7 +11,7 @@ const settings = (env) => ({
 });
 
 const routes = {
-  "GET /session": (session) => Response.json({ data: Object.fromEntries(session.items()), isNew: session.sessionKey === undefined }),
+  "GET /session": (session) => Response.json({ data: Object.fromEntries(session.items()), reason: session.loadReason, isNew: session.sessionKey === undefined }),
   "PUT /session/data": async (session, request, key) => {
     session.set(key, await request.json());
     return new Response(null, { status: 204 });

@@ -10,5 +10,5 @@ export default defineConfig({
   root,
   plugins: [cloudflareTest({ wrangler: { configPath: `${root}wrangler.toml` } })],
   resolve: { alias: { "edge-session": `${root}dist/workerd.js` } },
-  test: { include: ["tests/workerd/*.test.mjs"], testTimeout: 30_000 },
+  test: { include: ["tests/workerd/*.test.mjs"], testTimeout: 30_000, maxConcurrency: 20 },
 });
