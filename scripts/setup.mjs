@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Stop, say, script } from "./print.mjs";
 import { bin, cache, find, read, root, toolchain } from "./project.mjs";
 import { run } from "./run.mjs";
-import { browser, django, folder, home, node20, oldNode, python, tools } from "./tools.mjs";
+import { browser, django, folder, home, nightly, node20, oldNode, python, tools } from "./tools.mjs";
 
 const target = join(cache, "tools", ".target");
 
@@ -36,6 +36,16 @@ const parts = {
   "wasm-bindgen": cargoTool("wasm-bindgen"),
   "worker-build": cargoTool("worker-build"),
   "wasm-pack": cargoTool("wasm-pack"),
+  "cargo-fuzz": cargoTool("cargo-fuzz"),
+  nightly: {
+    title: "a nightly Rust",
+    takes: "about 1 minute",
+    ready: async () => (await run("rustc", ["--version"], { quiet: true, env: nightly })).code === 0,
+    async install() {
+      if (!find("rustup")) throw new Stop("Fuzzing needs a nightly Rust. Install Rust from https://rustup.rs, then start again.");
+      await rustup("toolchain", "install", nightly.RUSTUP_TOOLCHAIN, "--profile", "minimal", "--no-self-update");
+    },
+  },
   browser: {
     title: "Chromium and its driver",
     takes: "a moment",
@@ -93,6 +103,9 @@ const parts = {
 
 const build = ["packages", "rust", "wasm-bindgen", "worker-build"];
 
+/** What only `npm run bench` and the long tests need. */
+const seldom = ["peers", "nightly", "cargo-fuzz"];
+
 /** What each command needs. */
 export const needs = {
   build,
@@ -107,8 +120,9 @@ export const needs = {
   packages: ["browser", "packages", "node20", "rust", "wasm-bindgen"],
   django: ["packages", "rust", "wasm-bindgen", "django"],
   faults: ["packages", "rust", "wasm-bindgen", "django"],
+  fuzz: ["packages", "rust", "wasm-bindgen", "nightly", "cargo-fuzz"],
   peers: ["packages", "peers"],
-  all: Object.keys(parts).filter((name) => name !== "peers"),
+  all: Object.keys(parts).filter((name) => !seldom.includes(name)),
 };
 
 /** Makes the named parts ready. */

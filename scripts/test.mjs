@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import { build, consumers } from "./build.mjs";
 import { djangoDrivers } from "./django.mjs";
 import { plantFaults } from "./faults.mjs";
+import { fuzzAll } from "./fuzz.mjs";
 import { buildPackage } from "./package.mjs";
 import { Stop, say, script, seconds } from "./print.mjs";
 import { read, root } from "./project.mjs";
@@ -23,10 +24,10 @@ process.on("exit", () => rmSync(scratch, { recursive: true, force: true, maxRetr
 const chosen = {};
 
 /** Each suite runs its programs and gives what it counted. */
-const suites = { lint, native, node: inNode, django, browser: inBrowser, workerd, e2e, packages, faults };
+const suites = { lint, native, node: inNode, django, browser: inBrowser, workerd, e2e, packages, faults, fuzz };
 
 /** What only the long run does. */
-const long = ["faults"];
+const long = ["faults", "fuzz"];
 
 async function lint() {
   const deny = ["--", "-D", "warnings"];
@@ -67,6 +68,11 @@ async function django() {
 async function faults() {
   await packageBuilt();
   return [await plantFaults()];
+}
+
+/** Strangers' bytes, by chance: as many seconds for each target as the options say. */
+async function fuzz() {
+  return [await fuzzAll({ seconds: Number(chosen.FUZZ_SECONDS ?? 20) })];
 }
 
 async function inBrowser() {
@@ -167,13 +173,17 @@ async function attempt(name) {
   }
 }
 
-/** `--calls 50000 --seed 7` are for the comparison with Django, which `--long` makes longer; it also plants the faults. */
+/**
+ * `--calls 50000 --seed 7` are for the comparison with Django, which `--long` makes longer; it also plants the faults, and
+ * fuzzes, each target for `--seconds 20`.
+ */
 function optioned(args) {
-  const options = { calls: { type: "string" }, seed: { type: "string" }, long: { type: "boolean" } };
+  const options = { calls: { type: "string" }, seed: { type: "string" }, seconds: { type: "string" }, long: { type: "boolean" } };
   const { values, positionals } = parseArgs({ args, allowPositionals: true, options });
   const calls = values.calls ?? (values.long ? "50000" : undefined);
   if (calls) chosen.DJANGO_CALLS = calls;
   if (values.seed) chosen.DJANGO_SEED = values.seed;
+  if (values.seconds) chosen.FUZZ_SECONDS = values.seconds;
   const usual = Object.keys(suites).filter((name) => values.long || !long.includes(name));
   return test(positionals.length ? positionals : usual);
 }

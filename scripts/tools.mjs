@@ -25,6 +25,12 @@ export const tools = {
     programs: ["wasm-pack"],
     takes: "about 3 minutes",
   },
+  "cargo-fuzz": {
+    crate: "cargo-fuzz",
+    version: () => "0.13.2",
+    programs: ["cargo-fuzz"],
+    takes: "about 1 minute",
+  },
 };
 
 /** Where cargo installs it: `bin` inside is where its programs are. */
@@ -61,6 +67,9 @@ function versionOf(program) {
     return "";
   }
 }
+
+/** The compiler of fuzz targets: only a nightly one says which ways an input took. */
+export const nightly = { RUSTUP_TOOLCHAIN: "nightly" };
 
 /** The oldest Node that the npm package is for, next to the one in node_modules: in which version set-up installs it, and where. */
 export const oldNode = { version: "20.20.2", home: join(cache, "tools", "node@20.20.2") };

@@ -43,6 +43,7 @@
 //! * `app`: the events and routes of this repository's own Worker. A Worker that uses the crate has its own.
 //! * `js`: what the npm package `edge-session` is built from. It has no Rust interface.
 //! * `panics`: a build of it for this repository's tests, which can be made to panic.
+//! * `fuzzing`: the parsers for this repository's fuzz targets. It has no interface that stays.
 
 #![cfg_attr(all(feature = "js", target_arch = "wasm32"), no_std)]
 
@@ -53,6 +54,9 @@ extern crate alloc;
 mod cloudflare;
 mod cookie;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(all(feature = "js", target_arch = "wasm32"))]
 mod js;
 mod protocol;

@@ -45,6 +45,7 @@ fn ten_thousand_forged_cookies_cost_no_operation() {
     assert!(site.operations().is_empty());
 }
 
+// B6
 #[test]
 fn two_different_sessions_in_one_header_are_nobody() {
     let site = site();
@@ -63,6 +64,47 @@ fn two_different_sessions_in_one_header_are_nobody() {
         let mut session = run(site.sessions.load(&header)).unwrap();
         assert_eq!(session.keys().unwrap(), ["user"], "{header}");
     }
+}
+
+// B4, B5, B10: a token as it stands, between semicolons; joined by a comma, quoted or encoded it is none.
+#[test]
+fn a_token_in_another_form_is_nobodys() {
+    let site = site();
+    let (alice, bob) = (site.visitor().header(), site.visitor().header());
+    let (name, token) = alice.split_once('=').unwrap();
+    site.operations();
+    for header in [
+        format!("{alice}, {bob}"),
+        format!("a=1, {alice}"),
+        format!("{name}=\"{token}\""),
+        format!("{name}=%{:02x}{}", token.as_bytes()[0], &token[1..]),
+        format!("{name}={token}="),
+        format!("{name}={token}=="),
+        format!("{name}={} {}", &token[..9], &token[9..]),
+        format!("{name}={token}\u{a0}"),
+        format!("={alice}"),
+        format!("{}={token}", name.to_ascii_lowercase()),
+        format!("{}%73{}={token}", &name[..7], &name[8..]),
+    ] {
+        assert!(run(site.sessions.load(&header)).unwrap().session_key().is_none(), "{header}");
+    }
+    assert!(site.operations().is_empty());
+    for header in [format!("a=\"x; {alice}; y\""), format!("a=1, b=2;\t{name} = {token} ")] {
+        assert!(run(site.sessions.load(&header)).unwrap().session_key().is_some(), "{header}");
+    }
+}
+
+// B11: a browser may lose its cookie between any two requests.
+#[test]
+fn a_cookie_that_is_lost_is_a_visitor_without_a_session() {
+    let site = site();
+    let mut browser = site.visitor();
+    let kept = browser.clone();
+    browser.0 = None;
+    let headers = site.request(&mut browser, |session| assert_eq!(session.get::<String>("user").unwrap(), None));
+    assert_eq!(headers.set_cookie(), None);
+    site.request(&mut browser, |session| session.set("user", "bob").unwrap());
+    assert_eq!((site.user(&browser).as_deref(), site.user(&kept).as_deref()), (Some("bob"), Some("alice")));
 }
 
 #[test]
@@ -167,6 +209,7 @@ fn each_session_has_a_seed_of_its_own() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
+    // B7
     #[test]
     fn no_header_is_an_error(header in prop::collection::vec(any::<u8>(), 0..300)) {
         let site = site();

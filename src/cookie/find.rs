@@ -60,6 +60,7 @@ mod tests {
         found.values.iter().map(|value| String::from_utf8_lossy(value).into_owned()).collect()
     }
 
+    // B10: no quotes are taken off, nothing is decoded.
     #[test]
     fn the_value_stays_as_it_is() {
         for (header, value) in [
@@ -76,7 +77,7 @@ mod tests {
         }
     }
 
-    // CVE-2026-39410 (Hono): a space of Unicode before the name made a second cookie of the same name.
+    // B1, CVE-2026-39410 (Hono): a space of Unicode before the name made a second cookie of the same name.
     #[test]
     fn cve_2026_39410_only_space_and_tab_are_trimmed() {
         let spaces = "\u{a}\u{b}\u{c}\u{d}\u{1c}\u{1d}\u{1e}\u{1f}\u{85}\u{a0}\u{1680}\u{2000}\u{200a}\u{2028}\u{2029}\u{202f}\u{205f}\u{3000}\u{feff}";
@@ -87,7 +88,7 @@ mod tests {
         assert_eq!(values(b"__Host-sessionid=good; \xa0__Host-sessionid=evil"), ["good"]);
     }
 
-    // CVE-2020-8184 (Rack): percent-decoded names forge prefixes. Names match to the byte.
+    // B2, CVE-2020-8184 (Rack): percent-decoded names forge prefixes. Names match to the byte.
     #[test]
     fn cve_2020_8184_names_match_exactly() {
         for name in
@@ -97,7 +98,7 @@ mod tests {
         }
     }
 
-    // CVE-2023-23934 (Werkzeug): a cookie without a name was read as another one's name and value.
+    // B3, CVE-2023-23934 (Werkzeug): a cookie without a name was read as another one's name and value.
     #[test]
     fn cve_2023_23934_a_nameless_cookie_names_nothing() {
         for header in
@@ -107,7 +108,7 @@ mod tests {
         }
     }
 
-    // CVE-2016-7401 (Django): other separators let one cookie hold another.
+    // B4, B5, CVE-2016-7401 (Django): other separators let one cookie hold another.
     #[test]
     fn cve_2016_7401_only_a_semicolon_separates() {
         assert_eq!(values("a=1, __Host-sessionid=evil"), [""; 0]);
@@ -117,6 +118,7 @@ mod tests {
         assert_eq!(values("__Host-sessionid=a, b=c"), ["a, b=c"]);
     }
 
+    // B6, B8: what has too many values, or is too long, says nothing.
     #[test]
     fn different_values_are_all_given_and_too_many_none() {
         assert_eq!(values("__Host-sessionid=a; __Host-sessionid=b; __Host-sessionid=a"), ["a", "b"]);
@@ -128,7 +130,44 @@ mod tests {
         assert!(!find(long.as_bytes(), NAME).presented, "a header beyond the limit is not searched");
     }
 
+    // B9: what a proven user agent sends (tests/data/README.md) is read back, each name with its own values and in their order.
+    #[test]
+    fn what_public_cookie_data_send_is_read_as_it_was_sent() {
+        let all: serde_json::Value = serde_json::from_str(include_str!("../../tests/data/cookies.json")).unwrap();
+        let mut read = 0;
+        for case in all["http-state"].as_array().unwrap().iter().chain(all["wpt"].as_array().unwrap()) {
+            let sent = case[3].as_str().unwrap();
+            let pairs: Vec<_> = sent.split("; ").filter_map(|pair| pair.split_once('=')).collect();
+            for (name, _) in &pairs {
+                let values: Vec<_> =
+                    pairs.iter().filter(|(other, _)| other == name).map(|(_, value)| value.as_bytes()).collect();
+                assert_eq!(find(sent.as_bytes(), name), Found { presented: true, values }, "{}", case[0]);
+                read += 1;
+            }
+        }
+        assert_eq!(read, 222);
+    }
+
+    // B8: a header costs by its length, whatever it is made of. CVE-2024-7592 (CPython): quotes and backslashes cost its square.
+    #[test]
+    fn the_longest_header_costs_eight_times_what_an_eighth_of_it_costs() {
+        let cost = |header: &str| {
+            let once = || {
+                let begun = std::time::Instant::now();
+                std::hint::black_box(find(header.as_bytes(), NAME));
+                begun.elapsed()
+            };
+            (0..9).map(|_| once()).min().unwrap()
+        };
+        for piece in ["a=;", "\"\\\"\\;", "=", ";", " ", "__Host-sessionid=x;", "__Host-sessionid", "\t=\t;"] {
+            let of = |bytes: usize| piece.repeat(bytes / piece.len());
+            let (eighth, whole) = (cost(&of(MAX_HEADER / 8)), cost(&of(MAX_HEADER)));
+            assert!(whole < eighth * 40 + std::time::Duration::from_micros(200), "{piece:?}: {eighth:?}, {whole:?}");
+        }
+    }
+
     proptest! {
+        // B7
         #[test]
         fn no_header_breaks_it(header in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = find(&header, NAME);

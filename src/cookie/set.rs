@@ -20,9 +20,10 @@ pub(crate) fn give(settings: &Settings, token: &str, keep: Keep, now: DateTime<U
     let mut header = [&settings.cookie_name, "=", token].concat();
     if let Keep::Seconds(seconds) = keep {
         let seconds = seconds.clamp(-MAX_COOKIE_AGE, MAX_COOKIE_AGE);
-        let end = DateTime::from_timestamp_micros(Deadline::after(now, seconds).0).unwrap_or(now);
+        // The years of an HTTP date have four digits, whatever the clock says.
+        let end = Deadline(Deadline::after(now, seconds).0.clamp(0, LAST_SECOND));
         header.push_str("; Expires=");
-        http_date(end, &mut header);
+        http_date(end.date().unwrap_or_default(), &mut header);
         header.push_str("; Max-Age=");
         header.push_str(itoa::Buffer::new().format(seconds));
     }
@@ -53,6 +54,9 @@ fn attributes(settings: &Settings, header: &mut String) {
     header.push_str("; SameSite=");
     header.push_str(settings.cookie_samesite.as_str());
 }
+
+/// The last second of the year 9999, in microseconds of Unix time.
+const LAST_SECOND: i64 = 253_402_300_799_000_000;
 
 const DAYS: [&str; 7] = ["Mon, ", "Tue, ", "Wed, ", "Thu, ", "Fri, ", "Sat, ", "Sun, "];
 

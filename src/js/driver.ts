@@ -31,9 +31,12 @@ export async function carryOut(store: Store, core: CoreSession, next: Next, keys
       return () => core.ended(End.Written);
     default: {
       const { keys, cursor } = await store.list(key, core.cursor());
+      // Looked at here, where what is wrong with it is a store that fails.
+      const entries = keys.map(({ name, deadline }) => [text(name), Number.isFinite(deadline) ? deadline : undefined] as const);
+      const from = cursor ? text(cursor) : undefined;
       return () => {
-        for (const { name, deadline } of keys) core.entry(name, deadline);
-        return core.wasListed(cursor);
+        for (const [name, deadline] of entries) core.entry(name, deadline);
+        return core.wasListed(from);
       };
     }
   }
@@ -45,4 +48,9 @@ function bytesOf(value: unknown): Uint8Array | undefined {
   if (value instanceof ArrayBuffer) return new Uint8Array(value);
   if (value instanceof Uint8Array) return value;
   throw new Error("the store answered with neither bytes nor null");
+}
+
+function text(value: unknown): string {
+  if (typeof value === "string") return value;
+  throw new Error("the store listed something that is no text");
 }

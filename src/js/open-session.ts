@@ -291,17 +291,17 @@ export class OpenSession<Data extends object> implements Session<Data> {
     this.#objects?.delete(EXPIRY_KEY);
   }
 
-  getExpiryAge(options: ExpiryOptions = {}): number {
+  getExpiryAge(options?: ExpiryOptions): number {
     const reckoning = this.#reckon(options);
     return this.#try(() => this.#open.getExpiryAge(...reckoning));
   }
 
   getExpiryDate(options: ExpiryOptions & { iso: true }): string;
   getExpiryDate(options?: ExpiryOptions): Date;
-  getExpiryDate(options: ExpiryOptions & { iso?: boolean } = {}): Date | string {
+  getExpiryDate(options?: ExpiryOptions & { iso?: boolean }): Date | string {
     const reckoning = this.#reckon(options);
-    const text = this.#try(() => this.#open.getExpiryDate(...reckoning, !options.iso));
-    return options.iso ? text : new Date(`${text.slice(0, text.length > 25 ? 23 : 19)}Z`);
+    const text = this.#try(() => this.#open.getExpiryDate(...reckoning, !options?.iso));
+    return options?.iso ? text : new Date(`${text.slice(0, text.length > 25 ? 23 : 19)}Z`);
   }
 
   getExpireAtBrowserClose(): boolean {
@@ -337,7 +337,8 @@ export class OpenSession<Data extends object> implements Session<Data> {
     }
   }
 
-  #reckon({ modification, expiry }: ExpiryOptions): [string, ExpiryKind | undefined, string] {
+  #reckon(options: ExpiryOptions | undefined): [string, ExpiryKind | undefined, string] {
+    const { modification, expiry } = options ?? {};
     const [kind, amount] = expiry === undefined ? [undefined, ""] : measure(expiry);
     const from = modification ? iso(modification) : "";
     const now = this.#home.clock();
@@ -387,9 +388,13 @@ function isObject(value: unknown): value is object {
 
 /** Many values with their keys; what is undefined is left out, as `Partial` has it. */
 function present(values: object): [string, unknown][] {
-  const pairs = isObject(values) && (Symbol.iterator in values ? [...(values as Iterable<unknown>)] : isPlain(values) && Object.entries(values));
-  if (!pairs || !pairs.every(isPair)) throw new ValueError(`a plain object or pairs were expected, not ${kind(values)}`);
-  return [...new Map(pairs)].filter(([, value]) => value !== undefined);
+  try {
+    const pairs = isObject(values) && (Symbol.iterator in values ? [...(values as Iterable<unknown>)] : isPlain(values) && Object.entries(values));
+    if (pairs && pairs.every(isPair)) return [...new Map(pairs)].filter(([, value]) => value !== undefined);
+  } catch (cause) {
+    throw new ValueError("the values could not be read", { cause });
+  }
+  throw new ValueError(`a plain object or pairs were expected, not ${kind(values)}`);
 }
 
 function isPair(pair: unknown): pair is [string, unknown] {
@@ -421,7 +426,7 @@ function measure(expiry: Expiry): [ExpiryKind, string] {
 /** A date as it crosses into the core. */
 function iso(date: Date | string): string {
   if (typeof date === "string") return date;
-  const milliseconds = Number(date.getTime()); // a number before it crosses: the core calls nothing of the user's
-  if (Number.isNaN(milliseconds)) throw new ValueError("the date is an Invalid Date");
+  const milliseconds = date instanceof Date ? Number(date.getTime()) : NaN; // a number before it crosses: the core calls nothing of the user's
+  if (Number.isNaN(milliseconds)) throw new ValueError(`a date is a valid Date or an ISO text, not ${kind(date)}`);
   return new Date(milliseconds).toISOString();
 }

@@ -7,6 +7,7 @@ import { type Home, OpenSession } from "./open-session.js";
 import type { Session, SessionEvent } from "./session.js";
 import type { Store } from "./store.js";
 import { instance, recover, typed } from "./typed.js";
+import { kind } from "./value.js";
 
 /**
  * How sessions behave and how their cookie travels: Django's settings, by names in camelCase. They are checked once, each
@@ -180,16 +181,17 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
       else core.free();
     };
     // Read once, and copied: after a trap they are needed again, whatever became of the caller's.
-    const [parts, json] = [secretsOf(secrets), JSON.stringify(settings, plain)];
+    const [parts, json] = [secretsOf(secrets), jsonOf(settings)];
     this.#newHome = () => ({ store, clock, settings: checked(parts, json), onEvent, close });
     recover();
     [this.#instance, this.#home] = [instance, this.#newHome()];
   }
 
   async load(from: From): Promise<Session<Data>> {
-    const header = typeof from === "object" ? from?.headers.get("Cookie") : from;
+    const header: unknown = typeof from === "object" && from ? typeof from.headers?.get === "function" && from.headers.get("Cookie") : from;
+    const text = textOf(header) ?? "";
     const now = this.#home.clock();
-    const session = this.#begin((core) => core.arrive(this.#home.settings, header ?? "", now));
+    const session = this.#begin((core) => core.arrive(this.#home.settings, text, now));
     await session.run(Run.Load, nothing);
     return session;
   }
@@ -227,8 +229,9 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   }
 
   #named(key: string | undefined): OpenSession<Data> {
+    const text = textOf(key);
     const now = this.#home.clock();
-    return this.#begin((core) => core.open(this.#home.settings, key, now));
+    return this.#begin((core) => core.open(this.#home.settings, text, now));
   }
 
   #begin(become: (core: CoreSession) => void): OpenSession<Data> {
@@ -297,6 +300,20 @@ function randomBytes(): Uint8Array {
     return crypto.getRandomValues(new Uint8Array(SESSIONS_A_DRAW * SEED));
   } catch (cause) {
     throw new EntropyError("the platform gave no random bytes; no session can be made", { cause });
+  }
+}
+
+/** A header or a key, if there is one. */
+function textOf(value: unknown): string | undefined {
+  if (typeof (value ?? "") !== "string") throw new ValueError(`a request, a text or nothing was expected, not ${kind(value)}`);
+  return (value ?? undefined) as string | undefined;
+}
+
+function jsonOf(settings: object): string {
+  try {
+    return String(JSON.stringify(settings, plain)); // which a toJSON could make undefined
+  } catch (cause) {
+    throw new ConfigError("a setting could not be read", { cause });
   }
 }
 

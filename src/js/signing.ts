@@ -18,7 +18,7 @@ export async function encode(settings: CoreSettings, object: string, now: number
 
 /** The text of the JSON object that was signed; undefined where it was not. */
 export async function decode(settings: CoreSettings, text: string): Promise<string | undefined> {
-  const payload = settings.verify(text);
+  const payload = typeof text === "string" && settings.verify(text);
   if (!payload) return undefined;
   try {
     return decoder.decode(text.startsWith(".") ? await through(new DecompressionStream("deflate"), payload) : payload);

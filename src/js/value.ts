@@ -31,8 +31,19 @@ export function fromJson(key: string | undefined, text: string): unknown {
     if (key === undefined) return {};
     throw new ValueError(`${path()} is damaged in the store`);
   }
+  // Somebody else may have written it. Django's object is a level of its own around values of the greatest depth.
+  if (FAR.test(text) && isDeeper(value, key === undefined ? MAX_DEPTH + 1 : MAX_DEPTH)) {
+    throw new ValueError(`${path()} nests deeper than ${MAX_DEPTH} levels`);
+  }
   if (hasLongNumber(text)) checkIntegers(path(), text);
   return value;
+}
+
+/** Whether enough brackets open for something to nest too deep. */
+const FAR = new RegExp(`^(?:[^[{]*[[{]){${MAX_DEPTH + 1}}`);
+
+function isDeeper(value: unknown, depth: number): boolean {
+  return typeof value === "object" && value !== null && (depth === 0 || Object.values(value).some((item) => isDeeper(item, depth - 1)));
 }
 
 /** Whether 16 digits follow one another: only every sixteenth place has to be looked at first. */

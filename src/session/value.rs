@@ -19,6 +19,10 @@ pub(crate) fn to_json<T: Serialize + ?Sized>(key: &str, value: &T) -> Result<Str
 
 /// The value whose JSON text is kept under `key`.
 pub(crate) fn from_json<T: DeserializeOwned>(key: &str, json: &[u8]) -> Result<T> {
+    // Somebody else may have written it: what nests deeper than what is kept is no value here either.
+    if json.iter().filter(|byte| matches!(byte, b'[' | b'{')).count() > json::MAX_DEPTH {
+        check_json(key, text(key, json)?)?;
+    }
     serde_json::from_slice(json).map_err(|error| {
         let category = if error.is_data() { "is not of the type asked for" } else { "is damaged in the store" };
         Error::value(["session.", key, " ", category].concat())

@@ -1,0 +1,11 @@
+#![no_main]
+
+#[path = "../../support/mod.rs"]
+#[allow(unused_must_use)]
+mod support;
+#[path = "../../support/user_agent.rs"]
+mod user_agent;
+#[path = "../../support/visit.rs"]
+mod visit;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| visit::any(bytes));

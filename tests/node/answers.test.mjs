@@ -1,0 +1,74 @@
+// What others hand in around the values: a store's answers, options, dates. What is wrong with it is said in a typed error.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createSessions, memory } from "../../dist/node.js";
+import { fresh, secrets, sessionsAt } from "./visitor.mjs";
+
+test("H3: a store that lists something else than keys has failed, and nothing is deleted", async () => {
+  const thrower = { get name() { throw new Error("boom"); } };
+  for (const page of [
+    undefined, null, 5, "text", {}, { keys: 5 }, { keys: {} }, { keys: "text" }, { keys: [5] }, { keys: [null] }, { keys: [{}] }, { keys: [{ name: 5, deadline: 1 }] },
+    { keys: [{ name: Symbol("s") }] }, { keys: [thrower] }, { keys: [], cursor: 5 }, { keys: [], cursor: {} },
+  ]) {
+    const deleted = [];
+    const store = { ...memory(), list: async () => page, delete: async (key) => void deleted.push(key) };
+    await assert.rejects(sessionsAt({ store }).sessions.clearExpired(), (error) => error.code === "ES_STORE_UNAVAILABLE" && error.cause instanceof Error);
+    assert.deepEqual(deleted, []);
+  }
+  for (const cursor of [undefined, null, ""]) {
+    const store = { ...memory(), list: async () => ({ keys: [], cursor }) };
+    assert.deepEqual(await sessionsAt({ store }).sessions.clearExpired(), { removed: 0, complete: true });
+  }
+});
+
+test("E4: a deadline that is no number says nothing, so the record stays", async () => {
+  for (const deadline of [NaN, Infinity, -Infinity, undefined, null, "1", {}, 1n, Symbol("s"), true]) {
+    const deleted = [];
+    const pages = [{ keys: [{ name: "edge-session:session:x", deadline }] }];
+    const store = { ...memory(), list: async () => pages.shift() ?? { keys: [] }, delete: async (key) => void deleted.push(key) };
+    assert.deepEqual(await sessionsAt({ store }).sessions.clearExpired(), { removed: 0, complete: true });
+    assert.deepEqual(deleted, [], String(deadline));
+  }
+});
+
+test("H3: options that cannot be read are refused as options", () => {
+  const cycle = { store: memory(), secrets };
+  cycle.cookieName = cycle;
+  for (const options of [
+    cycle, { store: memory(), secrets, toJSON() {} }, { store: memory(), secrets, cookieAge: { toJSON() { throw new Error("boom"); } } }, { store: memory(), secrets, cookieAge: 5n },
+    { store: memory(), secrets, cookieName: Symbol("s") }, { store: memory(), secrets, cookiePath: "/\ud800" }, { store: memory(), secrets, cookieSecure: 1 }, { store: memory(), secrets, maxRecordBytes: NaN },
+    { store: memory(), secrets, maxRecordBytes: 2 ** 32 + 1024 }, { store: memory(), secrets, cookieAge: 2 ** 63 }, { store: memory(), secrets, absoluteAge: -0.5 },
+  ]) {
+    assert.throws(() => createSessions(options), { code: "ES_CONFIG", name: "ConfigError" });
+  }
+});
+
+test("H3: dates and what to reckon with are themselves or nothing", async () => {
+  const session = await fresh();
+  for (const modification of [5, {}, [], true, new Date(NaN), Symbol("s"), () => 1]) {
+    assert.throws(() => session.getExpiryAge({ modification }), { code: "ES_VALUE", name: "ValueError" });
+    assert.throws(() => session.getExpiryDate({ modification, iso: true }), { code: "ES_VALUE" });
+  }
+  for (const expiry of [true, "soon", {}, { seconds: "x" }, { seconds: NaN }, { seconds: 1e300 }, 1.5, 2 ** 53, NaN, new Date(NaN), new Date(8.64e15), 1n, Symbol("s"), []]) {
+    assert.throws(() => session.setExpiry(expiry), { code: "ES_VALUE" }, String(typeof expiry));
+    assert.throws(() => session.getExpiryAge({ expiry }), { code: "ES_VALUE" });
+  }
+  for (const none of [undefined, null, {}, { modification: undefined, expiry: undefined }]) assert.equal(session.getExpiryAge(none), 1_209_600);
+});
+
+test("H3, H6: an update and an encode of something else than pairs is refused, and one that throws says so", async () => {
+  const boom = new Error("boom");
+  for (const values of [5, "ab", null, undefined, true, Symbol("s"), [5], [["a"]], [["a", 1, 2]], new Date(), new (class A {})(), () => 1]) {
+    const session = await fresh();
+    assert.throws(() => session.update(values), { code: "ES_VALUE" });
+    await assert.rejects(session.encode(values), { code: "ES_VALUE" });
+    assert.deepEqual(session.keys(), []);
+  }
+  for (const values of [{ get a() { throw boom; } }, new Proxy({}, { ownKeys() { throw boom; } }), { *[Symbol.iterator]() { throw boom; } }, [new Proxy([1, 2], { get() { throw boom; } })]]) {
+    const session = await fresh();
+    assert.throws(() => session.update(values), (error) => error.code === "ES_VALUE" && error.cause === boom);
+    assert.equal(session.set("works", 1).get("works"), 1);
+  }
+  for (const text of [5, null, undefined, {}, Symbol("s"), "\ud800:a:b"]) assert.deepEqual(await (await fresh()).decode(text), {});
+});

@@ -1,0 +1,100 @@
+// One limit of depth and one of size, for writing and for reading alike: what was written can be read.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createSessions, memory, TooLargeError, ValueError } from "../../dist/node.js";
+import { fresh, secrets, sessionsAt } from "./visitor.mjs";
+
+const depths = [0, 1, 63, 64, 65, 127, 128, 200_000];
+const array = (depth) => JSON.parse("[".repeat(depth) + "1" + "]".repeat(depth));
+const object = (depth) => JSON.parse('{"a":'.repeat(depth) + "1" + "}".repeat(depth));
+const deep = { code: "ES_VALUE", message: /nests deeper than 64 levels$/ };
+
+test("H1: what nests to 64 levels is written, and what nests deeper is not, however it comes", async () => {
+  for (const nest of [array, object]) {
+    for (const depth of depths) {
+      const session = await fresh();
+      const value = nest(depth);
+      const writes = {
+        set: () => session.set("k", value),
+        setDefault: () => session.setDefault("k", value),
+        update: () => session.update({ k: value }),
+        "update with pairs": () => session.update(new Map([["k", value]])),
+      };
+      for (const [name, write] of Object.entries(writes)) {
+        if (depth <= 64) assert.doesNotThrow(write, `${name} ${depth}`);
+        else assert.throws(write, deep, `${name} ${depth}`);
+        session.clear();
+      }
+      if (depth <= 64) assert.deepEqual(await session.decode(await session.encode({ k: value })), { k: value });
+      else await assert.rejects(session.encode({ k: value }), deep);
+    }
+  }
+});
+
+test("H1: what was handed out and then grew too deep is refused when it is stored, and the session works on", async () => {
+  const session = await fresh();
+  session.set("k", { a: 1 });
+  session.get("k").a = array(64);
+  await assert.rejects(session.save(), deep);
+  await session.set("k", 1).save();
+});
+
+test("H1: what somebody else stored is read to the same depth, and no deeper", async () => {
+  for (const open of ["[", '{"a":']) {
+    for (const depth of depths) {
+      const { sessions, store } = sessionsAt({ maxRecordBytes: 26_214_400 });
+      const session = await sessions.open();
+      await session.update({ k: 1, other: 2 }).save();
+      const [[key, record]] = store.records;
+      const close = open === "[" ? "]" : "}";
+      // With a bracket or two beside it, that are no level.
+      const nested = `${open.repeat(depth)}"[[{{"${close.repeat(depth)}`;
+      const text = new TextDecoder().decode(record.value).replace('"k":1', () => `"k":${nested}`).replace(/"sizes":\[3,1/, `"sizes":[3,${nested.length}`);
+      store.records.set(key, { ...record, value: new TextEncoder().encode(text) });
+      const again = await sessions.open(session.sessionKey);
+      if (depth <= 64) assert.deepEqual(again.get("k"), JSON.parse(nested), depth);
+      else assert.throws(() => again.get("k"), deep, String(depth));
+      assert.equal(again.get("other"), 2);
+      await again.set("other", 3).save();
+      assert.equal((await sessions.open(session.sessionKey)).get("other"), 3);
+    }
+  }
+});
+
+test("H1: a wide value is not a deep one", async () => {
+  const session = await fresh({ maxRecordBytes: 1_000_000 });
+  const wide = Array.from({ length: 5_000 }, (_, n) => ({ n: [n] }));
+  await session.set("k", wide).save();
+  session.modified = false;
+  assert.deepEqual(session.get("k"), wide);
+});
+
+test("H1: a record is as large as the setting allows, when it is written and when it is read", async () => {
+  const store = memory();
+  const sized = (maxRecordBytes) => createSessions({ store, secrets, maxRecordBytes });
+  const first = await sized(26_214_400).open();
+  await first.set("k", "x".repeat(5_000)).save();
+  const [[, { value: { length } }]] = store.records;
+  const same = async (limit) => {
+    const session = await sized(limit).open();
+    return session.set("k", "x".repeat(5_000)).save();
+  };
+  await assert.doesNotReject(same(length));
+  const before = store.records.size;
+  await assert.rejects(same(length - 1), (error) => error instanceof TooLargeError && error.message.endsWith(`maxRecordBytes allows ${length - 1}`));
+  assert.equal(store.records.size, before, "nothing is written, and nothing is cut");
+  assert.equal((await sized(length).open(first.sessionKey)).get("k").length, 5_000);
+  const small = await sized(length - 1).open(first.sessionKey);
+  assert.deepEqual([small.get("k"), small.sessionKey], [undefined, undefined], "what is too large is not looked at");
+  assert.equal((await sized(length).open(first.sessionKey)).get("k").length, 5_000, "and stays as it is");
+});
+
+test("F6: a store that answers with 25 MiB makes an anonymous session, quickly", async () => {
+  const bytes = new Uint8Array(25 * 1024 * 1024).fill(0x5b);
+  const { sessions } = sessionsAt({ store: { ...memory(), get: async () => bytes } });
+  const session = await sessions.open("cw63c3bmjz7t3r4d6zvomfg9kl3mff8p");
+  assert.equal(session.get("k"), undefined);
+  assert.throws(() => session.item("k"), { code: "ES_KEY_ERROR" });
+  assert.throws(() => session.set("k", 1n), ValueError);
+});
