@@ -191,8 +191,8 @@ const arguments_ = {
   setExpiry: [60],
 };
 
-/** What tells nothing of the data and changes none of them; with Django, that there is a key is none of them. */
-const silent = ["constructor", "encode", "decode", "run", "keepChanges", "accessed", "modified", "sessionKey", "isEmpty", Symbol.dispose];
+/** What tells nothing of the data and changes none of them; with Django, whether there is a key is none of them. */
+const silent = ["constructor", "encode", "decode", "run", "keepChanges", "accessed", "modified", "sessionKey", "isEmpty", "loadReason", Symbol.dispose];
 
 // K1: CVE-2023-30861, CVE-2026-27205, CVE-2026-35192
 test("every call on a session that tells of its data makes the answer depend on the cookie", async () => {
@@ -208,7 +208,10 @@ test("every call on a session that tells of its data makes the answer depend on 
   expect(names.length).toBeGreaterThan(30);
   for (const name of names) {
     const session = await alice();
-    if (!silent.includes(name)) await session[name](...(arguments_[name] ?? []));
+    if (!silent.includes(name)) {
+      const member = session[name];
+      if (typeof member === "function") await member.apply(session, arguments_[name] ?? []);
+    }
     const speaks = new Headers(await sessions.commitHeaders(session, 200)).has("Vary");
     expect(speaks, String(name)).toBe(!silent.includes(name));
   }

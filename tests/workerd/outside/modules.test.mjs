@@ -27,12 +27,12 @@ test("the Worker calls nothing but these", () => {
     __wbindgen_is_object __wbindgen_is_undefined __wbindgen_number_get __wbindgen_reinit
     __wbindgen_string_get __wbindgen_throw __wbindgen_generic __wbindgen_init_externref_table __wbindgen_jstag
     __wbindgen_rethrow_critical _wbg_cb_unref
-    Error String append apply body buffer byobRequest byteLength byteOffset call cancel catch cause close cron delete enqueue
-    error get getRandomValues getReader get_done get_unchecked get_value headers instanceId instanceof_ArrayBuffer
+    Error String all append apply body buffer byobRequest byteLength byteOffset call cancel catch cause clearTimeout close cron delete enqueue
+    error from get getRandomValues getReader get_done get_unchecked get_value headers instanceId instanceof_ArrayBuffer
     instanceof_Error isArray keys length log message method name new new_from_slice new_typed
     new_with_byte_offset_and_length new_with_headers new_with_length new_with_opt_buffer_source_and_init
     new_with_opt_readable_stream_and_init new_with_opt_str_and_init now prototypesetcall push queueMicrotask read releaseLock
-    resolve respond scheduledTime set set_criticalError set_headers set_instanceId set_status static_accessor_GLOBAL
+    resolve respond scheduledTime set set_criticalError set_headers set_instanceId setTimeout set_status static_accessor_GLOBAL
     static_accessor_GLOBAL_THIS static_accessor_INIT_STATE static_accessor_SELF static_accessor_WINDOW stringify then url view
   `));
 });
@@ -69,11 +69,11 @@ test("the package's core can be called with nothing but these", () => {
     cacheControl sharedCacheHeaders startAnew vary
     coresettings_free coresettings_new coresettings_seed coresettings_session coresettings_sign coresettings_verify
     coresession_arrive coresession_clear coresession_close coresession_create coresession_cursor coresession_cycleKey
-    coresession_ended coresession_entry coresession_figure coresession_free coresession_get
+    coresession_ended coresession_entry coresession_event coresession_figure coresession_free coresession_get
     coresession_getExpireAtBrowserClose coresession_getExpiryAge coresession_getExpiryDate coresession_has coresession_is
-    coresession_isNew coresession_key coresession_keys coresession_open coresession_sessionKey coresession_set
+    coresession_isNew coresession_key coresession_keys coresession_keysToRead coresession_loadReason coresession_open coresession_sessionKey coresession_set
     coresession_setBytes coresession_setCookie coresession_setExpiry coresession_setModified coresession_setNow
-    coresession_start coresession_take coresession_touch coresession_value coresession_wasListed coresession_wasRead
+    coresession_start coresession_take coresession_tick coresession_touch coresession_value coresession_wasListed coresession_wasRead
   `));
   const kinds = (module) => WebAssembly.Module.exports(module).map(({ kind }) => kind).sort();
   assert.deepEqual(kinds(npm), kinds(named));
