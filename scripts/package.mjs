@@ -3,10 +3,9 @@
 // same way, from a wasm of its own, as `edge-session/testing`: nothing of it reaches who does not import it.
 
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { Stop, say, script, seconds } from "./print.mjs";
-import { bin, find, read, root } from "./project.mjs";
+import { bin, find, nameless, read, root } from "./project.mjs";
 import { run } from "./run.mjs";
 import { needs, setUp } from "./setup.mjs";
 import { program } from "./tools.mjs";
@@ -16,11 +15,6 @@ const distribution = join(root, "dist");
 
 /** What the built-in optimizations of rustc leave on. Anything newer would keep the wasm from older platforms. */
 const features = ["bulk-memory", "multivalue", "mutable-globals", "nontrapping-float-to-int", "reference-types", "sign-ext"];
-
-/** Panic messages name source files; whose machine they lie on is nobody's business, and differs from build to build. */
-const nameless = [[root, "edge-session"], [process.env.CARGO_HOME || join(homedir(), ".cargo"), "cargo"]]
-  .map(([path, name]) => `--remap-path-prefix=${path}=${name}`)
-  .join(" ");
 
 /** SHA-256 in a loop instead of written out: 1.5 KB gzipped less, for about a microsecond a visit. */
 const compact = '--cfg sha2_backend_soft="compact"';

@@ -98,7 +98,7 @@ async function workerd() {
   const args = ["run", "--config", "tests/workerd/vitest.config.mjs", "--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
   const { code } = await run("vitest", args, { limit });
   const { numPassedTests: passed = 0, numFailedTests: failed = 0 } = JSON.parse(contents(file) || "{}");
-  return [judged(code, passed, failed)];
+  return [judged(code, passed, failed), await nodeTests("tests/workerd/outside/*.test.mjs")];
 }
 
 async function e2e() {
