@@ -131,6 +131,7 @@ test("what KV refuses is refused", async () => {
   await assert.rejects(here.put("key", 1), TypeError);
   await assert.rejects(here.get(["key"]), TypeError);
   await assert.rejects(here.get("key", "stream"), TypeError);
+  await assert.rejects(here.get("key", { type: "toString" }), TypeError);
   await here.put("k".repeat(512), "", { metadata: "x".repeat(1022), expirationTtl: 60 });
 });
 
@@ -434,6 +435,7 @@ test("kv() over a model waits and tells the time as the model does", async () =>
   const sessions = createSessions({ store: kv(here), secrets, cookieAge: 3600 });
   const session = await sessions.load(null);
   session.set("user", "alice");
+  assert.equal(session.getExpiryDate().getTime(), model.now() + 3_600_000);
   model.failNext("put", { status: 429 });
   const [before, began] = [model.now(), performance.now()];
   const headers = new Headers(await sessions.commitHeaders(session, 200));

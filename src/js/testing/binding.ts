@@ -53,7 +53,7 @@ export class Binding implements KvModelNamespace {
   async getWithMetadata(key: string, options?: Reading): Promise<{ value: never; metadata: never; cacheStatus: null }> {
     const { type = "text", cacheTtl }: ReadOptions = typeof options === "string" ? { type: options } : options ?? {};
     if (typeof key !== "string") throw new TypeError("get takes one key, a text");
-    if (!(type in forms)) throw new TypeError(`a value is read as text, json or arrayBuffer, not as ${String(type)}`);
+    if (!Object.hasOwn(forms, type)) throw new TypeError(`a value is read as text, json or arrayBuffer, not as ${String(type)}`);
     if (cacheTtl !== undefined && !(cacheTtl >= MIN_CACHE_TTL)) {
       throw new Error(`KV GET failed: 400 Invalid cache_ttl of ${String(cacheTtl)}. Cache TTL must be at least ${MIN_CACHE_TTL}.`);
     }
