@@ -8,6 +8,8 @@ mod cookies;
 mod dictionary;
 #[path = "expiry.rs"]
 mod expiry;
+#[path = "limits.rs"]
+mod limits;
 #[path = "outages.rs"]
 mod outages;
 #[path = "requests.rs"]
@@ -16,6 +18,8 @@ mod requests;
 mod settings;
 #[path = "sweep.rs"]
 mod sweep;
+#[path = "values.rs"]
+mod values;
 
 use edge_session::{MemoryStore, Sessions, Settings};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
