@@ -33,10 +33,10 @@ async function lint() {
   const deny = ["--", "-D", "warnings"];
   const native = ["cargo", "clippy", "--all-targets", "--features", "app", ...deny];
   const wasm = ["cargo", "clippy", "--target", "wasm32-unknown-unknown", "--workspace", "--features", "app", "--lib", "--test", "web", ...deny];
-  const js = ["cargo", "clippy", "--target", "wasm32-unknown-unknown", "--features", "js", "--lib", ...deny];
+  const js = (feature) => ["cargo", "clippy", "--target", "wasm32-unknown-unknown", "--features", feature, "--lib", ...deny];
   const page = ["tsc", "--project", "jsconfig.json"];
   const counts = [];
-  for (const [program, ...args] of [["cargo", "fmt", "--all", "--check"], native, wasm, js, page]) {
+  for (const [program, ...args] of [["cargo", "fmt", "--all", "--check"], native, wasm, js("js"), js("testing"), page]) {
     say(`$ ${program} ${args.join(" ")}`);
     const { code } = await run(program, args, { limit });
     counts.push({ passed: code ? 0 : 1, failed: code ? 1 : 0 });

@@ -1,6 +1,7 @@
 //! Where sessions are kept: the trait that a store implements, and the driver that carries out the protocol's steps on it.
 
 mod memory;
+mod model;
 
 use crate::error::{Error, Result};
 use crate::protocol::{Op, Page, Reply, Step};
@@ -8,6 +9,7 @@ use crate::session::key::StorageKey;
 use alloc::vec::Vec;
 
 pub use memory::MemoryStore;
+pub use model::{Fault, KvLocation, KvModel, KvModelOptions, Landed, Operation, OperationCounts, OperationKind, Task};
 
 /// A place where records live. Small on purpose: read, write, list.
 ///
