@@ -55,9 +55,10 @@ export const faults = [
   { what: "a renewal waits for half of the session's life", file: lifecycle, from: "(life / 10)", to: "(life / 2)" },
 
   // What has ended, what is not there yet, and who else saves.
-  { what: "a save brings back a session that has ended", file: save, from: "{ self.write(session) } else { Err(Error::interrupted()) }", to: "{ self.write(session) } else { self.write(session) }" },
-  { what: "a new key brings back a login that has ended", file: save, from: "return if session.is_cycling() && anonymous {", to: "return if session.is_cycling() {" },
-  { what: "of two logins at once one is refused", file: save, from: "return if session.is_cycling() && anonymous {", to: "return if session.is_cycling() && anonymous && session.is_flushed() {" },
+  { what: "a save brings back a session that has ended", file: save, from: "if goes_on {", to: "if goes_on || !session.is_cycling() {" },
+  { what: "a new key brings back a login that was left", file: save, from: "session.is_cycling() && anonymous && left;", to: "session.is_cycling() && left;" },
+  { what: "a new key brings back a session that was logged out", file: save, from: "session.is_cycling() && anonymous && left;", to: "session.is_cycling() && anonymous;" },
+  { what: "of two logins at once one is refused", file: save, from: "session.is_cycling() && anonymous && left;", to: "session.is_cycling() && anonymous && !left;" },
   { what: "cycle_key leaves no tombstone", file: save, from: "session.tell(EventKind::Cycled);\n                self.end(session, old)", to: "self.delete(session, &old)" },
   { what: "a logout ends its own key only", file: revoke, from: "if let Some(family) = identity.family {", to: "if let Some(family) = identity.family.filter(|_| now.timestamp() < 0) {" },
   { what: "delete leaves no tombstone", file: revoke, from: "vec![end_key(settings, identity, now), delete(settings, identity)]", to: "let _ = now;\n    vec![delete(settings, identity)]" },

@@ -51,8 +51,9 @@ class Walk {
     this.ends = new Map();
     /** By key: the end that no save extends, and whether a record stands there. */
     this.records = new Map();
-    /** The keys that have ended for good, and those that a login made. */
+    /** The keys that have ended for good, those of them that a login left, and those that a login made. */
     this.ended = new Set();
+    this.left = new Set();
     this.cycled = new Set();
     /** By browser, and by key: when the save was made that its cookie tells of. */
     this.issued = new Map();
@@ -100,7 +101,7 @@ class Walk {
       revoked: on?.reason === "revoked" && !on.flushed,
       unseen: on?.reason === "not-yet-visible" && !on.flushed && !on.fresh,
       late: Math.floor(this.now / 1000) - Math.floor(on?.began / 1000) > 5 && !on.flushed,
-      refused: step.op === "commit" ? on?.refused : on?.used && this.ended.has(on.last.key) && this.cycled.has(on.last.key),
+      refused: step.op === "commit" ? on?.refused : on?.used && this.isOver(on.last.key),
       deadlines: [...this.ends.values()].map(([, end]) => end),
       disturbed: Boolean(on?.disturbed && !on.used && this.uses(step, django)),
     };
@@ -137,6 +138,11 @@ class Walk {
     if (!kept) return this.now - this.issuedAt(step) <= NOT_YET_VISIBLE ? "not-yet-visible" : "unknown";
     const [, end] = this.ends.get(key) ?? [null, null];
     return end !== null && end > this.now * 1000 ? "live" : "expired";
+  }
+
+  /** Whether no login goes on with what stood under a key: it ended, and not for being left by an anonymous session's login. */
+  isOver(key) {
+    return this.ended.has(key) && (this.cycled.has(key) || !this.left.has(key));
   }
 
   /** When the save was made that the request's cookie tells of. */
@@ -201,7 +207,11 @@ class Walk {
     if (step.call === "create") on.fresh = true;
     if (step.call === "cycle_key" && !django.e) this.cycled.add(django.key);
     if (step.settle === false) on.refused = step.call === "cycle_key" && on.refuses;
-    for (const key of django.ended ?? []) this.ended.add(key);
+    for (const key of django.ended ?? []) {
+      if (step.call !== "cycle_key") this.left.delete(key);
+      else if (!this.ended.has(key)) this.left.add(key);
+      this.ended.add(key);
+    }
     if (ours.kept !== undefined && ours.key) this.records.set(ours.key, { absolute: ours.absolute, kept: ours.kept });
     if (step.op === "commit" ? ours.wrote : (step.call === "save" || step.settle) && !ours.e) on.savedAt = this.now;
     if (step.op !== "commit" || !ours.cookie) return;
