@@ -25,6 +25,9 @@ pub enum ErrorKind {
     StoreUnavailable,
     /// The record was deleted while the request ran (Django's `SessionInterrupted`).
     SessionInterrupted,
+    /// The store shows an older record than the one that this browser knows of, and what is missing cannot be put back: nothing
+    /// was written over it. It will be there in a minute.
+    Stale,
     /// A record stands under the key that was to be created (Django's `CreateError`).
     KeyTaken,
     /// The platform gave no random bytes.
@@ -46,6 +49,7 @@ impl ErrorKind {
             Self::Config => "ES_CONFIG",
             Self::StoreUnavailable => "ES_STORE_UNAVAILABLE",
             Self::SessionInterrupted => "ES_SESSION_INTERRUPTED",
+            Self::Stale => "ES_STALE",
             Self::KeyTaken => "ES_KEY_TAKEN",
             Self::Entropy => "ES_ENTROPY",
         }
@@ -110,6 +114,14 @@ impl Error {
             ErrorKind::SessionInterrupted,
             "The request's session was deleted before the request completed. \
              The user may have logged out in a concurrent request, for example.",
+        )
+    }
+
+    pub(crate) fn stale() -> Self {
+        Self::new(
+            ErrorKind::Stale,
+            "The store does not show yet what this browser saved a moment ago, so nothing was written over it. \
+             Try again in a minute.",
         )
     }
 

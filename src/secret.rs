@@ -1,14 +1,18 @@
 //! The application's secrets, and the MAC that is made from them.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+use base64ct::{Base64UrlUnpadded, Encoding};
+use chacha20poly1305::{AeadInOut, Key, XChaCha20Poly1305, XNonce};
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
+use crate::session::key::KeyDigest;
 
 /// A secret shorter than this is refused, in bytes.
 const MIN_BYTES: usize = 32;
@@ -16,11 +20,18 @@ const MIN_BYTES: usize = 32;
 /// Bytes of a MAC (HMAC-SHA-256).
 pub(crate) const MAC_BYTES: usize = 32;
 
-/// One secret: its bytes, and what it signs tokens with once the cookie is known.
+/// Bytes of the number that a sealed text must have for itself.
+pub(crate) const NONCE_BYTES: usize = 24;
+
+/// Bytes by which a sealed text is longer.
+pub(crate) const SEAL_BYTES: usize = 16;
+
+/// One secret: its bytes, and what it signs and seals with once the cookie is known.
 #[derive(Clone)]
 struct Secret {
     bytes: Zeroizing<Vec<u8>>,
     token_mac: Option<Hmac<Sha256>>,
+    journal_key: Zeroizing<[u8; 32]>,
 }
 
 /// The secrets in force: the first one signs, all of them verify.
@@ -43,7 +54,7 @@ impl Secrets {
     /// Secrets as the known answers of others have them.
     #[cfg(test)]
     pub(crate) fn of_any_length(secrets: &[&[u8]]) -> Self {
-        let secret = |bytes: &&[u8]| Secret { bytes: Zeroizing::new(bytes.to_vec()), token_mac: None };
+        let secret = |bytes: &&[u8]| Secret::unbound(bytes);
         Self(secrets.iter().map(secret).collect())
     }
 
@@ -55,7 +66,9 @@ impl Secrets {
     /// With the keys for this cookie's tokens: one for each name, so that a token is good for one cookie only.
     pub(crate) fn for_cookie(mut self, name: &str) -> Self {
         for secret in &mut self.0 {
-            secret.token_mac = token_mac(&secret.bytes, name);
+            secret.token_mac = derived(&secret.bytes, b"edge-session token v1 ", name)
+                .and_then(|key| Hmac::new_from_slice(key.as_slice()).ok());
+            secret.journal_key = derived(&secret.bytes, b"edge-session journal v1 ", name).unwrap_or_default();
         }
         self
     }
@@ -72,6 +85,28 @@ impl Secrets {
         macs.any(|token| token.chain_update(payload).verify_slice(mac).is_ok())
     }
 
+    /// What stands for a key in logs: a MAC that no token has, since they all begin with a version.
+    pub(crate) fn pseudonym(&self, digest: KeyDigest) -> String {
+        let mac = self.sign(&[b"\0event ", digest.as_str().as_bytes()].concat()).unwrap_or_default();
+        let [a, b, c, d, e, f, g, h, ..] = mac;
+        Base64UrlUnpadded::encode_string(&[a, b, c, d, e, f, g, h])
+    }
+
+    /// Encrypts `text`, bound to `context`. Each `nonce` is good for one text.
+    pub(crate) fn seal(&self, nonce: [u8; NONCE_BYTES], context: &[u8], mut text: Vec<u8>) -> Option<Vec<u8>> {
+        self.0.first()?.cipher().encrypt_in_place(&XNonce::from(nonce), context, &mut text).ok()?;
+        Some(text)
+    }
+
+    /// What one of the secrets sealed in this `context`.
+    pub(crate) fn unseal(&self, nonce: [u8; NONCE_BYTES], context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+        self.0.iter().find_map(|secret| {
+            let mut text = sealed.to_vec();
+            secret.cipher().decrypt_in_place(&XNonce::from(nonce), context, &mut text).ok()?;
+            Some(text)
+        })
+    }
+
     /// The secrets' own bytes, in order: Django's signing derives its keys in its own way.
     pub(crate) fn bytes(&self) -> impl Iterator<Item = &[u8]> {
         self.0.iter().map(|secret| secret.bytes.as_slice())
@@ -79,6 +114,14 @@ impl Secrets {
 }
 
 impl Secret {
+    fn unbound(bytes: &[u8]) -> Self {
+        Self { bytes: Zeroizing::new(bytes.to_vec()), token_mac: None, journal_key: Zeroizing::default() }
+    }
+
+    fn cipher(&self) -> XChaCha20Poly1305 {
+        XChaCha20Poly1305::new(&Key::from(*self.journal_key))
+    }
+
     fn new(bytes: &[u8]) -> Result<Self> {
         if bytes.len() < MIN_BYTES {
             let mut has = itoa::Buffer::new();
@@ -86,16 +129,15 @@ impl Secret {
             let needs = "SESSION_SECRET and each of SESSION_SECRET_FALLBACKS need at least 32 bytes; one has ";
             return Err(Error::config([needs, has].concat()));
         }
-        Ok(Self { bytes: Zeroizing::new(bytes.to_vec()), token_mac: None })
+        Ok(Self::unbound(bytes))
     }
 }
 
-/// HMAC-SHA-256 under a key that HKDF (RFC 5869) derives from the secret, for the tokens of one cookie.
-fn token_mac(secret: &[u8], cookie_name: &str) -> Option<Hmac<Sha256>> {
+/// The key that HKDF-SHA-256 (RFC 5869) derives from a secret for one purpose and one cookie.
+fn derived(secret: &[u8], purpose: &[u8], cookie_name: &str) -> Option<Zeroizing<[u8; 32]>> {
     let mut key = Zeroizing::new([0_u8; 32]);
-    let info = [b"edge-session token v1 ", cookie_name.as_bytes()];
-    Hkdf::<Sha256>::new(None, secret).expand_multi_info(&info, key.as_mut_slice()).ok()?;
-    Hmac::new_from_slice(key.as_slice()).ok()
+    Hkdf::<Sha256>::new(None, secret).expand_multi_info(&[purpose, cookie_name.as_bytes()], key.as_mut_slice()).ok()?;
+    Some(key)
 }
 
 impl fmt::Debug for Secrets {

@@ -7,18 +7,23 @@ use core::fmt;
 use chrono::{DateTime, Utc};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::Reply;
 use crate::protocol::flush::Flush;
 use crate::protocol::load::{Load, arrive};
 use crate::protocol::respond::{Commit, SessionHeaders};
+use crate::protocol::revoke::revoke;
 use crate::protocol::save::{Save, Saved};
 use crate::protocol::sweep::{Sweep, Swept};
-use crate::protocol::{Op, Reply};
+use crate::session::event::Event;
 use crate::session::expiry::Deadline;
 use crate::session::identity::{Identity, Position};
-use crate::session::key::{SessionKey, StorageKey};
+use crate::session::key::SessionKey;
 use crate::session::session::Session;
 use crate::settings::Settings;
 use crate::store::{Store, drive};
+
+/// Who is told what happens.
+type Hook = Box<dyn Fn(&Event)>;
 
 /// Loads and commits sessions of one store under one set of settings.
 ///
@@ -45,12 +50,14 @@ pub struct Sessions<S> {
     settings: Arc<Settings>,
     clock: Box<dyn Fn() -> DateTime<Utc>>,
     entropy: Box<dyn Fn() -> Result<[u8; 32]>>,
+    events: Option<Hook>,
 }
 
 impl<S: Store> Sessions<S> {
     /// Sessions in `store`, with the platform's clock and random source.
     pub fn new(store: S, settings: Settings) -> Self {
-        Self { store, settings: Arc::new(settings), clock: Box::new(platform_now), entropy: Box::new(platform_entropy) }
+        let (clock, entropy) = (Box::new(platform_now), Box::new(platform_entropy));
+        Self { store, settings: Arc::new(settings), clock, entropy, events: None }
     }
 
     /// Takes the time from `clock`, to test what time does.
@@ -84,6 +91,24 @@ impl<S: Store> Sessions<S> {
     #[must_use]
     pub fn with_entropy(mut self, entropy: impl Fn() -> Result<[u8; 32]> + 'static) -> Self {
         self.entropy = Box::new(entropy);
+        self
+    }
+
+    /// Tells `hook` what happens to sessions, for logs and counters: each load that was neither of a new session nor of a live
+    /// one, and each creation, login, logout, refusal and failure. No event holds a key, a token or data.
+    ///
+    /// ```
+    /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+    /// # let sessions = edge_session::Sessions::new(edge_session::MemoryStore::default(), settings);
+    /// # pollster::block_on(async {
+    /// let sessions = sessions.with_events(|event| println!("{} {}", event.session, event.kind.as_str()));
+    /// let _ = sessions.load("__Host-sessionid=forged").await?; // prints " malformed"
+    /// # Ok::<(), edge_session::Error>(()) })?;
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_events(mut self, hook: impl Fn(&Event) + 'static) -> Self {
+        self.events = Some(Box::new(hook));
         self
     }
 
@@ -251,7 +276,7 @@ impl<S: Store> Sessions<S> {
         Ok(!self.open(key).await?.is_new()?)
     }
 
-    /// Django's `delete`: removes the record under `key`. One that is not there is no error.
+    /// Django's `delete`: ends the session under `key`, and removes its record. One that is not there is no error.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -266,11 +291,11 @@ impl<S: Store> Sessions<S> {
     ///
     /// [`ErrorKind::StoreUnavailable`] where the store did not answer.
     pub async fn delete(&self, key: &str) -> Result<()> {
-        match SessionKey::parse(key) {
+        match named(key) {
             None => Ok(()),
-            Some(key) => {
-                let key = StorageKey::record(&self.settings.key_prefix, &key);
-                self.store.write(vec![Op::Delete { key }]).await.map(|_| ())
+            Some((identity, _)) => {
+                let ops = revoke(&self.settings, &identity, (self.clock)());
+                self.store.write(ops).await.map(|_| ())
             }
         }
     }
@@ -297,9 +322,18 @@ impl<S: Store> Sessions<S> {
     }
 
     async fn fill(&self, mut session: Session) -> Session {
-        let mut load = Load;
+        let mut load = Load::default();
         drive(&self.store, |reply| load.step(&mut session, reply)).await;
+        self.tell(&mut session);
         session
+    }
+
+    fn tell(&self, session: &mut Session) {
+        while let Some(event) = session.next_event() {
+            if let Some(hook) = &self.events {
+                hook(&event);
+            }
+        }
     }
 
     async fn drive<T>(
@@ -308,7 +342,13 @@ impl<S: Store> Sessions<S> {
         mut step: impl FnMut(&mut Session, Reply) -> crate::protocol::Step<T>,
     ) -> T {
         session.set_now((self.clock)());
-        drive(&self.store, |reply| step(session, reply)).await
+        let end = drive(&self.store, |reply| {
+            session.tick((self.clock)());
+            step(session, reply)
+        });
+        let end = end.await;
+        self.tell(session);
+        end
     }
 }
 

@@ -65,6 +65,8 @@ pub struct Settings {
     pub(crate) absolute_age: i64,
     pub(crate) max_record_bytes: usize,
     pub(crate) key_prefix: String,
+    pub(crate) check_ended: bool,
+    pub(crate) merge_stale: bool,
     pub(crate) secrets: Secrets,
 }
 
@@ -93,6 +95,8 @@ impl Settings {
                 absolute_age: MAX_COOKIE_AGE,
                 max_record_bytes: 64 * 1024,
                 key_prefix: "edge-session".to_owned(),
+                check_ended: true,
+                merge_stale: false,
                 secrets: Secrets::none(),
             },
         }
@@ -284,6 +288,36 @@ impl SettingsBuilder {
     #[must_use]
     pub const fn max_record_bytes(mut self, bytes: usize) -> Self {
         self.draft.max_record_bytes = bytes;
+        self
+    }
+
+    /// `SESSION_CHECK_ENDED`: whether a load also reads if the session was ended. Default true. False saves a read a request; a
+    /// logout then only deletes the record, which a slow request can bring back, and a cached one goes on being served.
+    ///
+    /// ```
+    /// # use edge_session::Settings;
+    /// # let builder = Settings::builder(["a secret of at least thirty-two bytes"]);
+    /// assert!(builder.check_ended(false).build().is_ok());
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn check_ended(mut self, yes: bool) -> Self {
+        self.draft.check_ended = yes;
+        self
+    }
+
+    /// `SESSION_MERGE_STALE`: whether a save is made on top of a record that lacks what this browser saved a moment ago,
+    /// elsewhere, and may overwrite it. Default false: it is refused with [`ErrorKind::Stale`](crate::ErrorKind::Stale).
+    ///
+    /// ```
+    /// # use edge_session::Settings;
+    /// # let builder = Settings::builder(["a secret of at least thirty-two bytes"]);
+    /// assert!(builder.merge_stale(true).build().is_ok());
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn merge_stale(mut self, yes: bool) -> Self {
+        self.draft.merge_stale = yes;
         self
     }
 

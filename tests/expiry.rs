@@ -134,7 +134,7 @@ fn a_browser_session_has_a_cookie_without_an_end_and_a_record_that_lives_on() {
     });
     let cookie = headers.set_cookie().unwrap();
     assert!(!cookie.contains("Max-Age") && !cookie.contains("Expires"), "{cookie}");
-    assert_eq!(site.store.ttls.take(), [1_209_600]);
+    assert_eq!(site.store.ttls.take(), [("session".to_owned(), 1_209_600)]);
     site.pass(1_209_599);
     assert_eq!(site.user(&browser).as_deref(), Some("alice"));
     site.pass(1);

@@ -74,20 +74,43 @@ fn a_put_that_fails_gives_no_cookie_and_ends_no_session() {
 }
 
 #[test]
-fn nobody_is_logged_out_by_logging_in_when_the_old_record_cannot_be_deleted() {
+fn nobody_is_logged_out_by_logging_in_when_the_old_key_cannot_be_ended() {
     let site = site();
     let mut browser = site.visitor();
-    site.fail(Failing::OneDelete);
-    let headers = site.request(&mut browser, |session| session.cycle_key().unwrap());
+    site.refuse(["put ended"]);
+    let headers = site.login(&mut browser);
     assert!(!headers.saved().old_record_remains, "the second try did it");
-    assert_eq!(site.operations(), ["read", "put", "delete", "delete"]);
+    assert_eq!(site.operations(), ["read", "read", "put", "put ended", "put ended", "delete"]);
+    assert_eq!(site.stored(), (1, 1, 0));
 
     let old = browser.clone();
-    site.fail(Failing::Deletes);
-    let headers = site.request(&mut browser, |session| session.cycle_key().unwrap());
+    site.refuse(["put ended", "put ended"]);
+    let headers = site.login(&mut browser);
     assert!(headers.saved().old_record_remains, "the application is told");
     assert_eq!(site.user(&browser).as_deref(), Some("alice"));
     assert_ne!(browser.0, old.0);
+    assert_eq!(site.user(&old), None, "its record went all the same");
+}
+
+#[test]
+fn an_old_record_that_cannot_be_deleted_is_nobodys_where_its_tombstone_stands() {
+    let site = site();
+    let mut browser = site.visitor();
+    let old = browser.clone();
+    site.fail(Failing::Deletes);
+    assert!(!site.login(&mut browser).saved().old_record_remains);
+    assert_eq!(site.stored(), (2, 1, 0));
+    assert_eq!((site.user(&old), site.user(&browser).as_deref()), (None, Some("alice")));
+}
+
+#[test]
+fn where_tombstones_are_not_read_an_old_record_that_cannot_be_deleted_remains() {
+    let site = site_with(defaults().check_ended(false));
+    let mut browser = site.visitor();
+    let old = browser.clone();
+    site.fail(Failing::Deletes);
+    assert!(site.login(&mut browser).saved().old_record_remains);
+    assert_eq!(site.user(&old).as_deref(), Some("alice"), "this is what the application is told");
 }
 
 #[test]
@@ -95,7 +118,7 @@ fn a_logout_that_fails_says_so_and_takes_the_cookie_away_all_the_same() {
     let site = site();
     let mut browser = site.visitor();
     let old = browser.clone();
-    site.fail(Failing::Deletes);
+    site.fail(Failing::Puts);
     let mut session = site.load(&browser);
     assert_eq!(run(site.sessions.flush(&mut session)).unwrap_err().kind(), ErrorKind::StoreUnavailable);
     site.fail(Failing::Nothing);
@@ -111,7 +134,25 @@ fn a_logout_works_while_reads_fail() {
     let mut browser = site.visitor();
     site.fail(Failing::Reads);
     site.logout(&mut browser, 200);
-    assert!(browser.0.is_none() && site.store.memory.is_empty());
+    assert!(browser.0.is_none());
+    assert_eq!(site.stored(), (0, 1, 0));
+}
+
+#[test]
+fn a_logout_is_over_where_its_tombstone_stands_and_the_record_cannot_be_deleted() {
+    let site = site();
+    let mut browser = site.visitor();
+    let old = browser.clone();
+    site.fail(Failing::Deletes);
+    site.logout(&mut browser, 200);
+    assert_eq!(site.stored(), (1, 1, 0));
+    assert_eq!(site.user(&old), None);
+
+    let site = site_with(defaults().check_ended(false));
+    let browser = site.visitor();
+    site.fail(Failing::Deletes);
+    let mut session = site.load(&browser);
+    assert!(run(site.sessions.flush(&mut session)).is_err(), "where tombstones are not read, the record counts");
 }
 
 #[test]
@@ -204,24 +245,26 @@ fn a_logout_that_failed_is_tried_again_with_every_key_that_is_left() {
     let mut session = site.sessions.new_session().unwrap();
     session.set("a", 1).unwrap();
     run(site.sessions.save(&mut session)).unwrap();
-    site.fail(Failing::Deletes);
+    site.fail(Failing::Puts);
     assert!(run(site.sessions.flush(&mut session)).is_err());
+    assert_eq!(site.stored(), (0, 0, 0), "what could be done was done");
     site.fail(Failing::Nothing);
     run(site.sessions.flush(&mut session)).unwrap();
-    assert!(site.store.memory.is_empty());
+    assert_eq!(site.stored(), (0, 1, 0));
 
-    // A login whose old record could not be deleted, and then a logout: one failure does not spare the other key.
+    // A login whose old key could not be ended, and then a logout: one failure does not spare the other key.
+    let site = site_with(defaults());
     let browser = site.visitor();
     let mut session = site.load(&browser);
     session.cycle_key().unwrap();
-    site.fail(Failing::Deletes);
-    run(site.sessions.save(&mut session)).unwrap();
-    assert_eq!(site.store.memory.len(), 2);
-    site.fail(Failing::OneDelete);
+    site.refuse(["put ended", "put ended", "delete"]);
+    assert!(run(site.sessions.save(&mut session)).unwrap().old_record_remains);
+    assert_eq!(site.stored(), (2, 0, 0));
+    site.refuse(["put ended", "put ended"]);
     assert!(run(site.sessions.flush(&mut session)).is_err());
-    assert_eq!(site.store.memory.len(), 1);
+    assert_eq!(site.stored(), (0, 1, 1));
     run(site.sessions.flush(&mut session)).unwrap();
-    assert!(site.store.memory.is_empty());
+    assert_eq!(site.stored(), (0, 2, 1));
 }
 
 #[test]
@@ -234,7 +277,7 @@ fn a_login_whose_put_failed_can_be_committed_again() {
     assert!(run(site.sessions.commit_headers(&mut session, 200)).is_err());
     site.fail(Failing::Nothing);
     assert!(run(site.sessions.commit_headers(&mut session, 200)).unwrap().set_cookie().is_some());
-    assert_eq!(site.store.memory.len(), 1);
+    assert_eq!(site.stored(), (1, 1, 0));
 }
 
 #[test]

@@ -5,7 +5,7 @@
 mod support;
 
 use edge_session::{Expiry, OnlyIf, Op, StorageKey, Store};
-use support::{Browser, run, site};
+use support::{Browser, defaults, run, site, site_with};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -44,6 +44,20 @@ fn a_session_renewed_meanwhile_stays() {
 }
 
 #[test]
+fn a_tombstone_stays_until_nothing_can_come_back_any_more() {
+    let site = site_with(defaults().cookie_age(500).absolute_age(1_000));
+    let mut browser = site.visitor();
+    site.login(&mut browser);
+    site.logout(&mut browser, 200);
+    assert_eq!(site.stored(), (0, 2, 1));
+    for (seconds, removed) in [(1_000, 0), (180 + 119, 0), (1, 3)] {
+        site.pass(seconds);
+        let swept = run(site.sessions.clear_expired()).unwrap();
+        assert_eq!((swept.removed, swept.complete), (removed, true), "after {seconds} more seconds");
+    }
+}
+
+#[test]
 fn twenty_five_hundred_take_several_runs_of_a_thousand_operations() {
     let site = site();
     let keep = site.visitor();
@@ -56,7 +70,7 @@ fn twenty_five_hundred_take_several_runs_of_a_thousand_operations() {
     };
     let over = |number| put(format!("edge-session:session:{number:05}"), 1_893_456_000_000_000);
     run(site.store.memory.write((0..2_500).map(over).collect())).unwrap();
-    let others = vec![put("edge-session:other".to_owned(), 0), put("app:settings".to_owned(), 0)];
+    let others = vec![put("edge-session-2:session:0".to_owned(), 0), put("app:settings".to_owned(), 0)];
     run(site.store.memory.write(others)).unwrap();
     site.pass(3_600);
     site.operations();

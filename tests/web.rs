@@ -8,14 +8,20 @@ mod cookies;
 mod dictionary;
 #[path = "expiry.rs"]
 mod expiry;
+#[path = "journal.rs"]
+mod journal;
 #[path = "limits.rs"]
 mod limits;
 #[path = "outages.rs"]
 mod outages;
 #[path = "requests.rs"]
 mod requests;
+#[path = "revocation.rs"]
+mod revocation;
 #[path = "settings.rs"]
 mod settings;
+#[path = "staleness.rs"]
+mod staleness;
 #[path = "sweep.rs"]
 mod sweep;
 #[path = "values.rs"]

@@ -108,6 +108,12 @@ fn read(variable: impl Fn(&str) -> Result<Option<String>>) -> Result<Settings> {
     if let Some(bytes) = number("SESSION_MAX_RECORD_BYTES")? {
         settings = settings.max_record_bytes(usize::try_from(bytes).unwrap_or_default());
     }
+    if let Some(yes) = flag("SESSION_CHECK_ENDED")? {
+        settings = settings.check_ended(yes);
+    }
+    if let Some(yes) = flag("SESSION_MERGE_STALE")? {
+        settings = settings.merge_stale(yes);
+    }
     if let Some(prefix) = variable("SESSION_KEY_PREFIX")? {
         settings = settings.key_prefix(prefix);
     }

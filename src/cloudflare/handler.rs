@@ -1,9 +1,10 @@
 //! Sessions around a Worker's requests.
 
-use worker::{Headers, Request, Response, console_error};
+use worker::{Headers, Request, Response, console_error, console_log};
 
 use crate::error::{Error, ErrorKind};
 use crate::protocol::respond::{ResponseHeaders, SessionHeaders};
+use crate::session::event::Event;
 use crate::session::json;
 use crate::session::session::Session;
 use crate::sessions::Sessions;
@@ -33,7 +34,7 @@ impl<S: Store> Sessions<S> {
 
     /// Runs `handler` with the request's session and commits what it answers: the whole of it in one call.
     ///
-    /// A session that was used but could not be read, or that could not be saved, is answered with 503, 400 or 413 and
+    /// A session that was used but could not be read, or that could not be saved, is answered with 503, 400, 409 or 413 and
     /// `{"error":{"code","message"}}`; nothing is saved then, and the cookie stays.
     ///
     /// ```no_run
@@ -80,6 +81,7 @@ pub(super) const fn status(kind: ErrorKind) -> u16 {
     match kind {
         ErrorKind::MissingKey => 404,
         ErrorKind::Value | ErrorKind::SessionInterrupted => 400,
+        ErrorKind::Stale => 409,
         ErrorKind::TooLarge => 413,
         ErrorKind::StoreUnavailable => 503,
         ErrorKind::Config | ErrorKind::KeyTaken | ErrorKind::Entropy => 500,
@@ -109,6 +111,11 @@ pub(super) fn log(what: &str, error: &Error) {
     console_error!("{what}: {}: {error}{cause}", error.code());
 }
 
+/// Writes an event into the Worker's log.
+pub(super) fn log_event(event: &Event) {
+    console_log!("edge-session: {} {}", event.kind.as_str(), event.session);
+}
+
 fn answer(error: Error) -> worker::Result<Response> {
     log("edge-session", &error);
     error_response(status(error.kind()), error.code(), &error.to_string())
@@ -126,7 +133,7 @@ fn of_session(error: worker::Error) -> worker::Result<Error> {
 impl From<Error> for worker::Error {
     fn from(error: Error) -> Self {
         match error.kind() {
-            ErrorKind::StoreUnavailable | ErrorKind::SessionInterrupted | ErrorKind::TooLarge => {
+            ErrorKind::StoreUnavailable | ErrorKind::SessionInterrupted | ErrorKind::Stale | ErrorKind::TooLarge => {
                 Self::Io(std::io::Error::other(error))
             }
             _ => Self::RustError(format!("{}: {error}", error.code())),
@@ -137,7 +144,7 @@ impl From<Error> for worker::Error {
 /// Puts a session's headers into a response, whose own may be immutable. What a login left behind goes into the log.
 pub(super) fn apply(session_headers: &SessionHeaders, response: Response) -> crate::Result<Response> {
     if session_headers.saved().old_record_remains {
-        console_error!("cycle_key: the record under the old key could not be deleted; it ends when it expires");
+        console_error!("cycle_key: the old key could not be ended; it ends when its record expires");
     }
     let mut headers = response.headers().clone();
     session_headers.apply(&mut headers).map_err(|error| Error::new(ErrorKind::Value, error.to_string()))?;

@@ -1,9 +1,11 @@
 //! Workers KV as a store.
 
-use worker::js_sys::{Array, ArrayBuffer, Function, JsString, Object, Promise, Reflect, Uint8Array};
+use std::time::Duration;
+
+use worker::Env;
+use worker::js_sys::{Array, ArrayBuffer, Function, Object, Promise, Reflect, Uint8Array};
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::wasm_bindgen_futures::JsFuture;
-use worker::{Env, js_sys};
 
 use crate::error::{Error, Result};
 use crate::protocol::{Op, Page};
@@ -55,27 +57,17 @@ impl Kv {
         Ok(Self { namespace })
     }
 
-    /// Calls a method of the namespace and waits for what it promises.
-    async fn call<const N: usize>(&self, method: &str, arguments: [JsValue; N]) -> Result<JsValue> {
+    /// Calls a method of the namespace. What it promises.
+    fn start<const N: usize>(&self, method: &str, arguments: [JsValue; N]) -> Result<Promise> {
         let promise = Reflect::get(&self.namespace, &method.into()).and_then(|function| {
             Reflect::apply(function.unchecked_ref::<Function>(), &self.namespace, &Array::from_iter(arguments))
         });
-        match promise {
-            Ok(promise) => JsFuture::from(Promise::resolve(&promise)).await.map_err(failed),
-            Err(error) => Err(failed(error)),
-        }
+        promise.map(|promise| Promise::resolve(&promise)).map_err(failed)
     }
 
-    async fn get(&self, key: &StorageKey) -> Result<Option<Vec<u8>>> {
-        let options = object([("type", "arrayBuffer".into()), ("cacheTtl", CACHE_TTL.into())])?;
-        let value = self.call("get", [key.as_str().into(), options]).await?;
-        if value.is_null() {
-            return Ok(None);
-        }
-        match value.dyn_into::<ArrayBuffer>() {
-            Ok(buffer) => Ok(Some(Uint8Array::new(&buffer).to_vec())),
-            Err(_) => Err(Error::unavailable("KV answered with neither bytes nor null")),
-        }
+    /// Calls a method of the namespace and waits for what it promises.
+    async fn call<const N: usize>(&self, method: &str, arguments: [JsValue; N]) -> Result<JsValue> {
+        JsFuture::from(self.start(method, arguments)?).await.map_err(failed)
     }
 
     async fn apply(&self, op: Op) -> Result<()> {
@@ -95,11 +87,14 @@ impl Kv {
 
 impl Store for Kv {
     async fn read(&self, keys: &[StorageKey]) -> Result<Vec<Option<Vec<u8>>>> {
-        let mut values = Vec::with_capacity(keys.len());
+        let options = object([("type", "arrayBuffer".into()), ("cacheTtl", CACHE_TTL.into())])?;
+        let promises = Array::new();
         for key in keys {
-            values.push(self.get(key).await?);
+            let promise = self.start("get", [key.as_str().into(), options.clone()])?;
+            promises.push(&promise);
         }
-        Ok(values)
+        let values = JsFuture::from(Promise::all(&promises)).await.map_err(failed)?;
+        Array::from(&values).iter().map(bytes_of).collect()
     }
 
     async fn write(&self, ops: Vec<Op>) -> Result<Written> {
@@ -109,12 +104,17 @@ impl Store for Kv {
         Ok(Written::All)
     }
 
+    async fn wait(&self, milliseconds: u64) {
+        worker::Delay::from(Duration::from_millis(milliseconds)).await;
+    }
+
     async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Page> {
         let cursor = cursor.map_or(JsValue::NULL, JsValue::from_str);
         let options = object([("prefix", prefix.into()), ("cursor", cursor)])?;
         let page = self.call("list", [options]).await?;
         let mut entries = Vec::new();
-        for key in Array::from(&member(&page, "keys")?) {
+        let keys = member(&page, "keys")?.dyn_into::<Array>().map_err(|_| failed("a page lists no keys".into()))?;
+        for key in keys {
             let name = member(&key, "name")?.as_string().ok_or_else(|| failed("a listed key has no name".into()))?;
             let metadata = member(&key, "metadata")?;
             let deadline = if metadata.is_object() { member(&metadata, DEADLINE)?.as_f64() } else { None };
@@ -123,6 +123,21 @@ impl Store for Kv {
         let complete = member(&page, "list_complete")?.is_truthy();
         let cursor = member(&page, "cursor")?.as_string().filter(|cursor| !complete && !cursor.is_empty());
         Ok(Page { entries, cursor })
+    }
+}
+
+/// The bytes that KV gave; none for null. Anything else is a store that fails, not one that holds nothing.
+fn bytes_of(value: JsValue) -> Result<Option<Vec<u8>>> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    match value.dyn_into::<ArrayBuffer>() {
+        // No view can be made of one that was transferred.
+        Ok(buffer) if buffer.byte_length() == 0 && member(&buffer, "detached")?.is_truthy() => {
+            Err(Error::unavailable("KV answered with bytes that are gone"))
+        }
+        Ok(buffer) => Ok(Some(Uint8Array::new(&buffer).to_vec())),
+        Err(_) => Err(Error::unavailable("KV answered with neither bytes nor null")),
     }
 }
 
@@ -139,9 +154,8 @@ fn member(object: &JsValue, name: &str) -> Result<JsValue> {
     Reflect::get(object, &name.into()).map_err(failed)
 }
 
-/// What KV threw, for the log.
+/// What KV threw, for the log. It can be anything: what JavaScript throws here and nobody catches ends the whole instance.
 fn failed(error: JsValue) -> Error {
-    let text =
-        error.dyn_ref::<js_sys::Error>().map(js_sys::Error::message).or_else(|| error.dyn_into::<JsString>().ok());
-    Error::unavailable(text.map_or_else(|| "KV failed".to_owned(), String::from))
+    let message = if error.is_object() { Reflect::get(&error, &"message".into()).unwrap_or(error) } else { error };
+    Error::unavailable(message.as_string().unwrap_or_else(|| "KV failed".to_owned()))
 }

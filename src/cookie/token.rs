@@ -12,33 +12,53 @@
 //! | 7 | issue time, microseconds of Unix time |
 //! | 0 or 24 | family |
 //! | 32 | HMAC-SHA-256 over all of the above, under a key that is derived for this purpose and this cookie's name |
+//! | 0 or more | the [journal](super::sealed), sealed and bound to this MAC |
 //!
 //! Without a family of another key, what is signed fits into one block of the hash.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use base64ct::{Base64UrlUnpadded, Encoding};
 
-use crate::secret::{MAC_BYTES, Secrets};
+use super::sealed::{self, MIN_SEALED};
+use crate::secret::{MAC_BYTES, NONCE_BYTES, Secrets};
 use crate::session::expiry::Deadline;
 use crate::session::identity::{Identity, Position};
+use crate::session::journal::Journal;
 use crate::session::key::{DIGEST_BYTES, KEY_CHARS, KeyDigest, SessionKey};
 
 const VERSION: u8 = 1;
 
 const HEAD_BYTES: usize = 23 + KEY_CHARS;
 
-/// Characters of the shortest and of the longest token.
+/// What browsers keep of a cookie's name and value together, in bytes (RFC 6265bis, section 5.7).
+const MAX_COOKIE: usize = 4096;
+
+/// Characters of the shortest token.
 const SHORTEST: usize = chars(HEAD_BYTES + MAC_BYTES);
-const LONGEST: usize = chars(HEAD_BYTES + DIGEST_BYTES + MAC_BYTES);
 
 /// Base64 characters for `bytes`, without padding.
 const fn chars(bytes: usize) -> usize {
     bytes.saturating_mul(4).div_ceil(3)
 }
 
-/// Signs with the first secret.
-pub(crate) fn sign(secrets: &Secrets, identity: &Identity, position: Position) -> Option<String> {
+/// What a token says: who the session is, where its browser stood, and what it carries, still sealed.
+#[derive(Debug)]
+pub(crate) struct Named {
+    pub(crate) identity: Identity,
+    pub(crate) position: Position,
+    pub(crate) sealed: Box<[u8]>,
+}
+
+/// Signs with the first secret. The journal is cut until the token fits into the cookie `name`.
+pub(crate) fn sign(
+    secrets: &Secrets,
+    name: &str,
+    identity: &Identity,
+    position: Position,
+    carried: Option<(&mut Journal, [u8; NONCE_BYTES])>,
+) -> Option<String> {
     let own = identity.key.digest();
     let family = match identity.family {
         None => 0,
@@ -57,38 +77,45 @@ pub(crate) fn sign(secrets: &Secrets, identity: &Identity, position: Position) -
     }
     let mac = secrets.sign(&bytes)?;
     bytes.extend(mac);
+    if let Some((journal, nonce)) = carried {
+        let room = MAX_COOKIE.saturating_sub(name.len()).saturating_mul(3) / 4;
+        let room = room.saturating_sub(bytes.len());
+        bytes.extend(sealed::seal(secrets, nonce, &mac, journal, position.issued, room).unwrap_or_default());
+    }
     Some(Base64UrlUnpadded::encode_string(&bytes))
 }
 
 /// Reads a token that one of the secrets signed for this cookie. Nothing is looked at before the MAC holds.
-pub(crate) fn verify(secrets: &Secrets, text: &[u8]) -> Option<(Identity, Position)> {
-    if !(SHORTEST..=LONGEST).contains(&text.len()) {
+pub(crate) fn verify(secrets: &Secrets, text: &[u8]) -> Option<Named> {
+    if !(SHORTEST..=MAX_COOKIE).contains(&text.len()) {
         return None;
     }
-    let mut buffer = [0; HEAD_BYTES + DIGEST_BYTES + MAC_BYTES];
+    let mut buffer = [0; MAX_COOKIE / 4 * 3];
     let bytes = Base64UrlUnpadded::decode(text, &mut buffer).ok()?;
-    let (payload, mac) = bytes.split_last_chunk::<MAC_BYTES>()?;
-    if !secrets.verify(payload, mac) {
+    let family_bytes = if bytes.first()? & 15 == 2 { DIGEST_BYTES } else { 0 };
+    let (payload, rest) = bytes.split_at_checked(HEAD_BYTES.saturating_add(family_bytes))?;
+    let (mac, sealed) = rest.split_at_checked(MAC_BYTES)?;
+    if !(sealed.is_empty() || sealed.len() >= MIN_SEALED) || !secrets.verify(payload, mac) {
         return None;
     }
-    let mut rest = Fields(payload);
-    let [kind] = rest.take()?;
+    let mut fields = Fields(payload);
+    let [kind] = fields.take()?;
     if kind >> 4 != VERSION {
         return None;
     }
-    let key = SessionKey::from_bytes(&rest.take::<KEY_CHARS>()?)?;
-    let absolute = Deadline(rest.micros()?);
-    let generation = u32::from_be_bytes(rest.take()?);
-    let tag = rest.take()?;
-    let issued = rest.micros()?;
+    let key = SessionKey::from_bytes(&fields.take::<KEY_CHARS>()?)?;
+    let absolute = Deadline(fields.micros()?);
+    let generation = u32::from_be_bytes(fields.take()?);
+    let tag = fields.take()?;
+    let issued = fields.micros()?;
     let family = match kind & 15 {
         0 => None,
         1 => Some(key.digest()),
-        2 => Some(KeyDigest::new(&rest.take()?)),
+        2 => Some(KeyDigest::new(&fields.take()?)),
         _ => return None,
     };
-    let complete = rest.0.is_empty();
-    complete.then_some((Identity { key, family, absolute }, Position { generation, tag, issued }))
+    let sealed = if sealed.is_empty() { Box::default() } else { rest.into() };
+    Some(Named { identity: Identity { key, family, absolute }, position: Position { generation, tag, issued }, sealed })
 }
 
 /// Microseconds in 56 bits: 1141 years around 1970; what lies beyond stands at the end.
@@ -118,6 +145,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const LONGEST: usize = chars(HEAD_BYTES + DIGEST_BYTES + MAC_BYTES);
+
     const NAME: &str = "__Host-sessionid";
 
     fn named(cookie: &str) -> Secrets {
@@ -139,7 +168,7 @@ mod tests {
 
     fn signed(family: Option<KeyDigest>) -> String {
         let (identity, position) = parts(family);
-        sign(&secrets(), &identity, position).unwrap()
+        sign(&secrets(), NAME, &identity, position, None).unwrap()
     }
 
     #[test]
@@ -148,7 +177,8 @@ mod tests {
         for (family, length) in [(None, SHORTEST), (Some(own), SHORTEST), (Some(KeyDigest::new(&[9; 24])), LONGEST)] {
             let token = signed(family);
             assert_eq!(token.len(), length);
-            let (identity, position) = verify(&secrets(), token.as_bytes()).unwrap();
+            let Named { identity, position, sealed } = verify(&secrets(), token.as_bytes()).unwrap();
+            assert!(sealed.is_empty());
             let (expected, at) = parts(family);
             assert_eq!((identity.key, identity.family, identity.absolute), (expected.key, family, expected.absolute));
             assert_eq!(position, at);
@@ -210,7 +240,7 @@ mod tests {
         let key = parts(None).0.key;
         let other = Secrets::new(["another secret of at least thirty-two bytes"]).unwrap().for_cookie(NAME);
         let (identity, position) = parts(None);
-        let foreign = sign(&other, &identity, position).unwrap();
+        let foreign = sign(&other, NAME, &identity, position, None).unwrap();
         for text in [key.as_str(), &foreign, "{}", ""] {
             assert!(verify(&secrets(), text.as_bytes()).is_none());
         }

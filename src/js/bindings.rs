@@ -21,6 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::flush::Flush;
 use crate::protocol::load::{Load, arrive};
 use crate::protocol::respond::{self, Commit, SessionHeaders};
+use crate::protocol::revoke::revoke;
 use crate::protocol::save::{Save, Saved};
 use crate::protocol::sweep::{Sweep, Swept};
 use crate::protocol::{OnlyIf, Op, Reply, Step};
@@ -76,7 +77,7 @@ impl CoreSettings {
             session: nobody(&self.settings),
             machine: None,
             operations: Operations::default(),
-            told: None,
+            told: String::new(),
             headers: None,
             saved: Saved::default(),
             swept: Swept::default(),
@@ -104,6 +105,7 @@ pub enum Next {
     List,
     Put,
     Delete,
+    Wait,
 }
 
 /// A session, and the machine that runs on it.
@@ -113,8 +115,8 @@ pub struct CoreSession {
     pub(super) session: Session,
     machine: Option<Machine>,
     operations: Operations,
-    /// The key that was told last: mostly, the next operation is on the same.
-    told: Option<String>,
+    /// The keys that were read last, as they were told: mostly, the next operation is on the same.
+    told: String,
     headers: Option<SessionHeaders>,
     saved: Saved,
     swept: Swept,
@@ -153,7 +155,7 @@ impl CoreSession {
         self.session = nobody(self.session.settings());
         self.machine = None;
         self.operations = Operations::default();
-        self.told = None;
+        self.told = String::new();
         self.headers = None;
         self.saved = Saved::default();
         self.swept = Swept::default();
@@ -181,7 +183,7 @@ impl CoreSession {
     pub fn start(&mut self, run: Run, now: f64, status: u16) -> Thrown<Next> {
         self.session.set_now(moment(now));
         self.machine = Some(match run {
-            Run::Load => Machine::Load(Load),
+            Run::Load => Machine::Load(Load::default()),
             Run::Save => Machine::Save(Save::default()),
             Run::Flush => Machine::Flush(Flush::default()),
             Run::Commit => Machine::Commit(Commit::new(status)),
@@ -189,6 +191,11 @@ impl CoreSession {
             Run::Sweep => Machine::Sweep(Sweep::new(self.session.settings(), moment(now))),
         });
         self.advance(Some(Reply::Start))
+    }
+
+    /// What the clock says while a machine runs.
+    pub fn tick(&mut self, now: f64) {
+        self.session.tick(moment(now));
     }
 
     /// Gives the machine its reply, once there is one.
@@ -217,6 +224,7 @@ impl CoreSession {
         Ok(match self.operations.first() {
             None => Next::Done,
             Some(Operation::Read(_)) => Next::Read,
+            Some(Operation::Wait(_)) => Next::Wait,
             Some(Operation::List { .. }) => Next::List,
             Some(Operation::Write(Op::Put { .. })) => Next::Put,
             Some(Operation::Write(Op::Delete { .. })) => Next::Delete,
@@ -229,6 +237,7 @@ impl CoreSession {
 #[derive(Clone, Copy, Debug)]
 pub enum End {
     Written,
+    Waited,
     Conflict,
     Failed,
 }
@@ -236,17 +245,26 @@ pub enum End {
 /// The operation whose turn it is, and the replies to it; each reply gives what is wanted next.
 #[wasm_bindgen]
 impl CoreSession {
-    /// Where to read, put or delete; for a list, what the keys begin with. None where it is the key that was told last.
-    pub fn key(&mut self) -> Option<String> {
-        let key = match self.operations.first()? {
-            Operation::Read(key) | Operation::Write(Op::Put { key, .. } | Op::Delete { key }) => key.as_str(),
-            Operation::List { prefix, .. } => prefix,
-        };
-        if self.told.as_deref() == Some(key) {
+    /// What to read, with a space between the keys. None where it is the same as the last time.
+    #[wasm_bindgen(js_name = keysToRead)]
+    pub fn keys_to_read(&mut self) -> Option<String> {
+        let Operation::Read(keys) = self.operations.first()? else { return None };
+        let keys = keys.iter().map(StorageKey::as_str).collect::<Vec<_>>().join(" ");
+        if self.told == keys {
             return None;
         }
-        self.told = Some(key.to_owned());
-        self.told.clone()
+        self.told = keys;
+        Some(self.told.clone())
+    }
+
+    /// Where to put or delete; for a list, what the keys begin with. None where it is the first of those that were read.
+    pub fn key(&self) -> Option<String> {
+        let key = match self.operations.first()? {
+            Operation::Write(Op::Put { key, .. } | Op::Delete { key }) => key.as_str(),
+            Operation::List { prefix, .. } => prefix,
+            Operation::Read(_) | Operation::Wait(_) => return None,
+        };
+        if self.told.split(' ').next() == Some(key) { None } else { Some(key.to_owned()) }
     }
 
     /// From where to go on listing.
@@ -275,6 +293,7 @@ impl CoreSession {
     pub fn ended(&mut self, end: End) -> Thrown<Next> {
         let reply = match end {
             End::Written => self.operations.written(),
+            End::Waited => self.operations.waited(),
             End::Conflict => self.operations.conflict(),
             End::Failed => self.operations.failed(),
         };
@@ -301,6 +320,16 @@ impl CoreSession {
     #[wasm_bindgen(js_name = setCookie)]
     pub fn set_cookie(&self) -> Option<String> {
         self.headers.as_ref().and_then(SessionHeaders::set_cookie).map(str::to_owned)
+    }
+
+    /// The next of the events that were not told yet: what happened, and a space before what stands for the session.
+    pub fn event(&mut self) -> Option<String> {
+        self.session.next_event().map(|event| [event.kind.as_str(), " ", &event.session].concat())
+    }
+
+    #[wasm_bindgen(js_name = loadReason)]
+    pub fn load_reason(&self) -> String {
+        self.session.load_reason().as_str().to_owned()
     }
 
     #[wasm_bindgen(js_name = isNew)]
@@ -335,6 +364,8 @@ pub enum Figure {
     Ttl,
     /// When what is put is over, in microseconds of Unix time.
     Deadline,
+    /// For how many milliseconds to wait.
+    Wait,
     /// How many records the sweep removed.
     Removed,
 }
@@ -362,6 +393,7 @@ impl CoreSession {
         match (figure, self.operations.first()) {
             (Figure::Ttl, Some(Operation::Write(Op::Put { ttl, .. }))) => *ttl as f64,
             (Figure::Deadline, Some(Operation::Write(Op::Put { deadline, .. }))) => *deadline as f64,
+            (Figure::Wait, Some(Operation::Wait(milliseconds))) => *milliseconds as f64,
             (Figure::Removed, _) => self.swept.removed as f64,
             _ => 0.0,
         }
@@ -388,11 +420,8 @@ pub fn shared_cache_headers() -> String {
 
 /// The machine behind `sessions.delete(key)`: one step.
 fn delete(session: &Session, reply: Reply) -> Step<Result<()>> {
-    match (reply, session.session_key()) {
-        (Reply::Start, Some(key)) => {
-            let key = StorageKey::record(&session.settings().key_prefix, key);
-            Step::Write(vec![Op::Delete { key }])
-        }
+    match (reply, session.identity()) {
+        (Reply::Start, Some(identity)) => Step::Write(revoke(session.settings(), identity, session.now())),
         (Reply::Unavailable(error), _) => Step::Done(Err(error)),
         _ => Step::Done(Ok(())),
     }

@@ -3,12 +3,23 @@
 import { type CoreSession, End, Fact, Figure, Next } from "#core";
 import type { Store } from "./store.js";
 
-/** Carries out one operation of `core`, on `key`. Gives the reply to it, as a call of the core that tells what comes next. */
-export async function carryOut(store: Store, core: CoreSession, next: Next, key: string): Promise<() => Next> {
+/**
+ * Carries out one operation of `core`. Gives the reply to it, as a call of the core that tells what comes next. `keys` are those
+ * that were read last, which the core does not tell again.
+ */
+export async function carryOut(store: Store, core: CoreSession, next: Next, keys: string[]): Promise<() => Next> {
+  if (next === Next.Read) {
+    const told = core.keysToRead();
+    if (told) keys.splice(0, keys.length, ...told.split(" "));
+    const values = (await Promise.all(keys.map((key) => store.get(key)))).map(bytesOf);
+    return () => values.reduce((_, bytes) => core.wasRead(bytes), next as Next);
+  }
+  const key = core.key() ?? keys[0] ?? "";
   switch (next) {
-    case Next.Read: {
-      const bytes = bytesOf(await store.get(key));
-      return () => core.wasRead(bytes);
+    case Next.Wait: {
+      const milliseconds = core.figure(Figure.Wait);
+      await (store.wait?.(milliseconds) ?? new Promise((resolve) => setTimeout(resolve, milliseconds)));
+      return () => core.ended(End.Waited);
     }
     case Next.Put: {
       const options = { ttl: core.figure(Figure.Ttl), deadline: core.figure(Figure.Deadline), ifAbsent: core.is(Fact.IfAbsent) };

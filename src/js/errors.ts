@@ -8,6 +8,7 @@ export type ErrorCode =
   | "ES_CONFIG"
   | "ES_STORE_UNAVAILABLE"
   | "ES_SESSION_INTERRUPTED"
+  | "ES_STALE"
   | "ES_KEY_TAKEN"
   | "ES_ENTROPY"
   | "ES_SESSION_CLOSED"
@@ -99,6 +100,18 @@ export class StoreUnavailableError extends EdgeSessionError {
 export class SessionInterruptedError extends EdgeSessionError {
   override readonly name = "SessionInterruptedError"; // not the class's own: bundlers shorten it
   readonly code = "ES_SESSION_INTERRUPTED";
+}
+
+/**
+ * The store shows an older record than the one that this browser knows of, and what is missing cannot be put back: nothing was
+ * written over it. It will be there in a minute.
+ *
+ * @example
+ * await session.save(); // throws a StaleError where the browser saved elsewhere a moment ago
+ */
+export class StaleError extends EdgeSessionError {
+  override readonly name = "StaleError"; // not the class's own: bundlers shorten it
+  readonly code = "ES_STALE";
 }
 
 /**

@@ -1,7 +1,7 @@
 // What the package exports.
 
 export * from "./errors.js";
-export type { Expiry, ExpiryOptions, Key, Pairs, Saved, Session, Value } from "./session.js";
+export type { Expiry, ExpiryOptions, Key, LoadReason, Pairs, Saved, Session, SessionEvent, Value } from "./session.js";
 export { createSessions } from "./sessions.js";
 export type { From, Options, Sessions, Swept } from "./sessions.js";
 export { kv, memory } from "./store.js";

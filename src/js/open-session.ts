@@ -3,7 +3,7 @@
 import { type CoreSession, type CoreSettings, End, ExpiryKind, Fact, Next, Run } from "#core";
 import { carryOut } from "./driver.js";
 import { KeyError, PanicError, SessionBusyError, SessionClosedError, ValueError } from "./errors.js";
-import type { Expiry, ExpiryOptions, Key, Pairs, Saved, Session, Value } from "./session.js";
+import type { Expiry, ExpiryOptions, Key, LoadReason, Pairs, Saved, Session, SessionEvent, Value } from "./session.js";
 import { decode, encode } from "./signing.js";
 import type { Store } from "./store.js";
 import { instance, ofItsClass } from "./typed.js";
@@ -21,16 +21,23 @@ const WORKED = "worked";
 
 const encoder = new TextEncoder();
 
+/** What the sessions of one store have in common. */
+export interface Home {
+  readonly store: Store;
+  readonly clock: () => number;
+  readonly settings: CoreSettings;
+  readonly onEvent: ((event: SessionEvent) => void) | undefined;
+  /** Gets the core's object back when a session is closed. */
+  readonly close: (core: CoreSession) => void;
+}
+
 export class OpenSession<Data extends object> implements Session<Data> {
-  readonly #store: Store;
-  readonly #clock: () => number;
-  readonly #settings: CoreSettings;
-  readonly #close: (core: CoreSession) => void;
+  readonly #home: Home;
   readonly #instance = instance;
   #core: CoreSession | undefined;
   #busy = false;
-  /** The storage key that the core told last. */
-  #key = "";
+  /** The storage keys that the core told last. */
+  readonly #keys: string[] = [];
   /** What the store threw last: the cause of errors that say so. */
   #failure: unknown;
   /** The objects that were handed out or set, by their keys, with their text where the core has it. */
@@ -38,13 +45,9 @@ export class OpenSession<Data extends object> implements Session<Data> {
   /** What stays readable once the core's object is gone. */
   #left: { sessionKey: string | undefined; accessed: boolean; modified: boolean } | undefined;
 
-  /** `close` gets the core's object back when the session is closed. */
-  constructor(store: Store, clock: () => number, settings: CoreSettings, core: CoreSession, close: (core: CoreSession) => void) {
-    this.#store = store;
-    this.#clock = clock;
-    this.#settings = settings;
+  constructor(home: Home, core: CoreSession) {
+    this.#home = home;
     this.#core = core;
-    this.#close = close;
   }
 
   get #open(): CoreSession {
@@ -62,7 +65,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   /** For calls whose result depends on the time: the session may be older than a request. */
   get #timed(): CoreSession {
-    const now = this.#clock(); // first: it is not ours, and may close the session
+    const now = this.#home.clock(); // first: it is not ours, and may close the session
     this.#try(() => this.#idle.setNow(now));
     return this.#idle;
   }
@@ -72,17 +75,18 @@ export class OpenSession<Data extends object> implements Session<Data> {
     const core = this.#idle;
     this.#busy = true;
     try {
-      let next = core.start(run, this.#clock(), status);
+      let next = core.start(run, this.#home.clock(), status);
       while (next !== Next.Done) {
-        this.#key = core.key() ?? this.#key;
         let reply: () => Next;
         try {
-          reply = await carryOut(this.#store, core, next, this.#key);
+          reply = await carryOut(this.#home.store, core, next, this.#keys);
         } catch (error) {
           this.#failure = error;
           reply = () => core.ended(End.Failed);
         }
+        const now = this.#home.clock();
         if (this.#instance !== instance) throw new PanicError();
+        core.tick(now);
         next = reply();
       }
       return end(core);
@@ -90,13 +94,28 @@ export class OpenSession<Data extends object> implements Session<Data> {
       throw ofItsClass(error, this.#instance, this.#failure);
     } finally {
       this.#busy = false;
+      this.#tell(core);
       if (!this.#core) this.#release(core); // disposed of meanwhile
+    }
+  }
+
+  /** Tells what happened. A hook that throws breaks nothing. */
+  #tell(core: CoreSession): void {
+    const { onEvent } = this.#home;
+    if (!onEvent || this.#instance !== instance) return;
+    for (let event = core.event(); event !== undefined; event = core.event()) {
+      const [kind, session] = event.split(" ") as [SessionEvent["kind"], string];
+      try {
+        onEvent({ kind, session });
+      } catch (error) {
+        console.error("edge-session: onEvent failed:", error);
+      }
     }
   }
 
   /** Gives the core's object back, unless it went with its instance. */
   #release(core: CoreSession): void {
-    if (this.#instance === instance) this.#try(() => this.#close(core));
+    if (this.#instance === instance) this.#try(() => this.#home.close(core));
   }
 
   #try<T>(call: () => T): T {
@@ -140,6 +159,10 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   set modified(modified: boolean) {
     this.#try(() => this.#idle.setModified(Boolean(modified)));
+  }
+
+  get loadReason(): LoadReason {
+    return this.#try(() => this.#open.loadReason()) as LoadReason;
   }
 
   item<K extends Key<Data>>(key: K): Value<Data, K> {
@@ -286,11 +309,11 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   async encode(data: Partial<Data> | Pairs<Data>): Promise<string> {
-    return this.#sign(encode(this.#settings, object(present(data)), this.#clock()));
+    return this.#sign(encode(this.#home.settings, object(present(data)), this.#home.clock()));
   }
 
   async decode(text: string): Promise<Partial<Data>> {
-    const object = await this.#sign(decode(this.#settings, text));
+    const object = await this.#sign(decode(this.#home.settings, text));
     return object === undefined ? {} : (fromJson(undefined, object) as Partial<Data>);
   }
 
@@ -318,7 +341,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     const { modification, expiry } = options ?? {};
     const [kind, amount] = expiry === undefined ? [undefined, ""] : measure(expiry);
     const from = modification ? iso(modification) : "";
-    const now = this.#clock();
+    const now = this.#home.clock();
     this.#try(() => this.#open.setNow(now));
     return [from, kind, amount];
   }

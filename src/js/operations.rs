@@ -10,8 +10,13 @@ use crate::session::key::StorageKey;
 /// One operation on the store.
 #[derive(Debug)]
 pub(super) enum Operation {
-    Read(StorageKey),
-    List { prefix: String, cursor: Option<String> },
+    /// All of these at once.
+    Read(Vec<StorageKey>),
+    Wait(u64),
+    List {
+        prefix: String,
+        cursor: Option<String>,
+    },
     Write(Op),
 }
 
@@ -28,7 +33,8 @@ impl Operations {
     /// Takes a step apart. What it carries, if it is the last one.
     pub(super) fn take<T>(&mut self, step: Step<T>) -> Option<T> {
         match step {
-            Step::Read(keys) => self.waiting.extend(keys.into_iter().rev().map(Operation::Read)),
+            Step::Read(keys) => self.waiting.push(Operation::Read(keys)),
+            Step::Wait(milliseconds) => self.waiting.push(Operation::Wait(milliseconds)),
             Step::List { prefix, cursor } => self.waiting.push(Operation::List { prefix, cursor }),
             Step::Write(ops) => self.waiting.extend(ops.into_iter().rev().map(Operation::Write)),
             Step::Done(result) => return Some(result),
@@ -45,13 +51,23 @@ impl Operations {
         self.waiting.last_mut()
     }
 
-    /// A value was read. The reply to the step, if it was its last operation; as with the calls that follow.
+    /// A value was read. The reply to the step, if it was the last one.
     pub(super) fn read(&mut self, value: Option<Vec<u8>>) -> Option<Reply> {
-        self.waiting.pop();
         self.values.push(value);
-        self.waiting.is_empty().then(|| Reply::Values(core::mem::take(&mut self.values)))
+        let Some(Operation::Read(keys)) = self.waiting.last() else { return None };
+        if self.values.len() < keys.len() {
+            return None;
+        }
+        self.waiting.pop();
+        Some(Reply::Values(core::mem::take(&mut self.values)))
     }
 
+    pub(super) fn waited(&mut self) -> Option<Reply> {
+        self.waiting.pop();
+        Some(Reply::Waited)
+    }
+
+    /// An operation was carried out. The reply to the step, if it was its last one.
     pub(super) fn written(&mut self) -> Option<Reply> {
         self.waiting.pop();
         self.waiting.is_empty().then_some(Reply::Written)

@@ -39,6 +39,8 @@ pub(super) fn read(secrets: Box<[u8]>, sizes: &[usize], settings: &str) -> Resul
             "saveEveryRequest" => draft.save_every_request = setting.flag()?,
             "absoluteAge" => draft.absolute_age = setting.number()?,
             "maxRecordBytes" => draft.max_record_bytes = usize::try_from(setting.number()?).unwrap_or_default(),
+            "checkEnded" => draft.check_ended = setting.flag()?,
+            "mergeStale" => draft.merge_stale = setting.flag()?,
             "keyPrefix" => draft.key_prefix = setting.text()?,
             _ => return Err(Error::config([name, " is no setting; the type Options has their names"].concat())),
         }

@@ -36,10 +36,57 @@ export interface ExpiryOptions {
   expiry?: Expiry | undefined;
 }
 
+/**
+ * What the load of a session came to:
+ *
+ * * `new`: the request named no session. `live`: a record, as new as the browser knows of or newer.
+ * * `stale-repaired`: the store showed an older record; what this browser saved since was put back from its cookie.
+ * * `stale`: it lacks what this browser knows of. It can be read; a save throws a `StaleError` unless `mergeStale` is set.
+ * * `not-yet-visible`: nothing is visible yet of what was saved a moment ago, elsewhere. Empty, and nothing can be saved.
+ * * `lost`: a save of this browser is in no record any more; another one overwrote it.
+ * * `expired`, `unknown` (nothing is stored), `revoked` (logged out, or the key was cycled), `malformed` (the cookie does not
+ *   verify), `corrupt`, `newer-version`: no session. `unavailable`: the store did not answer.
+ */
+export type LoadReason =
+  | "new"
+  | "live"
+  | "stale-repaired"
+  | "stale"
+  | "not-yet-visible"
+  | "lost"
+  | "expired"
+  | "unknown"
+  | "revoked"
+  | "malformed"
+  | "corrupt"
+  | "newer-version"
+  | "unavailable";
+
+/** Something that happened to a session, for logs and counters. */
+export interface SessionEvent {
+  /** A load's reason, unless it is `new` or `live`; or what a save, a login or a logout came to. */
+  kind:
+    | Exclude<LoadReason, "new" | "live">
+    | "created"
+    | "cycled"
+    | "flushed"
+    | "merged"
+    | "merged-stale"
+    | "refused-stale"
+    | "interrupted"
+    | "retried"
+    | "store-failed"
+    | "renewal-failed"
+    | "old-key-remains"
+    | "journal-cut";
+  /** A keyed hash of the session key, the same for all events of one key; from it neither the key nor its place in the store follows. Empty where there is no key. */
+  session: string;
+}
+
 /** What a save came to. */
 export interface Saved {
   /**
-   * After `cycleKey`: the record under the old key could not be deleted, even at a second try. Until it expires, the old
+   * After `cycleKey`: the old key could not be ended, even at a second try. Until it expires, the old
    * cookie still opens the session as it was.
    */
   oldRecordRemains: boolean;
@@ -67,6 +114,14 @@ export interface Session<Data extends object = Record<string, unknown>> extends 
    * session.sessionKey === key; // as long as nobody found out that it is unknown
    */
   readonly sessionKey: string | undefined;
+
+  /**
+   * Why this session is what it is. Asking is no access.
+   *
+   * @example
+   * if (session.loadReason === "revoked") return Response.redirect("/login");
+   */
+  readonly loadReason: LoadReason;
 
   /** Whether the data were read or written; readable after the commit too. */
   readonly accessed: boolean;

@@ -3,8 +3,8 @@
 import { type CoreSession, CoreSettings, Fact, Figure, Run } from "#core";
 import { ConfigError, EntropyError, ValueError } from "./errors.js";
 import { mergeHeaders, newHeaders } from "./headers.js";
-import { OpenSession } from "./open-session.js";
-import type { Session } from "./session.js";
+import { type Home, OpenSession } from "./open-session.js";
+import type { Session, SessionEvent } from "./session.js";
 import type { Store } from "./store.js";
 import { instance, recover, typed } from "./typed.js";
 import { kind } from "./value.js";
@@ -45,7 +45,19 @@ export interface Options {
   maxRecordBytes?: number | undefined;
   /** What every key in the store begins with. Default `edge-session`. */
   keyPrefix?: string | undefined;
-  /** The time, in milliseconds of Unix time, to test what time does. Default `Date.now`. */
+  /**
+   * Whether a load also reads if the session was ended. Default true. False saves a read a request; a logout then only deletes
+   * the record, which a slow request can bring back, and a cached one goes on being served.
+   */
+  checkEnded?: boolean | undefined;
+  /**
+   * Whether a save is made on top of a record that lacks what this browser saved a moment ago, elsewhere, and may overwrite
+   * it. Default false: it throws a `StaleError`.
+   */
+  mergeStale?: boolean | undefined;
+  /** Gets told what happens to sessions, for logs and counters. What it throws is logged, and breaks nothing. */
+  onEvent?: ((event: SessionEvent) => void) | undefined;
+  /** The time, in milliseconds of Unix time, to test what time does. Default: the store's own, else `Date.now`. */
   clock?: (() => number) | undefined;
   /** 32 unpredictable bytes a session, to repeat what happened. Default: the platform's. */
   entropy?: (() => Uint8Array) | undefined;
@@ -121,7 +133,7 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
   exists(key: string): Promise<boolean>;
 
   /**
-   * Deletes the record under a session key.
+   * Ends the session under a session key, and deletes its record.
    *
    * @example
    * await sessions.delete(key);
@@ -151,39 +163,35 @@ export function createSessions<Data extends object = Record<string, unknown>>(op
 }
 
 class StoredSessions<Data extends object> implements Sessions<Data> {
-  readonly #store: Store;
-  readonly #clock: () => number;
   readonly #entropy: (() => Uint8Array) | undefined;
-  readonly #check: () => CoreSettings;
-  #settings: CoreSettings;
+  readonly #newHome: () => Home;
+  #home: Home;
   #instance: number;
   /** For how many sessions the core has randomness. */
   #seeds = 0;
   /** The core's objects of closed sessions: making one anew costs more than all that it does. */
   #closed: CoreSession[] = [];
-  readonly #end = (core: CoreSession): void => {
-    core.close();
-    if (this.#closed.length < MOST_KEPT) this.#closed.push(core);
-    else core.free();
-  };
 
-  constructor({ store, secrets, clock = Date.now, entropy, ...settings }: Options) {
+  constructor({ store, secrets, clock = () => store.now?.() ?? Date.now(), entropy, onEvent, ...settings }: Options) {
     if (typeof store?.get !== "function") throw new ConfigError("store is missing: give kv(env.SESSIONS) or memory()");
-    this.#store = store;
-    this.#clock = clock;
     this.#entropy = entropy;
+    const close = (core: CoreSession): void => {
+      core.close();
+      if (this.#closed.length < MOST_KEPT) this.#closed.push(core);
+      else core.free();
+    };
     // Read once, and copied: after a trap they are needed again, whatever became of the caller's.
     const [parts, json] = [secretsOf(secrets), jsonOf(settings)];
-    this.#check = () => checked(parts, json);
+    this.#newHome = () => ({ store, clock, settings: checked(parts, json), onEvent, close });
     recover();
-    [this.#instance, this.#settings] = [instance, this.#check()];
+    [this.#instance, this.#home] = [instance, this.#newHome()];
   }
 
   async load(from: From): Promise<Session<Data>> {
     const header: unknown = typeof from === "object" && from ? typeof from.headers?.get === "function" && from.headers.get("Cookie") : from;
     const text = textOf(header) ?? "";
-    const now = this.#clock();
-    const session = this.#begin((core) => core.arrive(this.#settings, text, now));
+    const now = this.#home.clock();
+    const session = this.#begin((core) => core.arrive(this.#home.settings, text, now));
     await session.run(Run.Load, nothing);
     return session;
   }
@@ -222,8 +230,8 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
 
   #named(key: string | undefined): OpenSession<Data> {
     const text = textOf(key);
-    const now = this.#clock();
-    return this.#begin((core) => core.open(this.#settings, text, now));
+    const now = this.#home.clock();
+    return this.#begin((core) => core.open(this.#home.settings, text, now));
   }
 
   #begin(become: (core: CoreSession) => void): OpenSession<Data> {
@@ -232,16 +240,15 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
     if (this.#seeds === 0) this.#draw();
     this.#seeds--;
     const core = typed(() => {
-      const core = this.#closed.pop() ?? this.#settings.session();
+      const core = this.#closed.pop() ?? this.#home.settings.session();
       become(core);
       return core;
     });
-    return new OpenSession(this.#store, this.#clock, this.#settings, core, this.#end);
+    return new OpenSession(this.#home, core);
   }
 
   #startAnew(): void {
-    this.#settings = this.#check();
-    [this.#instance, this.#closed, this.#seeds] = [instance, [], 0];
+    [this.#instance, this.#home, this.#closed, this.#seeds] = [instance, this.#newHome(), [], 0];
   }
 
   /** Has the core remember randomness for some sessions ahead; from `entropy`, for one at a time. */
@@ -249,7 +256,7 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
     const bytes = this.#entropy ? this.#entropy() : randomBytes();
     const seeds = this.#entropy ? 1 : SESSIONS_A_DRAW;
     if (!(bytes instanceof Uint8Array) || bytes.length !== seeds * SEED) throw new EntropyError("entropy must give 32 random bytes");
-    typed(() => this.#settings.seed(bytes));
+    typed(() => this.#home.settings.seed(bytes));
     this.#seeds = seeds;
   }
 

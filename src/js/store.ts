@@ -40,6 +40,10 @@ export interface Store {
   delete(key: string): Promise<void>;
   /** One page of the keys that begin with `prefix`, in any order that stays. */
   list(prefix: string, cursor: string | undefined): Promise<Page>;
+  /** Waits before something that failed is tried once more. Default: `setTimeout`. */
+  wait?(milliseconds: number): Promise<void>;
+  /** The time there, in milliseconds of Unix time, where it is not the platform's: the default of the option `clock`. */
+  now?(): number;
 }
 
 /** What `kv` uses of a Workers KV namespace. */
@@ -48,6 +52,8 @@ export interface KvNamespace {
   put(key: string, value: Uint8Array, options: { expirationTtl?: number; metadata?: unknown }): Promise<void>;
   delete(key: string): Promise<void>;
   list(options: { prefix?: string; cursor?: string | null }): Promise<KvPage>;
+  /** A time of its own, such as those of `edge-session/testing` have: sessions in it live by that. */
+  readonly time?: { now(): number; wait(milliseconds: number): Promise<void> };
 }
 
 /** What `kv` reads of a page that a namespace lists. */
@@ -73,7 +79,10 @@ export function kv(namespace: KvNamespace): Store {
   if (typeof namespace?.get !== "function") {
     throw new ConfigError("kv(namespace) got no KV namespace: add its binding under [[kv_namespaces]] in wrangler.toml");
   }
+  const { time } = namespace;
   return {
+    // An object: of a service binding, any name is a function.
+    ...(typeof time === "object" && { now: () => time.now(), wait: (milliseconds: number) => time.wait(milliseconds) }),
     get(key) {
       return namespace.get(key, { type: "arrayBuffer", cacheTtl: CACHE_TTL });
     },

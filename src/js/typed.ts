@@ -9,6 +9,7 @@ import {
   KeyTakenError,
   PanicError,
   SessionInterruptedError,
+  StaleError,
   StoreUnavailableError,
   TooLargeError,
   ValueError,
@@ -21,6 +22,7 @@ const classes = new Map<string, new (message: string, options?: ErrorOptions) =>
   ["ES_CONFIG", ConfigError],
   ["ES_STORE_UNAVAILABLE", StoreUnavailableError],
   ["ES_SESSION_INTERRUPTED", SessionInterruptedError],
+  ["ES_STALE", StaleError],
   ["ES_KEY_TAKEN", KeyTakenError],
   ["ES_ENTROPY", EntropyError],
 ]);

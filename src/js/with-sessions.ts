@@ -9,6 +9,7 @@ import { createSessions, type Options, type Sessions } from "./sessions.js";
 const STATUS = new Map<string, number>([
   ["ES_STORE_UNAVAILABLE", 503],
   ["ES_SESSION_INTERRUPTED", 400],
+  ["ES_STALE", 409],
   ["ES_TOO_LARGE", 413],
 ]);
 
@@ -28,7 +29,7 @@ export interface SessionsWorker<Env, Context = unknown> {
  * Runs a handler with the request's session and commits what it answers: the whole of it in one call.
  *
  * A session that was used but could not be read is answered with 503, unless the handler catches the error; one that could
- * not be saved with 503, 400 or 413. What else the handler throws is thrown on. Nothing is saved then, and the cookie stays.
+ * not be saved with 503, 400, 409 or 413. What else the handler throws is thrown on. Nothing is saved then, and the cookie stays.
  *
  * @example
  * export default withSessions<{ visits: number }, Env>((env) => ({ store: kv(env.SESSIONS), secrets: [env.SESSION_SECRET] }), {

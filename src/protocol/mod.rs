@@ -3,8 +3,10 @@
 //! `step(reply)` says what to do next; a [driver](crate::store) does it and comes back with the reply.
 
 pub(crate) mod flush;
+mod freshness;
 pub(crate) mod load;
 pub(crate) mod respond;
+pub(crate) mod revoke;
 pub(crate) mod save;
 pub(crate) mod sweep;
 
@@ -24,6 +26,8 @@ pub(crate) enum Step<T> {
     List { prefix: String, cursor: Option<String> },
     /// Apply these operations, in order.
     Write(Vec<Op>),
+    /// Wait for so many milliseconds.
+    Wait(u64),
     /// The end.
     Done(T),
 }
@@ -39,6 +43,8 @@ pub(crate) enum Reply {
     Page(Page),
     /// Everything was written.
     Written,
+    /// The time has passed.
+    Waited,
     /// A condition did not hold, and from there on nothing was written.
     Conflict,
     /// The store could not be reached, or refused. Nothing is known about what it holds.

@@ -4,11 +4,13 @@ use super::save::{Save, Saved};
 use super::{Reply, Step};
 use crate::cookie::set::{self, Keep};
 use crate::cookie::token;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::session::event::EventKind;
 use crate::session::expiry::ExpiryOptions;
 use crate::session::session::Session;
 use alloc::borrow::ToOwned;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// What a response must say about the session.
@@ -180,16 +182,24 @@ impl Commit {
         let Some((save, keep)) = &mut self.saving else { return Step::Done(Err(super::out_of_turn())) };
         match save.step(session, reply) {
             Step::Done(Ok(saved)) => Step::Done(give(session, *keep, saved)),
+            // A renewal that nobody asked for does not fail a page.
+            Step::Done(Err(error)) if !session.is_changed() && is_passing(&error) => {
+                session.tell(EventKind::RenewalFailed);
+                let headers = SessionHeaders { set_cookie: None, vary: session.accessed(), saved: Saved::default() };
+                Step::Done(Ok(headers))
+            }
             Step::Done(Err(error)) => Step::Done(Err(error)),
             Step::Read(keys) => Step::Read(keys),
             Step::Write(ops) => Step::Write(ops),
+            Step::Wait(milliseconds) => Step::Wait(milliseconds),
             Step::List { prefix, cursor } => Step::List { prefix, cursor },
         }
     }
 
     fn decide(&self, session: &mut Session) -> Result<Decision> {
         let nothing = |session: &Session, vary| {
-            let set_cookie = (session.presented() && session.is_empty()).then(|| set::take_away(session.settings()));
+            let goes = session.presented() && session.is_empty() && (session.is_flushed() || !session.is_late());
+            let set_cookie = goes.then(|| set::take_away(session.settings()));
             let vary = vary || set_cookie.is_some();
             Ok(Decision::Answer(SessionHeaders { set_cookie, vary, saved: Saved::default() }))
         };
@@ -225,17 +235,35 @@ enum Decision {
 }
 
 /// The headers that give the browser the session's cookie.
-fn give(session: &Session, keep: Keep, saved: Saved) -> Result<SessionHeaders> {
-    let settings = session.settings();
-    let (identity, position) = session.token_parts().ok_or_else(super::out_of_turn)?;
+fn give(session: &mut Session, keep: Keep, saved: Saved) -> Result<SessionHeaders> {
+    // A login may have replaced the cookie meanwhile, and is not to be undone.
+    if session.is_late() && session.is_as_named() {
+        return Ok(SessionHeaders { set_cookie: None, vary: true, saved });
+    }
+    let (settings, now, nonce) = (Arc::clone(session.settings()), session.now(), session.nonce());
+    let (identity, position, journal) = session.token_parts().ok_or_else(super::out_of_turn)?;
     let keep = match keep {
-        Keep::Seconds(seconds) => Keep::Seconds(seconds.min(identity.absolute.seconds_from(session.now()))),
+        Keep::Seconds(seconds) => Keep::Seconds(seconds.min(identity.absolute.seconds_from(now))),
         other => other,
     };
-    let token = token::sign(&settings.secrets, identity, position);
+    let carried = journal.as_ref().map_or(0, |journal| journal.states.len());
+    let (token, left) = {
+        let mut journal = journal;
+        let pair = journal.as_deref_mut().map(|journal| (journal, nonce));
+        let token = token::sign(&settings.secrets, &settings.cookie_name, identity, position, pair);
+        (token, journal.map_or(0, |journal| journal.states.len()))
+    };
     let token = token.ok_or_else(|| Error::config("SESSION_SECRET is missing"))?;
-    let set_cookie = Some(set::give(settings, &token, keep, session.now()));
+    if left < carried {
+        session.tell(EventKind::JournalCut);
+    }
+    let set_cookie = Some(set::give(&settings, &token, keep, now));
     Ok(SessionHeaders { set_cookie, vary: true, saved })
+}
+
+/// Whether an error is of the store and passes, and none of the session's own.
+fn is_passing(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::StoreUnavailable | ErrorKind::Stale)
 }
 
 /// Adds `Cookie` to a `Vary` header: names and order stay, case does not matter, and `*` says everything.

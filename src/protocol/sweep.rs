@@ -39,7 +39,7 @@ pub(crate) struct Sweep {
 
 impl Sweep {
     pub(crate) fn new(settings: &Settings, now: DateTime<Utc>) -> Self {
-        let prefix = StorageKey::record_prefix(&settings.key_prefix);
+        let prefix = StorageKey::begins(&settings.key_prefix);
         Self { prefix, now, operations: 0, swept: Swept::default(), cursor: None }
     }
 

@@ -13,6 +13,10 @@ pub(crate) enum Fetched {
     Record(Record),
     /// Nothing stands under the key.
     Unknown,
+    /// Nothing stands under the key yet, for all that its token says.
+    NotYetVisible,
+    /// The key has ended. Its cookie is left alone: a newer one may have taken its place meanwhile.
+    Revoked,
     /// Something stands there that is no record.
     Corrupt,
     /// A newer version of this crate wrote it; it is left alone, and so is the cookie.

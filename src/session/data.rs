@@ -22,7 +22,12 @@ pub(crate) enum Text {
 struct Entry {
     key: Text,
     value: Text,
+    /// Whether it was set since the data were stored.
+    touched: bool,
 }
+
+/// What happened to a key since the data were stored: its value now, or none where it was removed.
+pub(crate) type Change<'a> = (&'a [u8], Option<&'a [u8]>);
 
 /// An ordered map from keys to JSON texts.
 ///
@@ -35,6 +40,10 @@ pub(crate) struct Data {
     len: usize,
     /// The places of all entries, in the order of their keys' bytes.
     index: Option<Vec<usize>>,
+    /// The quoted keys that were removed since the data were stored; one of them can be back.
+    removed: Vec<Box<[u8]>>,
+    /// Whether everything was removed first, what is not known here too.
+    cleared: bool,
 }
 
 impl Data {
@@ -43,8 +52,8 @@ impl Data {
     /// `None` where a key comes twice.
     pub(crate) fn stored(record: Vec<u8>, members: Vec<(Text, Text)>) -> Option<Self> {
         let len = members.len();
-        let slots = members.into_iter().map(|(key, value)| Some(Entry { key, value })).collect();
-        let mut data = Self { record, slots, len, index: None };
+        let slots = members.into_iter().map(|(key, value)| Some(Entry { key, value, touched: false })).collect();
+        let mut data = Self { record, slots, len, ..Self::default() };
         let unique = if len > INDEXED_FROM {
             data.build_index();
             let index = data.index.as_deref().unwrap_or_default();
@@ -125,23 +134,40 @@ impl Data {
     /// Puts `json` under `key`; a key that is there keeps its place. Says whether the text under it is another one now.
     pub(crate) fn set(&mut self, key: &str, json: Box<[u8]>) -> bool {
         let key = json::quoted(key);
-        if self.value(&key) == Some(&*json) {
-            return false;
+        let other = self.value(&key) != Some(&*json);
+        if other {
+            self.put(&key, json, true);
         }
+        other
+    }
+
+    /// Puts `json` under a quoted key; `touched` says whether that is a change since the data were stored.
+    pub(crate) fn put(&mut self, key: &[u8], json: Box<[u8]>, touched: bool) {
         let value = Text::Own(json);
-        match self.find(&key).and_then(|place| self.slots.get_mut(place)?.as_mut()) {
-            Some(entry) => entry.value = value,
-            None => self.push(Entry { key: Text::Own(key.into()), value }),
+        match self.find(key).and_then(|place| self.slots.get_mut(place)?.as_mut()) {
+            Some(entry) => {
+                entry.value = value;
+                entry.touched |= touched;
+            }
+            None => self.push(Entry { key: Text::Own(key.into()), value, touched }),
         }
-        true
     }
 
     /// Takes `key` out. Says whether it was there.
     pub(crate) fn remove(&mut self, key: &str) -> bool {
         let key = json::quoted(key);
-        let Some(place) = self.find(&key) else { return false };
+        let taken = self.take(&key);
+        if taken {
+            self.removed.push(key.into());
+        }
+        taken
+    }
+
+    /// Takes a quoted key out. Says whether it was there.
+    pub(crate) fn take(&mut self, key: &[u8]) -> bool {
+        let Some(place) = self.find(key) else { return false };
         if let Some(mut index) = self.index.take() {
-            if let Ok(rank) = self.rank(&index, &key) {
+            if let Ok(rank) = self.rank(&index, key) {
                 index.remove(rank);
             }
             self.index = Some(index);
@@ -155,6 +181,45 @@ impl Data {
             self.build_index();
         }
         true
+    }
+
+    /// No data any more, as a change of what was stored.
+    pub(crate) fn cleared(self) -> Self {
+        let mut removed = Vec::from_iter(self.members().map(|(key, _)| key.into()));
+        removed.extend(self.removed);
+        Self { removed, cleared: true, ..Self::default() }
+    }
+
+    /// What was changed since the data were stored.
+    pub(crate) fn changes(&self) -> impl Iterator<Item = Change<'_>> {
+        let removed = self.removed.iter().filter(|key| self.find(key).is_none()).map(|key| (&**key, None));
+        let touched = self.slots.iter().flatten().filter(|entry| entry.touched);
+        removed.chain(touched.map(|entry| (self.bytes(&entry.key), Some(self.bytes(&entry.value)))))
+    }
+
+    /// Moves what was changed here onto `newer` data, which become these; it stays a change.
+    pub(crate) fn merge_onto(&mut self, mut newer: Self) {
+        if self.cleared {
+            let keys = newer.members().map(|(key, _)| key).filter(|key| self.find(key).is_none());
+            let gone: Vec<Box<[u8]>> = keys.map(Box::from).collect();
+            self.removed.extend(gone);
+        } else {
+            for (key, value) in self.changes() {
+                match value {
+                    Some(value) => newer.put(key, value.into(), true),
+                    None => _ = newer.take(key),
+                }
+            }
+            newer.removed = core::mem::take(&mut self.removed);
+            *self = newer;
+        }
+    }
+
+    /// Takes note that the data are stored as they are.
+    pub(crate) fn settle(&mut self) {
+        self.slots.iter_mut().flatten().for_each(|entry| entry.touched = false);
+        self.removed.clear();
+        self.cleared = false;
     }
 
     /// Quoted keys and JSON texts, in insertion order.

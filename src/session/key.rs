@@ -14,8 +14,10 @@ pub(crate) const KEY_CHARS: usize = 32;
 pub(crate) const DIGEST_BYTES: usize = 24;
 const DIGEST_CHARS: usize = 32;
 
-/// What stands between the prefix and the digest in a record's storage key.
+/// What stands between the prefix and the digest in the storage key of a record, of a key's tombstone, and of a family's.
 const RECORD: &str = ":session:";
+const ENDED: &str = ":ended:";
+const FAMILY: &str = ":family:";
 
 /// What the hash of a session key is for; nothing else that is hashed begins with it.
 const PURPOSE: &[u8] = b"edge-session record v1";
@@ -137,14 +139,24 @@ impl fmt::Debug for KeyDigest {
 pub struct StorageKey(String);
 
 impl StorageKey {
-    /// What the storage key of every record begins with.
-    pub(crate) fn record_prefix(prefix: &str) -> String {
-        [prefix, RECORD].concat()
+    /// What every storage key begins with.
+    pub(crate) fn begins(prefix: &str) -> String {
+        [prefix, ":"].concat()
     }
 
     /// Where the record of `key` is kept.
     pub(crate) fn record(prefix: &str, key: &SessionKey) -> Self {
         Self([prefix, RECORD, key.digest().as_str()].concat())
+    }
+
+    /// Where the tombstone of a key is kept.
+    pub(crate) fn ended(prefix: &str, key: KeyDigest) -> Self {
+        Self([prefix, ENDED, key.as_str()].concat())
+    }
+
+    /// Where the tombstone of a family is kept.
+    pub(crate) fn family(prefix: &str, family: KeyDigest) -> Self {
+        Self([prefix, FAMILY, family.as_str()].concat())
     }
 
     /// A key that a store listed.
@@ -201,6 +213,13 @@ impl Random {
     pub(crate) fn tag(&mut self) -> [u8; 4] {
         let [a, b, c, d, ..] = self.block();
         [a, b, c, d]
+    }
+
+    /// A number that is used once.
+    pub(crate) fn nonce(&mut self) -> [u8; 24] {
+        let mut nonce = [0; 24];
+        nonce.iter_mut().zip(self.block()).for_each(|(to, from)| *to = from);
+        nonce
     }
 }
 

@@ -1,5 +1,6 @@
 //! How a session comes, changes its key and goes: what the protocol does to it, and the calls that ask for it.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -7,13 +8,22 @@ use chrono::{DateTime, Utc};
 
 use super::contents::{Contents, Fetched};
 use super::data::Data;
+use super::event::{Event, EventKind};
 use super::expiry::{Deadline, ExpiryOptions};
-use super::identity::{Identity, Position};
+use super::identity::{Identity, Position, Tag};
+use super::journal::Journal;
 use super::key::{Random, SessionKey};
-use super::record::Head;
+use super::load_reason::LoadReason;
+use super::record::{Head, Record};
 use super::session::Session;
 use crate::error::{Error, ErrorKind, Result};
 use crate::settings::Settings;
+
+/// How far two clocks may differ, in milliseconds.
+pub(crate) const SKEW: i64 = 10_000;
+
+/// A request that ran for longer, in seconds, says nothing about a cookie that may have been replaced meanwhile.
+const LATE: i64 = 5;
 
 impl Session {
     /// A session as a request brings it. `identity` is what its cookie proved; `presented` whether it had one at all.
@@ -29,14 +39,22 @@ impl Session {
             settings,
             random: Random::new(seed),
             now,
+            began: now,
+            latest: now,
             presented,
-            named: identity.as_ref().filter(|_| presented).map(|identity| identity.key.clone()),
+            named: identity.clone().filter(|_| presented),
             identity,
             fresh: false,
             retired: None,
             ending: Vec::new(),
+            flushed: false,
             position: position.flatten(),
+            sealed: Box::default(),
+            journal: None,
             base: None,
+            whole: true,
+            reason: LoadReason::New,
+            events: Vec::new(),
             contents: Contents::Unloaded(Fetched::NoKey),
             accessed: false,
             modified: false,
@@ -45,8 +63,14 @@ impl Session {
         }
     }
 
+    /// Keeps what the cookie carries, as it came.
+    pub(crate) fn carrying(mut self, sealed: Box<[u8]>) -> Self {
+        self.sealed = sealed;
+        self
+    }
+
     /// Keeps what the store answered until somebody looks.
-    pub(crate) fn keep(&mut self, fetched: Fetched) {
+    pub(crate) fn keep(&mut self, fetched: Fetched, reason: LoadReason) {
         if let Fetched::Record(record) = &fetched {
             if let Some(identity) = &mut self.identity {
                 identity.absolute = identity.absolute.min(record.head.absolute);
@@ -55,6 +79,10 @@ impl Session {
             self.base = Some(record.head.clone());
         }
         self.contents = Contents::Unloaded(fetched);
+        self.reason = reason;
+        if !matches!(reason, LoadReason::New | LoadReason::Live) {
+            self.tell(EventKind::Load(reason));
+        }
     }
 
     /// The data, judged now if they were not before: a key that names no live record is dropped.
@@ -63,8 +91,9 @@ impl Session {
         if let Contents::Unloaded(fetched) = &mut self.contents {
             let data = match core::mem::replace(fetched, Fetched::NoKey) {
                 Fetched::Record(record) if !record.head.end().has_passed(self.now) => record.data,
-                Fetched::Newer => {
-                    // As if the request had come without a cookie: it is still good where the newer version runs.
+                Fetched::NotYetVisible => Data::default(),
+                Fetched::Newer | Fetched::Revoked => {
+                    // As if the request had come without a cookie.
                     self.presented = false;
                     self.drop_key();
                     Data::default()
@@ -90,13 +119,17 @@ impl Session {
         }
     }
 
-    /// No data, without looking at what was there. Only a record that cannot be read costs the session its key, since it
-    /// must not be overwritten.
+    /// No data, without looking at what was there. Only a record that cannot be read, or that has ended, costs the session its
+    /// key, since it must not be written.
     pub(super) fn empty(&mut self) {
-        if matches!(self.contents, Contents::Unloaded(Fetched::Corrupt | Fetched::Newer)) {
+        if matches!(self.contents, Contents::Unloaded(Fetched::Corrupt | Fetched::Newer | Fetched::Revoked)) {
             let _ = self.load();
         }
-        self.contents = Contents::Loaded(Data::default());
+        let before = match core::mem::replace(&mut self.contents, Contents::Unloaded(Fetched::NoKey)) {
+            Contents::Loaded(data) | Contents::Unloaded(Fetched::Record(Record { data, .. })) => data,
+            Contents::Unloaded(_) => Data::default(),
+        };
+        self.contents = Contents::Loaded(before.cleared());
     }
 
     pub(super) const fn mark_changed(&mut self) {
@@ -122,6 +155,7 @@ impl Session {
         }
         let absolute = Deadline::after(self.now, self.settings.absolute_age);
         let key = self.random.session_key();
+        self.base = None;
         self.become_new(Identity { key, family: None, absolute });
     }
 
@@ -152,7 +186,7 @@ impl Session {
             _ => (key.digest(), Deadline::after(self.now, self.settings.absolute_age)),
         };
         if let Some(old) = old.filter(|_| !self.fresh) {
-            self.retired = Some(old.key);
+            self.retired = Some(old);
         }
         self.become_new(Identity { key, family: Some(family), absolute });
         Ok(())
@@ -161,30 +195,78 @@ impl Session {
     fn become_new(&mut self, identity: Identity) {
         self.identity = Some(identity);
         self.fresh = true;
-        self.base = None;
         self.accessed = true;
         self.mark_changed();
     }
 
-    /// Django's `flush`, as far as this object goes: no data, no key. Gives the keys whose records have to go, those too
-    /// that a flush before could not delete.
-    pub(crate) fn forget(&mut self) -> Vec<SessionKey> {
+    /// Django's `flush`, as far as this object goes: no data, no key. Gives those whose keys have to end, those too that a
+    /// flush before could not end.
+    pub(crate) fn forget(&mut self) -> Vec<Identity> {
         self.clear();
-        let own = self.identity.take().map(|identity| identity.key).filter(|_| !self.fresh);
-        for key in [own, self.retired.take(), self.named.clone()].into_iter().flatten() {
-            if !self.ending.contains(&key) {
-                self.ending.push(key);
+        let own = self.identity.take().filter(|_| !self.fresh);
+        for identity in [own, self.retired.take(), self.named.clone()].into_iter().flatten() {
+            if !self.ending.iter().any(|other| other.key == identity.key) {
+                self.ending.push(identity);
             }
         }
         self.fresh = false;
+        self.flushed = true;
+        // Whoever came with a cookie goes without, whatever it was good for.
+        self.presented |= self.named.is_some();
         self.base = None;
         self.position = None;
         self.ending.clone()
     }
 
-    /// Takes note that the record of `key` is gone.
-    pub(crate) fn ended(&mut self, key: &SessionKey) {
-        self.ending.retain(|other| other != key);
+    /// Takes note that all keys that had to end did.
+    pub(crate) fn all_ended(&mut self) {
+        if !self.ending.is_empty() {
+            self.tell(EventKind::Flushed);
+        }
+        self.ending.clear();
+    }
+
+    /// Takes note of what happened, to tell it once the operation is over.
+    pub(crate) fn tell(&mut self, kind: EventKind) {
+        let whose = self.identity.as_ref().or(self.ending.first()).or(self.named.as_ref());
+        let key = whose.map(|identity| identity.key.digest());
+        self.events.push((kind, key));
+    }
+
+    /// The next event that was not told yet, the oldest first.
+    pub(crate) fn next_event(&mut self) -> Option<Event> {
+        if self.events.is_empty() {
+            return None;
+        }
+        let (kind, key) = self.events.remove(0);
+        let session = key.map(|key| self.settings.secrets.pseudonym(key)).unwrap_or_default();
+        Some(Event { kind, session })
+    }
+
+    /// Takes note of what the clock says while an operation runs.
+    pub(crate) const fn tick(&mut self, latest: DateTime<Utc>) {
+        self.latest = latest;
+    }
+
+    /// Makes what the clock said last the present.
+    pub(crate) const fn catch_up(&mut self) {
+        self.now = self.latest;
+    }
+
+    /// Whether the request has run for so long that its cookie may have been replaced.
+    pub(crate) fn is_late(&self) -> bool {
+        self.latest.timestamp().saturating_sub(self.began.timestamp()) > LATE
+    }
+
+    /// Whether a flush asked for the cookie to go.
+    pub(crate) const fn is_flushed(&self) -> bool {
+        self.flushed
+    }
+
+    /// Whether the session still has the key that the request's cookie named.
+    pub(crate) fn is_as_named(&self) -> bool {
+        let named = self.named.as_ref().map(|identity| &identity.key);
+        named.is_some() && named == self.session_key()
     }
 
     /// The settings in force.
@@ -206,6 +288,76 @@ impl Session {
         self.session_key().filter(|_| !self.fresh)
     }
 
+    /// Whose record the next one is made of: the session's own, or the one whose key it leaves.
+    pub(crate) const fn origin(&self) -> Option<&Identity> {
+        if self.fresh { self.retired.as_ref() } else { self.identity.as_ref() }
+    }
+
+    /// Whether the session leaves an old key for a new one.
+    pub(crate) const fn is_cycling(&self) -> bool {
+        self.fresh && self.retired.is_some()
+    }
+
+    /// Why the session is what it is.
+    pub(crate) const fn reason(&self) -> LoadReason {
+        self.reason
+    }
+
+    /// The last save that the browser knows of.
+    pub(crate) const fn position(&self) -> Option<Position> {
+        self.position
+    }
+
+    /// What the stored record says, as far as it is known.
+    pub(crate) const fn base(&self) -> Option<&Head> {
+        self.base.as_ref()
+    }
+
+    /// Whether the record that this session's data rest on has all that was saved up to the save with this tag. None has that
+    /// lacks what the browser knows of.
+    pub(crate) fn has_seen(&self, tag: &Tag) -> bool {
+        let Some(base) = &self.base else { return false };
+        let known = |position: Position| base.tags.contains(&position.tag);
+        let stale = self.reason == LoadReason::Stale && !self.position.is_some_and(known);
+        !stale && base.tags.contains(tag)
+    }
+
+    /// What the cookie carries, still sealed, and the saves that the browser knows of, once somebody put them there.
+    pub(crate) const fn carried(&mut self) -> (&[u8], &mut Option<Journal>) {
+        (&self.sealed, &mut self.journal)
+    }
+
+    /// Whether the record that is known has all that the browser knows of without being repaired.
+    pub(crate) const fn set_whole(&mut self, whole: bool) {
+        self.whole = whole;
+    }
+
+    /// Whether something really differs from what is stored.
+    pub(crate) const fn is_changed(&self) -> bool {
+        self.changed
+    }
+
+    /// Random bytes for one seal.
+    pub(crate) fn nonce(&mut self) -> [u8; crate::secret::NONCE_BYTES] {
+        self.random.nonce()
+    }
+
+    /// The mark of the next save.
+    pub(crate) fn tag(&mut self) -> Tag {
+        self.random.tag()
+    }
+
+    /// Puts this session's changes on top of a newer record.
+    ///
+    /// # Errors
+    ///
+    /// As [`check_available`](Session::check_available).
+    pub(crate) fn merge_onto(&mut self, newer: Record) -> Result<()> {
+        self.load()?.merge_onto(newer.data);
+        self.base = Some(newer.head);
+        Ok(())
+    }
+
     /// Fails where the store's answer decides what this session is, and there was none.
     pub(crate) fn check_available(&self) -> Result<()> {
         match &self.contents {
@@ -214,9 +366,10 @@ impl Session {
         }
     }
 
-    /// Whether there is a record that cannot be read here, and nobody looked: unavailable, or of a newer version.
+    /// Whether there is a record that cannot be written here, and nobody looked.
     pub(crate) const fn is_out_of_reach(&self) -> bool {
-        matches!(self.contents, Contents::Unloaded(Fetched::Unavailable(_) | Fetched::Newer))
+        use Fetched::{Newer, NotYetVisible, Revoked, Unavailable};
+        matches!(self.contents, Contents::Unloaded(Unavailable(_) | Newer | NotYetVisible | Revoked))
     }
 
     /// Whether the browser has to be told of a position that it does not know.
@@ -246,44 +399,67 @@ impl Session {
         Ok(lifetime.deadline(modification, self.settings.cookie_age))
     }
 
-    /// What has to be stored now: the head of the next record, made on top of the newest one that is known, and the data.
+    /// What has to be stored now: the head of the next record, made on top of the one that is known, the data, and the time
+    /// of the save in milliseconds.
     ///
     /// # Errors
     ///
     /// As [`get_expiry_age`](Session::get_expiry_age).
-    pub(crate) fn next_record(&mut self, newest: Option<&Head>) -> Result<(Head, &Data)> {
+    pub(crate) fn next_record(&mut self, tag: Tag) -> Result<(Head, &Data, i64)> {
         let deadline = self.next_deadline()?;
-        let tag = self.random.tag();
-        let newest = newest.or(self.base.as_ref());
+        let base = self.base.as_ref();
         let known = self.position.map_or(0, |position| position.generation);
         let (family, absolute) = match &self.identity {
             Some(identity) => (identity.family, identity.absolute),
             None => (None, Deadline::NEVER),
         };
-        let head = Head {
+        let mut head = Head {
             deadline,
             absolute,
-            generation: newest.map_or(0, |head| head.generation).max(known).saturating_add(1),
-            tags: Head::remember(tag, newest),
+            generation: base.map_or(0, |head| head.generation).max(known).saturating_add(1),
+            tags: Head::remember(tag, base.filter(|_| !self.fresh)),
             family,
+            writes: base.filter(|_| !self.fresh).map(|head| head.writes.clone()).unwrap_or_default(),
         };
+        let now = self.now.timestamp_millis();
+        let time = Journal::next_time(self.journal.as_ref(), &head, now, SKEW);
+        let fresh = self.fresh;
         let data = self.load()?;
-        Ok((head, &*data))
+        // Nobody carries a change that is older than the key.
+        if !fresh {
+            head.note_all(data, time);
+        }
+        Ok((head, &*data, time))
     }
 
-    /// Takes note that `head` is stored. Gives the key whose record has to go now.
-    pub(crate) fn stored(&mut self, head: Head) -> Option<SessionKey> {
+    /// Takes note that `head` is stored since `time`. Gives the one whose key has to end now.
+    pub(crate) fn stored(&mut self, head: Head, time: i64) -> Option<Identity> {
         let tag = head.tags.first().copied().unwrap_or_default();
+        let base = self.base.as_ref().filter(|_| !self.fresh).and_then(|base| base.tags.first());
+        if let Contents::Loaded(data) = &mut self.contents {
+            self.journal = Some(match (base, self.journal.take()) {
+                (None, _) => Journal::at(tag, time),
+                (Some(base), known) => {
+                    let mut journal = known.unwrap_or_else(|| Journal::at(*base, time));
+                    journal.age(time);
+                    journal.rest_on(*base, self.whole, time);
+                    journal.add(tag, time, data);
+                    journal
+                }
+            });
+            data.settle();
+        }
         self.position = Some(Position { generation: head.generation, tag, issued: self.now.timestamp_micros() });
         self.base = Some(head);
+        self.whole = true;
         self.fresh = false;
         self.changed = false;
         self.unsent = true;
         self.retired.take()
     }
 
-    /// Who the browser has to say it is from now on, and where it stands.
-    pub(crate) fn token_parts(&self) -> Option<(&Identity, Position)> {
-        Some((self.identity.as_ref()?, self.position?))
+    /// Who the browser has to say it is from now on, where it stands, and what it carries.
+    pub(crate) fn token_parts(&mut self) -> Option<(&Identity, Position, Option<&mut Journal>)> {
+        Some((self.identity.as_ref()?, self.position?, self.journal.as_mut()))
     }
 }

@@ -2,15 +2,17 @@
 //!
 //! ```json
 //! {"edge-session":1,"deadline":1893456000000000,"absolute":1925000000000000,"generation":3,"tags":["9f86d081"],
-//!  "family":null,"sizes":[6,7],"data":{"name":"Alice"}}
+//!  "family":null,"writes":[1893456000000,6,"name"],"sizes":[6,7],"data":{"name":"Alice"}}
 //! ```
 //!
-//! Times are microseconds of Unix time. `sizes` lists, for each member, the bytes of its key and of its value, so that
+//! Times are microseconds of Unix time. `writes` lists the keys that were set or removed in the last minutes: when, in
+//! milliseconds, the bytes of the key, and the key (0 and null stand for all keys); it is left out where there are none. `sizes` lists, for each member, the bytes of its key and of its value, so that
 //! opening a record costs by the number of keys and an unread value is never parsed. A record that somebody edited by
 //! hand is read by a slower scan. The version comes first, and a newer one is left alone.
 //!
 //! What is checked is the structure: a value whose own text was damaged in the store is found out by whoever reads it.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -18,8 +20,8 @@ use core::ops::Range;
 use super::data::{Data, Text};
 use super::expiry::Deadline;
 use super::identity::Tag;
-use super::json;
 use super::key::KeyDigest;
+use super::{journal, json};
 
 /// The format that is written; every one up to it is read.
 const VERSION: i64 = 1;
@@ -28,7 +30,13 @@ const VERSION: i64 = 1;
 const START: &str = "{\"edge-session\":1,\"deadline\":";
 
 /// How many of its last saves a record remembers.
-const MAX_TAGS: usize = 8;
+pub(crate) const MAX_TAGS: usize = 8;
+
+/// For how long a record remembers when a key was written, in milliseconds: longer than any browser carries a change of it.
+const WRITES_WINDOW: i64 = journal::WINDOW + 20_000;
+
+/// More writes than this are not remembered one by one.
+pub(crate) const MAX_WRITES: usize = 64;
 
 /// What a record says about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +47,15 @@ pub(crate) struct Head {
     /// The tags of the last saves, the newest first.
     pub(crate) tags: Vec<Tag>,
     pub(crate) family: Option<KeyDigest>,
+    /// The last write of each key that was written lately.
+    pub(crate) writes: Vec<Write>,
+}
+
+/// When a quoted key was set or removed, in milliseconds of Unix time. An empty one stands for all keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Write {
+    pub(crate) time: i64,
+    pub(crate) key: Box<[u8]>,
 }
 
 impl Head {
@@ -52,6 +69,31 @@ impl Head {
         let older = before.map(|head| head.tags.as_slice()).unwrap_or_default();
         core::iter::once(tag).chain(older.iter().copied()).take(MAX_TAGS).collect()
     }
+
+    /// Takes note of a write of a quoted key.
+    pub(crate) fn note(&mut self, key: &[u8], time: i64) {
+        self.writes.retain(|write| *write.key != *key);
+        self.writes.push(Write { time, key: key.into() });
+    }
+
+    /// Takes note of the writes of a save, and forgets those that no browser carries any more. Where they are too many, all
+    /// keys count as written.
+    pub(crate) fn note_all(&mut self, data: &Data, time: i64) {
+        let old = time.saturating_sub(WRITES_WINDOW);
+        self.writes.retain(|write| write.time > old);
+        if self.writes.len().saturating_add(data.changes().count()) > MAX_WRITES {
+            self.writes = vec![Write { time, key: Box::default() }];
+            return;
+        }
+        for (key, _) in data.changes() {
+            self.note(key, time);
+        }
+    }
+
+    /// Whether a quoted key was written at `time` or later.
+    pub(crate) fn is_written_since(&self, key: &[u8], time: i64) -> bool {
+        self.writes.iter().any(|write| write.time >= time && (write.key.is_empty() || *write.key == *key))
+    }
 }
 
 /// A record, opened.
@@ -63,6 +105,7 @@ pub(crate) struct Record {
 
 /// What stored bytes turned out to be.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "taken apart where it was made")]
 pub(crate) enum Opened {
     Record(Record),
     /// Written by a newer version of this crate.
@@ -95,6 +138,17 @@ pub(crate) fn encode(head: &Head, data: &Data) -> Vec<u8> {
             out.text("\"");
         }
         None => out.text("null"),
+    }
+    if !head.writes.is_empty() {
+        out.text(",\"writes\":[");
+        out.list(&head.writes, |out, write| {
+            out.number(write.time);
+            out.text(",");
+            out.number(write.key.len());
+            out.text(",");
+            out.0.extend_from_slice(if write.key.is_empty() { b"null" } else { &write.key });
+        });
+        out.text("]");
     }
     out.text(",\"sizes\":[");
     out.list(data.members(), |out, (key, value)| {
@@ -143,14 +197,14 @@ pub(crate) fn decode(bytes: Vec<u8>) -> Opened {
 }
 
 /// What the record in `bytes` says about itself, for those who do not want its data.
-pub(crate) fn head(bytes: Vec<u8>) -> Option<Head> {
-    let mut start = Rest { bytes: &bytes, at: 0 };
+pub(crate) fn head(bytes: &[u8]) -> Option<Head> {
+    let mut start = Rest { bytes, at: 0 };
     if let Some((head, sizes)) = start.head().zip(start.sizes())
         && start.ends_after(sizes).is_some()
     {
         return Some(head);
     }
-    match decode(bytes) {
+    match decode(bytes.to_vec()) {
         Opened::Record(record) => Some(record.head),
         _ => None,
     }
@@ -200,6 +254,8 @@ fn scan(text: &str) -> Option<Opened> {
             "null" => None,
             text => Some(family(text)?),
         },
+        // Who wrote what and when only serves to settle a conflict: an edited record has none.
+        writes: Vec::new(),
     };
     let own = |(key, value): (String, &str)| (Text::Own(json::quoted(&key).into()), Text::Own(value.as_bytes().into()));
     let data = json::members(member("data")?).ok()?.into_iter().map(own).collect();
@@ -266,7 +322,28 @@ impl<'a> Rest<'a> {
         }
         self.word(",\"family\":")?;
         let family = if self.word("null").is_some() { None } else { Some(family(self.until(b'"')?)?) };
-        Some(Head { deadline, absolute, generation, tags, family })
+        let mut writes = Vec::new();
+        if self.word(",\"writes\":[").is_some() {
+            while self.word("]").is_none() {
+                if !writes.is_empty() {
+                    self.word(",")?;
+                }
+                let time = self.number()?;
+                self.word(",")?;
+                let size = self.number()?;
+                self.word(",")?;
+                let at = self.at;
+                let key = if size == 0 {
+                    self.word("null")?;
+                    Box::default()
+                } else {
+                    self.key(size)?;
+                    self.bytes.get(at..self.at)?.into()
+                };
+                writes.push(Write { time, key });
+            }
+        }
+        Some(Head { deadline, absolute, generation, tags, family, writes })
     }
 
     /// The sizes of the members' keys and values, up to where the first member begins.
@@ -348,6 +425,7 @@ mod tests {
             generation: 3,
             tags: vec![[0x9f, 0x86, 0xd0, 0x81], [0, 0, 0, 1]],
             family: Some(KeyDigest::new(&[7; 24])),
+            writes: Vec::new(),
         };
         let mut data = Data::default();
         data.set("name", b"\"Alice\"".as_slice().into());
@@ -379,6 +457,56 @@ mod tests {
         let (head, data) = sample();
         assert_eq!(String::from_utf8(encode(&head, &data)).unwrap(), GOLDEN);
         assert!(split(GOLDEN.as_bytes()).is_some());
+    }
+
+    #[test]
+    fn the_writes_are_read_back_and_an_edit_by_hand_forgets_them() {
+        let (mut head, data) = sample();
+        let key = |text: &str| json::quoted(text).into();
+        for keys in [vec!["name"], vec!["quote\"d\\ é\n", "", "gone"]] {
+            let times = 1_893_456_000_000..;
+            head.writes = keys.iter().zip(times).map(|(text, time)| Write { time, key: key(text) }).collect();
+            check(&head, &data);
+        }
+        head.writes = vec![Write { time: -1, key: Box::default() }, Write { time: 7, key: key("name") }];
+        check(&head, &data);
+
+        fn check(head: &Head, data: &Data) {
+            let bytes = encode(head, data);
+            assert!(serde_json::from_slice::<serde_json::Value>(&bytes).is_ok());
+            assert!(split(&bytes).is_some());
+            assert_eq!(opened(&bytes), (head.clone(), texts(data)));
+            assert_eq!(super::head(&bytes).as_ref(), Some(head));
+            let edited = String::from_utf8(bytes).unwrap().replace("\"Alice\"", "\"Alicia\"");
+            assert!(split(edited.as_bytes()).is_none());
+            let (read, members) = opened(edited.as_bytes());
+            assert_eq!(read, Head { writes: Vec::new(), ..head.clone() });
+            assert_eq!(members.len(), texts(data).len());
+        }
+    }
+
+    #[test]
+    fn of_many_writes_at_once_all_keys_count_as_written() {
+        let (mut head, _) = sample();
+        let wrote = |count: usize| {
+            let mut data = Data::default();
+            for number in 0..count {
+                data.set(&number.to_string(), b"1".as_slice().into());
+            }
+            data
+        };
+        head.note_all(&wrote(MAX_WRITES), 1_000);
+        assert_eq!(head.writes.len(), MAX_WRITES);
+        assert!(head.is_written_since(b"\"63\"", 1_000) && !head.is_written_since(b"\"63\"", 1_001));
+        assert!(!head.is_written_since(b"\"64\"", 0));
+        head.note_all(&wrote(1), 2_000);
+        assert_eq!(head.writes, [Write { time: 2_000, key: Box::default() }], "there is no room for one more");
+        assert!(head.is_written_since(b"\"64\"", 2_000) && !head.is_written_since(b"\"64\"", 2_001));
+        head.note_all(&wrote(1), 2_000 + WRITES_WINDOW - 1);
+        assert_eq!(head.writes.len(), 2);
+        head.note_all(&wrote(1), 2_000 + WRITES_WINDOW);
+        assert_eq!(head.writes.len(), 1, "and it is forgotten as any other");
+        assert!(!head.is_written_since(b"\"64\"", 0));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Django's `SessionBase`: one visitor's session, its flags, its expiry and its test cookie.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -11,9 +12,12 @@ use serde::de::DeserializeOwned;
 
 use super::contents::Contents;
 use super::data::Data;
+use super::event::EventKind;
 use super::expiry::{Deadline, EXPIRY_KEY, Expiry, ExpiryOptions, Lifetime};
 use super::identity::{Identity, Position};
-use super::key::{Random, SessionKey};
+use super::journal::Journal;
+use super::key::{KeyDigest, Random, SessionKey};
+use super::load_reason::LoadReason;
 use super::record::Head;
 use super::{json, signing, value};
 use crate::error::Result;
@@ -46,20 +50,34 @@ pub struct Session {
     pub(super) settings: Arc<Settings>,
     pub(super) random: Random,
     pub(super) now: DateTime<Utc>,
+    /// When the request came, and what the clock said last: an operation has one present, which waiting moves on.
+    pub(super) began: DateTime<Utc>,
+    pub(super) latest: DateTime<Utc>,
     /// Whether the request carried a cookie of the session's name, whatever it held.
     pub(super) presented: bool,
-    /// The key that the request's cookie named; a logout ends it whatever became of it since.
-    pub(super) named: Option<SessionKey>,
+    /// Who the request's cookie named; a logout ends it whatever became of it since.
+    pub(super) named: Option<Identity>,
     pub(super) identity: Option<Identity>,
     /// Whether the key was made here and nothing is stored under it yet.
     pub(super) fresh: bool,
-    /// The key whose record ends when this session is saved.
-    pub(super) retired: Option<SessionKey>,
-    /// The keys whose records a flush has to delete, until it did.
-    pub(super) ending: Vec<SessionKey>,
+    /// Whose key ends when this session is saved.
+    pub(super) retired: Option<Identity>,
+    /// Whose keys a flush has to end, until it did.
+    pub(super) ending: Vec<Identity>,
+    /// Whether a flush asked for the cookie to go.
+    pub(super) flushed: bool,
     pub(super) position: Option<Position>,
+    /// What the cookie carries, still sealed.
+    pub(super) sealed: Box<[u8]>,
+    /// The saves that the browser knows of, once somebody asked.
+    pub(super) journal: Option<Journal>,
     /// What the stored record says, as far as it is known.
     pub(super) base: Option<Head>,
+    /// Whether that record has all that the browser knows of without being repaired.
+    pub(super) whole: bool,
+    pub(super) reason: LoadReason,
+    /// What happened and was not told yet, and to which key.
+    pub(super) events: Vec<(EventKind, Option<KeyDigest>)>,
     pub(super) contents: Contents,
     pub(super) accessed: bool,
     pub(super) modified: bool,
@@ -143,6 +161,24 @@ impl Session {
         self.changed |= modified;
     }
 
+    /// Why this session is what it is: what its load came to. Asking is no access.
+    ///
+    /// ```
+    /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+    /// # let sessions = edge_session::Sessions::new(edge_session::MemoryStore::default(), settings);
+    /// # pollster::block_on(async {
+    /// use edge_session::LoadReason;
+    ///
+    /// let session = sessions.load("__Host-sessionid=forged").await?;
+    /// assert_eq!(session.load_reason(), LoadReason::Malformed);
+    /// # Ok::<(), edge_session::Error>(()) })?;
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn load_reason(&self) -> LoadReason {
+        self.reason
+    }
+
     /// Whether nothing is stored for this visitor yet, as far as the store answered.
     ///
     /// ```
@@ -184,6 +220,7 @@ impl Session {
     /// ```
     pub const fn set_now(&mut self, now: DateTime<Utc>) {
         self.now = now;
+        self.latest = now;
     }
 
     /// Django's `set_test_cookie`: a value that shows, in a later request, that the browser sends cookies back.
@@ -344,7 +381,8 @@ impl Session {
     /// `StoreUnavailable` where the store did not answer.
     pub fn stored_deadline(&mut self) -> Result<Option<DateTime<Utc>>> {
         self.read()?;
-        let end = self.base.as_ref().map(Head::end).filter(|end| !end.has_passed(self.now));
+        let base = self.base.as_ref().filter(|_| !self.fresh);
+        let end = base.map(Head::end).filter(|end| !end.has_passed(self.now));
         Ok(end.and_then(Deadline::date))
     }
 

@@ -1,6 +1,7 @@
 //! Where sessions are kept: the trait that a store implements, and the driver that carries out the protocol's steps on it.
 
 mod memory;
+mod model;
 
 use crate::error::{Error, Result};
 use crate::protocol::{Op, Page, Reply, Step};
@@ -8,6 +9,7 @@ use crate::session::key::StorageKey;
 use alloc::vec::Vec;
 
 pub use memory::MemoryStore;
+pub use model::{Fault, KvLocation, KvModel, KvModelOptions, Landed, Operation, OperationCounts, OperationKind, Task};
 
 /// A place where records live. Small on purpose: read, write, list.
 ///
@@ -34,7 +36,7 @@ pub use memory::MemoryStore;
 /// ```
 #[allow(async_fn_in_trait, reason = "a Worker has one thread, and its promises cannot leave it")]
 pub trait Store {
-    /// The values under `keys`, in their order.
+    /// The values under `keys`, in their order: all at once, where the store can.
     ///
     /// # Errors
     ///
@@ -47,6 +49,10 @@ pub trait Store {
     ///
     /// [`Error::unavailable`] where one failed; those after it must not be applied then.
     async fn write(&self, ops: Vec<Op>) -> Result<Written>;
+
+    /// Waits for so many milliseconds, before something that the store refused is tried once more. A store that knows no time
+    /// returns at once.
+    async fn wait(&self, _milliseconds: u64) {}
 
     /// One page of the keys that begin with `prefix`, in any order that stays.
     ///
@@ -76,6 +82,10 @@ pub(crate) async fn drive<S: Store, T>(store: &S, mut step: impl FnMut(Reply) ->
                 Written::All => Reply::Written,
                 Written::Conflict => Reply::Conflict,
             }),
+            Step::Wait(milliseconds) => {
+                store.wait(milliseconds).await;
+                Ok(Reply::Waited)
+            }
             Step::Done(result) => return result,
         };
         reply = answer.unwrap_or_else(Reply::Unavailable);

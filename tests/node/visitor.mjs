@@ -10,6 +10,9 @@ export function sessionsAt({ store = memory(), ...settings } = {}) {
   return { time, store, sessions: createSessions({ store, secrets, clock: () => time.now, ...settings }) };
 }
 
+/** The kinds of what a store in memory holds: `session`, `ended` (a key's tombstone), `family`. */
+export const kinds = ({ records }) => [...records.keys()].map((name) => name.split(":")[1]).sort();
+
 /** A new session in memory. */
 export const fresh = (settings) => sessionsAt(settings).sessions.open();
 

@@ -121,7 +121,7 @@ test("a session that cannot be saved is 503, 400 or 413, without a cookie", asyn
 });
 
 test("a logout that fails says so, and takes the cookie away all the same", async (t) => {
-  const { kv: namespace } = countingKv({ delete: async () => { throw new Error("KV DELETE failed: 500"); } });
+  const { kv: namespace } = countingKv({ put: async (key) => { if (key.includes(":ended:")) throw new Error("KV PUT failed: 500"); } });
   const one = browser(withSessions({ store: kv(namespace), secrets }, {
     async fetch(request, _, __, session) {
       if (request.url.endsWith("/logout")) await session.flush();

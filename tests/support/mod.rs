@@ -28,79 +28,137 @@ pub fn defaults() -> SettingsBuilder {
 pub enum Failing {
     Nothing,
     Reads,
+    /// Of records and of tombstones.
     Puts,
     Deletes,
-    /// The next delete, and none after it.
-    OneDelete,
     Everything,
 }
 
+type Meanwhile = Box<dyn FnOnce()>;
+
+/// What a planned fault does to the operation that it meets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Fault {
+    Refused,
+    /// It is carried out, and the answer is lost.
+    Landed,
+}
+
 /// A memory store that writes down what it is asked for and fails when it is told to.
+///
+/// Operations are called `read`, `read family` (and nothing else), `list`, `put` and `delete` (of a record), `put ended` and `put family` (a tombstone).
 #[derive(Clone)]
 pub struct Watched {
     pub memory: MemoryStore,
     pub log: Rc<RefCell<Vec<String>>>,
-    pub ttls: Rc<RefCell<Vec<u64>>>,
+    /// What kinds of keys each read asked for.
+    pub reads: Rc<RefCell<Vec<Vec<String>>>>,
+    /// The kind of key and the seconds of each put.
+    pub ttls: Rc<RefCell<Vec<(String, u64)>>>,
+    /// The milliseconds of each wait.
+    pub waits: Rc<RefCell<Vec<u64>>>,
     pub failing: Rc<Cell<Failing>>,
+    pub now: Rc<Cell<DateTime<Utc>>>,
+    planned: Rc<RefCell<Vec<(&'static str, Fault)>>>,
+    meanwhile: Rc<RefCell<Option<Meanwhile>>>,
 }
 
 impl Watched {
-    fn new() -> Self {
+    fn new(memory: MemoryStore, now: Rc<Cell<DateTime<Utc>>>) -> Self {
         Self {
-            memory: MemoryStore::default(),
+            memory,
             log: Rc::default(),
+            reads: Rc::default(),
             ttls: Rc::default(),
+            waits: Rc::default(),
             failing: Rc::new(Cell::new(Failing::Nothing)),
+            now,
+            planned: Rc::default(),
+            meanwhile: Rc::default(),
         }
     }
 
-    fn note(&self, what: &str, failing: bool) -> Result<()> {
+    /// Writes an operation down, and says whether it is to be carried out and whether to say so.
+    fn note(&self, what: &str) -> (bool, Result<()>) {
         self.log.borrow_mut().push(what.to_owned());
-        if failing || self.failing.get() == Failing::Everything {
-            return Err(Error::unavailable("told to fail"));
+        let mut planned = self.planned.borrow_mut();
+        let fault = planned.iter().position(|(operation, _)| *operation == what).map(|at| planned.remove(at).1);
+        let failing = match self.failing.get() {
+            Failing::Nothing => false,
+            Failing::Reads => what.starts_with("read"),
+            Failing::Puts => what.starts_with("put"),
+            Failing::Deletes => what == "delete",
+            Failing::Everything => true,
+        };
+        let failed = || Err(Error::unavailable("told to fail"));
+        match fault {
+            Some(Fault::Landed) => (true, failed()),
+            Some(Fault::Refused) => (false, failed()),
+            None if failing => (false, failed()),
+            None => (true, Ok(())),
         }
-        Ok(())
     }
+}
+
+/// What kind of thing is kept under a key: `session`, `ended` or `family`.
+pub fn kind(key: &StorageKey) -> &str {
+    key.as_str().split(':').nth(1).unwrap()
 }
 
 impl Store for Watched {
     async fn read(&self, keys: &[StorageKey]) -> Result<Vec<Option<Vec<u8>>>> {
-        self.note("read", self.failing.get() == Failing::Reads)?;
+        self.reads.borrow_mut().push(keys.iter().map(|key| kind(key).to_owned()).collect());
+        self.note(if keys.iter().all(|key| kind(key) == "family") { "read family" } else { "read" }).1?;
         self.memory.read(keys).await
     }
 
     async fn write(&self, ops: Vec<Op>) -> Result<Written> {
         let mut written = Written::All;
         for op in ops {
-            match &op {
-                Op::Put { ttl, .. } => {
-                    self.note("put", self.failing.get() == Failing::Puts)?;
-                    self.ttls.borrow_mut().push(*ttl);
-                }
-                Op::Delete { .. } => {
-                    let failing = self.failing.get();
-                    if failing == Failing::OneDelete {
-                        self.failing.set(Failing::Nothing);
+            let operation = match &op {
+                Op::Put { key, ttl, .. } => {
+                    self.ttls.borrow_mut().push((kind(key).to_owned(), *ttl));
+                    match kind(key) {
+                        "session" => "put",
+                        "ended" => "put ended",
+                        _ => "put family",
                     }
-                    self.note("delete", matches!(failing, Failing::Deletes | Failing::OneDelete))?;
                 }
+                Op::Delete { .. } => "delete",
                 _ => unreachable!("an operation that this test does not know"),
+            };
+            let (carried_out, answer) = self.note(operation);
+            if carried_out {
+                written = self.memory.write(vec![op]).await?;
             }
-            written = self.memory.write(vec![op]).await?;
+            answer?;
         }
         Ok(written)
     }
 
+    async fn wait(&self, milliseconds: u64) {
+        self.waits.borrow_mut().push(milliseconds);
+        self.now.set(self.now.get() + TimeDelta::milliseconds(milliseconds.try_into().unwrap()));
+        let meanwhile = self.meanwhile.borrow_mut().take();
+        if let Some(meanwhile) = meanwhile {
+            meanwhile();
+        }
+    }
+
     async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Page> {
-        self.note("list", false)?;
+        self.note("list").1?;
         self.memory.list(prefix, cursor).await
     }
 }
+
+/// What the application was told: the word for what happened, and whose session it was.
+pub type Told = (String, String);
 
 pub struct Site {
     pub sessions: Sessions<Watched>,
     pub store: Watched,
     pub now: Rc<Cell<DateTime<Utc>>>,
+    events: Rc<RefCell<Vec<Told>>>,
 }
 
 /// 1 January 2030 and 250 microseconds.
@@ -113,15 +171,19 @@ pub fn site() -> Site {
 }
 
 pub fn site_with(settings: SettingsBuilder) -> Site {
-    site_on(Watched::new(), settings)
+    site_on(Watched::new(MemoryStore::default(), Rc::new(Cell::new(start()))), settings)
 }
 
 /// A site on a store that is there already: a restart, or a second deployment.
 pub fn site_on(store: Watched, settings: SettingsBuilder) -> Site {
-    let now = Rc::new(Cell::new(start()));
+    let now = Rc::clone(&store.now);
     let clock = Rc::clone(&now);
-    let sessions = Sessions::new(store.clone(), settings.build().unwrap()).with_clock(move || clock.get());
-    Site { sessions, store, now }
+    let events = Rc::<RefCell<Vec<Told>>>::default();
+    let hook = Rc::clone(&events);
+    let sessions = Sessions::new(store.clone(), settings.build().unwrap())
+        .with_clock(move || clock.get())
+        .with_events(move |event| hook.borrow_mut().push((event.kind.as_str().to_owned(), event.session.clone())));
+    Site { sessions, store, now, events }
 }
 
 impl Site {
@@ -136,6 +198,65 @@ impl Site {
 
     pub fn fail(&self, what: Failing) {
         self.store.failing.set(what);
+    }
+
+    /// Refuses the next operations of these names, one each.
+    pub fn refuse<const N: usize>(&self, operations: [&'static str; N]) {
+        self.store.planned.borrow_mut().extend(operations.map(|operation| (operation, Fault::Refused)));
+    }
+
+    /// Carries out the next operation of this name, and says that it failed.
+    pub fn lose_the_answer(&self, operation: &'static str) {
+        self.store.planned.borrow_mut().push((operation, Fault::Landed));
+    }
+
+    /// Does something while the next wait lasts.
+    pub fn meanwhile(&self, what: impl FnOnce() + 'static) {
+        *self.store.meanwhile.borrow_mut() = Some(Box::new(what));
+    }
+
+    /// The words of what the application was told since the last look.
+    pub fn told(&self) -> Vec<String> {
+        self.events.take().into_iter().map(|(word, _)| word).collect()
+    }
+
+    /// What the application was told since the last look, with the sessions.
+    pub fn events(&self) -> Vec<Told> {
+        self.events.take()
+    }
+
+    /// Another location, at the same time: it shows what is stored now, until it [catches up](Self::catch_up).
+    pub fn elsewhere(&self, settings: SettingsBuilder) -> Site {
+        let other = site_on(Watched::new(MemoryStore::default(), Rc::clone(&self.now)), settings);
+        other.catch_up(self);
+        other
+    }
+
+    /// From now on this location shows what another one does.
+    pub fn catch_up(&self, other: &Site) {
+        for (key, _) in self.store.memory.entries() {
+            run(self.store.memory.write(vec![Op::Delete { key }])).unwrap();
+        }
+        for (key, value) in other.store.memory.entries() {
+            self.store.memory.put(key, value);
+        }
+    }
+
+    /// How many records, tombstones of keys and tombstones of families are stored.
+    pub fn stored(&self) -> (usize, usize, usize) {
+        let entries = self.store.memory.entries();
+        let count = |of: &str| entries.iter().filter(|(key, _)| kind(key) == of).count();
+        (count("session"), count("ended"), count("family"))
+    }
+
+    /// The one record that is stored, as JSON.
+    #[track_caller]
+    pub fn record(&self) -> serde_json::Value {
+        let entries = self.store.memory.entries();
+        let mut records = entries.iter().filter(|(key, _)| kind(key) == "session");
+        let record = serde_json::from_slice(&records.next().unwrap().1).unwrap();
+        assert!(records.next().is_none());
+        record
     }
 
     pub fn load(&self, browser: &Browser) -> Session {
@@ -169,6 +290,9 @@ impl Site {
         let mut browser = Browser::default();
         self.request(&mut browser, |session| session.set("user", "alice").unwrap());
         self.operations();
+        self.told();
+        self.store.reads.take();
+        self.store.ttls.take();
         browser
     }
 
@@ -176,6 +300,11 @@ impl Site {
         let mut session = self.load(browser);
         run(self.sessions.flush(&mut session)).unwrap();
         self.commit(browser, session, status)
+    }
+
+    /// Logs in under a new key.
+    pub fn login(&self, browser: &mut Browser) -> SessionHeaders {
+        self.request(browser, |session| session.cycle_key().unwrap())
     }
 
     pub fn user(&self, browser: &Browser) -> Option<String> {

@@ -4,7 +4,7 @@ import { env } from "cloudflare:workers";
 import { expect, test, vi } from "vitest";
 import Pages from "../packages/rust-pages/build/index.js";
 import QuickStart from "../packages/rust-quick-start/build/index.js";
-import { visitor as visitorOf, watched } from "./worker.mjs";
+import { refusingTombstones, visitor as visitorOf, watched } from "./worker.mjs";
 
 const visitor = (bindings) => visitorOf(bindings, Pages);
 const cookies = ({ headers }) => headers.getSetCookie().map((line) => line.split("=")[0]);
@@ -42,7 +42,7 @@ test("a page that does not touch its session stays as it is, and may be kept by 
     expect(page.headers.get("Vary")).toBe("accept-encoding");
     expect(cookies(page)).toEqual(["theme"]);
   }
-  expect(names()).toEqual(["get"]);
+  expect(new Set(names())).toEqual(new Set(["get"]));
 });
 
 test("a page that reads is private, one that writes is not stored, and the application's own cookie stays", async () => {
@@ -74,7 +74,7 @@ test("a 5xx saves nothing, and so does a handler that fails", async () => {
   expect([broken.status, cookies(broken)]).toEqual([500, ["theme"]]);
   const thrown = await one.get("/throws");
   expect([thrown.status, cookies(thrown)]).toEqual([500, []]);
-  expect(names()).toEqual(["get", "get"]);
+  expect(new Set(names())).toEqual(new Set(["get"]));
   const nobody = visitor();
   expect((await nobody.get("/broken")).status).toBe(500);
   expect(nobody.cookie).toBeUndefined();
@@ -116,14 +116,14 @@ test("a session that ended meanwhile is 400, and one that grew too large 413", a
   expect([large.status, large.json.error.code, cookies(large)]).toEqual([413, "ES_TOO_LARGE", []]);
 });
 
-test("the log says which setting is wrong, and that an old record remains", async () => {
+test("the log says which setting is wrong, and that an old key remains", async () => {
   const log = vi.spyOn(console, "error").mockImplementation(() => {});
   try {
     expect((await visitor({ SESSION_SECRET: "short" }).get("/read")).status).toBe(500);
     expect(log.mock.calls.flat().join()).toMatch(/ES_CONFIG: SESSION_SECRET .* 32 bytes/);
-    const { one } = await alice({ delete: () => Promise.reject(new Error("KV DELETE failed: 500")) });
+    const { one } = await alice({ put: refusingTombstones });
     expect((await one.get("/login")).status).toBe(200);
-    expect(log.mock.calls.flat().join()).toContain("the record under the old key could not be deleted");
+    expect(log.mock.calls.flat().join()).toContain("the old key could not be ended");
   } finally {
     log.mockRestore();
   }

@@ -16,7 +16,7 @@ pub(super) fn session(session: &mut Session) -> Result<String, Refusal> {
     let deadline = session.stored_deadline()?;
     let closes = session.get_expire_at_browser_close()?;
     let (absolute, issued) = match session.token_parts().filter(|_| deadline.is_some()) {
-        Some((identity, position)) => (identity.absolute.date(), DateTime::from_timestamp_micros(position.issued)),
+        Some((identity, position, _)) => (identity.absolute.date(), DateTime::from_timestamp_micros(position.issued)),
         None => (None, None),
     };
     let stored = match deadline {

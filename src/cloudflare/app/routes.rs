@@ -6,7 +6,7 @@ use super::cost::{Cost, Counted};
 use super::description::{self, expiry};
 use super::refusal::Refusal;
 use super::request::Incoming;
-use crate::cloudflare::handler::{apply, json_response};
+use crate::cloudflare::handler::{apply, json_response, log_event};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::respond::SessionHeaders;
 use crate::session::expiry::Expiry;
@@ -101,7 +101,9 @@ pub(super) async fn answer<S: Store>(
     parts: impl FnOnce() -> Result<(S, Settings)>,
 ) -> worker::Result<Response> {
     let cost = Cost::new(js_sys::Date::now);
-    let sessions = || parts().map(|(store, settings)| Sessions::new(Counted { store, cost: &cost }, settings));
+    let sessions = || {
+        parts().map(|(store, settings)| Sessions::new(Counted { store, cost: &cost }, settings).with_events(log_event))
+    };
     let answered = match Call::read(&request, sessions).await {
         Ok(call) => call.answer(request.header("Cookie").unwrap_or_default(), &cost).await,
         Err(refusal) => Err(refusal),
