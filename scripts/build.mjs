@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Stop, say, script, seconds } from "./print.mjs";
-import { bin, find, read, root } from "./project.mjs";
+import { bin, find, nameless, read, root } from "./project.mjs";
 import { run } from "./run.mjs";
 import { program } from "./tools.mjs";
 
@@ -42,6 +42,7 @@ export async function build(worker = app) {
     WASM_OPT_BIN: find("wasm-opt", [bin]),
     ESBUILD_BIN: find("esbuild", [bin]),
     RUST_BACKTRACE: "0", // of worker-build itself it says nothing about the Worker
+    RUSTFLAGS: [process.env.RUSTFLAGS, nameless].filter(Boolean).join(" "),
   };
   if (![builder, ...Object.values(env)].every(Boolean)) {
     throw new Stop("The tools that build the Worker are not complete. Run `npm run setup build`, then build again.");

@@ -1,11 +1,11 @@
 // Builds the npm package into dist/: cargo, wasm-bindgen and wasm-opt for the core, esbuild and tsc for the door in src/js.
-// One wasm file, one door, and for each platform an entry that knows where the wasm comes from.
+// One wasm file, one door, and for each platform an entry that knows where the wasm comes from. The model of KV is built in the
+// same way, from a wasm of its own, as `edge-session/testing`: nothing of it reaches who does not import it.
 
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
-import { join, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { Stop, say, script, seconds } from "./print.mjs";
-import { bin, find, read, root } from "./project.mjs";
+import { bin, find, nameless, read, root } from "./project.mjs";
 import { run } from "./run.mjs";
 import { needs, setUp } from "./setup.mjs";
 import { program } from "./tools.mjs";
@@ -16,75 +16,82 @@ const distribution = join(root, "dist");
 /** What the built-in optimizations of rustc leave on. Anything newer would keep the wasm from older platforms. */
 const features = ["bulk-memory", "multivalue", "mutable-globals", "nontrapping-float-to-int", "reference-types", "sign-ext"];
 
-/** Panic messages name source files; whose machine they lie on is nobody's business, and differs from build to build. */
-const nameless = [[root, "edge-session"], [process.env.CARGO_HOME || join(homedir(), ".cargo"), "cargo"]]
-  .map(([path, name]) => `--remap-path-prefix=${path}=${name}`)
-  .join(" ");
-
 /** SHA-256 in a loop instead of written out: 1.5 KB gzipped less, for about a microsecond a visit. */
 const compact = '--cfg sha2_backend_soft="compact"';
 
 /** The declarations that users see; the others describe what only the door itself uses. */
 const declarations = ["errors", "index", "session", "sessions", "store", "with-sessions"];
+const testing = ["fault", "index", "model", "namespace", "options"].map((name) => `testing/${name}`);
 
 /**
  * What package.json says about the entries: the first condition that a platform knows, counts. Where Node can `require` a
  * module, `module-sync` gives both `require` and `import` the same one, and so one WebAssembly; node.cjs is for the rest:
  * Node before 20.19, and tools that have a `require` of their own.
  */
-const module = (path) => ({ types: "./index.d.ts", default: path });
-const exports = {
-  ".": {
-    workerd: module("./workerd.js"),
+const exports = { ".": entries("."), "./testing": entries("./testing"), "./package.json": "./package.json" };
+
+function entries(folder) {
+  const module = (name) => ({ types: `${folder}/index.d.ts`, default: `${folder}/${name}.js` });
+  return {
+    workerd: module("workerd"),
     node: {
-      "module-sync": module("./node.js"),
-      require: { types: "./index.d.cts", default: "./node.cjs" },
-      default: module("./node.js"),
+      "module-sync": module("node"),
+      require: { types: `${folder}/index.d.cts`, default: `${folder}/node.cjs` },
+      default: module("node"),
     },
-    browser: module("./browser.js"),
-    default: module("./browser.js"),
-  },
-  "./package.json": "./package.json",
-};
+    browser: module("browser"),
+    default: module("browser"),
+  };
+}
 
 const keywords = ["session", "sessions", "cookie", "django", "cloudflare", "workers", "workers-kv", "edge", "wasm", "rust"];
 
 /** Builds into `dist`. With the feature "panics", the core of what comes out can be made to panic. */
 export async function buildPackage(feature = "js", dist = distribution) {
   const started = Date.now();
-  const wasm = join(dist, "edge-session.wasm");
-  await step("cargo", ["rustc", "--lib", "--crate-type", "cdylib", "--profile", "npm", "--target", "wasm32-unknown-unknown", "--features", feature], {
-    env: { RUSTFLAGS: [process.env.RUSTFLAGS, nameless, compact].filter(Boolean).join(" ") },
-  });
-  const compiled = join(root, "target/wasm32-unknown-unknown/npm/edge_session.wasm");
-  const outputs = ["--target", "web", "--omit-default-module-path", "--out-name", "core", "--out-dir", glue];
-  await step(program("wasm-bindgen"), [compiled, ...outputs]);
-
   rmSync(dist, { recursive: true, force: true });
-  mkdirSync(dist, { recursive: true });
-  const flags = ["--flatten", "--rereloop", "-Oz", "-Oz", "--strip-debug", "--strip-producers", "--strip-target-features", "--minify-imports-and-exports"];
-  const enabled = features.map((name) => `--enable-${name}`);
-  const names = await step(find("wasm-opt", [bin]), [join(glue, "core_bg.wasm"), ...enabled, ...flags, "--output", wasm], { quiet: true });
-  shorten(new Map([...names.matchAll(/\["(.+?)", "(.+?)"\]/g)].map(([, long, short]) => [long, short])));
-
-  const esbuild = find("esbuild", [bin]);
-  // The glue warns of ways to call it that the entries do not take.
-  const shared = ["--format=esm", "--target=es2022", "--minify", "--log-level=warning", "--pure:console.warn"];
-  await step(esbuild, ["src/js/door.ts", "--bundle", `--outfile=${join(dist, "door.js")}`, ...shared]);
-  const entries = ["workerd", "node", "browser"].map((name) => `src/js/${name}.ts`);
-  await step(esbuild, [...entries, `--outdir=${dist}`, ...shared]);
-  const here = ["--define:import.meta.url=here", '--banner:js="use strict"; const here = require("node:url").pathToFileURL(__filename);'];
-  const common = [...shared, "--format=cjs", "--platform=node", ...here];
-  await step(esbuild, ["src/js/node.ts", "--bundle", `--outfile=${join(dist, "node.cjs")}`, ...common]);
+  await buildWasm(feature, "core", join(dist, "edge-session.wasm"));
+  await buildWasm("testing", "model", join(dist, "testing/testing.wasm"));
+  await bundle("src/js", dist);
+  await bundle("src/js/testing", join(dist, "testing"));
 
   await step(find("tsc", [bin]), ["--project", "src/js"]);
-  for (const name of declarations) declare(name, dist);
+  for (const name of [...declarations, ...testing]) declare(name, dist);
   const { name, version, description, license, engines } = JSON.parse(read("package.json"));
   const about = { name, version, description, keywords, license, engines };
   const manifest = { ...about, type: "module", sideEffects: true, exports, types: "./index.d.ts" };
   writeFileSync(join(dist, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
   for (const file of ["README.md", "CHANGELOG.md", "LICENSE"]) cpSync(join(root, file), join(dist, file));
   say(`The package was built into ${relative(root, dist)}/ in ${seconds(Date.now() - started)}.`);
+}
+
+/** Compiles the crate with a feature to `wasm`, and makes the glue to it, under a name. */
+async function buildWasm(feature, name, wasm) {
+  await step("cargo", ["rustc", "--lib", "--crate-type", "cdylib", "--profile", "npm", "--target", "wasm32-unknown-unknown", "--features", feature], {
+    env: { RUSTFLAGS: [process.env.RUSTFLAGS, nameless, compact].filter(Boolean).join(" ") },
+  });
+  const compiled = join(root, "target/wasm32-unknown-unknown/npm/edge_session.wasm");
+  const outputs = ["--target", "web", "--omit-default-module-path", "--out-name", name, "--out-dir", glue];
+  await step(program("wasm-bindgen"), [compiled, ...outputs]);
+
+  mkdirSync(dirname(wasm), { recursive: true });
+  const flags = ["--flatten", "--rereloop", "-Oz", "-Oz", "--strip-debug", "--strip-producers", "--strip-target-features", "--minify-imports-and-exports"];
+  const enabled = features.map((name) => `--enable-${name}`);
+  const names = await step(find("wasm-opt", [bin]), [join(glue, `${name}_bg.wasm`), ...enabled, ...flags, "--output", wasm], { quiet: true });
+  shorten(name, new Map([...names.matchAll(/\["(.+?)", "(.+?)"\]/g)].map(([, long, short]) => [long, short])));
+}
+
+/** Makes the door in `source`, and its entries, into `folder`. */
+async function bundle(source, folder) {
+  const esbuild = find("esbuild", [bin]);
+  // The glue warns of ways to call it that the entries do not take.
+  const shared = ["--format=esm", "--target=es2022", "--minify", "--log-level=warning", "--pure:console.warn"];
+  await step(esbuild, [`${source}/door.ts`, "--bundle", `--outfile=${join(folder, "door.js")}`, ...shared]);
+  const entries = ["workerd", "node", "browser"].map((name) => `${source}/${name}.ts`);
+  await step(esbuild, [...entries, `--outdir=${folder}`, ...shared]);
+  const here = ["--define:import.meta.url=here", '--banner:js="use strict"; const here = require("node:url").pathToFileURL(__filename);'];
+  const common = [...shared, "--format=cjs", "--platform=node", ...here];
+  await step(esbuild, [`${source}/node.ts`, "--bundle", `--outfile=${join(folder, "node.cjs")}`, ...common]);
 }
 
 /** The declarations of one module, for `import` and for `require`: TypeScript wants each kind to name files of its own. */
@@ -95,8 +102,8 @@ function declare(name, dist) {
 }
 
 /** The wasm's exports have short names now; the glue follows, and leaves out an enum's way back to its names. */
-function shorten(short) {
-  const file = join(glue, "core.js");
+function shorten(name, short) {
+  const file = join(glue, `${name}.js`);
   const text = readFileSync(file, "utf8").replace(/, "\d+": "\w+",$/gm, ",");
   writeFileSync(file, text.replace(/\bwasm\.(\w+)/g, (_, name) => `wasm[${JSON.stringify(short.get(name) ?? name)}]`));
 }

@@ -55,3 +55,8 @@ export const environment = () => ({
   ...process.env,
   PATH: `${bin}${delimiter}${process.env.PATH ?? ""}`,
 });
+
+/** Panic messages name source files; whose machine they lie on is nobody's business, and differs from build to build. */
+export const nameless = [[root, "edge-session"], [process.env.CARGO_HOME || join(homedir(), ".cargo"), "cargo"]]
+  .map(([path, name]) => `--remap-path-prefix=${path}=${name}`)
+  .join(" ");

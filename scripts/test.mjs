@@ -34,10 +34,10 @@ async function lint() {
   const deny = ["--", "-D", "warnings"];
   const native = ["cargo", "clippy", "--all-targets", "--features", "app", ...deny];
   const wasm = ["cargo", "clippy", "--target", "wasm32-unknown-unknown", "--workspace", "--features", "app", "--lib", "--test", "web", ...deny];
-  const js = ["cargo", "clippy", "--target", "wasm32-unknown-unknown", "--features", "js", "--lib", ...deny];
+  const js = (feature) => ["cargo", "clippy", "--target", "wasm32-unknown-unknown", "--features", feature, "--lib", ...deny];
   const page = ["tsc", "--project", "jsconfig.json"];
   const counts = [];
-  for (const [program, ...args] of [["cargo", "fmt", "--all", "--check"], native, wasm, js, page]) {
+  for (const [program, ...args] of [["cargo", "fmt", "--all", "--check"], native, wasm, js("js"), js("testing"), page]) {
     say(`$ ${program} ${args.join(" ")}`);
     const { code } = await run(program, args, { limit });
     counts.push({ passed: code ? 0 : 1, failed: code ? 1 : 0 });
@@ -104,7 +104,7 @@ async function workerd() {
   const args = ["run", "--config", "tests/workerd/vitest.config.mjs", "--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
   const { code } = await run("vitest", args, { limit });
   const { numPassedTests: passed = 0, numFailedTests: failed = 0 } = JSON.parse(contents(file) || "{}");
-  return [judged(code, passed, failed)];
+  return [judged(code, passed, failed), await nodeTests("tests/workerd/outside/*.test.mjs")];
 }
 
 async function e2e() {

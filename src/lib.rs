@@ -42,10 +42,11 @@
 //! * `cloudflare`: Workers KV, settings from a Worker's variables, sessions around its requests.
 //! * `app`: the events and routes of this repository's own Worker. A Worker that uses the crate has its own.
 //! * `js`: what the npm package `edge-session` is built from. It has no Rust interface.
+//! * `testing`: what its `edge-session/testing` is built from, likewise.
 //! * `panics`: a build of it for this repository's tests, which can be made to panic.
 //! * `fuzzing`: the parsers for this repository's fuzz targets. It has no interface that stays.
 
-#![cfg_attr(all(feature = "js", target_arch = "wasm32"), no_std)]
+#![cfg_attr(all(any(feature = "js", feature = "testing"), target_arch = "wasm32"), no_std)]
 
 #[macro_use]
 extern crate alloc;
@@ -57,7 +58,7 @@ mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
-#[cfg(all(feature = "js", target_arch = "wasm32"))]
+#[cfg(all(any(feature = "js", feature = "testing"), target_arch = "wasm32"))]
 mod js;
 mod protocol;
 mod secret;

@@ -22,6 +22,9 @@ use crate::session::session::Session;
 use crate::settings::Settings;
 use crate::store::{Store, drive};
 
+/// Who is told what happens.
+type Hook = Box<dyn Fn(&Event)>;
+
 /// Loads and commits sessions of one store under one set of settings.
 ///
 /// ```
@@ -47,7 +50,7 @@ pub struct Sessions<S> {
     settings: Arc<Settings>,
     clock: Box<dyn Fn() -> DateTime<Utc>>,
     entropy: Box<dyn Fn() -> Result<[u8; 32]>>,
-    events: Option<Box<dyn Fn(&Event)>>,
+    events: Option<Hook>,
 }
 
 impl<S: Store> Sessions<S> {

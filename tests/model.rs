@@ -299,3 +299,10 @@ fn a_seed_repeats_its_history() {
     assert_ne!(history(1), history(2));
     assert!(history(1).len() > 200);
 }
+
+#[test]
+fn as_a_store_it_waits_in_virtual_time() {
+    let model = KvModel::new(plain());
+    model.block_on(model.at("AMS").wait(1_500)).unwrap();
+    assert_eq!(model.now(), Duration::from_millis(1_500));
+}

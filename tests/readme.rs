@@ -18,7 +18,8 @@ fn the_javascript_ones_are_the_workers_that_are_tested() {
     let readme = include_str!("../README.md");
     let worker = include_str!("packages/js-quick-start/worker.ts");
     let ten_lines = include_str!("packages/js-quick-start/ten-lines.ts");
-    for code in [worker, ten_lines] {
+    let test = include_str!("packages/js-quick-start/worker.test.ts");
+    for code in [worker, ten_lines, test] {
         assert!(readme.contains(&format!("```ts\n{code}```")), "copy tests/packages/js-quick-start into the README");
     }
 }

@@ -582,8 +582,23 @@ fn a_login_that_meets_a_change_takes_it_along() {
     changing.set("cart", 1).unwrap();
     site.commit(&mut browser.clone(), changing, 200);
     site.commit(&mut browser, login, 200);
-    assert_eq!(site.told(), ["cycled"]);
+    assert_eq!(site.told(), ["merged", "cycled"]);
     assert_eq!(site.record()["data"], serde_json::json!({ "user": "alice", "cart": 1, "_auth_user_id": 7 }));
+}
+
+#[test]
+fn a_login_that_meets_nobody_keeps_the_order_of_the_data() {
+    let site = site();
+    let mut browser = site.visitor();
+    set(&site, &mut browser, "page", 1);
+    site.request(&mut browser, |session| {
+        session.remove("user").unwrap();
+        session.set("user", "bob").unwrap();
+        session.cycle_key().unwrap();
+        assert_eq!(session.stored_deadline().unwrap(), None, "nothing is stored under the new key yet");
+    });
+    assert_eq!(site.load(&browser).keys().unwrap(), ["page", "user"]);
+    assert_eq!(site.told(), ["cycled"]);
 }
 
 #[test]

@@ -77,8 +77,10 @@ impl World {
     }
 }
 
+/// What a browser keeps: nothing, where the cookie is over.
 fn cookie_of(header: &str) -> String {
-    header.split(';').next().unwrap().to_owned()
+    let over = header.contains("; Max-Age=-") || header.contains("; Max-Age=0;");
+    if over { String::new() } else { header.split(';').next().unwrap().to_owned() }
 }
 
 /// Any moment that the clock type holds, and those at which something could break.

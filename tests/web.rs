@@ -10,6 +10,8 @@ mod dictionary;
 mod expiry;
 #[path = "journal.rs"]
 mod journal;
+#[path = "limits.rs"]
+mod limits;
 #[path = "outages.rs"]
 mod outages;
 #[path = "requests.rs"]
@@ -22,6 +24,8 @@ mod settings;
 mod staleness;
 #[path = "sweep.rs"]
 mod sweep;
+#[path = "values.rs"]
+mod values;
 
 use edge_session::{MemoryStore, Sessions, Settings};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};

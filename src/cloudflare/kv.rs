@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use worker::js_sys::{Array, ArrayBuffer, Function, JsString, Object, Promise, Reflect, Uint8Array};
+use worker::Env;
+use worker::js_sys::{Array, ArrayBuffer, Function, Object, Promise, Reflect, Uint8Array};
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::wasm_bindgen_futures::JsFuture;
-use worker::{Env, js_sys};
 
 use crate::error::{Error, Result};
 use crate::protocol::{Op, Page};
@@ -16,8 +16,9 @@ use crate::store::{Store, Written};
 /// ended session can go on there. <https://developers.cloudflare.com/kv/api/read-key-value-pairs/#cachettl-parameter>
 const CACHE_TTL: u32 = 30;
 
-/// The shortest life that KV gives a value, in seconds.
+/// The shortest and the longest life that KV gives a value, in seconds. When a record is over, it says itself.
 const MIN_TTL: u64 = 60;
+const MAX_TTL: u64 = i32::MAX as u64;
 
 /// The member of a key's metadata that tells a sweep when the record is over, in microseconds of Unix time.
 const DEADLINE: &str = "deadline";
@@ -74,7 +75,7 @@ impl Kv {
         match op {
             Op::Put { key, value, ttl, deadline, only_if: _ } => {
                 let metadata = object([(DEADLINE, (deadline as f64).into())])?;
-                let ttl = ttl.max(MIN_TTL) as f64;
+                let ttl = ttl.clamp(MIN_TTL, MAX_TTL) as f64;
                 let options = object([("expirationTtl", ttl.into()), ("metadata", metadata)])?;
                 let value = Uint8Array::from(value.as_slice()).buffer();
                 self.call("put", [key.as_str().into(), value.into(), options]).await?;
@@ -113,7 +114,8 @@ impl Store for Kv {
         let options = object([("prefix", prefix.into()), ("cursor", cursor)])?;
         let page = self.call("list", [options]).await?;
         let mut entries = Vec::new();
-        for key in Array::from(&member(&page, "keys")?) {
+        let keys = member(&page, "keys")?.dyn_into::<Array>().map_err(|_| failed("a page lists no keys".into()))?;
+        for key in keys {
             let name = member(&key, "name")?.as_string().ok_or_else(|| failed("a listed key has no name".into()))?;
             let metadata = member(&key, "metadata")?;
             let deadline = if metadata.is_object() { member(&metadata, DEADLINE)?.as_f64() } else { None };
@@ -131,6 +133,10 @@ fn bytes_of(value: JsValue) -> Result<Option<Vec<u8>>> {
         return Ok(None);
     }
     match value.dyn_into::<ArrayBuffer>() {
+        // No view can be made of one that was transferred.
+        Ok(buffer) if buffer.byte_length() == 0 && member(&buffer, "detached")?.is_truthy() => {
+            Err(Error::unavailable("KV answered with bytes that are gone"))
+        }
         Ok(buffer) => Ok(Some(Uint8Array::new(&buffer).to_vec())),
         Err(_) => Err(Error::unavailable("KV answered with neither bytes nor null")),
     }
@@ -149,9 +155,8 @@ fn member(object: &JsValue, name: &str) -> Result<JsValue> {
     Reflect::get(object, &name.into()).map_err(failed)
 }
 
-/// What KV threw, for the log.
+/// What KV threw, for the log. It can be anything: what JavaScript throws here and nobody catches ends the whole instance.
 fn failed(error: JsValue) -> Error {
-    let text =
-        error.dyn_ref::<js_sys::Error>().map(js_sys::Error::message).or_else(|| error.dyn_into::<JsString>().ok());
-    Error::unavailable(text.map_or_else(|| "KV failed".to_owned(), String::from))
+    let message = if error.is_object() { Reflect::get(&error, &"message".into()).unwrap_or(error) } else { error };
+    Error::unavailable(message.as_string().unwrap_or_else(|| "KV failed".to_owned()))
 }

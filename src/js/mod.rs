@@ -2,10 +2,16 @@
 
 use talc::wasm::{WasmDynamicTalc, new_wasm_dynamic_allocator};
 
+#[cfg(feature = "js")]
 mod bindings;
+#[cfg(feature = "js")]
 mod calls;
+#[cfg(feature = "js")]
 mod operations;
+#[cfg(feature = "js")]
 mod options;
+#[cfg(feature = "testing")]
+mod testing;
 
 #[global_allocator]
 static ALLOCATOR: WasmDynamicTalc = new_wasm_dynamic_allocator();

@@ -57,7 +57,7 @@ export interface Options {
   mergeStale?: boolean | undefined;
   /** Gets told what happens to sessions, for logs and counters. What it throws is logged, and breaks nothing. */
   onEvent?: ((event: SessionEvent) => void) | undefined;
-  /** The time, in milliseconds of Unix time, to test what time does. Default `Date.now`. */
+  /** The time, in milliseconds of Unix time, to test what time does. Default: the store's own, else `Date.now`. */
   clock?: (() => number) | undefined;
   /** 32 unpredictable bytes a session, to repeat what happened. Default: the platform's. */
   entropy?: (() => Uint8Array) | undefined;
@@ -172,7 +172,7 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   /** The core's objects of closed sessions: making one anew costs more than all that it does. */
   #closed: CoreSession[] = [];
 
-  constructor({ store, secrets, clock = Date.now, entropy, onEvent, ...settings }: Options) {
+  constructor({ store, secrets, clock = () => store.now?.() ?? Date.now(), entropy, onEvent, ...settings }: Options) {
     if (typeof store?.get !== "function") throw new ConfigError("store is missing: give kv(env.SESSIONS) or memory()");
     this.#entropy = entropy;
     const close = (core: CoreSession): void => {

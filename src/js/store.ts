@@ -42,6 +42,8 @@ export interface Store {
   list(prefix: string, cursor: string | undefined): Promise<Page>;
   /** Waits before something that failed is tried once more. Default: `setTimeout`. */
   wait?(milliseconds: number): Promise<void>;
+  /** The time there, in milliseconds of Unix time, where it is not the platform's: the default of the option `clock`. */
+  now?(): number;
 }
 
 /** What `kv` uses of a Workers KV namespace. */
@@ -50,6 +52,8 @@ export interface KvNamespace {
   put(key: string, value: Uint8Array, options: { expirationTtl?: number; metadata?: unknown }): Promise<void>;
   delete(key: string): Promise<void>;
   list(options: { prefix?: string; cursor?: string | null }): Promise<KvPage>;
+  /** A time of its own, such as those of `edge-session/testing` have: sessions in it live by that. */
+  readonly time?: { now(): number; wait(milliseconds: number): Promise<void> };
 }
 
 /** What `kv` reads of a page that a namespace lists. */
@@ -62,8 +66,9 @@ export interface KvPage {
 /** How long a location may answer from its cache, in seconds: the least that KV takes. */
 const CACHE_TTL = 30;
 
-/** The shortest life that KV gives a value, in seconds. */
+/** The shortest and the longest life that KV gives a value, in seconds. When a record is over, it says itself. */
 const MIN_TTL = 60;
+const MAX_TTL = 2 ** 31 - 1;
 
 /**
  * Keeps records in a Workers KV namespace, as the Rust Worker does: a session written through one door opens through the other.
@@ -75,12 +80,15 @@ export function kv(namespace: KvNamespace): Store {
   if (typeof namespace?.get !== "function") {
     throw new ConfigError("kv(namespace) got no KV namespace: add its binding under [[kv_namespaces]] in wrangler.toml");
   }
+  const { time } = namespace;
   return {
+    // An object: of a service binding, any name is a function.
+    ...(typeof time === "object" && { now: () => time.now(), wait: (milliseconds: number) => time.wait(milliseconds) }),
     get(key) {
       return namespace.get(key, { type: "arrayBuffer", cacheTtl: CACHE_TTL });
     },
     async put(key, value, { ttl, deadline }) {
-      await namespace.put(key, value, { expirationTtl: Math.max(ttl, MIN_TTL), metadata: { deadline } });
+      await namespace.put(key, value, { expirationTtl: Math.min(Math.max(ttl, MIN_TTL), MAX_TTL), metadata: { deadline } });
     },
     async delete(key) {
       await namespace.delete(key);

@@ -65,8 +65,8 @@ pub(super) fn open_journal(session: &mut Session) {
     *journal = Some(opened);
 }
 
-/// Whether the session's token is younger than so many milliseconds.
+/// Whether the session's token is younger than so many milliseconds, and not from further in the future than clocks differ.
 fn is_recent(session: &Session, milliseconds: i64) -> bool {
     let issued = session.position().map_or(i64::MIN, |position| position.issued / 1000);
-    session.now().timestamp_millis().saturating_sub(issued) <= milliseconds
+    (-SKEW..=milliseconds).contains(&session.now().timestamp_millis().saturating_sub(issued))
 }

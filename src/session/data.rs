@@ -198,8 +198,9 @@ impl Data {
     /// Moves what was changed here onto `newer` data, which become these; it stays a change, as does what was one there.
     pub(crate) fn merge_onto(&mut self, mut newer: Self) {
         if self.cleared {
-            let gone = newer.members().map(|(key, _)| key.into()).filter(|key: &Box<[u8]>| self.find(key).is_none());
-            self.removed.extend(gone.collect::<Vec<_>>());
+            let keys = newer.members().map(|(key, _)| key).filter(|key| self.find(key).is_none());
+            let gone: Vec<Box<[u8]>> = keys.map(Box::from).collect();
+            self.removed.extend(gone);
         } else {
             for (key, value) in self.changes() {
                 match value {

@@ -155,6 +155,7 @@ impl Session {
         }
         let absolute = Deadline::after(self.now, self.settings.absolute_age);
         let key = self.random.session_key();
+        self.base = None;
         self.become_new(Identity { key, family: None, absolute });
     }
 
@@ -194,7 +195,6 @@ impl Session {
     fn become_new(&mut self, identity: Identity) {
         self.identity = Some(identity);
         self.fresh = true;
-        self.base = None;
         self.accessed = true;
         self.mark_changed();
     }

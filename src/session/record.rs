@@ -105,6 +105,7 @@ pub(crate) struct Record {
 
 /// What stored bytes turned out to be.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "taken apart where it was made")]
 pub(crate) enum Opened {
     Record(Record),
     /// Written by a newer version of this crate.

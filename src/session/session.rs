@@ -381,7 +381,8 @@ impl Session {
     /// `StoreUnavailable` where the store did not answer.
     pub fn stored_deadline(&mut self) -> Result<Option<DateTime<Utc>>> {
         self.read()?;
-        let end = self.base.as_ref().map(Head::end).filter(|end| !end.has_passed(self.now));
+        let base = self.base.as_ref().filter(|_| !self.fresh);
+        let end = base.map(Head::end).filter(|end| !end.has_passed(self.now));
         Ok(end.and_then(Deadline::date))
     }
 

@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
-import { expect, test } from "vitest";
-import { scheduled, visitor, watched } from "./worker.mjs";
+import { expect, test, vi } from "vitest";
+import { createSessions, kv as store, StoreUnavailableError } from "../../dist/workerd.js";
+import { scheduled, secret, visitor, watched } from "./worker.mjs";
 
 const prefix = "edge-session:session:";
 
@@ -40,7 +41,7 @@ test("2500 expired records take several runs, each within KV's 1000 operations",
   expect(removed.reduce((sum, n) => sum + n)).toBe(2_500);
   expect(await count()).toBe(2);
   expect(await alice.data()).toEqual({ user: "alice" });
-});
+}, 120_000);
 
 test("only what is past its deadline by two minutes goes", async () => {
   const before = await count();
@@ -77,4 +78,42 @@ test("empty pages are not the end, and a store that fails is no panic", async ()
   expect(await count()).toBe(before - 2);
   await scheduled({ bindings: { SESSIONS: watched({ list: () => Promise.reject(new Error("KV LIST failed: 500")) }).kv } });
   await scheduled({ bindings: { SESSION_SECRET: undefined } });
+});
+
+const fails = {
+  "a cursor that has expired": () => Promise.reject(new Error("KV LIST failed: 400 Invalid cursor")),
+  "a cursor that expires on the way": async ({ cursor }) => {
+    if (cursor) throw new Error("KV LIST failed: 400 Invalid cursor");
+    return { keys: [], list_complete: false, cursor: "next" };
+  },
+  "nothing": async () => undefined,
+  "a page without keys": async () => ({ list_complete: true }),
+  "keys that are no list": async () => ({ keys: 5, list_complete: true }),
+  "keys that cannot be read": async () => ({ get keys() { throw new Error("no keys"); } }),
+  "a key that is null": async () => ({ keys: [null], list_complete: true }),
+};
+
+for (const [what, list] of Object.entries(fails)) {
+  test(`a list that answers with ${what} is a store that fails: nothing is removed, and who waits meanwhile is answered`, async () => {
+    const { kv, names } = watched({ list });
+    const alice = visitor();
+    await alice.put("/session/data/user", "alice");
+    alice.bindings = { SESSIONS: watched({ get: async (...args) => (await scheduler.wait(50), env.SESSIONS.get(...args)) }).kv };
+    const waiting = alice.data();
+    const log = vi.spyOn(console, "error").mockImplementation(() => {});
+    await scheduled({ bindings: { SESSIONS: kv } });
+    expect(log.mock.calls.flat().join()).toContain("clear_expired failed: ES_STORE_UNAVAILABLE");
+    log.mockRestore();
+    await expect(createSessions({ store: store(kv), secrets: [secret] }).clearExpired()).rejects.toBeInstanceOf(StoreUnavailableError);
+    expect(names()).not.toContain("delete");
+    expect(await waiting).toEqual({ user: "alice" });
+  });
+}
+
+test("a list that never comes to its end is left after as many operations as a run may have", async () => {
+  const { kv, calls } = watched({ list: async () => ({ keys: [], list_complete: false, cursor: "again" }) });
+  await scheduled({ bindings: { SESSIONS: kv } });
+  expect(calls.length).toBe(1_000);
+  expect(await createSessions({ store: store(kv), secrets: [secret] }).clearExpired()).toEqual({ removed: 0, complete: false });
+  expect(calls.length).toBe(2_000);
 });

@@ -1,4 +1,4 @@
-// The suite that runs inside workerd, against the Worker that is deployed.
+// The tests that run inside workerd, against the Worker that is deployed; those in outside/ look at it from there.
 
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { fileURLToPath } from "node:url";
@@ -10,5 +10,5 @@ export default defineConfig({
   root,
   plugins: [cloudflareTest({ wrangler: { configPath: `${root}wrangler.toml` } })],
   resolve: { alias: { "edge-session": `${root}dist/workerd.js` } },
-  test: { include: ["tests/workerd/**/*.test.mjs"], testTimeout: 30_000 },
+  test: { include: ["tests/workerd/*.test.mjs"], testTimeout: 30_000, maxConcurrency: 20 },
 });

@@ -25,6 +25,19 @@ async function call(bindings = {}, work, Worker = App) {
   return result;
 }
 
+/** A KV namespace in memory, for tests that make so many requests that the real one would take minutes. */
+export function memoryKv() {
+  const kept = new Map();
+  return {
+    get: async (key) => kept.get(key)?.slice(0) ?? null,
+    put: async (key, value, { expirationTtl }) => {
+      if (!(expirationTtl >= 60)) throw new Error(`KV PUT failed: 400 Invalid expiration_ttl of ${expirationTtl}.`);
+      kept.set(key, new Uint8Array(value).slice().buffer);
+    },
+    delete: async (key) => void kept.delete(key),
+  };
+}
+
 /** A KV namespace that notes every call and lets `faults` answer in its place: `{ get: (key) => { throw … } }`. */
 export function watched(faults = {}, namespace = env.SESSIONS) {
   const calls = [];

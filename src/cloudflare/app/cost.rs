@@ -157,17 +157,17 @@ mod tests {
         let (read, _) = bill(&store, &cookie, async |_, session| assert_eq!(session.get("a").unwrap(), Some(1)));
         assert_eq!(
             read,
-            "kv;dur=2, kv-read;desc=1, kv-write;desc=0, kv-delete;desc=0, kv-list;desc=0, request-cookie;desc=verified, set-cookie;desc=none"
+            "kv;dur=2, kv-read;desc=2, kv-write;desc=0, kv-delete;desc=0, kv-list;desc=0, request-cookie;desc=verified, set-cookie;desc=none"
         );
         let (login, cookie) = bill(&store, &cookie, async |_, session| session.cycle_key().unwrap());
         assert_eq!(
             login,
-            "kv;dur=6, kv-read;desc=1, kv-write;desc=1, kv-delete;desc=1, kv-list;desc=0, request-cookie;desc=verified, set-cookie;desc=given"
+            "kv;dur=10, kv-read;desc=4, kv-write;desc=2, kv-delete;desc=1, kv-list;desc=0, request-cookie;desc=verified, set-cookie;desc=given"
         );
         let (logout, _) = bill(&store, &cookie, async |sessions, session| sessions.flush(session).await.unwrap());
         assert_eq!(
             logout,
-            "kv;dur=4, kv-read;desc=1, kv-write;desc=0, kv-delete;desc=1, kv-list;desc=0, request-cookie;desc=verified, set-cookie;desc=deleted"
+            "kv;dur=8, kv-read;desc=2, kv-write;desc=2, kv-delete;desc=1, kv-list;desc=0, request-cookie;desc=verified, set-cookie;desc=deleted"
         );
         let (forged, _) =
             bill(&store, "__Host-sessionid=forged", async |_, session| assert!(session.is_new().unwrap()));

@@ -112,6 +112,13 @@ impl Executor {
         while self.poll_woken() || self.next_timer(until) {}
     }
 
+    /// Goes on to the next moment at which something can. Says whether there was one.
+    pub(super) fn step(&self) -> bool {
+        let any = self.poll_woken() || self.next_timer(u64::MAX);
+        while self.poll_woken() {}
+        any
+    }
+
     /// Goes on to the next timer, if it is due before `until`, and wakes who waits for it.
     fn next_timer(&self, until: u64) -> bool {
         let mut timers = self.timers.borrow_mut();

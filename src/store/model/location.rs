@@ -60,7 +60,15 @@ pub struct KvLocation {
     name: Rc<str>,
     /// How many operations this invocation has left.
     left: Option<Rc<Cell<u32>>>,
+    /// How old what its reads take from the cache may be, where they say it.
+    cache_ttl: Option<Duration>,
 }
+
+/// What a read gave: the value and its metadata.
+pub(crate) type Found = Option<(Vec<u8>, Option<Rc<str>>)>;
+
+/// The keys on a page of a list, and from where it goes on.
+pub(crate) type Listed = (Vec<(String, Stored)>, Option<String>);
 
 /// The moments of an operation.
 struct Times {
@@ -70,7 +78,7 @@ struct Times {
 
 impl KvLocation {
     pub(super) const fn new(model: KvModel, place: usize, name: Rc<str>) -> Self {
-        Self { model, place, name, left: None }
+        Self { model, place, name, left: None, cache_ttl: None }
     }
 
     /// The same location for one invocation of a Worker, which has 1000 operations. Its clones share them.
@@ -90,6 +98,28 @@ impl KvLocation {
     #[must_use]
     pub fn invocation(&self) -> Self {
         Self { left: Some(Rc::new(Cell::new(MAX_OPERATIONS))), ..self.clone() }
+    }
+
+    /// The same location for reads with this `cacheTtl`: how old what they find in its cache may be. Where the options'
+    /// `cache_ttl` is zero, nothing is cached for them either.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use edge_session::{KvModel, KvModelOptions};
+    ///
+    /// let model = KvModel::new(KvModelOptions { max_propagation: Duration::ZERO, ..KvModelOptions::default() });
+    /// let patient = model.at("AMS").with_cache_ttl(Duration::from_secs(3600));
+    /// model.block_on(async {
+    ///     assert_eq!(patient.get("key").await.unwrap(), None);
+    ///     model.at("SIN").put("key", b"value", 7200, None).await.unwrap();
+    ///     model.sleep(Duration::from_secs(3000)).await;
+    ///     assert_eq!(patient.get("key").await.unwrap(), None, "the miss is still cached");
+    ///     assert!(model.at("AMS").get("key").await.unwrap().is_some());
+    /// });
+    /// ```
+    #[must_use]
+    pub fn with_cache_ttl(&self, cache_ttl: Duration) -> Self {
+        Self { cache_ttl: Some(cache_ttl), ..self.clone() }
     }
 
     /// The location's name.
@@ -115,11 +145,15 @@ impl KvLocation {
     ///
     /// What KV would throw: `KV GET failed: 503 Service Unavailable`.
     pub async fn get(&self, key: &str) -> Result<Option<Vec<u8>>> {
+        Ok(self.get_with_metadata(key).await?.map(|(value, _)| value))
+    }
+
+    pub(crate) async fn get_with_metadata(&self, key: &str) -> Result<Found> {
         Ok(self.get_all(&[key]).await?.pop().flatten())
     }
 
     /// Reads keys side by side. Fails with the first that fails.
-    async fn get_all(&self, keys: &[&str]) -> Result<Vec<Option<Vec<u8>>>> {
+    async fn get_all(&self, keys: &[&str]) -> Result<Vec<Found>> {
         let mut gets: Vec<Get<'_>> = Vec::with_capacity(keys.len());
         let mut moments = BTreeMap::new();
         for (place, key) in keys.iter().enumerate() {
@@ -146,7 +180,8 @@ impl KvLocation {
 
     fn look(&self, get: &mut Get<'_>) -> Result<()> {
         let (now, options) = (self.model.micros(), self.model.options());
-        let looked = self.model.namespace().look(self.place, get.key, now, &options);
+        let cache_ttl = self.cache_ttl.filter(|_| !options.cache_ttl.is_zero()).unwrap_or(options.cache_ttl);
+        let looked = self.model.namespace().look(self.place, get.key, (now, micros(cache_ttl)), &options);
         (get.found, get.fetched) = match looked {
             Looked::Cached(stored) => (stored, false),
             Looked::Fetched(stored) => (stored, true),
@@ -160,34 +195,34 @@ impl KvLocation {
 
     fn answer(&self, get: &Get<'_>) {
         if get.fetched {
-            let until = self.model.micros().saturating_add(micros(self.model.options().cache_ttl));
-            self.model.namespace().fill(self.place, get.key, get.found.clone(), until);
+            let now = self.model.micros();
+            self.model.namespace().fill(self.place, get.key, get.found.clone(), now);
         }
     }
 
     /// What arrives of what was found.
-    fn delivered(&self, get: Get<'_>) -> Option<Vec<u8>> {
+    fn delivered(&self, get: Get<'_>) -> Found {
         let (found, namespace) = (get.found, self.model.namespace());
-        let bytes = |stored: Option<Stored>| stored.map(|stored| stored.value.to_vec());
-        match get.fault {
+        let found = match &get.fault {
             Some(Fault::Missing) => None,
-            Some(Fault::Stale(writes)) => bytes(namespace.before(get.key, writes)),
-            Some(Fault::Expired) => bytes(namespace.before(get.key, 0)),
-            Some(Fault::OfKey(other)) => bytes(namespace.before(&other, 0)),
-            Some(Fault::Replaced(value)) => Some(value),
-            Some(Fault::Truncated(length)) => bytes(found).map(|mut value| {
-                value.truncate(length);
-                value
-            }),
-            Some(Fault::FlippedBit(bit)) => bytes(found).map(|mut value| {
+            Some(Fault::Stale(writes)) => namespace.before(get.key, *writes),
+            Some(Fault::Expired) => namespace.before(get.key, 0),
+            Some(Fault::OfKey(other)) => namespace.before(other, 0),
+            _ => found,
+        };
+        let (mut value, metadata) = found.map(|stored| (stored.value.to_vec(), stored.metadata)).unzip();
+        match (get.fault, &mut value) {
+            (Some(Fault::Replaced(bytes)), _) => value = Some(bytes),
+            (Some(Fault::Truncated(length)), Some(value)) => value.truncate(length),
+            (Some(Fault::FlippedBit(bit)), Some(value)) => {
                 let at = (bit / 8).checked_rem(value.len()).unwrap_or_default();
                 if let Some(byte) = value.get_mut(at) {
                     *byte ^= 1 << (bit % 8);
                 }
-                value
-            }),
-            _ => bytes(found),
+            }
+            _ => {}
         }
+        value.map(|value| (value, metadata.flatten()))
     }
 
     /// KV's `put`, with `expirationTtl` in seconds and metadata as JSON text.
@@ -204,17 +239,28 @@ impl KvLocation {
     ///
     /// What KV would throw: `KV PUT failed: 429 Too Many Requests`.
     pub async fn put(&self, key: &str, value: &[u8], expiration_ttl: u64, metadata: Option<&str>) -> Result<()> {
+        self.put_for(key, value, Some(expiration_ttl), metadata).await
+    }
+
+    /// As [`put`](Self::put); without an `expiration_ttl`, for ever.
+    pub(crate) async fn put_for(
+        &self,
+        key: &str,
+        value: &[u8],
+        expiration_ttl: Option<u64>,
+        metadata: Option<&str>,
+    ) -> Result<()> {
         let fault = self.begin(OperationKind::Put, key)?;
         check_key(key, "PUT")?;
         if value.len() > MAX_VALUE || metadata.is_some_and(|metadata| metadata.len() > MAX_METADATA) {
             return Err(failed("PUT", 413));
         }
-        if expiration_ttl < MIN_TTL {
+        if expiration_ttl.is_some_and(|ttl| ttl < MIN_TTL) {
             return Err(failed("PUT", 400));
         }
         let (value, metadata) = (value.into(), metadata.map(Rc::from));
         let stored = move |now: u64| {
-            let expires = Some(now.saturating_add(expiration_ttl.saturating_mul(1_000_000)));
+            let expires = expiration_ttl.map(|ttl| now.saturating_add(ttl.saturating_mul(1_000_000)));
             Some(Stored { value, metadata, expires })
         };
         self.write_one("PUT", key, fault, true, stored).await
@@ -283,7 +329,8 @@ impl KvLocation {
         });
     }
 
-    async fn page(&self, prefix: &str, cursor: Option<&str>) -> Result<Page> {
+    /// KV's `list`, of so many keys at most.
+    pub(crate) async fn page(&self, prefix: &str, cursor: Option<&str>, limit: Option<usize>) -> Result<Listed> {
         let fault = self.begin(OperationKind::List, prefix)?;
         if fault == Some(Fault::Hang) {
             core::future::pending::<()>().await;
@@ -292,18 +339,18 @@ impl KvLocation {
         self.model.sleep_until(times.applied).await;
         let (now, options) = (self.model.micros(), self.model.options());
         let start = cursor.unwrap_or(prefix);
-        let mut listed = self.model.namespace().list(self.place, (prefix, start), now, &options);
+        let limit = limit.unwrap_or(options.page_size).min(options.page_size);
+        let mut listed = self.model.namespace().list(self.place, (prefix, start), (now, limit), &options);
         self.model.sleep_until(times.answered).await;
         match fault {
             Some(Fault::Status(status)) => return Err(failed("GET", status)),
             _ if self.model.is_out() => return Err(failed("GET", 503)),
-            Some(Fault::EmptyPage) => return Ok(Page { entries: Vec::new(), cursor: Some(String::from(start)) }),
+            Some(Fault::EmptyPage) => return Ok((Vec::new(), Some(String::from(start)))),
             _ => {}
         }
-        let cursor = listed.get(options.page_size).map(|(key, _)| key.clone());
-        listed.truncate(options.page_size);
-        let entries = listed.into_iter().map(|(key, stored)| (StorageKey::listed(key), deadline(&stored))).collect();
-        Ok(Page { entries, cursor })
+        let cursor = listed.get(limit).map(|(key, _)| key.clone());
+        listed.truncate(limit);
+        Ok((listed, cursor))
     }
 
     /// Counts an operation, and says what goes wrong with it.
@@ -363,7 +410,8 @@ impl<F: FnOnce(u64) -> Option<Stored> + 'static> Drop for Sent<'_, F> {
 impl Store for KvLocation {
     async fn read(&self, keys: &[StorageKey]) -> Result<Vec<Option<Vec<u8>>>> {
         let keys: Vec<_> = keys.iter().map(StorageKey::as_str).collect();
-        self.get_all(&keys).await
+        let found = self.get_all(&keys).await?;
+        Ok(found.into_iter().map(|found| found.map(|(value, _)| value)).collect())
     }
 
     async fn write(&self, ops: Vec<Op>) -> Result<Written> {
@@ -379,12 +427,15 @@ impl Store for KvLocation {
         Ok(Written::All)
     }
 
+    /// Waits in virtual time.
     async fn wait(&self, milliseconds: u64) {
         self.model.sleep(Duration::from_millis(milliseconds)).await;
     }
 
     async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Page> {
-        self.page(prefix, cursor).await
+        let (keys, cursor) = self.page(prefix, cursor, None).await?;
+        let entry = |(key, stored)| (StorageKey::listed(key), deadline(&stored));
+        Ok(Page { entries: keys.into_iter().map(entry).collect(), cursor })
     }
 }
 

@@ -282,6 +282,26 @@ impl KvModel {
         self.0.executor.advance_to(self.micros().saturating_add(micros(time)));
     }
 
+    /// Goes on to the next moment at which something that was spawned can, and no further: for those who run other things
+    /// beside it. False where nothing can go on by itself. Not to be called by what it runs.
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # let model = edge_session::KvModel::new(edge_session::KvModelOptions::default());
+    /// for seconds in [1, 2] {
+    ///     let inside = model.clone();
+    ///     model.spawn(async move { inside.sleep(Duration::from_secs(seconds)).await });
+    /// }
+    /// assert!(model.step(), "both begin");
+    /// assert!(model.step());
+    /// assert_eq!(model.now(), Duration::from_secs(1));
+    /// assert!(model.step());
+    /// assert!(!model.step());
+    /// ```
+    pub fn step(&self) -> bool {
+        self.0.executor.step()
+    }
+
     /// Runs a future to its end, and what was spawned as far as that takes. `None` where it waits for what never comes.
     /// Not to be called by what it runs.
     ///

@@ -14,11 +14,11 @@ const REMEMBERED: usize = 16;
 
 /// A value, and what was put with it.
 #[derive(Clone, Debug)]
-pub(super) struct Stored {
+pub(crate) struct Stored {
     pub(super) value: Rc<[u8]>,
-    pub(super) metadata: Option<Rc<str>>,
+    pub(crate) metadata: Option<Rc<str>>,
     /// When KV drops it, in microseconds of virtual time.
-    pub(super) expires: Option<u64>,
+    pub(crate) expires: Option<u64>,
 }
 
 impl Stored {
@@ -62,7 +62,7 @@ struct Key {
 #[derive(Debug)]
 struct Cached {
     stored: Option<Stored>,
-    until: u64,
+    since: u64,
 }
 
 #[derive(Debug)]
@@ -97,9 +97,16 @@ impl Namespace {
         self.locations.get(location).map(|location| Rc::clone(&location.name)).unwrap_or_default()
     }
 
-    pub(super) fn look(&self, location: usize, key: &str, now: u64, options: &KvModelOptions) -> Looked {
+    /// Looks into the location's cache, as far as it is not older than `cache_ttl`, and else further away.
+    pub(super) fn look(
+        &self,
+        location: usize,
+        key: &str,
+        (now, cache_ttl): (u64, u64),
+        options: &KvModelOptions,
+    ) -> Looked {
         let cache = self.locations.get(location).and_then(|location| location.cache.get(key));
-        if let Some(cached) = cache.filter(|cached| cached.until > now) {
+        if let Some(cached) = cache.filter(|cached| cached.since.saturating_add(cache_ttl) > now) {
             return Looked::Cached(cached.stored.clone().filter(|stored| stored.is_live(now)));
         }
         Looked::Fetched(self.visible(location, key, now, options).filter(|stored| stored.is_live(now)))
@@ -112,9 +119,9 @@ impl Namespace {
     }
 
     /// Puts what was fetched, or written there, into a location's cache. Of two that come at once the later one stays.
-    pub(super) fn fill(&mut self, location: usize, key: &str, stored: Option<Stored>, until: u64) {
+    pub(super) fn fill(&mut self, location: usize, key: &str, stored: Option<Stored>, now: u64) {
         if let Some(location) = self.locations.get_mut(location) {
-            location.cache.insert(key.to_owned(), Cached { stored, until });
+            location.cache.insert(key.to_owned(), Cached { stored, since: now });
         }
     }
 
@@ -139,7 +146,7 @@ impl Namespace {
     ) {
         let version = Version { stored: stored.clone(), landed: now, origin, seed };
         if version.visible(origin, options) <= now {
-            self.fill(origin, key, stored, now.saturating_add(micros(options.cache_ttl)));
+            self.fill(origin, key, stored, now);
         }
         let versions = &mut self.keys.entry(key.to_owned()).or_default().versions;
         versions.push(version);
@@ -167,7 +174,7 @@ impl Namespace {
         &self,
         location: usize,
         (prefix, start): (&str, &str),
-        now: u64,
+        (now, limit): (u64, usize),
         options: &KvModelOptions,
     ) -> Vec<(String, Stored)> {
         let named = self.keys.range(start.to_owned()..).map(|(key, _)| key).take_while(|key| key.starts_with(prefix));
@@ -175,6 +182,6 @@ impl Namespace {
             let stored = self.visible(location, key, now, options)?;
             stored.is_live(now).then(|| (key.clone(), stored))
         });
-        seen.take(options.page_size.saturating_add(1)).collect()
+        seen.take(limit.saturating_add(1)).collect()
     }
 }

@@ -19,7 +19,7 @@ pub struct KvModelOptions {
     pub seed: u64,
     /// The date at which virtual time begins. Default 1 January 2030.
     pub start: DateTime<Utc>,
-    /// How long a location answers from its cache, a miss too. Default 30 s.
+    /// How long a location answers from its cache, a miss too, unless the read says it. Default 30 s.
     pub cache_ttl: Duration,
     /// Half of the writes reach another location within this time. Default 10 s.
     pub typical_propagation: Duration,

@@ -1,4 +1,5 @@
 import { createSessions, KeyError, memory } from "edge-session";
+import { KvModel } from "edge-session/testing";
 
 const sessions = createSessions({ store: memory(), secrets: ["a secret of at least thirty-two bytes"] });
 const session = await sessions.load(null);
@@ -13,3 +14,7 @@ try {
 } catch (error) {
   console.log(error instanceof KeyError, error.code);
 }
+
+const model = new KvModel();
+model.failNext("put", { status: 429 });
+await model.at("AMS").put("key", "value").catch((error) => console.log(error.message));

@@ -1,4 +1,5 @@
 const { createSessions, KeyError, memory } = require("edge-session");
+const { KvModel } = require("edge-session/testing");
 
 async function main() {
   const sessions = createSessions({ store: memory(), secrets: ["a secret of at least thirty-two bytes"] });
@@ -14,6 +15,10 @@ async function main() {
   } catch (error) {
     console.log(error instanceof KeyError, error.code);
   }
+
+  const model = new KvModel();
+  model.failNext("put", { status: 429 });
+  await model.at("AMS").put("key", "value").catch((error) => console.log(error.message));
 }
 
 main();

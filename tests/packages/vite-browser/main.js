@@ -1,6 +1,8 @@
-import { createSessions, memory } from "edge-session";
+import { createSessions, kv } from "edge-session";
+import { KvModel } from "edge-session/testing";
 
-const sessions = createSessions({ store: memory(), secrets: ["a secret of at least thirty-two bytes"] });
+const model = new KvModel({ locallyInvisible: 0 });
+const sessions = createSessions({ store: kv(model.at("here")), secrets: ["a secret of at least thirty-two bytes"] });
 const session = await sessions.open();
 session.set("user", "alice");
 await session.save();

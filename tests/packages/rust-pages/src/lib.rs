@@ -1,10 +1,18 @@
+mod answer;
+mod traps;
+
 use edge_session::{Kv, Session, Sessions, Settings};
 use worker::{Context, Env, Error, Request, Response, Result, event};
 
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
     let sessions = Sessions::new(Kv::from_env(&env, "SESSIONS")?, Settings::from_env(&env)?);
-    sessions.serve(request, async |request, session| page(&request.path(), session)).await
+    sessions
+        .serve(request, async |request, session| match request.path().strip_prefix("/answer/") {
+            Some(kind) => answer::answer(kind, &request, session),
+            None => page(&request.path(), session),
+        })
+        .await
 }
 
 fn page(path: &str, session: &mut Session) -> Result<Response> {
@@ -40,6 +48,11 @@ fn page(path: &str, session: &mut Session) -> Result<Response> {
             session.set("essay", "x".repeat(100_000))?;
             Response::ok("written")
         }
+        "/panic" => panic!("as the test wants it"),
+        "/abort" => std::process::abort(),
+        "/overflow" => Response::ok(traps::deep(&[1; 64], u64::MAX).to_string()),
+        "/recursion" => Response::ok(traps::fold(u64::MAX).to_string()),
+        "/memory" => traps::hoard(),
         "/catches" => {
             let user = session.get::<String>("user");
             Response::ok(user.map_or_else(|error| error.code().to_owned(), |user| format!("{user:?}")))

@@ -1,0 +1,107 @@
+// The calls of a namespace: what they take is brought into one form, and what they give into the one that was asked for.
+
+import type { CoreEntry, CoreLocation } from "#model";
+import type { KvModel } from "./model.js";
+import type { KvModelListOptions, KvModelNamespace, KvModelPage, KvModelPutOptions } from "./namespace.js";
+
+type Type = "text" | "json" | "arrayBuffer";
+type Reading = Type | ReadOptions | undefined;
+interface ReadOptions {
+  type?: Type | undefined;
+  cacheTtl?: number | undefined;
+}
+
+/** How the operations of a location are begun. */
+export interface Operations {
+  get(location: Location, key: string, cacheTtl: number | undefined): Promise<CoreEntry | undefined>;
+  put(location: Location, key: string, value: Uint8Array, ttl: number | undefined, metadata: string | undefined): Promise<void>;
+  delete(location: Location, key: string): Promise<void>;
+  list(location: Location, prefix: string, cursor: string | undefined, limit: number | undefined): Promise<KvModelPage>;
+}
+
+/** A location, and its name. */
+export interface Location {
+  readonly core: CoreLocation;
+  readonly name: string;
+}
+
+/** KV's least `cacheTtl`, in seconds. */
+const MIN_CACHE_TTL = 30;
+
+/** The most keys of a page. */
+const MAX_LIMIT = 1000;
+
+export class Binding implements KvModelNamespace {
+  readonly #model: KvModel;
+  readonly #operations: Operations;
+  readonly #location: Location;
+
+  constructor(model: KvModel, operations: Operations, location: Location) {
+    this.#model = model;
+    this.#operations = operations;
+    this.#location = location;
+  }
+
+  get location(): string {
+    return this.#location.name;
+  }
+
+  async get(key: string, options?: Reading): Promise<never> {
+    return (await this.getWithMetadata(key, options)).value;
+  }
+
+  async getWithMetadata(key: string, options?: Reading): Promise<{ value: never; metadata: never; cacheStatus: null }> {
+    const { type = "text", cacheTtl }: ReadOptions = typeof options === "string" ? { type: options } : options ?? {};
+    if (typeof key !== "string") throw new TypeError("get takes one key, a text");
+    if (!Object.hasOwn(forms, type)) throw new TypeError(`a value is read as text, json or arrayBuffer, not as ${String(type)}`);
+    if (cacheTtl !== undefined && !(cacheTtl >= MIN_CACHE_TTL)) {
+      throw new Error(`KV GET failed: 400 Invalid cache_ttl of ${String(cacheTtl)}. Cache TTL must be at least ${MIN_CACHE_TTL}.`);
+    }
+    const entry = await this.#operations.get(this.#location, key, cacheTtl);
+    const value = entry?.value && forms[type](entry.value);
+    const metadata: unknown = entry?.metadata === undefined ? null : JSON.parse(entry.metadata);
+    return { value: (value ?? null) as never, metadata: metadata as never, cacheStatus: null };
+  }
+
+  async put(key: string, value: string | ArrayBuffer | ArrayBufferView, options: KvModelPutOptions = {}): Promise<void> {
+    if (typeof key !== "string") throw new TypeError("put takes a key, a text");
+    const { expiration, expirationTtl, metadata } = options;
+    const ttl = expirationTtl ?? (expiration === undefined ? undefined : expiration - this.#model.now() / 1000);
+    const json = metadata === undefined || metadata === null ? undefined : JSON.stringify(metadata);
+    await this.#operations.put(this.#location, key, bytesOf(value), ttl, json);
+  }
+
+  async delete(key: string): Promise<void> {
+    if (typeof key !== "string") throw new TypeError("delete takes one key, a text");
+    await this.#operations.delete(this.#location, key);
+  }
+
+  async list({ prefix, limit, cursor }: KvModelListOptions = {}): Promise<KvModelPage> {
+    if (typeof limit === "number" && !(limit >= 1 && limit <= MAX_LIMIT)) {
+      throw new Error(`KV GET failed: 400 Invalid key_count_limit of ${limit}. Please specify an integer between 1 and ${MAX_LIMIT}.`);
+    }
+    return this.#operations.list(this.#location, prefix ?? "", cursor || undefined, limit ?? undefined);
+  }
+
+  invocation(): KvModelNamespace {
+    const { core, name } = this.#location;
+    return new Binding(this.#model, this.#operations, { core: core.invocation(), name });
+  }
+
+  get time(): KvModelNamespace["time"] {
+    return { now: () => this.#model.now(), wait: (milliseconds) => this.#model.sleep(milliseconds) };
+  }
+}
+
+const forms: Record<Type, (bytes: Uint8Array) => unknown> = {
+  text: (bytes) => new TextDecoder().decode(bytes),
+  json: (bytes) => JSON.parse(new TextDecoder().decode(bytes)),
+  arrayBuffer: (bytes) => bytes.buffer, // wasm-bindgen gave a copy
+};
+
+function bytesOf(value: unknown): Uint8Array {
+  if (typeof value === "string") return new TextEncoder().encode(value);
+  if (value instanceof ArrayBuffer) return new Uint8Array(value);
+  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  throw new TypeError("put takes a text, an ArrayBuffer or a view of one");
+}

@@ -1,0 +1,6 @@
+// What `edge-session/testing` exports.
+
+export { KvModel } from "./model.js";
+export type { Fault, Operation, OperationKind } from "./fault.js";
+export type { KvModelListOptions, KvModelNamespace, KvModelPage, KvModelPutOptions, KvModelReadOptions } from "./namespace.js";
+export type { KvModelChanges, KvModelOptions, OperationCounts } from "./options.js";

@@ -1,0 +1,10 @@
+// What another Worker can call through a service binding: each method of the entry's class, by RPC.
+
+import { expect, test } from "vitest";
+import App, * as entry from "../../build/index.js";
+
+// I9
+test("the Worker can be called by its two events alone, and the entry exports nothing that holds sessions", () => {
+  expect(Object.getOwnPropertyNames(App.prototype).sort()).toEqual(["constructor", "fetch", "scheduled"]);
+  expect(Object.keys(entry).sort()).toEqual(["ContainerStartupOptions", "MinifyConfig", "R2Range", "default"]);
+});

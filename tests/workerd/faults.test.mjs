@@ -1,0 +1,371 @@
+// The fault matrix: each operation, each of its calls on KV, each way in which that call can end, through both doors. What the
+// browser is told, what becomes of its cookie, and what its session holds once KV is well again. The first fault at each
+// call happens to the real KV.
+
+import { env } from "cloudflare:workers";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import App from "../../build/index.js";
+import { faultyKv, reads, writes } from "./faulty-kv.mjs";
+import PackageWorker from "./package-worker.mjs";
+import { memoryKv, visitor } from "./worker.mjs";
+
+const doors = { "the Rust Worker": App, "the package": PackageWorker };
+
+/** What Alice's session holds before each operation, and what a save makes of it. */
+const before = { user: "alice", page: 1 };
+const color = { color: "red" };
+const saved = { ...before, ...color };
+const nobodys = {};
+
+const load = ["get record", "get tombstone"];
+const again = ["get record 2", "get tombstone 2"];
+
+/** The requests, and the calls that each makes when nothing fails. A session that was logged in twice has a family to ask for. */
+const operations = {
+  load: { request: ["GET", "/session"], steps: load },
+  "load after two logins": { request: ["GET", "/session"], steps: [...load, "get family"], logins: 2 },
+  create: { request: ["PUT", "/session/data/color", '"red"'], steps: ["put record"], anonymous: true },
+  save: { request: ["PUT", "/session/data/color", '"red"'], steps: [...load, ...again, "put record"] },
+  "save after two logins": {
+    request: ["PUT", "/session/data/color", '"red"'],
+    steps: [...load, "get family", ...again, "get family 2", "put record"],
+    logins: 2,
+  },
+  renewal: {
+    request: ["GET", "/session"],
+    steps: [...load, ...again, "put record"],
+    bindings: { SESSION_SAVE_EVERY_REQUEST: true, SESSION_COOKIE_AGE: 10_000 },
+  },
+  cycle: { request: ["POST", "/session/cycle-key"], steps: [...load, ...again, "put record", "put tombstone", "delete record"] },
+  "cycle after two logins": {
+    request: ["POST", "/session/cycle-key"],
+    steps: [...load, "get family", ...again, "get family 2", "put record", "put tombstone", "delete record"],
+    logins: 2,
+  },
+  flush: { request: ["POST", "/session/flush"], steps: [...load, "put tombstone", "delete record"] },
+  "flush after two logins": {
+    request: ["POST", "/session/flush"],
+    steps: [...load, "get family", "put tombstone", "put family", "put tombstone 2", "delete record"],
+    logins: 2,
+  },
+};
+
+/**
+ * An outcome: status and error code, what becomes of the cookie, what the browser's session holds afterwards, and what the cookie
+ * from before opens then. `shows` is what the answer itself shows of the session, and `reason` the load reason that the package tells.
+ */
+const outcome = (answer, cookie, then, old = then) => ({ answer, cookie, then, old });
+const shown = (reason, shows, cookie = "kept", then = before) => ({ ...outcome("200", cookie, then, before), shows, reason });
+const unavailable = (then) => outcome("503 ES_STORE_UNAVAILABLE", "kept", then);
+const unread = unavailable(before);
+const interrupted = outcome("400 ES_SESSION_INTERRUPTED", "kept", before);
+
+/** A session that could not be opened is left where it is, and the write goes into a new one. */
+const anew = (then) => outcome("204", "given", then, before);
+const written = outcome("204", "given", saved);
+const login = outcome("204", "given", before, nobodys);
+const gone = outcome("204", "deleted", nobodys);
+/** The browser's cookie goes, and the application is told that the session may not have ended. */
+const perhapsNotGone = outcome("503 ES_STORE_UNAVAILABLE", "deleted", nobodys);
+
+/** What a load tells of a record, and of a tombstone. */
+const records = {
+  outage: unread,
+  missing: shown("not-yet-visible", nobodys),
+  over: shown("expired", nobodys, "deleted", nobodys),
+  corrupt: shown("corrupt", nobodys, "deleted", nobodys),
+  newer: shown("newer-version", nobodys),
+  stale: shown("stale-repaired", before),
+};
+const tombstones = { outage: unread, missing: shown("live", before), ended: shown("revoked", nobodys) };
+
+/** What becomes of a save whose load went wrong, and of one that finds something else when it looks again. */
+const savedAfter = { outage: unread, missing: written, over: anew(color), corrupt: anew(color), newer: anew(color), stale: written };
+const savedOnto = { outage: unread, missing: interrupted, over: interrupted, corrupt: interrupted, newer: interrupted, stale: written };
+const put = (done, not) => ({ refused: done, "refused always": not, slow: done });
+
+const cycledAfter = { outage: unread, missing: login, over: anew(nobodys), corrupt: anew(nobodys), newer: anew(nobodys), stale: login };
+const cycledOnto = { outage: unread, missing: login, over: login, corrupt: login, newer: login, stale: login };
+const every = (done) => ({ refused: done, "refused always": done, applied: done, "applied always": done, slow: done, late: done });
+const whatever = { outage: gone, missing: gone, over: gone, corrupt: gone, newer: gone, stale: gone };
+const ending = { ...every(gone), "refused always": perhapsNotGone, "applied always": perhapsNotGone };
+
+/** By operation, step and group of faults; with `always` the fault goes on. */
+const table = {
+  load: { "get record": records, "get tombstone": tombstones },
+  "load after two logins": { "get record": records, "get tombstone": tombstones, "get family": tombstones },
+  create: {
+    "put record": {
+      ...put(outcome("204", "given", color, nobodys), unavailable(nobodys)),
+      applied: outcome("204", "given", color, nobodys),
+      "applied always": unavailable(nobodys),
+    },
+  },
+  save: {
+    "get record": savedAfter,
+    "get tombstone": { outage: unread, missing: written, ended: anew(color) },
+    "get record 2": savedOnto,
+    "get tombstone 2": { outage: unread, missing: written, ended: interrupted },
+    "put record": { ...put(written, unread), applied: written, "applied always": written },
+  },
+  "save after two logins": {
+    "get record": savedAfter,
+    "get tombstone": { outage: unread, missing: written, ended: anew(color) },
+    "get family": { outage: unread, missing: written, ended: anew(color) },
+    "get record 2": savedOnto,
+    "get tombstone 2": { outage: unread, missing: written, ended: interrupted },
+    "get family 2": { outage: unread, missing: written, ended: interrupted },
+    "put record": { ...put(written, unread), applied: written, "applied always": written },
+  },
+  renewal: {
+    "get record": {
+      ...records,
+      missing: { ...outcome("200", "given", before), reason: "not-yet-visible" },
+      stale: shown("stale-repaired", before, "given"),
+    },
+    "get tombstone": { ...tombstones, missing: shown("live", before, "given") },
+    "get record 2": {
+      outage: shown("live", before),
+      missing: interrupted,
+      over: interrupted,
+      corrupt: interrupted,
+      newer: interrupted,
+      stale: shown("live", before, "given"),
+    },
+    "get tombstone 2": { outage: shown("live", before), missing: shown("live", before, "given"), ended: interrupted },
+    "put record": {
+      ...put(shown("live", before), shown("live", before)),
+      slow: shown("live", before, "given"),
+      applied: shown("live", before),
+    },
+  },
+  cycle: {
+    "get record": cycledAfter,
+    "get tombstone": { outage: unread, missing: login, ended: anew(nobodys) },
+    "get record 2": cycledOnto,
+    "get tombstone 2": { outage: unread, missing: login, ended: login },
+    "put record": { ...put(login, unread), applied: login, "applied always": unread },
+    "put tombstone": every(login),
+    "delete record": every(login),
+  },
+  "cycle after two logins": {
+    "get record": cycledAfter,
+    "get tombstone": { outage: unread, missing: login, ended: anew(nobodys) },
+    "get family": { outage: unread, missing: login, ended: anew(nobodys) },
+    "get record 2": cycledOnto,
+    "get tombstone 2": { outage: unread, missing: login, ended: interrupted },
+    "get family 2": { outage: unread, missing: login, ended: interrupted },
+    "put record": { ...put(login, unread), applied: login, "applied always": unread },
+    "put tombstone": every(login),
+    "delete record": every(login),
+  },
+  flush: {
+    "get record": whatever,
+    "get tombstone": { outage: gone, missing: gone, ended: gone },
+    "put tombstone": ending,
+    "delete record": every(gone),
+  },
+  "flush after two logins": {
+    "get record": whatever,
+    "get tombstone": { outage: gone, missing: gone, ended: gone },
+    "get family": { outage: gone, missing: gone, ended: gone },
+    "put tombstone": ending,
+    "put family": ending,
+    "put tombstone 2": ending,
+    "delete record": every(gone),
+  },
+};
+
+beforeAll(() => {
+  for (const level of ["log", "error"]) vi.spyOn(console, level).mockImplementation(() => {});
+});
+afterAll(() => vi.restoreAllMocks());
+
+/** A visitor at a KV that can fail, who has a session of three saves, and of some logins. */
+async function alice(Worker, { anonymous: fresh, logins = 0 } = {}, namespace) {
+  const faulty = faultyKv(namespace);
+  const one = visitor({ SESSIONS: faulty.kv }, Worker);
+  if (!fresh) await one.put("/session/data/user", "alice");
+  for (let n = 0; n < logins; n += 1) await one.post("/session/cycle-key");
+  for (const page of fresh ? [] : [0, 1]) await one.put("/session/data/page", page);
+  faulty.steps();
+  return { one, faulty };
+}
+
+/** Makes the operation's request. Gives the answer as the table writes it. */
+async function ask(one, { request, bindings }) {
+  const [was, own] = [one.cookie, one.bindings];
+  one.bindings = { ...own, ...bindings };
+  const { status, headers, json } = await one.request(...request);
+  one.bindings = own;
+  const given = headers.getSetCookie();
+  expect(given.length).toBeLessThan(2);
+  expect(headers.get("Vary")).toBe("Cookie");
+  expect(headers.get("Cache-Control")).toBe(given.length ? "private, no-store" : "private");
+  const cookie = given.length === 0 ? "kept" : one.cookie === undefined ? "deleted" : "given";
+  if (cookie === "kept") expect(one.cookie).toBe(was);
+  return { answer: [status, json?.error?.code].filter(Boolean).join(" "), cookie, shows: json?.data, reason: json?.reason };
+}
+
+/** What a cookie opens now. */
+async function opens(one, cookie) {
+  return { ...one, cookie }.data();
+}
+
+/** So many sessions at once: a request that takes more than five seconds gives no cookie. */
+const MOST = 20;
+let running = 0;
+const waiting = [];
+async function inTurn(work) {
+  if (running === MOST) await new Promise((resolve) => waiting.push(resolve));
+  else running += 1;
+  try {
+    return await work();
+  } finally {
+    if (waiting.length) waiting.shift()();
+    else running -= 1;
+  }
+}
+
+for (const [door, Worker] of Object.entries(doors)) {
+  describe.concurrent(door, () => {
+    for (const [name, operation] of Object.entries(operations)) {
+      test(`${name}: asks KV in the order of the table, each of whose calls is made to fail`, async () => {
+        const { one, faulty } = await alice(Worker, operation);
+        const { answer } = await ask(one, operation);
+        expect(Number(answer)).toBeLessThan(300);
+        expect(faulty.steps()).toEqual(operation.steps);
+        expect(Object.keys(table[name])).toEqual(operation.steps);
+      });
+
+      for (const [step, groups] of Object.entries(table[name])) {
+        for (const [at, [group, expected]] of Object.entries(groups).entries()) {
+          const [kind, always] = group.split(" ");
+          const faults = (step.startsWith("get") ? reads : writes)[kind];
+          test(`${name}, ${step}: ${group}`, async () => {
+            await Promise.all(Object.entries(faults).map(([what, fault], n) => inTurn(async () => {
+              const { one, faulty } = await alice(Worker, operation, at + n === 0 ? env.SESSIONS : memoryKv());
+              const cookie = one.cookie;
+              const planned = faulty.plan(step, fault, { always: Boolean(always) });
+              const { shows, reason, ...told } = await ask(one, operation);
+              expect(planned.hits, `${what} happened`).toBeGreaterThan(0);
+              faulty.heal();
+              const then = await opens(one, one.cookie);
+              const old = await opens(one, cookie);
+              const { shows: showing = shows, reason: because, ...rest } = expected;
+              expect({ ...told, then, old, shows }, what).toEqual({ ...rest, shows: showing });
+              if (reason !== undefined) expect(reason, what).toBe(because);
+            })));
+          });
+        }
+      }
+    }
+  });
+}
+
+/** What a request that ended at any of its calls may leave behind, for the browser that got no answer. */
+const leftBehind = {
+  load: [before],
+  create: [nobodys],
+  save: [before, saved],
+  renewal: [before],
+  cycle: [before, nobodys],
+  flush: [before, nobodys],
+};
+
+for (const [door, Worker] of Object.entries(doors)) {
+  describe.concurrent(`${door}: left in the middle`, () => {
+    for (const [name, operation] of Object.entries(operations)) {
+      const kinds = leftBehind[name.split(" ")[0]];
+      for (const step of operation.steps) {
+        // G15
+        test(`${name}: whoever leaves at ${step} finds a session that works when they come back`, async () => {
+          for (const carriedOut of step.startsWith("get") ? [false] : [false, true]) {
+            const { one, faulty } = await alice(Worker, operation, memoryKv());
+            let left;
+            const leaving = new Promise((resolve) => (left = resolve));
+            faulty.plan(step, async ({ real }) => {
+              if (carriedOut) await real();
+              left();
+              await new Promise(() => {});
+            });
+            void ask({ ...one }, operation);
+            await leaving;
+            faulty.heal();
+            const found = await one.data();
+            expect(kinds, JSON.stringify(found)).toContainEqual(found);
+            const { status } = await one.put("/session/data/back", true);
+            expect(status).toBe(204);
+            expect(await one.data()).toEqual({ ...found, back: true });
+          }
+        });
+      }
+    }
+  });
+
+  describe(`${door}: what comes late`, () => {
+    const late = writes.late["applied later"];
+
+    test("a save that lands after a later one: the browser reads both of its writes, before and afterwards", async () => {
+      const { one, faulty } = await alice(Worker);
+      faulty.plan("put record", late);
+      await one.put("/session/data/color", "red");
+      faulty.heal();
+      expect(await one.data()).toEqual(saved);
+      await one.put("/session/data/page", 2);
+      expect(await one.data()).toEqual({ ...saved, page: 2 });
+      await faulty.land();
+      expect(await one.data()).toEqual({ ...saved, page: 2 });
+      await one.put("/session/data/last", true);
+      expect(await one.data()).toEqual({ ...saved, page: 2, last: true });
+    });
+
+    // G12
+    test("a new session that lands late is not visible yet: the cookie stays, and nothing is created in its place", async () => {
+      const { one, faulty } = await alice(Worker, { anonymous: true });
+      faulty.plan("put record", late);
+      await one.put("/session/data/color", "red");
+      faulty.heal();
+      const { cookie } = one;
+      expect([await one.data(), one.cookie]).toEqual([nobodys, cookie]);
+      const { status, json } = await one.put("/session/data/page", 2);
+      expect([status, json.error.code, one.cookie]).toEqual([409, "ES_STALE", cookie]);
+      await faulty.land();
+      expect(await one.data()).toEqual(color);
+    });
+
+    test("a save that lands after the logout is nobody's session", async () => {
+      const { one, faulty } = await alice(Worker);
+      faulty.plan("put record", late);
+      await one.put("/session/data/color", "red");
+      const { cookie } = one;
+      await one.post("/session/flush");
+      await faulty.land();
+      expect(await opens(one, cookie)).toEqual(nobodys);
+    });
+
+    test("a save that lands after a login changes neither the new session nor brings the old one back", async () => {
+      const { one, faulty } = await alice(Worker);
+      faulty.plan("put record", late);
+      await one.put("/session/data/color", "red");
+      const { cookie } = one;
+      faulty.heal();
+      await one.post("/session/cycle-key");
+      await faulty.land();
+      expect(await one.data()).toEqual(saved);
+      expect(await opens(one, cookie)).toEqual(nobodys);
+    });
+
+    test("a deleted record that comes back after a logout is nobody's session", async () => {
+      const { one, faulty } = await alice(Worker);
+      const { cookie } = one;
+      faulty.plan("delete record", late);
+      await one.post("/session/flush");
+      expect(await opens(one, cookie)).toEqual(nobodys);
+      await faulty.land();
+      const [key, values] = [...faulty.puts].find(([key]) => key.includes(":session:"));
+      await env.SESSIONS.put(key, values.at(-1), { expirationTtl: 600 });
+      expect(await opens(one, cookie)).toEqual(nobodys);
+    });
+  });
+}
