@@ -202,7 +202,7 @@ class Scene {
   clock() {
     const { random } = this;
     const age = this.settings.cookieAge ?? 1_209_600;
-    const steps = [age * 50, age * 99, 1, 500, 999, 1000, 1500, 10_000, 59_000, 60_000, 300_000, 3_600_000, age * 100, age * 1000, age * 1000 - 1, age * 1000 + 1, -1, -1000, -60_000];
+    const steps = [age * 50, age * 99, age * 200, age * 300, 1, 500, 999, 1000, 1500, 10_000, 59_000, 60_000, 300_000, 3_600_000, age * 100, age * 1000, age * 1000 - 1, age * 1000 + 1, -1, -1000, -60_000];
     this.now += random.pick(steps);
     this.add({ op: "clock", at: this.now });
   }
