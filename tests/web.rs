@@ -2,6 +2,10 @@
 #![cfg(target_arch = "wasm32")]
 #![allow(clippy::duplicate_mod, clippy::unwrap_used, missing_docs)]
 
+#[path = "at_rest.rs"]
+mod at_rest;
+#[path = "caching.rs"]
+mod caching;
 #[path = "cookies.rs"]
 mod cookies;
 #[path = "dictionary.rs"]
