@@ -26,6 +26,8 @@ mod revocation;
 mod settings;
 #[path = "staleness.rs"]
 mod staleness;
+#[path = "story.rs"]
+mod story;
 #[path = "sweep.rs"]
 mod sweep;
 #[path = "values.rs"]
