@@ -69,6 +69,25 @@ fn a_login_that_meets_a_logout_is_interrupted() {
     assert_eq!(site.stored(), (0, 2, 1));
 }
 
+// An application can have a user in a session whose key it never changed.
+#[test]
+fn a_new_key_brings_back_no_session_that_was_logged_out_whether_it_ever_had_another_one_or_not() {
+    for by_key in [false, true] {
+        let site = site();
+        let browser = site.visitor();
+        let mut slow = site.load(&browser);
+        slow.cycle_key().unwrap();
+        if by_key {
+            run(site.sessions.delete(&key(&site.load(&browser)))).unwrap();
+        } else {
+            site.logout(&mut browser.clone(), 200);
+        }
+        let error = run(site.sessions.commit_headers(&mut slow, 200)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::SessionInterrupted);
+        assert_eq!(site.stored(), (0, 1, 0));
+    }
+}
+
 #[test]
 fn two_logins_at_once_from_an_anonymous_session_are_both_one() {
     let site = site();

@@ -72,11 +72,11 @@ export function reason({ method, path, status, cost }) {
   if (cookie === "unread") return "The request was refused before its cookie was looked at.";
   if (cookie === "refused") return "The cookie is not one that this server signed, so KV was not asked.";
   if (status >= 400 && !writes && !deletes) return "What is refused changes nothing.";
-  if (path === "/session/flush" && deletes) return "The record is gone, and the browser is told to drop the cookie.";
-  if (path === "/session/cycle-key" && deletes) return "The data moved under a new key; the record under the old key is gone, and the cookie names the new one.";
+  if (path === "/session/flush" && deletes) return "Notes that stay say that the session has ended; its record is gone, and the browser is told to drop the cookie.";
+  if (path === "/session/cycle-key" && deletes) return "The data moved under a new key; a note ends the old one, its record is gone, and the cookie names the new one.";
   if (deletes && !writes) return "Its end had come when it was saved, so the record was deleted instead.";
   if (writes && !reads) return "A new session is written without looking first.";
-  if (writes) return "A save looks once more whether the record is still there, and then writes it. That moves the end.";
+  if (writes) return "A save reads once more what is there now, and writes on top of it. That moves the end.";
   if (setCookie === "deleted") return "The session had ended, so the browser is told to drop its cookie.";
   if (cookie === "none") return "No cookie came, so KV was not asked.";
   if (method === "GET") return "Reading writes nothing, so the end stays where it was.";

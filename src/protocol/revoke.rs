@@ -23,18 +23,31 @@ pub(super) fn record_and_tombstones(settings: &Settings, identity: &Identity) ->
     keys
 }
 
-/// Ends one key: its family goes on.
-pub(super) fn end_key(settings: &Settings, identity: &Identity, now: DateTime<Utc>) -> Op {
-    tombstone(StorageKey::ended(&settings.key_prefix, identity.key.digest()), settings, identity, now)
+/// What the tombstone of a key begins with that another one took the place of, and any other tombstone.
+const CYCLED: &[u8] = b"{\"edge-session\":1,\"cycled\":";
+const ENDED: &[u8] = b"{\"edge-session\":1,\"ended\":";
+
+/// Ends the key that a session leaves for another one: its family goes on.
+pub(super) fn cycle(settings: &Settings, old: &Identity, now: DateTime<Utc>) -> Op {
+    tombstone(CYCLED, StorageKey::ended(&settings.key_prefix, old.key.digest()), settings, old, now)
+}
+
+/// Whether a tombstone says that its key was left for another one, and not that the session has ended.
+pub(super) fn is_cycled(tombstone: &[u8]) -> bool {
+    tombstone.starts_with(CYCLED)
+}
+
+fn end_key(settings: &Settings, identity: &Identity, now: DateTime<Utc>) -> Op {
+    tombstone(ENDED, StorageKey::ended(&settings.key_prefix, identity.key.digest()), settings, identity, now)
 }
 
 /// Ends a key and, where it has one, its family: every key of it, the one that began it too.
 pub(super) fn end_family(settings: &Settings, identity: &Identity, now: DateTime<Utc>) -> Vec<Op> {
     let mut ops = vec![end_key(settings, identity, now)];
     if let Some(family) = identity.family {
-        ops.push(tombstone(StorageKey::family(&settings.key_prefix, family), settings, identity, now));
+        ops.push(tombstone(ENDED, StorageKey::family(&settings.key_prefix, family), settings, identity, now));
         if family != identity.key.digest() {
-            ops.push(tombstone(StorageKey::ended(&settings.key_prefix, family), settings, identity, now));
+            ops.push(tombstone(ENDED, StorageKey::ended(&settings.key_prefix, family), settings, identity, now));
         }
     }
     ops
@@ -50,11 +63,11 @@ pub(crate) fn revoke(settings: &Settings, identity: &Identity, now: DateTime<Utc
     vec![end_key(settings, identity, now), delete(settings, identity)]
 }
 
-fn tombstone(key: StorageKey, settings: &Settings, identity: &Identity, now: DateTime<Utc>) -> Op {
+fn tombstone(begins: &[u8], key: StorageKey, settings: &Settings, identity: &Identity, now: DateTime<Utc>) -> Op {
     // Who named the session by its key alone does not know when it ends.
     let longest = Deadline::after(now, settings.absolute_age.max(MAX_COOKIE_AGE));
     let ttl = identity.absolute.min(longest).seconds_from(now).max(0).saturating_add(MARGIN);
-    let mut value = b"{\"edge-session\":1,\"ended\":".to_vec();
+    let mut value = begins.to_vec();
     value.extend_from_slice(itoa::Buffer::new().format(now.timestamp_micros()).as_bytes());
     value.push(b'}');
     let deadline = Deadline::after(now, ttl).0;

@@ -133,9 +133,11 @@ impl Save {
     fn build_on(&mut self, session: &mut Session, mut values: Vec<Option<Vec<u8>>>) -> Result<Next> {
         let tombstones = values.split_off(values.len().min(1));
         if tombstones.iter().any(Option::is_some) {
-            // Of two logins at once from an anonymous session, the later one finds it ended, and is a login all the same.
+            // Of two logins at once from an anonymous session, the later one finds that it was left, and is a login all the same.
             let anonymous = session.origin().is_some_and(|origin| origin.family.is_none());
-            return if session.is_cycling() && anonymous { self.write(session) } else { Err(Error::interrupted()) };
+            let left = tombstones.iter().flatten().all(|tombstone| revoke::is_cycled(tombstone));
+            let goes_on = session.is_cycling() && anonymous && left;
+            return if goes_on { self.write(session) } else { Err(Error::interrupted()) };
         }
         // A record that is too large is corrupt, as for a load.
         let bytes = values.pop().flatten().filter(|bytes| bytes.len() <= session.settings().max_record_bytes);
@@ -228,7 +230,7 @@ impl Save {
     }
 
     fn end(&mut self, session: &Session, old: Identity) -> Next {
-        let op = revoke::end_key(session.settings(), &old, session.now());
+        let op = revoke::cycle(session.settings(), &old, session.now());
         self.state = State::Ending(old);
         Step::Write(vec![op])
     }

@@ -4,7 +4,7 @@
 // that no comparison can show names the test that shows it.
 
 /** 400 days, in seconds: as long as browsers keep a cookie, and the longest life of a session by default. */
-const LONGEST = 34_560_000;
+export const LONGEST = 34_560_000;
 
 /** Seconds for which an expired record is left to the store. */
 const MARGIN = 120;
@@ -24,6 +24,46 @@ export const differences = [
   {
     id: "`create`, `cycle_key` in a request",
     expect: (django) => (django.written === undefined || django.e ? django : { ...django, written: false }),
+  },
+  {
+    id: "two requests, two keys",
+    expect: (django) => (django.merged ? { ...django, stored: django.merged, merged: undefined } : django),
+  },
+  {
+    id: "save after logout",
+    expect(django, { step, ours, refused, before }) {
+      if (!refused || django.e) return django;
+      if (step.call === "cycle_key" && step.settle) return { ...failed(django, "interrupted", ours), written: false };
+      return step.op === "commit" && step.status < 500 ? failed(before, "interrupted", ours) : django;
+    },
+  },
+  {
+    id: "logout",
+    expect: (django) => (django.others ? { ...django, others: 0 } : django),
+  },
+  {
+    id: "cookie of an ended session",
+    expect(django, { step, ours, revoked, unused, before, settings }) {
+      if (!revoked) return django;
+      if (step.call === "clear" && unused) return { ...django, key: null, empty: true };
+      if (step.op !== "commit") return django;
+      if (unused && settings.saveEveryRequest && !before.modified) return untouched(before, ours);
+      return taken(django) ? { ...django, cookie: null } : django;
+    },
+  },
+  {
+    id: "not yet visible",
+    expect(django, { step, ours, unseen, unused, before, settings }) {
+      if (!unseen) return django;
+      if (step.call === "cycle_key" && step.settle) return { ...failed(django, "ES_STALE", ours), written: false };
+      if (step.call === "save") return failed(before, "ES_STALE", ours);
+      const kept = { ...django, ...closed({ ...django, key: before.key, empty: false }, ours) };
+      if (step.op === "call") return unused && django.key === null && step.call !== "flush" ? kept : django;
+      if (step.op !== "commit") return django;
+      if (unused && settings.saveEveryRequest && !before.modified) return untouched(before, ours);
+      if (!before.modified) return django;
+      return step.status < 500 ? failed({ ...before, accessed: true }, "ES_STALE", ours) : kept;
+    },
   },
   {
     id: "values",
@@ -95,6 +135,15 @@ export const differences = [
     },
   },
   {
+    id: "late answer",
+    expect(django, { step, ours, late, named, before }) {
+      if (step.op !== "commit" || !late || !django.cookie) return django;
+      if (given(django)) return django.key === named ? { ...django, cookie: null } : django;
+      if (before.accessed) return { ...django, cookie: null };
+      return { ...django, ...ours.untouched, cookie: null, depends: false };
+    },
+  },
+  {
     id: "caching",
     expect(django) {
       if (!django.depends) return django;
@@ -111,8 +160,24 @@ export const differences = [
   },
   { id: "key in the store", test: ["tests/node/requests.test.mjs", "outside of a request: open, exists, delete, create"] },
   { id: "a new key", test: ["tests/node/requests.test.mjs", "KV: what each request costs, and the shape of every call"] },
+  { id: "an older record", test: ["tests/node/protocol.test.mjs", "a browser reads its own writes where the store does not show them yet, and writes on top of them"] },
   { id: "store down", test: ["tests/node/requests.test.mjs", "a store that fails: thrown at the first use, its error as the cause, the cookie stays"] },
 ];
+
+/** What a session answers that was committed: in JavaScript it is closed, and does not tell whether it is empty. */
+function closed({ key, accessed, modified, empty }, ours) {
+  return { key, accessed, modified, empty: ours.empty === null ? null : empty };
+}
+
+/** A page that did not look at its session. */
+function untouched(before, ours) {
+  return { ...closed(before, ours), ...ours.untouched, cookie: null, deadline: ours.deadline };
+}
+
+/** A step that came to nothing. */
+function failed(state, e, ours) {
+  return { ...closed(state, ours), e, message: ours.message };
+}
 
 /** Whether a session that came to a new key after the end that no save extends was not stored any more. */
 function hasEnded({ settings, ours, now, start }) {

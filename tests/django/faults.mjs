@@ -1,11 +1,15 @@
 // Faults to plant, one at a time: each has to be seen by the comparison with Django. `from` stands in its file exactly once.
 
 const session = "src/session/session.rs";
+const data = "src/session/data.rs";
 const dictionary = "src/session/dictionary.rs";
 const lifecycle = "src/session/lifecycle.rs";
 const expiry = "src/session/expiry.rs";
 const respond = "src/protocol/respond.rs";
+const load = "src/protocol/load.rs";
 const save = "src/protocol/save.rs";
+const revoke = "src/protocol/revoke.rs";
+const freshness = "src/protocol/freshness.rs";
 const set = "src/cookie/set.rs";
 const open = "src/js/open-session.ts";
 
@@ -21,7 +25,7 @@ export const faults = [
   { what: "modified = false forgets what was changed", file: session, from: "self.changed |= modified;", to: "self.changed = modified;" },
 
   // The dictionary.
-  { what: "a key that is set again moves to the end", file: "src/session/data.rs", from: "let key = json::quoted(key);\n        if self.value(&key) == Some(&*json) {\n            return false;\n        }", to: "let name = key;\n        let key = json::quoted(key);\n        if self.value(&key) == Some(&*json) {\n            return false;\n        }\n        self.remove(name);" },
+  { what: "a key that is set again moves to the end", file: data, from: "if other {\n            self.put(", to: "if other {\n            self.take(&key);\n            self.put(" },
   { what: "clear keeps the session's own expiry", file: dictionary, from: "self.empty();\n        self.accessed = true;", to: "let kept = self.read().ok().and_then(|data| data.get(\"_session_expiry\").map(<[u8]>::to_vec));\n        self.empty();\n        if let Some(kept) = kept { let _ = self.write(\"_session_expiry\", kept); }\n        self.accessed = true;" },
   { what: "a test cookie of any value works", file: session, from: "Ok(self.read()?.get(TEST_COOKIE.0) == Some(TEST_COOKIE.1))", to: "Ok(self.read()?.get(TEST_COOKIE.0).is_some() || self.modified)" },
   { what: "deleting a test cookie that is not there is no error", file: session, from: "self.remove(TEST_COOKIE.0)", to: "self.take(TEST_COOKIE.0).map(|_| ())" },
@@ -40,20 +44,43 @@ export const faults = [
 
   // The store.
   { what: "an unknown key is adopted", file: lifecycle, from: "self.identity = None;\n            self.base = None;\n            self.position = None;", to: "self.base = None;\n            self.position = None;" },
-  { what: "a save brings a deleted session back", file: save, from: "None => Err(Error::interrupted()),", to: "None => self.write(session, None)," },
+  { what: "a save brings back a session whose record is gone", file: save, from: "            Err(Error::interrupted())\n        }\n    }", to: "            self.write(session)\n        }\n    }" },
   { what: "a new record overwrites one that is there", file: save, from: "{ OnlyIf::Absent } else", to: "{ OnlyIf::Any } else" },
-  { what: "cycle_key leaves the old record", file: lifecycle, from: "self.retired = Some(old.key);", to: "let _ = old;" },
+  { what: "cycle_key leaves the old record", file: lifecycle, from: "self.retired = Some(old);", to: "let _ = old;" },
   { what: "cycle_key loses the data", file: lifecycle, from: "self.load()?;\n        let key = self.random.session_key();", to: "self.empty();\n        let key = self.random.session_key();" },
   { what: "create takes the data of a session along that nobody looked at", file: lifecycle, from: "if matches!(self.contents, Contents::Unloaded(_)) {\n            self.empty();", to: "if matches!(self.contents, Contents::Unloaded(_)) {\n            let _ = self.load();" },
-  { what: "flush leaves the record", file: lifecycle, from: "self.ending.push(key);", to: "let _ = key;" },
-  { what: "flush keeps the key", file: lifecycle, from: "let own = self.identity.take().map(|identity| identity.key)", to: "let own = self.identity.clone().map(|identity| identity.key)" },
+  { what: "flush leaves the record", file: lifecycle, from: "self.ending.push(identity);", to: "let _ = identity;" },
+  { what: "flush keeps the key", file: lifecycle, from: "let own = self.identity.take()", to: "let own = self.identity.clone()" },
   { what: "clear_expired takes live records too", file: "src/protocol/sweep.rs", from: "over = page.entries.into_iter().filter(|(_, deadline)| deadline.is_some_and(is_over))", to: "over = page.entries.into_iter().filter(|(_, deadline)| deadline.is_some_and(|at| is_over(at) || at > 0))" },
   { what: "a renewal waits for half of the session's life", file: lifecycle, from: "(life / 10)", to: "(life / 2)" },
 
+  // What has ended, what is not there yet, and who else saves.
+  { what: "a save brings back a session that has ended", file: save, from: "if goes_on {", to: "if goes_on || !session.is_cycling() {" },
+  { what: "a new key brings back a login that was left", file: save, from: "session.is_cycling() && anonymous && left;", to: "session.is_cycling() && left;" },
+  { what: "a new key brings back a session that was logged out", file: save, from: "session.is_cycling() && anonymous && left;", to: "session.is_cycling() && anonymous;" },
+  { what: "of two logins at once one is refused", file: save, from: "session.is_cycling() && anonymous && left;", to: "session.is_cycling() && anonymous && !left;" },
+  { what: "cycle_key leaves no tombstone", file: save, from: "session.tell(EventKind::Cycled);\n                self.end(session, old)", to: "self.delete(session, &old)" },
+  { what: "a logout ends its own key only", file: revoke, from: "if let Some(family) = identity.family {", to: "if let Some(family) = identity.family.filter(|_| now.timestamp() < 0) {" },
+  { what: "delete leaves no tombstone", file: revoke, from: "vec![end_key(settings, identity, now), delete(settings, identity)]", to: "let _ = now;\n    vec![delete(settings, identity)]" },
+  { what: "a load does not look at tombstones", file: load, from: "if tombstones.iter().any(Option::is_some) {\n                    REVOKED\n                } else if", to: "if tombstones.is_empty() {\n                    REVOKED\n                } else if" },
+  { what: "the cookie of an ended session is deleted", file: lifecycle, from: "Fetched::Newer | Fetched::Revoked => {", to: "Fetched::Newer => {" },
+  { what: "what is not visible yet is unknown", file: freshness, from: "session.position().is_some() && is_recent(session, NOT_YET_VISIBLE)", to: "session.position().is_some() && is_recent(session, -1)" },
+  { what: "what is gone is not visible yet for ever", file: freshness, from: "session.position().is_some() && is_recent(session, NOT_YET_VISIBLE)", to: "session.position().is_some()" },
+  { what: "what is not visible yet is written", file: save, from: "Err(Error::stale())\n        } else if session.is_cycling()", to: "self.write(session)\n        } else if session.is_cycling()" },
+  { what: "the last whole record wins", file: save, from: "if !head.tags.first().is_some_and(|tag| session.has_seen(tag)) {", to: "if head.tags.is_empty() {" },
+  { what: "a merge brings back what was removed", file: data, from: "None => _ = newer.take(key),", to: "None => {}" },
+  { what: "a merge takes along what was saved before", file: data, from: "self.slots.iter_mut().flatten().for_each(|entry| entry.touched = false);\n", to: "" },
+  { what: "a merge moves keys to the end", file: data, from: "Some(value) => newer.put(key, value.into(), true),", to: "Some(value) => { newer.take(key); newer.put(key, value.into(), true) }" },
+
   // The response.
-  { what: "the cookie is kept on an emptied flush", file: respond, from: "(session.presented() && session.is_empty()).then", to: "(session.presented() && session.is_empty() && !session.modified()).then" },
-  { what: "no cookie is deleted on 5xx", file: respond, from: "(session.presented() && session.is_empty()).then", to: "(session.presented() && session.is_empty() && self.status < 500).then" },
-  { what: "no cookie is deleted where nobody looked", file: respond, from: "(session.presented() && session.is_empty()).then", to: "(session.presented() && session.is_empty() && session.accessed()).then" },
+  { what: "a late answer gives its cookie", file: respond, from: "if session.is_late() && session.is_as_named() {", to: "if session.is_late() && session.is_empty() {" },
+  { what: "a late answer gives no new key", file: respond, from: "if session.is_late() && session.is_as_named() {", to: "if session.is_late() {" },
+  { what: "a late answer deletes the cookie", file: respond, from: "(session.is_flushed() || !session.is_late())", to: "true" },
+  { what: "a late logout leaves the cookie", file: respond, from: "(session.is_flushed() || !session.is_late())", to: "!session.is_late()" },
+  { what: "an answer is late after fifteen seconds", file: lifecycle, from: "const LATE: i64 = 5;", to: "const LATE: i64 = 15;" },
+  { what: "the cookie is kept on an emptied flush", file: respond, from: "session.presented() && session.is_empty() &&", to: "session.presented() && session.is_empty() && !session.modified() &&" },
+  { what: "no cookie is deleted on 5xx", file: respond, from: "session.presented() && session.is_empty() &&", to: "session.presented() && session.is_empty() && self.status < 500 &&" },
+  { what: "no cookie is deleted where nobody looked", file: respond, from: "session.presented() && session.is_empty() &&", to: "session.presented() && session.is_empty() && session.accessed() &&" },
   { what: "Vary is overwritten", file: respond, from: "names.push(\"Cookie\");", to: "names = vec![\"Cookie\"];" },
   { what: "Vary follows modified", file: respond, from: "let vary = session.accessed();", to: "let vary = session.modified();" },
   { what: "4xx is not saved", file: respond, from: "let failed = self.status >= 500;", to: "let failed = self.status >= 400;" },
@@ -63,7 +90,7 @@ export const faults = [
   { what: "Max-Age is always the setting", file: respond, from: "Keep::Seconds(session.get_expiry_age(ExpiryOptions::default())?)", to: "Keep::Seconds(session.settings().cookie_age)" },
   { what: "Expires is a second off", file: set, from: "Deadline::after(now, seconds).0", to: "Deadline::after(now, seconds.saturating_add(1)).0" },
   { what: "the cookie's path is fixed", file: set, from: "header.push_str(&settings.cookie_path);", to: "header.push('/');" },
-  { what: "two tokens that verify: the last one counts", file: "src/protocol/load.rs", from: "if named.len() == 1 { named.pop() } else { None }", to: "named.pop()" },
+  { what: "two tokens that verify: the last one counts", file: load, from: "if all.len() == 1 { all.pop() } else { None }", to: "all.pop()" },
 
   // The JavaScript door.
   { what: "pop takes null for no default", file: open, from: "fallback.length > 0 && !this.has(key)", to: "fallback[0] != null && !this.has(key)" },

@@ -22,7 +22,9 @@ const FORMS = ['{name}="{value}"', "{name}=\u00a0{value}", "\u3000{name}={value}
 /** One sequence of calls, for the drivers: `{ settings, start, steps }`. */
 export function sequence(seed) {
   const random = chance(seed);
-  return random.happens(0.06) ? sweeping(random) : new Scene(random).play();
+  if (random.happens(0.06)) return sweeping(random);
+  const scene = new Scene(random);
+  return random.happens(0.1) ? scene.playTabs() : scene.play();
 }
 
 class Scene {
@@ -43,6 +45,51 @@ class Scene {
     while (this.steps.length < length && !this.over) act();
     for (const on of this.requests.keys()) if (!this.over) this.commit(on);
     return { settings: this.settings, start: this.start, steps: this.steps };
+  }
+
+  /** A browser whose tabs ask at the same time, once or twice. */
+  playTabs() {
+    const { random } = this;
+    for (let visits = 1 + random.below(2); visits > 0; visits--) {
+      const [first] = this.tabs(1);
+      this.add({ op: "call", on: first, call: "set", key: random.pick(["a", "b"]), value: visits });
+      if (random.happens(0.6)) this.add({ op: "call", on: first, call: "cycle_key", settle: true });
+      this.commit(first);
+    }
+    for (let rounds = 1 + random.below(2); rounds > 0 && !this.over; rounds--) {
+      const tabs = this.tabs(2);
+      // Both have seen their session before either is answered.
+      for (const on of tabs) this.add({ op: "call", on, call: "get", key: "a" });
+      if (random.happens(0.15)) this.clock();
+      for (let left = 1 + random.below(5); left > 0 && !this.over; left--) {
+        const open = tabs.filter((on) => this.requests.has(on));
+        if (open.length > 0) this.inTab(random.pick(open));
+      }
+      for (const on of tabs) if (!this.over && this.requests.has(on)) this.commit(on);
+      if (!this.over) this.visit();
+    }
+    return { settings: this.settings, start: this.start, steps: this.steps };
+  }
+
+  tabs(count) {
+    return Array.from({ length: count }, () => {
+      const as = `r${++this.names}`;
+      this.add({ op: "load", as, cookies: [{ browser: "alice" }] });
+      this.requests.set(as, "alice");
+      return as;
+    });
+  }
+
+  inTab(on) {
+    const { random } = this;
+    const what = random.weighted({ set: 4, remove: 1, any: 1, save: 1, login: 1.5, logout: 1, commit: 2 });
+    if (what === "set") this.add({ op: "call", on, call: "set", key: random.pick(["a", "b", "cart"]), value: random.below(5) });
+    else if (what === "remove") this.add({ op: "call", on, call: "map_delete", key: random.pick(["a", "b"]) });
+    else if (what === "any") this.call(on);
+    else if (what === "save") this.add({ op: "call", on, call: "save" });
+    else if (what === "login") this.add({ op: "call", on, call: "cycle_key", settle: true });
+    else if (what === "logout") this.add({ op: "call", on, call: "flush" });
+    else this.commit(on);
   }
 
   act() {
@@ -134,7 +181,7 @@ class Scene {
       this.add({ op: "call", on, call: "set_modified", value: false });
       this.add({ op: "call", on, ...call });
     }
-    if (call.call === "create" && this.random.happens(0.15)) this.add({ op: "call", on, call: "flush" });
+    if (call.call === "create" && this.random.happens(0.3)) this.add({ op: "call", on, call: "flush" });
     if (call.settle === false) {
       for (let left = this.random.below(3); left > 0 && !this.over; left--) this.add({ op: "call", on, ...aCall(this.random, this.now, true) });
       this.commit(on);

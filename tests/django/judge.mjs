@@ -1,6 +1,6 @@
 // Compares Django's answers to a sequence with a door's, call by call, and stops where nothing can be compared any more.
 
-import { differences } from "./differences.mjs";
+import { LONGEST, differences } from "./differences.mjs";
 import { same } from "./lines.mjs";
 
 /** Calls that use the data without looking at what is stored. */
@@ -10,7 +10,10 @@ const BLIND = new Set(["clear", "flush", "create"]);
 const OUTSIDE = new Set(["set_modified", "delete_own", "encode_decode"]);
 
 /** What an answer tells for the judge's sake. */
-const ASIDE = ["absolute", "before", "wrote", "message", "untouched", "same", "depends", "plain"];
+const ASIDE = ["absolute", "before", "wrote", "message", "untouched", "same", "depends", "plain", "kept", "ended", "others", "merged"];
+
+/** For how long, in milliseconds, a session that was saved somewhere may be missing elsewhere. */
+const NOT_YET_VISIBLE = 100_000;
 
 /**
  * `{ compared, rows, mismatch }`: how many answers were compared, which differences occurred, and the first that is none of
@@ -23,7 +26,9 @@ export function judge(sequence, django, ours) {
   for (const [at, step] of sequence.steps.entries()) {
     const [theirs, own] = [django[at], ours[at]];
     if (own.skip || walk.endsBefore(step, theirs)) break;
-    if (theirs.deadline === undefined) delete own.deadline; // Django is asked for it only where it has saved
+    // Django is asked only where it has saved, and for the data only where it would have stored others.
+    if (theirs.deadline === undefined) delete own.deadline;
+    if (theirs.stored === undefined) delete own.stored;
     const { expected, explained, blind } = walk.explain(step, theirs, own);
     if (!same(strip(expected), strip(own))) return { compared, rows, mismatch: { at, step, django: theirs, expected, ours: own } };
     for (const row of explained) rows.set(row, (rows.get(row) ?? 0) + 1);
@@ -44,6 +49,14 @@ class Walk {
     this.objects = new Map();
     /** By key: when its record ends, in Django and here. */
     this.ends = new Map();
+    /** By key: the end that no save extends, and whether a record stands there. */
+    this.records = new Map();
+    /** The keys that have ended for good, those of them that a login left, and those that a login made. */
+    this.ended = new Set();
+    this.left = new Set();
+    this.cycled = new Set();
+    /** By browser, and by key: when the save was made that its cookie tells of. */
+    this.issued = new Map();
   }
 
   /** Whether Django and the door are about to part, in a way that is no fault of either. */
@@ -83,10 +96,18 @@ class Walk {
       before: on?.last,
       unsent: on?.saved,
       overtaken: on?.overtaken,
+      unused: !on?.used,
+      named: on?.named,
+      revoked: on?.reason === "revoked" && !on.flushed,
+      unseen: on?.reason === "not-yet-visible" && !on.flushed && !on.fresh,
+      late: Math.floor(this.now / 1000) - Math.floor(on?.began / 1000) > 5 && !on.flushed,
+      refused: step.op === "commit" ? on?.refused : on?.used && this.isOver(on.last.key),
       deadlines: [...this.ends.values()].map(([, end]) => end),
       disturbed: Boolean(on?.disturbed && !on.used && this.uses(step, django)),
     };
+    if (on) on.refuses = facts.refused;
     let expected = this.without(step, django, ours.empty === null);
+    if (ours.reason !== undefined) expected.reason = this.reason(step, django, ours);
     const explained = [];
     for (const { id, expect } of differences) {
       if (!expect) continue;
@@ -101,8 +122,33 @@ class Walk {
   without(step, django, closed) {
     const answer = { ...django };
     if (closed) answer.empty = null;
-    if (step.settle === false) delete answer.deadline;
+    if (step.settle === false) ["deadline", "stored", "merged"].forEach((name) => delete answer[name]);
     return answer;
+  }
+
+  /** What a load comes to here. */
+  reason(step, { key }, ours) {
+    // Django does not tell whether there was a cookie.
+    if (key === null) return ["new", "malformed"].includes(ours.reason) ? ours.reason : "new or malformed";
+    const { absolute, kept } = this.records.get(key) ?? {};
+    if (step.op === "load" && absolute != null && absolute <= this.now * 1000) return "expired";
+    if (this.ended.has(key)) return "revoked";
+    // Of a record that was over before it was written nothing is known but that its end can have come.
+    if (!kept && ours.reason === "expired" && this.now - this.start >= (this.settings.absoluteAge ?? LONGEST) * 1000) return "expired";
+    if (!kept) return this.now - this.issuedAt(step) <= NOT_YET_VISIBLE ? "not-yet-visible" : "unknown";
+    const [, end] = this.ends.get(key) ?? [null, null];
+    return end !== null && end > this.now * 1000 ? "live" : "expired";
+  }
+
+  /** Whether no login goes on with what stood under a key: it ended, and not for being left by an anonymous session's login. */
+  isOver(key) {
+    return this.ended.has(key) && (this.cycled.has(key) || !this.left.has(key));
+  }
+
+  /** When the save was made that the request's cookie tells of. */
+  issuedAt({ cookies = [] }) {
+    const times = cookies.map(({ browser, issued }) => this.issued.get(browser ?? issued)).filter((time) => time !== undefined);
+    return Math.max(-Infinity, ...times);
   }
 
   /** Whether a step looks at the data of its session. */
@@ -116,7 +162,9 @@ class Walk {
   endsAfter(step, django, ours) {
     if (step.op === "clock") this.latest = Math.max(this.latest, (this.now = step.at));
     const name = step.on ?? step.as;
+    if (step.as) this.objects.delete(name);
     const on = this.objects.get(name) ?? {};
+    const apart = this.parts(step, django, ours, on);
     const disturbed = on.disturbed && !on.used && this.uses(step, django);
     if (step.op === "open" || step.op === "load") on.used = django.key === null;
     if (step.op === "call" && !OUTSIDE.has(step.call)) on.used ||= BLIND.has(step.call) || this.uses(step, django);
@@ -129,10 +177,17 @@ class Walk {
     const unsent = step.op === "commit" && django.cookie?.value !== ours.cookie?.value && !on.hasOwn;
     // Django wrote its record over that of another request.
     const unwritten = step.op === "commit" && (on.wasPending || (on.overtaken && django.cookie?.value)) && !ours.wrote;
-    return disturbed || parted || unsent || unwritten || this.isBetween(this.now * 1000) || (step.call === "flush" && django.gone !== ours.gone);
+    return apart || disturbed || parted || unsent || unwritten || this.isBetween(this.now * 1000) || (step.call === "flush" && django.gone !== ours.gone);
+  }
+
+  /** Whether the two have something else before them from here on, as the list of differences has it. */
+  parts(step, django, ours, on) {
+    if (step.op === "call") return django.key !== ours.key;
+    return step.op === "commit" && (django.cookie === null) !== (ours.cookie === null) && (django.cookie?.value === "" || django.key !== ours.key);
   }
 
   note(step, django, ours, on) {
+    this.noteIdentity(step, django, ours, on);
     on.wasPending = on.pending;
     if (step.settle === false && !django.e) on.pending = true;
     if (step.call === "save" || step.settle || step.op === "commit" || step.call === "flush") on.pending = false;
@@ -143,6 +198,26 @@ class Walk {
       this.ends.set(django.key, [django.deadline, ours.deadline, this.now * 1000]);
     }
     if (step.op === "clear_expired") for (const [key, [, end]] of this.ends) if (end + 120e6 <= this.now * 1000) this.ends.delete(key);
+  }
+
+  /** Which keys there are, what has become of them, and which of them a session has. */
+  noteIdentity(step, django, ours, on) {
+    if (step.op === "load" || step.op === "open") Object.assign(on, { began: this.now, named: step.op === "load" ? django.key : null, reason: ours.reason });
+    if (step.call === "flush") on.flushed = true;
+    if (step.call === "create") on.fresh = true;
+    if (step.call === "cycle_key" && !django.e) this.cycled.add(django.key);
+    if (step.settle === false) on.refused = step.call === "cycle_key" && on.refuses;
+    for (const key of django.ended ?? []) {
+      if (step.call !== "cycle_key") this.left.delete(key);
+      else if (!this.ended.has(key)) this.left.add(key);
+      this.ended.add(key);
+    }
+    if (ours.kept !== undefined && ours.key) this.records.set(ours.key, { absolute: ours.absolute, kept: ours.kept });
+    if (step.op === "commit" ? ours.wrote : (step.call === "save" || step.settle) && !ours.e) on.savedAt = this.now;
+    if (step.op !== "commit" || !ours.cookie) return;
+    const { value } = ours.cookie;
+    if (value) for (const holder of [step.browser, value]) this.issued.set(holder, on.savedAt ?? this.now);
+    else this.issued.delete(step.browser);
   }
 
   /** The other sessions may find something else in the store now than when they were loaded. */

@@ -263,7 +263,46 @@ for (const [door, Worker] of Object.entries(doors)) {
   });
 }
 
+/** What a request that ended at any of its calls may leave behind, for the browser that got no answer. */
+const leftBehind = {
+  load: [before],
+  create: [nobodys],
+  save: [before, saved],
+  renewal: [before],
+  cycle: [before, nobodys],
+  flush: [before, nobodys],
+};
+
 for (const [door, Worker] of Object.entries(doors)) {
+  describe.concurrent(`${door}: left in the middle`, () => {
+    for (const [name, operation] of Object.entries(operations)) {
+      const kinds = leftBehind[name.split(" ")[0]];
+      for (const step of operation.steps) {
+        // G15
+        test(`${name}: whoever leaves at ${step} finds a session that works when they come back`, async () => {
+          for (const carriedOut of step.startsWith("get") ? [false] : [false, true]) {
+            const { one, faulty } = await alice(Worker, operation, memoryKv());
+            let left;
+            const leaving = new Promise((resolve) => (left = resolve));
+            faulty.plan(step, async ({ real }) => {
+              if (carriedOut) await real();
+              left();
+              await new Promise(() => {});
+            });
+            void ask({ ...one }, operation);
+            await leaving;
+            faulty.heal();
+            const found = await one.data();
+            expect(kinds, JSON.stringify(found)).toContainEqual(found);
+            const { status } = await one.put("/session/data/back", true);
+            expect(status).toBe(204);
+            expect(await one.data()).toEqual({ ...found, back: true });
+          }
+        });
+      }
+    }
+  });
+
   describe(`${door}: what comes late`, () => {
     const late = writes.late["applied later"];
 

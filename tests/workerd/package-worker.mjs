@@ -16,6 +16,10 @@ const routes = {
     session.set(key, await request.json());
     return new Response(null, { status: 204 });
   },
+  "PUT /session/expiry": async (session, request) => {
+    session.setExpiry((await request.json()).value);
+    return Response.json({ age: session.getExpiryAge() });
+  },
   "POST /session/cycle-key": (session) => {
     session.cycleKey();
     return new Response(null, { status: 204 });

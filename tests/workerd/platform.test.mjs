@@ -84,6 +84,26 @@ for (const [door, Worker] of Object.entries({ "the Rust Worker": App, "the packa
       for (const cookie of cookies) expect(await { ...one, cookie }.data()).toEqual({});
     });
 
+    // I11
+    test("seconds at the edges of 31, 32 and 53 bits are in the record, the metadata and the time to live as they were meant", async () => {
+      const [now, longest] = [1_800_000_000_123, 3_155_760_000];
+      vi.spyOn(Date, "now").mockReturnValue(now);
+      const { kv: namespace, calls } = watched();
+      const one = visitor({ SESSIONS: namespace, SESSION_ABSOLUTE_AGE: longest, SESSION_COOKIE_AGE: 100 });
+      await one.put("/session/data/user", "alice");
+      for (const seconds of [2 ** 31 - 1, 2 ** 31, 2 ** 31 + 1, longest, 2 ** 32 - 1, 2 ** 32, 2 ** 32 + 1, Math.ceil(2 ** 53 / 1e6) + 1]) {
+        const { status, headers } = await one.request("PUT", "/session/expiry", { value: seconds });
+        expect(status).toBe(200);
+        expect(headers.get("Set-Cookie")).toContain("; Max-Age=34560000;");
+        const { args: [, value, options] } = calls.findLast(({ name }) => name === "put");
+        const after = (seconds) => BigInt(now) * 1000n + BigInt(seconds) * 1_000_000n;
+        expect(new TextDecoder().decode(value)).toContain(`"deadline":${after(seconds)},"absolute":${after(longest)},`);
+        const kept = Math.min(seconds, longest);
+        expect(options).toEqual({ expirationTtl: kept, metadata: { deadline: Number(after(kept)) } });
+      }
+      expect(await one.data()).toEqual({ user: "alice" });
+    });
+
     test("a clock that shows no time at all makes no error that is not of this package", async () => {
       const one = visitor();
       await one.put("/session/data/user", "alice");

@@ -34,12 +34,13 @@ export class World {
     this.held = door.createSessions(options);
   }
 
-  /** The store, which notes what is put and deleted. */
+  /** The store, which notes which records are put and deleted. */
   noting(store) {
     return {
       ...store,
       put: (key, value, options) => {
-        this.puts.push({ deadline: options.deadline, absolute: absoluteIn(value) });
+        // What stands under other keys are tombstones.
+        if (key.includes(":session:")) this.puts.push({ deadline: options.deadline, absolute: absoluteIn(value) });
         return store.put(key, value, options);
       },
       delete: (key) => {
@@ -99,14 +100,17 @@ export class World {
     this.now = at;
   }
 
-  async open({ as, key }) {
-    this.sessions.set(as, await this.held.open(this.key(key)));
+  async open({ as, key }, answer) {
+    const session = await this.held.open(this.key(key));
+    answer.reason = session.loadReason;
+    this.sessions.set(as, session);
     this.learn(as);
   }
 
-  async load({ as, cookies }) {
+  async load({ as, cookies }, answer) {
     const header = cookies.map((cookie) => this.cookie(cookie)).filter((text) => text !== null).join("; ");
     const session = await this.held.load(header);
+    answer.reason = session.loadReason;
     this.sessions.set(as, session);
     this.arrived.set(as, session.sessionKey);
     this.learn(as);
@@ -140,19 +144,22 @@ export class World {
       if (!step.settle) return value;
       await session.save();
     }
-    if (step.settle || step.call === "save") this.tellRecord(step.on, answer);
+    if (step.settle || step.call === "save") await this.tellRecord(step.on, answer);
     return value;
   }
 
-  /** When the session's record ends, in microseconds, and its absolute end; null where there is none. */
-  tellRecord(name, answer) {
-    const label = this.label(this.sessions.get(name).sessionKey);
+  /** When the session's record ends, in microseconds, its absolute end, and the data in it; null where there is none. */
+  async tellRecord(name, answer) {
+    const key = this.sessions.get(name).sessionKey;
+    const label = this.label(key);
     // A cycled key puts the new record, then deletes the old one.
     if (this.puts.length > 0) this.deadlines.set(label, this.puts[0]);
     const { deadline = null, absolute = null } = this.deadlines.get(label) ?? {};
     answer.deadline = deadline !== null && deadline > this.now * 1000 ? deadline : null;
     answer.absolute = absolute;
+    answer.kept = deadline !== null;
     if (this.puts.length > 0) this.learn(name);
+    answer.stored = (await this.held.open(key)).items();
   }
 
   async exists({ key }) {
@@ -196,7 +203,7 @@ export class World {
     answer.cache = headers.get("Cache-Control");
     answer.cookie = null;
     for (const line of headers.getSetCookie()) answer.cookie = await this.received(step, line);
-    if (session.sessionKey) this.tellRecord(step.on, answer);
+    if (session.sessionKey) await this.tellRecord(step.on, answer);
   }
 
   /** The headers after the commit: of a response, or where it has none of its own by themselves. */

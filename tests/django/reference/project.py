@@ -19,6 +19,7 @@ settings.configure(
 )
 django.setup()
 
+import merging  # noqa: E402, F401 - gives the cache engine its store
 from django.contrib.sessions.backends import cache as cache_engine  # noqa: E402
 from django.contrib.sessions.backends import db as db_engine  # noqa: E402
 from django.contrib.sessions.models import Session  # noqa: E402

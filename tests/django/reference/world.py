@@ -1,6 +1,5 @@
 """One sequence's world: a store, a clock, session objects by name, browsers that keep a cookie."""
 
-import json
 import re
 
 import clock
@@ -14,6 +13,7 @@ from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponse
 from django.http.cookie import parse_cookie
 from django.utils.cache import patch_vary_headers
+from merging import written
 
 ERRORS = [
     (KeyError, "key"),
@@ -33,11 +33,6 @@ NOBODY = "0123456789abcdefghijklmnopqrstuv"
 OWN = re.compile("(?!0123456789)[a-z0-9]{32}")
 
 
-def written(data):
-    """Data as a text that tells 0 from -0, and 1 from true."""
-    return json.dumps(list(data.items()), default=repr)
-
-
 class World:
     def __init__(self, sequence):
         self.engine = project.db_engine if sequence.get("engine") == "db" else project.cache_engine
@@ -50,6 +45,8 @@ class World:
         self.issued = {}
         self.arrived = {}
         self.base = {}
+        self.families = {}
+        self.pending = set()
 
     def answer(self, step):
         answer = {}
@@ -139,21 +136,59 @@ class World:
 
     def call(self, step, answer):
         session = self.sessions[step["on"]]
+        session.whole = None
+        if step["call"] == "cycle_key":
+            session.items()  # drops a key that nobody has
+        old = session.session_key
         value = call(session, step["call"], step)
         if step["call"] == "flush":
+            # A key that no commit has stored yet is nothing to be ended here.
+            own = None if step["on"] in self.pending else old
+            self.end_families(answer, [own, self.arrived.get(step["on"])])
             answer["gone"] = not session.exists(self.arrived.get(step["on"]))
+        if "settle" in step and not step["settle"]:
+            self.pending.add(step["on"])
+        elif step["call"] in ("save", "create", "cycle_key", "flush"):
+            self.pending.discard(step["on"])
+        if step["call"] == "cycle_key":
+            self.families[session.session_key] = self.families.get(old, session.session_key)
+            self.end(answer, [old])
+        if step["call"] == "delete_own":
+            self.end(answer, [old])
         if step["call"] in ("create", "cycle_key"):
             answer["written"] = session.exists(session.session_key)
         if step["call"] in ("save", "create", "cycle_key"):
-            answer["deadline"] = self.deadline(session)
+            self.tell_record(session, answer)
             self.note(step["on"])
         return value
+
+    def end(self, answer, keys):
+        """Tells which keys have ended for good."""
+        answer["ended"] = [self.label(key) for key in keys if key and (key == NOBODY or OWN.fullmatch(key))]
+
+    def end_families(self, answer, keys):
+        """Here a logout ends all that a login's key became, and so it does in Django from here on."""
+        families = {self.families[key] for key in keys if key in self.families}
+        others = [key for key, family in self.families.items() if family in families and key not in keys]
+        answer["others"] = sum(self.engine.SessionStore().exists(key) for key in others)
+        for key in others:
+            self.engine.SessionStore().delete(key)
+        self.end(answer, keys + others)
+
+    def tell_record(self, session, answer):
+        deadline = answer["deadline"] = self.deadline(session)
+        # The cache engine rounds a life down to seconds, and what is over has no data.
+        if session.whole is not None and deadline is not None and deadline > clock.micros + 2_000_000:
+            answer["stored"] = session.whole
+            answer["merged"] = list(session.items())
 
     def exists(self, step, answer):
         return self.engine.SessionStore().exists(self.key(step["key"]))
 
     def delete(self, step, answer):
-        self.engine.SessionStore().delete(self.key(step["key"]))
+        key = self.key(step["key"])
+        self.engine.SessionStore().delete(key)
+        self.end(answer, [key])
 
     def fetch(self, step, answer):
         return list(self.engine.SessionStore(self.key(step["key"])).load().items())
@@ -182,6 +217,7 @@ class World:
             if name in step["headers"]:
                 response[name] = step["headers"][name]
         session = request.session
+        session.whole = None
         unused = not hasattr(session, "_session_cache")
         answer["same"] = unused or self.base[step["on"]] == written(session._session_cache)
         depends = []
@@ -194,7 +230,7 @@ class World:
         for name, morsel in response.cookies.items():
             answer["cookie"] = self.received(step, name, morsel)
         if response.cookies and answer["cookie"]["value"]:
-            answer["deadline"] = self.deadline(session)
+            self.tell_record(session, answer)
 
     def received(self, step, name, morsel):
         value = morsel.value

@@ -95,10 +95,11 @@ impl World {
                     Some(key) => block_on(self.sessions.open(&key)).unwrap(),
                     None => self.sessions.new_session().unwrap(),
                 };
+                answer.insert("reason".into(), session.load_reason().as_str().into());
                 self.named.insert(text(&step["as"]).to_owned(), session);
                 self.learn(text(&step["as"]));
             }
-            "load" => self.load(step),
+            "load" => self.load(step, answer),
             "call" => return self.call(step, answer),
             "exists" => {
                 let key = self.key(&step["key"]).unwrap_or_default();
@@ -140,10 +141,11 @@ impl World {
         given["text"].as_str().map(str::to_owned)
     }
 
-    fn load(&mut self, step: &Value) {
+    fn load(&mut self, step: &Value, answer: &mut Answer) {
         let cookies = list(&step["cookies"]).iter().filter_map(|given| self.cookie(given));
         let header = cookies.collect::<Vec<_>>().join("; ");
         let session = block_on(self.sessions.load(header)).unwrap();
+        answer.insert("reason".into(), session.load_reason().as_str().into());
         let name = text(&step["as"]).to_owned();
         match session.session_key() {
             Some(key) => self.arrived.insert(name.clone(), key.as_str().to_owned()),
@@ -204,7 +206,7 @@ impl World {
         Some(result)
     }
 
-    /// When the session's record ends, in microseconds, and its absolute end; null where there is none.
+    /// When the session's record ends, in microseconds, its absolute end, and the data in it; null where there is none.
     fn tell_record(&mut self, name: &str, answer: &mut Answer) {
         let Some(key) = self.named[name].session_key().map(|key| key.as_str().to_owned()) else { return };
         let label = self.label(&key);
@@ -218,6 +220,9 @@ impl World {
         let deadline = record.and_then(|record| record.deadline).filter(|end| *end > self.now.get() * 1000);
         answer.insert("deadline".into(), json!(deadline));
         answer.insert("absolute".into(), json!(record.and_then(|record| record.absolute)));
+        answer.insert("kept".into(), record.is_some_and(|record| record.deadline.is_some()).into());
+        let stored = block_on(self.sessions.open(&key)).unwrap().items::<Value>().unwrap();
+        answer.insert("stored".into(), json!(stored));
     }
 
     /// Two records that are to be created under one key: what the random source repeats, it gives twice.
