@@ -432,8 +432,9 @@ fn the_earlier_absolute_deadline_counts_the_tokens_or_the_records() {
     assert_eq!(reason(&site, &browser), LoadReason::Expired);
 }
 
+// L1, iron-session #598: any failure was an empty session, and nobody was told which.
 #[test]
-fn what_cannot_be_read_and_what_was_ended() {
+fn iron_session_598_what_cannot_be_read_and_what_was_ended() {
     let put = |site: &Site, bytes: &[u8]| {
         let (key, _) = site.store.memory.entries().remove(0);
         site.store.memory.put(key, bytes.to_vec());
