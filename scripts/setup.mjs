@@ -112,6 +112,7 @@ export const needs = {
   start: [...build, "secret"],
   lint: ["packages", "rust"],
   native: ["rust"],
+  simulation: ["rust"],
   package: ["packages", "rust", "wasm-bindgen"],
   node: ["packages", "rust", "wasm-bindgen"],
   browser: ["browser", "rust", "wasm-bindgen", "wasm-pack"],

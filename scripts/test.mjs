@@ -15,6 +15,7 @@ import { read, root } from "./project.mjs";
 import { reproduce } from "./reproduce.mjs";
 import { run } from "./run.mjs";
 import { needs, setUp } from "./setup.mjs";
+import { simulate } from "./simulation.mjs";
 import { browser, folder, node20, program } from "./tools.mjs";
 
 const limit = 20 * 60; // seconds that one program of a suite may take
@@ -25,7 +26,7 @@ process.on("exit", () => rmSync(scratch, { recursive: true, force: true, maxRetr
 const chosen = {};
 
 /** Each suite runs its programs and gives what it counted. */
-const suites = { lint, native, node: inNode, django, browser: inBrowser, workerd, e2e, packages, faults, fuzz, reproduced };
+const suites = { lint, native, simulation, node: inNode, django, browser: inBrowser, workerd, e2e, packages, faults, fuzz, reproduced };
 
 /** What only the long run does. */
 const long = ["faults", "fuzz", "reproduced"];
@@ -47,6 +48,11 @@ async function lint() {
 
 async function native() {
   return [cargoCount(await run("cargo", ["test", "--no-fail-fast", "--features", "app"], { keep: true, limit }))];
+}
+
+/** Random histories on the model of KV: so many as the options say. */
+async function simulation() {
+  return [await simulate({ seeds: chosen.SIMULATION_SEEDS })];
 }
 
 /** The npm package is built once, for all the suites that test it. */
@@ -181,8 +187,8 @@ async function attempt(name) {
 }
 
 /**
- * `--calls 50000 --seed 7` are for the comparison with Django, which `--long` makes longer; it also plants the faults,
- * fuzzes, each target for `--seconds 20`, and builds the package a second time.
+ * `--calls 50000 --seed 7` are for the comparison with Django, which `--long` makes longer, as it does the simulation; it also plants
+ * the faults, fuzzes, each target for `--seconds 20`, and builds the package a second time.
  */
 function optioned(args) {
   const options = { calls: { type: "string" }, seed: { type: "string" }, seconds: { type: "string" }, long: { type: "boolean" } };
@@ -191,6 +197,7 @@ function optioned(args) {
   if (calls) chosen.DJANGO_CALLS = calls;
   if (values.seed) chosen.DJANGO_SEED = values.seed;
   if (values.seconds) chosen.FUZZ_SECONDS = values.seconds;
+  if (values.long) chosen.SIMULATION_SEEDS = "100000";
   const usual = Object.keys(suites).filter((name) => values.long || !long.includes(name));
   return test(positionals.length ? positionals : usual);
 }

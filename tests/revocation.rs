@@ -137,6 +137,35 @@ fn the_cookie_of_an_ended_session_is_left_alone() {
     assert_eq!(site.user(&browser).as_deref(), Some("bob"), "what is set then is a new session");
 }
 
+// The cookie may have been replaced by a login meanwhile.
+#[test]
+fn after_five_seconds_a_request_says_nothing_about_the_cookie_that_it_came_with() {
+    for (milliseconds, late) in [(5_000, false), (5_001, true)] {
+        // Begun just before the second is full.
+        let slow = |browser: &mut Browser, site: &Site, handler: &dyn Fn(&mut Session)| {
+            site.now.set(site.now.get() + TimeDelta::milliseconds(900));
+            let mut session = site.load(browser);
+            site.now.set(site.now.get() + TimeDelta::milliseconds(milliseconds));
+            handler(&mut session);
+            let headers = site.commit(browser, session, 200);
+            headers.set_cookie().map(|cookie| !cookie.contains("; Max-Age=0;"))
+        };
+        let site = site();
+        let browser = site.visitor();
+        let change = |session: &mut Session| session.set("page", 1).unwrap();
+        let given = slow(&mut browser.clone(), &site, &change);
+        assert_eq!(given, (!late).then_some(true), "an identity that is as it was");
+        assert_eq!(slow(&mut Browser::default(), &site, &change), Some(true), "a new session");
+        assert_eq!(slow(&mut browser.clone(), &site, &|session| session.cycle_key().unwrap()), Some(true), "a login");
+        let gone = site.visitor();
+        lose(&site, "session");
+        site.pass(200);
+        let looked = |session: &mut Session| assert!(session.keys().unwrap().is_empty());
+        assert_eq!(slow(&mut gone.clone(), &site, &looked), (!late).then_some(false), "a session that is gone");
+        assert_eq!(slow(&mut gone.clone(), &site, &change), Some(true), "a new session in its place");
+    }
+}
+
 #[test]
 fn a_tombstone_counts_whatever_stands_beside_it() {
     for beside in ["the record", "nothing", "junk", "a newer version's"] {

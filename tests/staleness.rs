@@ -256,6 +256,19 @@ fn by_setting_a_save_is_made_there_with_all_that_the_browser_saved() {
     assert_eq!(reason(&far, &browser), LoadReason::Live);
 }
 
+// Found by the simulation: the journal took a save that was merged so for one that has all that came before it.
+#[test]
+fn a_save_that_was_merged_so_does_not_vouch_for_what_it_lacks() {
+    let (site, far, mut browser) = broken_chain(|| defaults().merge_stale(true));
+    set(&far, &mut browser, "page", 3);
+    set(&site, &mut browser, "here", 4);
+    assert_eq!(site.record()["data"]["theirs"], 1);
+    far.told();
+    let mut session = far.load(&browser);
+    assert_eq!(session.load_reason(), LoadReason::Stale, "what lacks the other browser's save is not repaired");
+    assert_eq!(numbers(&mut session, ["mine", "page"]), [Some(2), Some(3)]);
+}
+
 #[test]
 fn what_came_in_time_for_the_save_lets_it_through() {
     let (site, far, browser) = broken_chain(defaults);
@@ -373,6 +386,26 @@ fn a_save_that_is_in_no_record_any_more_is_lost_and_life_goes_on() {
     assert_eq!(site.record()["data"], serde_json::json!({ "user": "alice", "theirs": 2, "page": 3 }));
     site.told();
     assert_eq!((reason(&site, &browser), site.told().len()), (LoadReason::Live, 0));
+}
+
+// Found by the simulation: what was stale at the load was lost by the time of the save, and nobody was told.
+#[test]
+fn a_save_that_finds_out_that_an_earlier_one_is_lost_tells_it() {
+    let site = site();
+    let mut browser = site.visitor();
+    let far = site.elsewhere(defaults());
+    let late = browser.clone();
+    save_of_another(&site, &browser, "theirs", 1);
+    set(&site, &mut browser, "mine", 2);
+    save_of_another(&far, &late, "page", 3);
+    let mut session = far.load(&browser);
+    assert_eq!(session.load_reason(), LoadReason::Stale);
+    far.told();
+    far.pass(131);
+    session.set("page", 4).unwrap();
+    run(far.sessions.commit_headers(&mut session, 200)).unwrap();
+    assert_eq!(far.told(), ["lost"]);
+    assert_eq!(far.record()["data"], serde_json::json!({ "user": "alice", "page": 4 }));
 }
 
 #[test]

@@ -165,22 +165,26 @@ impl Save {
         }
     }
 
-    /// Puts the session's changes on top of a record that is not the one that was loaded.
-    fn merge(&self, session: &mut Session, bytes: Vec<u8>) -> Result<()> {
+    /// Puts the session's changes on top of a record that is not the one that was loaded. What comes of it is not what a first
+    /// try wrote, which may still land later, and must be told from it.
+    fn merge(&mut self, session: &mut Session, bytes: Vec<u8>) -> Result<()> {
         let Opened::Record(mut record) = open(session.settings(), bytes) else { return Err(Error::interrupted()) };
+        self.tag = None;
         let standing = freshness::judge(session, &mut record);
         if standing == Standing::Stale {
             if !session.settings().merge_stale {
                 return Err(Error::stale());
             }
-            if let Some(journal) = session.carried().1 {
+            if let Some(journal) = session.carried().1.take() {
                 journal.force(&mut record);
             }
             session.tell(EventKind::MergedStale);
+        } else if standing == Standing::Lost && session.reason() != LoadReason::Lost {
+            session.tell(EventKind::Load(LoadReason::Lost));
         } else if session.base().is_some() {
             session.tell(EventKind::Merged);
         }
-        session.set_whole(matches!(standing, Standing::Fresh | Standing::Lost));
+        session.set_whole(standing != Standing::Repaired);
         session.merge_onto(record)
     }
 

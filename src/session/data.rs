@@ -155,16 +155,11 @@ impl Data {
 
     /// Takes `key` out. Says whether it was there.
     pub(crate) fn remove(&mut self, key: &str) -> bool {
-        let key = json::quoted(key);
-        let taken = self.take(&key);
-        if taken {
-            self.removed.push(key.into());
-        }
-        taken
+        self.take(&json::quoted(key), true)
     }
 
-    /// Takes a quoted key out. Says whether it was there.
-    pub(crate) fn take(&mut self, key: &[u8]) -> bool {
+    /// Takes a quoted key out; `touched` as for [`put`](Self::put). Says whether it was there.
+    pub(crate) fn take(&mut self, key: &[u8], touched: bool) -> bool {
         let Some(place) = self.find(key) else { return false };
         if let Some(mut index) = self.index.take() {
             if let Ok(rank) = self.rank(&index, key) {
@@ -174,6 +169,9 @@ impl Data {
         }
         if let Some(slot) = self.slots.get_mut(place) {
             *slot = None;
+        }
+        if touched {
+            self.removed.push(key.into());
         }
         self.len = self.len.saturating_sub(1);
         if self.slots.len() > INDEXED_FROM && self.len < self.slots.len() / 2 {
@@ -197,7 +195,7 @@ impl Data {
         removed.chain(touched.map(|entry| (self.bytes(&entry.key), Some(self.bytes(&entry.value)))))
     }
 
-    /// Moves what was changed here onto `newer` data, which become these; it stays a change.
+    /// Moves what was changed here onto `newer` data, which become these; it stays a change, as does what was one there.
     pub(crate) fn merge_onto(&mut self, mut newer: Self) {
         if self.cleared {
             let keys = newer.members().map(|(key, _)| key).filter(|key| self.find(key).is_none());
@@ -207,10 +205,10 @@ impl Data {
             for (key, value) in self.changes() {
                 match value {
                     Some(value) => newer.put(key, value.into(), true),
-                    None => _ = newer.take(key),
+                    None => _ = newer.take(key, false),
                 }
             }
-            newer.removed = core::mem::take(&mut self.removed);
+            newer.removed.append(&mut self.removed);
             *self = newer;
         }
     }

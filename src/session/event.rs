@@ -19,7 +19,8 @@ pub struct Event {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventKind {
-    /// A load that was neither of a new session nor of a live one.
+    /// A load that was neither of a new session nor of a live one. That a save of this browser is lost may be found out by the
+    /// next save, and is told then.
     Load(LoadReason),
     /// A new session was stored.
     Created,

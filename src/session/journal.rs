@@ -74,7 +74,7 @@ impl Journal {
         let Record { head, data } = record;
         for state in self.states.iter().skip(known.saturating_add(1)) {
             if state.kind == Kind::Own && !head.tags.contains(&state.tag) {
-                self.apply(state, head, data);
+                self.apply(state, head, data, false);
                 // Behind the record's own last tag, by which it is known.
                 head.tags.insert(head.tags.len().min(1), state.tag);
             }
@@ -82,20 +82,21 @@ impl Journal {
         true
     }
 
-    /// Puts back all that this browser changed, whatever else the record lacks.
+    /// Puts back all that this browser changed, whatever else the record lacks, as changes that are made now: whoever has the
+    /// record that comes of it has not all that was known here.
     pub(crate) fn force(&self, record: &mut Record) {
         let Record { head, data } = record;
         for state in &self.states {
-            self.apply(state, head, data);
+            self.apply(state, head, data, true);
         }
     }
 
-    fn apply(&self, state: &State, head: &mut Head, data: &mut Data) {
+    fn apply(&self, state: &State, head: &mut Head, data: &mut Data, touched: bool) {
         for Change { key, value, .. } in self.changes.iter().filter(|change| change.tag == state.tag) {
             if !head.is_written_since(key, state.time) {
                 match value {
-                    Some(value) => data.put(key, value.clone(), false),
-                    None => _ = data.take(key),
+                    Some(value) => data.put(key, value.clone(), touched),
+                    None => _ = data.take(key, touched),
                 }
                 head.note(key, state.time);
             }

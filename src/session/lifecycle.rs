@@ -22,8 +22,8 @@ use crate::settings::Settings;
 /// How far two clocks may differ, in milliseconds.
 pub(crate) const SKEW: i64 = 10_000;
 
-/// A request that ran for longer, in seconds, says nothing about a cookie that may have been replaced meanwhile.
-const LATE: i64 = 5;
+/// A request that ran for longer, in milliseconds, says nothing about a cookie that may have been replaced meanwhile.
+const LATE: i64 = 5_000;
 
 impl Session {
     /// A session as a request brings it. `identity` is what its cookie proved; `presented` whether it had one at all.
@@ -255,7 +255,7 @@ impl Session {
 
     /// Whether the request has run for so long that its cookie may have been replaced.
     pub(crate) fn is_late(&self) -> bool {
-        self.latest.timestamp().saturating_sub(self.began.timestamp()) > LATE
+        self.latest.timestamp_millis().saturating_sub(self.began.timestamp_millis()) > LATE
     }
 
     /// Whether a flush asked for the cookie to go.

@@ -1,0 +1,40 @@
+// Random histories on the model of KV, and what sessions promise of them: `npm run test:simulation -- --seeds 5000 --first 1`.
+// `--tell 7` says what broke in the history of seed 7.
+
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { Stop, script } from "./print.mjs";
+import { root } from "./project.mjs";
+import { run } from "./run.mjs";
+import { needs, setUp } from "./setup.mjs";
+
+const limit = 30 * 60; // seconds
+
+/** Builds the simulation. Gives the program. */
+export async function buildSimulation({ cwd = root, target = join(cwd, "target"), quiet = false } = {}) {
+  const args = ["build", "--profile", "simulation", "--example", "simulation"];
+  const { code, output } = await run("cargo", args, { cwd, quiet, limit, env: { CARGO_TARGET_DIR: target } });
+  if (code && quiet) process.stderr.write(output);
+  if (code) throw new Stop("The simulation could not be built. Read cargo's message above, then start again.");
+  return join(target, "simulation", "examples", "simulation");
+}
+
+/** Runs the histories, and counts the promises that were kept and those that were broken. */
+export async function simulate({ seeds = "5000", first = "1" } = {}) {
+  const program = await buildSimulation();
+  const { code, output } = await run(program, ["--seeds", seeds, "--first", first], { keep: true, limit });
+  const [, passed = 0, failed = 0] = output.match(/(\d+) promises kept, (\d+) broken\s*$/) ?? [];
+  return { passed: Number(passed), failed: Math.max(Number(failed), code ? 1 : 0) };
+}
+
+await script(import.meta.url, async (args) => {
+  const options = { seeds: { type: "string" }, first: { type: "string" }, tell: { type: "string" } };
+  const { values } = parseArgs({ args, options });
+  await setUp(needs.simulation);
+  if (values.tell) {
+    await run(await buildSimulation(), ["--tell", values.tell], { limit });
+    return;
+  }
+  const { failed } = await simulate(values);
+  if (failed) process.exitCode = 1;
+});
