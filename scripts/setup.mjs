@@ -121,6 +121,7 @@ export const needs = {
   django: ["packages", "rust", "wasm-bindgen", "django"],
   faults: ["packages", "rust", "wasm-bindgen", "django"],
   fuzz: ["packages", "rust", "wasm-bindgen", "nightly", "cargo-fuzz"],
+  reproduced: ["packages", "rust", "wasm-bindgen"],
   peers: ["packages", "peers"],
   all: Object.keys(parts).filter((name) => !seldom.includes(name)),
 };

@@ -12,6 +12,7 @@ import { fuzzAll } from "./fuzz.mjs";
 import { buildPackage } from "./package.mjs";
 import { Stop, say, script, seconds } from "./print.mjs";
 import { read, root } from "./project.mjs";
+import { reproduce } from "./reproduce.mjs";
 import { run } from "./run.mjs";
 import { needs, setUp } from "./setup.mjs";
 import { browser, folder, node20, program } from "./tools.mjs";
@@ -24,10 +25,10 @@ process.on("exit", () => rmSync(scratch, { recursive: true, force: true, maxRetr
 const chosen = {};
 
 /** Each suite runs its programs and gives what it counted. */
-const suites = { lint, native, node: inNode, django, browser: inBrowser, workerd, e2e, packages, faults, fuzz };
+const suites = { lint, native, node: inNode, django, browser: inBrowser, workerd, e2e, packages, faults, fuzz, reproduced };
 
 /** What only the long run does. */
-const long = ["faults", "fuzz"];
+const long = ["faults", "fuzz", "reproduced"];
 
 async function lint() {
   const deny = ["--", "-D", "warnings"];
@@ -73,6 +74,12 @@ async function faults() {
 /** Strangers' bytes, by chance: as many seconds for each target as the options say. */
 async function fuzz() {
   return [await fuzzAll({ seconds: Number(chosen.FUZZ_SECONDS ?? 20) })];
+}
+
+/** The package, built once more somewhere else. */
+async function reproduced() {
+  await packageBuilt();
+  return [await reproduce()];
 }
 
 async function inBrowser() {
@@ -174,8 +181,8 @@ async function attempt(name) {
 }
 
 /**
- * `--calls 50000 --seed 7` are for the comparison with Django, which `--long` makes longer; it also plants the faults, and
- * fuzzes, each target for `--seconds 20`.
+ * `--calls 50000 --seed 7` are for the comparison with Django, which `--long` makes longer; it also plants the faults,
+ * fuzzes, each target for `--seconds 20`, and builds the package a second time.
  */
 function optioned(args) {
   const options = { calls: { type: "string" }, seed: { type: "string" }, seconds: { type: "string" }, long: { type: "boolean" } };

@@ -13,7 +13,9 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
 
 use crate::cookie::find::find;
+use crate::cookie::sealed;
 use crate::cookie::token::{self, Named};
+use crate::secret::{MAC_BYTES, NONCE_BYTES};
 use crate::session::expiry::{Deadline, Expiry, Lifetime, format_iso, parse_iso};
 use crate::session::identity::Position;
 use crate::session::json;
@@ -25,9 +27,10 @@ use crate::{ErrorKind, ExpiryOptions, MemoryStore, Session, Sessions, Settings, 
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets that look at one parser each.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     ("cookie_header", cookie_header),
     ("token", token),
+    ("journal", journal),
     ("record", record),
     ("json", json),
     ("expiry", expiry),
@@ -128,11 +131,64 @@ pub fn token(bytes: &[u8]) {
     let signed = Base64UrlUnpadded::encode_string(&[bytes, &mac].concat());
     for text in [bytes, signed.as_bytes()] {
         let Some(parts) = token_parts(text) else { continue };
-        assert_eq!(token_parts(token_again(text).unwrap().as_bytes()), Some(parts));
-        // A6, D11: one token has one text.
+        assert_eq!(token_parts(token_again(text).unwrap().as_bytes()), Some(parts.clone()));
+        // A6, D11: what is signed has one text. Behind it a journal may stand, which is looked at on its own.
+        let carries = text.len() > 148;
         for other in [&text[1..], &text[..text.len() - 1], &[text, b"A"].concat(), &[text, b"="].concat()] {
-            assert_eq!(token_parts(other), None);
+            let read = token_parts(other);
+            assert!(read.is_none() || (carries && read.as_ref() == Some(&parts)));
         }
+    }
+}
+
+/// What a journal is read as that a secret sealed: what it says again, what it does to a record, and a request that brings it.
+pub fn journal(bytes: &[u8]) {
+    let (secrets, nonce) = (&SETTINGS.secrets, [7; NONCE_BYTES]);
+    let (cookie, key, record) = &*VISITOR;
+    let token = cookie.split_once('=').unwrap().1.as_bytes();
+    let position = token::verify(secrets, token).unwrap().position;
+    let signed = Base64UrlUnpadded::decode_vec(cookie.split_once('=').unwrap().1).unwrap();
+    let mac = signed.last_chunk::<MAC_BYTES>().unwrap();
+    let sealed = [&nonce, &*secrets.seal(nonce, mac, bytes.to_vec()).unwrap()].concat();
+    let journal = sealed::unseal(secrets, &[mac, &*sealed].concat(), position);
+    let before = opened(record).unwrap();
+    if let Some(journal) = &journal {
+        let mut kept = journal.clone();
+        if let Some(text) = sealed::seal(secrets, nonce, mac, &mut kept, position.issued, 4_000) {
+            assert!(text.len() <= 4_000);
+            assert_eq!(sealed::unseal(secrets, &[mac, &*text].concat(), position), Some(kept));
+        }
+        for state in journal.states.iter().take(20) {
+            let mut one = before.clone();
+            one.head.tags = vec![state.tag];
+            if !journal.repair(&mut one) {
+                assert_eq!((one.head.tags.as_slice(), members(&one)), ([state.tag].as_slice(), members(&before)));
+            }
+            assert_eq!(one.head.tags[0], state.tag, "a record's own mark stays the first");
+            journal.force(&mut one);
+        }
+        let mut aged = journal.clone();
+        aged.age(i64::MAX);
+        while aged.cut() {}
+        assert!(!aged.states.is_empty() && aged.states.len() <= journal.states.len());
+    }
+    // A record that knows the first of these saves, and a request whose cookie carries them.
+    let tags = journal.iter().flat_map(|journal| journal.states.first()).map(|state| state.tag).collect();
+    let store = MemoryStore::default();
+    let stale = record::encode(&Head { tags, ..before.head }, &before.data);
+    store.put(StorageKey::listed(key.as_str()), stale);
+    let sessions = sessions_on(store).with_entropy(|| Ok([8; 32]));
+    let value = Base64UrlUnpadded::encode_string(&[signed, sealed].concat());
+    let mut session = run(sessions.load([NAME, "=", &value].concat())).unwrap();
+    let refused = [ErrorKind::Value, ErrorKind::TooLarge, ErrorKind::Stale];
+    assert!(session.keys().is_ok());
+    session.set("k", 1).unwrap();
+    match run(sessions.commit_headers(&mut session, 200)) {
+        Ok(headers) => {
+            let pair = headers.set_cookie().unwrap().split(';').next().unwrap();
+            assert!(pair.len() <= 4_097 && token_parts(pair.split_once('=').unwrap().1.as_bytes()).is_some());
+        }
+        Err(error) => assert!(refused.contains(&error.kind()), "{error}"),
     }
 }
 
@@ -405,6 +461,32 @@ mod tests {
     #[test]
     fn a6_no_token_breaks_the_reader() {
         holds("token", prop::collection::vec(any::<u8>(), 50..120));
+    }
+
+    #[test]
+    fn no_journal_breaks_the_reader() {
+        let state = (0..3_u8, 0x1f_ff00..0x22_0000_u32, any::<u8>());
+        let change = (0..6_u8, prop::bool::weighted(0.2), "[a-c]{0,2}", "[0-9]{1,3}");
+        let all = (prop::collection::vec(state, 0..6), prop::collection::vec(change, 0..6));
+        holds(
+            "journal",
+            all.prop_map(|(states, changes)| {
+                let mut bytes = vec![u8::try_from(states.len()).unwrap()];
+                for (kind, age, tag) in states {
+                    bytes.extend(&(age | u32::from(kind) << 22).to_be_bytes()[1..]);
+                    bytes.extend([tag, 0, 0, 1]);
+                }
+                for (place, removed, key, value) in changes {
+                    bytes.push(place | if removed { 0x80 } else { 0 });
+                    let key = format!("\"{key}\"");
+                    for text in [&key, &value].into_iter().take(if removed { 1 } else { 2 }) {
+                        bytes.extend(u16::try_from(text.len()).unwrap().to_be_bytes());
+                        bytes.extend(text.as_bytes());
+                    }
+                }
+                bytes
+            }),
+        );
     }
 
     #[test]

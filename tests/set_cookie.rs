@@ -229,7 +229,7 @@ fn any_time() -> impl Strategy<Value = DateTime<Utc>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1_000) })]
 
     // C6: whatever stands in name, domain and path: an error, or a cookie with these very attributes and no other.
     // CVE-2026-29086, CVE-2026-47675, CVE-2026-56762 (Hono), CVE-2026-0672 (CPython), CVE-2024-47764 (npm cookie).

@@ -1,10 +1,9 @@
 //! Sessions around a Worker's requests.
 
-use worker::{Headers, Request, Response, console_error, console_log};
+use worker::{Headers, Request, Response, console_error};
 
 use crate::error::{Error, ErrorKind};
 use crate::protocol::respond::{ResponseHeaders, SessionHeaders};
-use crate::session::event::Event;
 use crate::session::json;
 use crate::session::session::Session;
 use crate::sessions::Sessions;
@@ -109,11 +108,6 @@ pub(super) fn json_response(json: String) -> worker::Result<Response> {
 pub(super) fn log(what: &str, error: &Error) {
     let cause = std::error::Error::source(error).map(|cause| format!(" ({cause})")).unwrap_or_default();
     console_error!("{what}: {}: {error}{cause}", error.code());
-}
-
-/// Writes an event into the Worker's log.
-pub(super) fn log_event(event: &Event) {
-    console_log!("edge-session: {} {}", event.kind.as_str(), event.session);
 }
 
 fn answer(error: Error) -> worker::Result<Response> {

@@ -16,8 +16,9 @@ use crate::store::{Store, Written};
 /// ended session can go on there. <https://developers.cloudflare.com/kv/api/read-key-value-pairs/#cachettl-parameter>
 const CACHE_TTL: u32 = 30;
 
-/// The shortest life that KV gives a value, in seconds.
+/// The shortest and the longest life that KV gives a value, in seconds. When a record is over, it says itself.
 const MIN_TTL: u64 = 60;
+const MAX_TTL: u64 = i32::MAX as u64;
 
 /// The member of a key's metadata that tells a sweep when the record is over, in microseconds of Unix time.
 const DEADLINE: &str = "deadline";
@@ -74,7 +75,7 @@ impl Kv {
         match op {
             Op::Put { key, value, ttl, deadline, only_if: _ } => {
                 let metadata = object([(DEADLINE, (deadline as f64).into())])?;
-                let ttl = ttl.max(MIN_TTL) as f64;
+                let ttl = ttl.clamp(MIN_TTL, MAX_TTL) as f64;
                 let options = object([("expirationTtl", ttl.into()), ("metadata", metadata)])?;
                 let value = Uint8Array::from(value.as_slice()).buffer();
                 self.call("put", [key.as_str().into(), value.into(), options]).await?;

@@ -66,8 +66,9 @@ export interface KvPage {
 /** How long a location may answer from its cache, in seconds: the least that KV takes. */
 const CACHE_TTL = 30;
 
-/** The shortest life that KV gives a value, in seconds. */
+/** The shortest and the longest life that KV gives a value, in seconds. When a record is over, it says itself. */
 const MIN_TTL = 60;
+const MAX_TTL = 2 ** 31 - 1;
 
 /**
  * Keeps records in a Workers KV namespace, as the Rust Worker does: a session written through one door opens through the other.
@@ -87,7 +88,7 @@ export function kv(namespace: KvNamespace): Store {
       return namespace.get(key, { type: "arrayBuffer", cacheTtl: CACHE_TTL });
     },
     async put(key, value, { ttl, deadline }) {
-      await namespace.put(key, value, { expirationTtl: Math.max(ttl, MIN_TTL), metadata: { deadline } });
+      await namespace.put(key, value, { expirationTtl: Math.min(Math.max(ttl, MIN_TTL), MAX_TTL), metadata: { deadline } });
     },
     async delete(key) {
       await namespace.delete(key);

@@ -152,7 +152,7 @@ export const differences = [
   },
   {
     id: "`flush` after `create`",
-    expect: (django) => (django.gone === false ? { ...django, gone: true } : django),
+    expect: (django, { named }) => (django.gone === false ? { ...django, gone: true, alive: django.alive.filter((key) => key !== named) } : django),
   },
   {
     id: "when a session is read",

@@ -1,9 +1,10 @@
 //! A visitor's way from a first cookie to a logout, under any settings, with what has to hold on the way. For the tests and for
 //! the fuzz target `set_cookie`.
 
+use chrono::DateTime;
 use edge_session::{ErrorKind, MemoryStore, SameSite, Sessions, Settings, SettingsBuilder};
+use pollster::block_on as run;
 
-use crate::support::{defaults, run, start};
 use crate::user_agent::{Cookie, Outcome, SetCookie, Url, UserAgent};
 
 /// One way to set a session cookie up.
@@ -20,7 +21,7 @@ pub struct Choice {
 
 impl Choice {
     pub fn builder(&self) -> SettingsBuilder {
-        let mut builder = defaults()
+        let mut builder = Settings::builder(["a secret of at least thirty-two bytes"])
             .cookie_path(&*self.path)
             .cookie_secure(self.secure)
             .cookie_httponly(self.httponly)
@@ -69,7 +70,8 @@ pub fn attributes(header: &str) -> Vec<(String, String)> {
 
 /// A visit that stores something, a second one that reads it, a logout: what the browser keeps each time.
 pub fn visit(choice: &Choice, settings: Settings) {
-    let now = start();
+    // 1 January 2030
+    let now = DateTime::from_timestamp(1_893_456_000, 0).unwrap();
     let sessions = Sessions::new(MemoryStore::default(), settings).with_clock(move || now);
     let url = choice.url();
     let mut agent = UserAgent::at(now.timestamp());

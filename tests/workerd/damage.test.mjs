@@ -1,12 +1,11 @@
 // What stands in KV is not what was put there: cut at every byte, with every bit turned over, somebody else's, or a dictionary of
 // another program. Nobody gets an error for it, nobody gets somebody else's session, and what stands there stays.
 
-import { env } from "cloudflare:workers";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import App from "../../build/index.js";
 import { faultyKv, flipped, truncated } from "./faulty-kv.mjs";
 import PackageWorker from "./package-worker.mjs";
-import { visitor } from "./worker.mjs";
+import { memoryKv, visitor } from "./worker.mjs";
 
 beforeAll(() => {
   for (const level of ["log", "error"]) vi.spyOn(console, level).mockImplementation(() => {});
@@ -15,20 +14,21 @@ afterAll(() => vi.restoreAllMocks());
 
 /** A visitor with a session, and the key and the bytes of its record. */
 async function alice(Worker) {
-  const faulty = faultyKv();
+  const namespace = memoryKv();
+  const faulty = faultyKv(namespace);
   const one = visitor({ SESSIONS: faulty.kv }, Worker);
   await one.put("/session/data/user", "alice");
   await one.put("/session/data/cart", [1, { "é": null }]);
   const [[key, values]] = faulty.puts;
   const bytes = new Uint8Array(values.at(-1));
-  return { one, faulty, key, bytes };
+  return { one, faulty, namespace, key, bytes };
 }
 
 for (const [door, Worker] of Object.entries({ "the Rust Worker": App, "the package": PackageWorker })) {
   describe(door, () => {
     // F10
     test("a record that was cut anywhere is an anonymous session, and stays as it is", async () => {
-      const { one, faulty, key, bytes } = await alice(Worker);
+      const { one, faulty, namespace, key, bytes } = await alice(Worker);
       const [data, cookie] = [await one.data(), one.cookie];
       expect(data).toEqual({ user: "alice", cart: [1, { "é": null }] });
       for (let length = 0; length < bytes.length; length += 1) {
@@ -38,12 +38,12 @@ for (const [door, Worker] of Object.entries({ "the Rust Worker": App, "the packa
         expect([status, json.data, json.isNew, one.cookie], `cut to ${length} bytes`).toEqual([200, {}, true, undefined]);
         expect(faulty.steps()).toEqual(["get record", "get tombstone"]);
       }
-      expect(new Uint8Array(await env.SESSIONS.get(key, "arrayBuffer"))).toEqual(bytes);
+      expect(new Uint8Array(await namespace.get(key))).toEqual(bytes);
     });
 
     // F10
     test("a record with any bit turned over is an anonymous session, one with other data, or one whose value says that it is damaged", async () => {
-      const { one, faulty, key, bytes } = await alice(Worker);
+      const { one, faulty, namespace, key, bytes } = await alice(Worker);
       const cookie = one.cookie;
       const seen = { anonymous: 0, opened: 0, damaged: 0 };
       for (let bit = 0; bit < bytes.length * 8; bit += 1) {
@@ -60,15 +60,14 @@ for (const [door, Worker] of Object.entries({ "the Rust Worker": App, "the packa
         }
       }
       for (const [what, count] of Object.entries(seen)) expect(count, what).toBeGreaterThan(0);
-      expect(new Uint8Array(await env.SESSIONS.get(key, "arrayBuffer"))).toEqual(bytes);
+      expect(new Uint8Array(await namespace.get(key))).toEqual(bytes);
     });
 
     test("a damaged value can be set anew, and its session ended", async () => {
       for (const [request, then] of [[["PUT", "/session/data/user", '"bob"'], { user: "bob", cart: [1, { "é": null }] }], [["POST", "/session/flush"], {}]]) {
-        const { one, key, bytes } = await alice(Worker);
+        const { one, namespace, key, bytes } = await alice(Worker);
         const text = new TextDecoder().decode(bytes);
-        const stored = { expirationTtl: 600, metadata: { deadline: 4e15 } };
-        await env.SESSIONS.put(key, text.replace('"alice"', '"al"ce"'), stored);
+        await namespace.put(key, new TextEncoder().encode(text.replace('"alice"', '"al"ce"')), { expirationTtl: 600 });
         expect((await one.request(...request)).status).toBe(204);
         expect(await one.data()).toEqual(then);
       }

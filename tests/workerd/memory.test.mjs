@@ -50,4 +50,4 @@ test("100,000 sessions whose handler threw leave nothing behind", async () => {
 
 test("nor do those that the real KV keeps", async () => {
   expect(await growth(await requests(kv(env.SESSIONS), counts), 1000)).toBe(0);
-});
+}, 120_000);

@@ -1,14 +1,15 @@
 //! The routes: JSON in and out, each a call on the visitor's session.
 
-use worker::{Response, js_sys};
+use worker::{Response, console_log, js_sys};
 
 use super::cost::{Cost, Counted};
 use super::description::{self, expiry};
 use super::refusal::Refusal;
 use super::request::Incoming;
-use crate::cloudflare::handler::{apply, json_response, log_event};
+use crate::cloudflare::handler::{apply, json_response};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::respond::SessionHeaders;
+use crate::session::event::Event;
 use crate::session::expiry::Expiry;
 use crate::session::json;
 use crate::session::session::Session;
@@ -59,6 +60,11 @@ impl Resource {
         let allowed = self.methods().split(", ").any(|allowed| allowed == method);
         if allowed { Ok(()) } else { Err(Refusal::method(self.methods())) }
     }
+}
+
+/// Writes an event into the Worker's log.
+fn log_event(event: &Event) {
+    console_log!("edge-session: {} {}", event.kind.as_str(), event.session);
 }
 
 /// Takes percent-encoding off a path's segment.

@@ -138,7 +138,11 @@ export class World {
     const session = this.sessions.get(step.on);
     if (step.call === "delete_own") return this.delete({ key: session.sessionKey ? { text: session.sessionKey } : null });
     const value = await calls[step.call](session, step);
-    if (step.call === "flush") answer.gone = !(await this.exists({ key: { text: this.arrived.get(step.on) ?? "" } }));
+    if (step.call === "flush") {
+      answer.gone = !(await this.exists({ key: { text: this.arrived.get(step.on) ?? "" } }));
+      answer.alive = [];
+      for (const key of this.keys) if (await this.held.exists(key)) answer.alive.push(this.label(key));
+    }
     if (step.call === "create" || step.call === "cycle_key") {
       answer.written = await this.held.exists(session.sessionKey);
       if (!step.settle) return value;

@@ -146,6 +146,7 @@ class World:
             own = None if step["on"] in self.pending else old
             self.end_families(answer, [own, self.arrived.get(step["on"])])
             answer["gone"] = not session.exists(self.arrived.get(step["on"]))
+            answer["alive"] = [self.label(key) for key in self.keys if session.exists(key)]
         if "settle" in step and not step["settle"]:
             self.pending.add(step["on"])
         elif step["call"] in ("save", "create", "cycle_key", "flush"):

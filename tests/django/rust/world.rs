@@ -184,6 +184,10 @@ impl World {
                 let flushed = block_on(self.sessions.flush(session));
                 let arrived = self.arrived.get(name).map_or("", String::as_str);
                 answer.insert("gone".into(), (!block_on(self.sessions.exists(arrived)).unwrap()).into());
+                let exists = |key: &&String| block_on(self.sessions.exists(key)).unwrap();
+                let alive: Vec<_> = self.keys.iter().filter(exists).cloned().collect();
+                let alive: Vec<_> = alive.iter().map(|key| self.label(key)).collect();
+                answer.insert("alive".into(), json!(alive));
                 return Some(flushed.map(|()| Value::Null));
             }
             "delete_own" => {

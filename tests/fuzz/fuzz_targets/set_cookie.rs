@@ -1,8 +1,5 @@
 #![no_main]
 
-#[path = "../../support/mod.rs"]
-#[allow(unused_must_use)]
-mod support;
 #[path = "../../support/user_agent.rs"]
 mod user_agent;
 #[path = "../../support/visit.rs"]
