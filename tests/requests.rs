@@ -381,6 +381,26 @@ fn a_renewal_is_written_once_it_moves_the_deadline_by_a_tenth_of_the_life() {
     assert_eq!(site.user(&browser).as_deref(), Some("alice"));
 }
 
+// E7: a hundred tabs that open at once, in which nothing is changed.
+#[test]
+fn a_hundred_requests_at_once_renew_once() {
+    let site = site_with(defaults().save_every_request(true));
+    let browser = site.visitor();
+    site.pass(500_000);
+    let sessions: Vec<_> = (0..100).map(|_| site.load(&browser)).collect();
+    site.operations();
+    let headers: Vec<_> = sessions.into_iter().map(|session| site.commit(&mut browser.clone(), session, 200)).collect();
+    assert_eq!(site.operations().iter().filter(|operation| *operation == "put").count(), 1);
+    assert_eq!(headers.iter().filter(|headers| headers.set_cookie().is_some()).count(), 1);
+    assert!(site.told().is_empty(), "nothing was merged");
+    // Where somebody changes something, it is written, and what was renewed stays so.
+    let mut session = site.load(&browser);
+    session.set("page", 2).unwrap();
+    site.commit(&mut browser.clone(), session, 200);
+    site.pass(1_209_599);
+    assert_eq!(site.load(&browser).get("page").unwrap(), Some(2));
+}
+
 #[test]
 fn the_headers_of_a_page_that_used_its_session() {
     let site = site();
