@@ -113,6 +113,7 @@ export const needs = {
   lint: ["packages", "rust"],
   native: ["rust"],
   simulation: ["rust"],
+  ablation: ["rust"],
   package: ["packages", "rust", "wasm-bindgen"],
   node: ["packages", "rust", "wasm-bindgen"],
   browser: ["browser", "rust", "wasm-bindgen", "wasm-pack"],

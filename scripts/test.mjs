@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { parseArgs } from "node:util";
+import { ablate } from "./ablation.mjs";
 import { build, consumers } from "./build.mjs";
 import { djangoDrivers } from "./django.mjs";
 import { plantFaults } from "./faults.mjs";
@@ -26,10 +27,10 @@ process.on("exit", () => rmSync(scratch, { recursive: true, force: true, maxRetr
 const chosen = {};
 
 /** Each suite runs its programs and gives what it counted. */
-const suites = { lint, native, simulation, node: inNode, django, browser: inBrowser, workerd, e2e, packages, faults, fuzz, reproduced };
+const suites = { lint, native, simulation, node: inNode, django, browser: inBrowser, workerd, e2e, packages, faults, ablation, fuzz, reproduced };
 
 /** What only the long run does. */
-const long = ["faults", "fuzz", "reproduced"];
+const long = ["faults", "ablation", "fuzz", "reproduced"];
 
 async function lint() {
   const deny = ["--", "-D", "warnings"];
@@ -86,6 +87,11 @@ async function fuzz() {
 async function reproduced() {
   await packageBuilt();
   return [await reproduce()];
+}
+
+/** Guards taken out of a copy of the sources, each of which the simulation has to miss. */
+async function ablation() {
+  return [await ablate()];
 }
 
 async function inBrowser() {
@@ -188,7 +194,7 @@ async function attempt(name) {
 
 /**
  * `--calls 50000 --seed 7` are for the comparison with Django, which `--long` makes longer, as it does the simulation; it also plants
- * the faults, fuzzes, each target for `--seconds 20`, and builds the package a second time.
+ * the faults, takes out the guards, fuzzes, each target for `--seconds 20`, and builds the package a second time.
  */
 function optioned(args) {
   const options = { calls: { type: "string" }, seed: { type: "string" }, seconds: { type: "string" }, long: { type: "boolean" } };

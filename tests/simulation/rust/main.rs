@@ -1,5 +1,6 @@
 //! Random histories of browsers, tabs and thieves at several locations on a KV that is as bad as KV can be, and whether the
-//! sessions keep what they promise: `simulation --seeds 5000 --first 1`, and `--tell SEED` for what happened in one of them.
+//! sessions keep what they promise: `simulation --seeds 5000 --first 1`, `--tell SEED` for what happened in one of them, and
+//! `--brief` to leave out how a promise was broken.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::arithmetic_side_effects)]
 #![allow(missing_docs)]
 
@@ -117,7 +118,8 @@ fn main() -> ExitCode {
         }
         println!("{how:<26}{} (tested {times} times)", promise.text());
     }
-    for (promise, seeds) in &tally.broken {
+    let brief = std::env::args().any(|argument| argument == "--brief");
+    for (promise, seeds) in tally.broken.iter().filter(|_| !brief) {
         println!("\n{}: seeds {:?}", promise.text(), &seeds[..seeds.len().min(8)]);
         if let Some(least) = shrink::shrink(seeds[0], *promise) {
             println!("\n{}", report::tell(&least, seeds[0]));

@@ -193,6 +193,9 @@ pub struct Plan {
     pub lanes: Vec<Lane>,
 }
 
+/// A life in seconds that can end while the world runs.
+pub const SHORT: i64 = 100_000;
+
 /// The clocks differ by twice this at most, in milliseconds.
 pub const SKEW: u64 = 5_000;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use edge_session::{EventKind, LoadReason};
 
 use crate::history::{Exchange, Given, History, Id, Mark};
-use crate::plan::{Deed, SKEW, Shape, USER};
+use crate::plan::{Deed, SHORT, SKEW, Shape, USER};
 use crate::world::World;
 
 /// A request that ran longer than this sends no cookie for an identity that it did not change.
@@ -108,7 +108,7 @@ impl Findings {
 
 /// Sessions in this world can expire while it runs.
 fn is_short_lived(world: &World) -> bool {
-    world.plan.cookie_age < 100_000 || world.plan.absolute_age < 100_000
+    world.plan.cookie_age < SHORT || world.plan.absolute_age < SHORT
 }
 
 pub fn check(world: &World) -> Findings {
@@ -162,7 +162,10 @@ fn after_the_end(world: &World, history: &History, id: Id, ending: &Exchange, fi
             }
             let committed = exchange.commit.as_ref().filter(|commit| commit.began > bound);
             if let Some(commit) = committed.filter(|_| !exchange.touched.is_empty()) {
-                let saved = exchange.is_acknowledged() && exchange.has_put() && exchange.key_after == Some(key);
+                // Under its own key, or a login's new one.
+                let goes_on =
+                    exchange.key_after == Some(key) || exchange.cycled.is_some_and(|(old, _)| old == Some(key));
+                let saved = exchange.is_acknowledged() && exchange.has_put() && goes_on;
                 findings.test(Promise::NoSaveAfterLogout, other, !saved, || {
                     format!("request {id} had logged it out {:?} before", commit.began - flush.ended)
                 });

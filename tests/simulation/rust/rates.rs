@@ -26,11 +26,11 @@ const COUNTED: [(&str, Counted); 13] = [
     ("own write not read, untold", |history, id, exchange| {
         lacks_own_write(history, id, exchange).is_some_and(|by| has_told(history.of(by)))
     }),
-    ("the same, of a request over 5 s", |history, id, exchange| {
+    ("own write of a request over 5 s not read", |history, id, exchange| {
         lacks_own_write(history, id, exchange).is_some_and(|by| !has_told(history.of(by)))
     }),
     ("write undone by another save", |history, id, exchange| is_undone(history, id, exchange) && has_told(exchange)),
-    ("the same, of a request over 5 s", |history, id, exchange| {
+    ("write of a request over 5 s undone", |history, id, exchange| {
         is_undone(history, id, exchange) && !has_told(exchange)
     }),
     ("journal cut", |_, _, exchange| exchange.events.contains(&EventKind::JournalCut)),

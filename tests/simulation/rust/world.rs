@@ -11,7 +11,7 @@ use edge_session::{ErrorKind, KvModel, KvModelOptions, Session, SessionHeaders, 
 
 use crate::chance::Chance;
 use crate::history::{Commit, Exchange, Flush, Given, History, Id, Mark, Marks, Token};
-use crate::plan::{Deed, KEYS, LOCATIONS, Plan, Step, USER, Who};
+use crate::plan::{Deed, KEYS, LOCATIONS, Plan, SHORT, Step, USER, Who};
 use crate::store::{Watched, writer};
 
 /// The secrets, and how each deployment lists them: a new one is known everywhere before it signs.
@@ -68,6 +68,7 @@ pub fn run(plan: &Plan, luck: u64) -> Rc<World> {
         });
     }
     model.run();
+    world.linger();
     world.probe();
     world
 }
@@ -315,6 +316,31 @@ impl World {
         outcome
     }
 
+    /// Where sessions soon come to their absolute deadline: whether something opens just before it, by the slowest clock.
+    fn linger(self: &Rc<Self>) {
+        if self.plan.absolute_age > SHORT {
+            return;
+        }
+        let (location, skew) = self.plan.skews.into_iter().enumerate().min_by_key(|(_, skew)| *skew).unwrap();
+        let (plan_age, early) = (Duration::from_secs(self.plan.absolute_age as u64), Duration::from_millis(500));
+        let mut moments: Vec<_> = {
+            let history = self.history.borrow();
+            let token = |(at, token): (usize, &Token)| {
+                let key = history.keys[token.key].family.unwrap_or(token.key);
+                let made = history.keys[key].made.as_millis() as i64 + self.plan.skews[history.of(token.by).location];
+                (Duration::from_millis((made - skew).max(0) as u64) + plan_age - early, at)
+            };
+            history.tokens.iter().enumerate().map(token).collect()
+        };
+        moments.sort_unstable();
+        for (moment, token) in moments {
+            if let Some(left) = moment.checked_sub(self.model.now()) {
+                self.model.run_for(left);
+                self.look_again(token, location);
+            }
+        }
+    }
+
     /// When all is over and nothing fails any more: whether each cookie that was given still opens a session.
     fn probe(self: &Rc<Self>) {
         self.model.change_options(|options| KvModelOptions { slow: 0.0, ..options.without_faults() });
@@ -322,19 +348,24 @@ impl World {
         self.model.run_for(self.bound);
         let tokens = self.history.borrow().tokens.len();
         for token in 0..tokens {
-            let step = Step {
-                pause: Duration::ZERO,
-                location: token % LOCATIONS.len(),
-                deed: Deed::Probe,
-                work: Duration::ZERO,
-                uplink: Duration::ZERO,
-                downlink: Duration::ZERO,
-                patience: Duration::MAX,
-                loses_answer: false,
-            };
-            let id = self.arrives(Who::Tab(0), &step, Some(token));
-            self.model.block_on(Rc::clone(self).request(id, step));
+            self.look_again(token, token % LOCATIONS.len());
         }
+    }
+
+    /// A request with a cookie that was given once.
+    fn look_again(self: &Rc<Self>, token: usize, location: usize) {
+        let step = Step {
+            pause: Duration::ZERO,
+            location,
+            deed: Deed::Probe,
+            work: Duration::ZERO,
+            uplink: Duration::ZERO,
+            downlink: Duration::ZERO,
+            patience: Duration::MAX,
+            loses_answer: false,
+        };
+        let id = self.arrives(Who::Tab(0), &step, Some(token));
+        self.model.block_on(Rc::clone(self).request(id, step));
     }
 }
 
