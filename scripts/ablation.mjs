@@ -31,7 +31,6 @@ function noticed({ rate, factor }, before, now) {
   if (now.brokeDown) return "the simulation broke down";
   if (now.broken) return now.promises.join("; ");
   const times = now.rates[rate] / before.rates[rate];
-  say(`  (${rate}: ${times})`);
   return (times >= factor || times <= 1 / factor) && `${rate}: ${times.toFixed(2)} times what it was`;
 }
 

@@ -79,14 +79,20 @@ fn a_write_reaches_every_location_within_the_longest_propagation_and_some_late()
 
 #[test]
 fn some_writes_are_not_seen_at_once_where_they_were_made() {
-    let unseen = (0..1000).filter(|seed| {
-        let model = KvModel::new(KvModelOptions { seed: *seed, locally_invisible: 0.1, ..plain() });
-        let here = model.at("AMS");
-        put(&here, &model, "one").unwrap();
-        get(&here, &model).is_none()
-    });
-    let unseen = unseen.count();
-    assert!((70..130).contains(&unseen), "{unseen} of 1000");
+    // Half of them are hidden by a miss that was cached before.
+    for (looks_first, expected) in [(true, 70..130), (false, 30..70)] {
+        let unseen = (0..1000).filter(|seed| {
+            let model = KvModel::new(KvModelOptions { seed: *seed, locally_invisible: 0.1, ..plain() });
+            let here = model.at("AMS");
+            if looks_first {
+                assert!(get(&here, &model).is_none());
+            }
+            put(&here, &model, "one").unwrap();
+            get(&here, &model).is_none()
+        });
+        let unseen = unseen.count();
+        assert!(expected.contains(&unseen), "{unseen} of 1000");
+    }
 }
 
 #[test]

@@ -39,10 +39,20 @@ struct Version {
 }
 
 impl Version {
+    fn random(&self, location: usize) -> Random {
+        Random::new(self.seed ^ (location as u64).wrapping_mul(0x2545_f491_4f6c_dd1d))
+    }
+
+    /// Whether it takes the place of what is cached where it was made.
+    fn is_noticed(&self, options: &KvModelOptions) -> bool {
+        !self.random(self.origin).chance(options.locally_invisible)
+    }
+
     /// When `location` can see it, at its first look or when its cache is over.
     fn visible(&self, location: usize, options: &KvModelOptions) -> u64 {
-        let mut random = Random::new(self.seed ^ (location as u64).wrapping_mul(0x2545_f491_4f6c_dd1d));
-        if location == self.origin && !random.chance(options.locally_invisible) {
+        let mut random = self.random(location);
+        // Of those that are not noticed where they were made, half are hidden by the cache alone.
+        if location == self.origin && (!random.chance(options.locally_invisible) || random.chance(0.5)) {
             return self.landed;
         }
         let (typical, most) = (options.typical_propagation.min(options.max_propagation), options.max_propagation);
@@ -145,7 +155,7 @@ impl Namespace {
         options: &KvModelOptions,
     ) {
         let version = Version { stored: stored.clone(), landed: now, origin, seed };
-        if version.visible(origin, options) <= now {
+        if version.is_noticed(options) {
             self.fill(origin, key, stored, now);
         }
         let versions = &mut self.keys.entry(key.to_owned()).or_default().versions;

@@ -25,7 +25,8 @@ pub struct KvModelOptions {
     pub typical_propagation: Duration,
     /// All of them within this one; KV promises none. Default 60 s.
     pub max_propagation: Duration,
-    /// How many writes are not seen at once where they were made, but only after a propagation time. Default 0.1.
+    /// How many writes are not noticed at once where they were made. Half of them are seen as soon as nothing older is cached
+    /// there, half only after a propagation time. Default 0.1.
     pub locally_invisible: f64,
     /// The least and the most that an operation takes; it is applied at some moment in between. With zero and zero
     /// nothing waits, and no executor is needed. Default 5 to 80 ms.

@@ -156,8 +156,9 @@ pub struct History {
     pub records: BTreeMap<Vec<u8>, (Id, Marks)>,
     /// What the store holds under each storage key, in the order in which writes land.
     pub stored: BTreeMap<String, Marks>,
-    /// Writes that a record held and a later one of the same session did not, though nobody had overwritten them.
-    pub dropped: BTreeSet<(Id, usize)>,
+    /// Writes that a record held and a later one of the same session did not, though nobody had overwritten them; and whose the
+    /// later one was.
+    pub dropped: BTreeMap<(Id, usize), Id>,
     /// Storage keys, and where the session was kept before it was cycled.
     pub places: BTreeMap<String, String>,
 }
@@ -209,7 +210,7 @@ impl History {
         for (key, (old, new)) in before.into_iter().zip(marks).enumerate() {
             let order = |mark: Mark| if mark.by == 0 { Duration::ZERO } else { self.of(mark.by).committed() };
             if old.by > 0 && old.by != new.by && new.by != by && order(new) < order(old) {
-                self.dropped.insert((old.by, key));
+                self.dropped.insert((old.by, key), by);
             }
             self.dropped.remove(&(new.by, key));
         }

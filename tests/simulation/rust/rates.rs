@@ -1,6 +1,7 @@
 //! How often what happens: rates that are printed, one browser in sequence and parallel tabs apart.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use edge_session::{ErrorKind, EventKind, LoadReason};
 
@@ -12,11 +13,20 @@ use crate::world::World;
 type Counted = fn(&History, Id, &Exchange) -> bool;
 
 /// What is counted, for each 10,000 requests.
-const COUNTED: [(&str, Counted); 13] = [
+const COUNTED: [(&str, Counted); 16] = [
     ("repaired from the cookie", |_, _, exchange| exchange.reason == Some(LoadReason::StaleRepaired)),
     ("stale", |_, _, exchange| exchange.reason == Some(LoadReason::Stale)),
+    ("not yet visible where it was saved", |history, _, exchange| {
+        let saved = exchange.token.map(|token| history.of(history.tokens[token].by).location);
+        exchange.reason == Some(LoadReason::NotYetVisible) && saved == Some(exchange.location)
+    }),
     ("not yet visible", |_, _, exchange| exchange.reason == Some(LoadReason::NotYetVisible)),
     ("lost, and told", |_, _, exchange| exchange.reason == Some(LoadReason::Lost)),
+    ("lost, by so many saves that came after it", |history, _, exchange| {
+        let saved = exchange.token.map(|token| history.of(history.tokens[token].by).committed());
+        let is_young = saved.is_some_and(|saved| exchange.began < saved + Duration::from_secs(85));
+        exchange.reason == Some(LoadReason::Lost) && is_young
+    }),
     ("save refused: stale", |_, _, exchange| {
         is_refused(exchange) && exchange.reason != Some(LoadReason::NotYetVisible)
     }),
@@ -26,12 +36,17 @@ const COUNTED: [(&str, Counted); 13] = [
     ("own write not read, untold", |history, id, exchange| {
         lacks_own_write(history, id, exchange).is_some_and(|by| has_told(history.of(by)))
     }),
-    ("own write of a request over 5 s not read", |history, id, exchange| {
+    ("own write not read, whose cookie did not come", |history, id, exchange| {
         lacks_own_write(history, id, exchange).is_some_and(|by| !has_told(history.of(by)))
     }),
     ("write undone by another save", |history, id, exchange| is_undone(history, id, exchange) && has_told(exchange)),
-    ("write of a request over 5 s undone", |history, id, exchange| {
+    ("write undone, whose cookie did not come", |history, id, exchange| {
         is_undone(history, id, exchange) && !has_told(exchange)
+    }),
+    ("write undone by a second try at the same place", |history, id, exchange| {
+        let undone = history.dropped.iter().filter(|((by, _), _)| *by == id).map(|(_, by)| history.of(*by));
+        let mut tried_again = undone.filter(|by| by.puts.len() > 1 && by.location == exchange.location);
+        exchange.is_acknowledged() && tried_again.next().is_some()
     }),
     ("journal cut", |_, _, exchange| exchange.events.contains(&EventKind::JournalCut)),
     ("save of an ended session", |_, _, exchange| failed(exchange, ErrorKind::SessionInterrupted)),
@@ -58,12 +73,12 @@ fn is_refused(exchange: &Exchange) -> bool {
 }
 
 fn is_undone(history: &History, id: Id, exchange: &Exchange) -> bool {
-    exchange.is_acknowledged() && history.dropped.iter().any(|(by, _)| *by == id)
+    exchange.is_acknowledged() && history.dropped.keys().any(|(by, _)| *by == id)
 }
 
-/// Whether the browser has a cookie of what the request wrote.
+/// Whether the browser has a cookie of what the request wrote: not from one that took over 5 s, or whose answer got lost.
 fn has_told(exchange: &Exchange) -> bool {
-    matches!(exchange.given, Given::Token(_))
+    matches!(exchange.given, Given::Token(_)) && exchange.received.is_some()
 }
 
 impl Rates {
