@@ -113,6 +113,7 @@ export const needs = {
   lint: ["packages", "rust"],
   native: ["rust"],
   simulation: ["rust"],
+  ablation: ["rust"],
   package: ["packages", "rust", "wasm-bindgen"],
   node: ["packages", "rust", "wasm-bindgen"],
   browser: ["browser", "rust", "wasm-bindgen", "wasm-pack"],
@@ -122,6 +123,7 @@ export const needs = {
   django: ["packages", "rust", "wasm-bindgen", "django"],
   faults: ["packages", "rust", "wasm-bindgen", "django"],
   fuzz: ["packages", "rust", "wasm-bindgen", "nightly", "cargo-fuzz"],
+  reproduced: ["packages", "rust", "wasm-bindgen"],
   peers: ["packages", "peers"],
   all: Object.keys(parts).filter((name) => !seldom.includes(name)),
 };

@@ -11,8 +11,8 @@ import { bin, find, root } from "./project.mjs";
 import { run } from "./run.mjs";
 import { needs, setUp } from "./setup.mjs";
 
-/** In bytes, gzipped. */
-const budgets = { worker: 170_000, package: 69_500 };
+/** In bytes, gzipped. Of the package's, 3 KB are the cipher for what the cookie carries, and 11 the protocol on KV around it. */
+const budgets = { worker: 172_000, package: 71_000 };
 const uploaded = [".js", ".mjs", ".wasm"];
 const scratch = mkdtempSync(join(tmpdir(), "edge-session-size-"));
 process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));

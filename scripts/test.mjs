@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { parseArgs } from "node:util";
+import { ablate } from "./ablation.mjs";
 import { build, consumers } from "./build.mjs";
 import { djangoDrivers } from "./django.mjs";
 import { plantFaults } from "./faults.mjs";
@@ -12,6 +13,7 @@ import { fuzzAll } from "./fuzz.mjs";
 import { buildPackage } from "./package.mjs";
 import { Stop, say, script, seconds } from "./print.mjs";
 import { read, root } from "./project.mjs";
+import { reproduce } from "./reproduce.mjs";
 import { run } from "./run.mjs";
 import { needs, setUp } from "./setup.mjs";
 import { simulate } from "./simulation.mjs";
@@ -25,10 +27,10 @@ process.on("exit", () => rmSync(scratch, { recursive: true, force: true, maxRetr
 const chosen = {};
 
 /** Each suite runs its programs and gives what it counted. */
-const suites = { lint, native, simulation, node: inNode, django, browser: inBrowser, workerd, e2e, packages, faults, fuzz };
+const suites = { lint, native, simulation, node: inNode, django, browser: inBrowser, workerd, e2e, packages, faults, ablation, fuzz, reproduced };
 
 /** What only the long run does. */
-const long = ["faults", "fuzz"];
+const long = ["faults", "ablation", "fuzz", "reproduced"];
 
 async function lint() {
   const deny = ["--", "-D", "warnings"];
@@ -79,6 +81,17 @@ async function faults() {
 /** Strangers' bytes, by chance: as many seconds for each target as the options say. */
 async function fuzz() {
   return [await fuzzAll({ seconds: Number(chosen.FUZZ_SECONDS ?? 20) })];
+}
+
+/** The package, built once more somewhere else. */
+async function reproduced() {
+  await packageBuilt();
+  return [await reproduce()];
+}
+
+/** Guards taken out of a copy of the sources, each of which the simulation has to miss. */
+async function ablation() {
+  return [await ablate()];
 }
 
 async function inBrowser() {
@@ -181,7 +194,7 @@ async function attempt(name) {
 
 /**
  * `--calls 50000 --seed 7` are for the comparison with Django, which `--long` makes longer, as it does the simulation; it also plants
- * the faults, and fuzzes, each target for `--seconds 20`.
+ * the faults, takes out the guards, fuzzes, each target for `--seconds 20`, and builds the package a second time.
  */
 function optioned(args) {
   const options = { calls: { type: "string" }, seed: { type: "string" }, seconds: { type: "string" }, long: { type: "boolean" } };

@@ -191,6 +191,82 @@ mod tests {
         assert!(!unbound.verify(b"x", &mac));
     }
 
+    // D13, Auth0-PHP #808: what was set as the secret was the key itself, for everything. Here each purpose and each cookie has
+    // one of its own, by HKDF.
+    #[test]
+    fn auth0_php_808_each_purpose_has_a_key_of_its_own() {
+        let secrets = secrets(&[OLD]);
+        let direct = Hmac::<Sha256>::new_from_slice(OLD.as_bytes()).unwrap().chain_update(b"x").finalize().into_bytes();
+        assert_ne!(secrets.sign(b"x").unwrap().as_slice(), direct.as_slice());
+        let keys = ["sessionid", "sessionid2", ""].map(|name| {
+            [b"edge-session token v1 ".as_slice(), b"edge-session journal v1 "].map(|purpose| {
+                let key = derived(OLD.as_bytes(), purpose, name).unwrap();
+                assert_ne!(key.as_slice(), [0; 32]);
+                *key
+            })
+        });
+        let all: std::collections::BTreeSet<_> = keys.iter().flatten().collect();
+        assert_eq!(all.len(), 6);
+        // And none of another secret.
+        assert_ne!(*derived(NEW.as_bytes(), b"edge-session token v1 ", "sessionid").unwrap(), keys[0][0]);
+    }
+
+    // J3: known answers, of RFC 5869 (its first) and RFC 4231 (its first).
+    #[test]
+    fn hkdf_and_hmac_give_the_answers_of_their_standards() {
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let (salt, info): (Vec<u8>, Vec<u8>) = ((0..=0x0c).collect(), (0xf0..=0xf9).collect());
+        let mut key = [0; 42];
+        Hkdf::<Sha256>::new(Some(&salt), &[0x0b; 22]).expand(&info, &mut key).unwrap();
+        assert_eq!(hex(&key), "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865");
+        let mac =
+            Hmac::<Sha256>::new_from_slice(&[0x0b; 20]).unwrap().chain_update(b"Hi There").finalize().into_bytes();
+        assert_eq!(hex(&mac), "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+    }
+
+    // A11, CVE-2013-0263 (Rack): how long the comparison took told how many bytes of a guess were right. Here a MAC that differs in
+    // its first byte takes as long as one that differs in its last. The measure is that of a comparison which stops at the first
+    // difference, taken in between: this one has to be far below it.
+    #[test]
+    fn cve_2013_0263_a_comparison_takes_as_long_wherever_the_difference_is() {
+        let secrets = secrets(&[OLD]);
+        let good = secrets.sign(b"x").unwrap();
+        let (mut first, mut last) = (good, good);
+        first[0] ^= 1;
+        last[MAC_BYTES - 1] ^= 1;
+        let early = |mac: &[u8; MAC_BYTES]| {
+            let wanted = secrets.sign(b"x").unwrap();
+            let mut at = 0;
+            while at < MAC_BYTES && std::hint::black_box(wanted[at]) == std::hint::black_box(mac[at]) {
+                at += 1;
+            }
+            at == MAC_BYTES
+        };
+        let verify = |mac: &[u8; MAC_BYTES]| secrets.verify(b"x", mac);
+        let cost = |compare: &dyn Fn(&[u8; MAC_BYTES]) -> bool, mac: &[u8; MAC_BYTES]| {
+            let begun = std::time::Instant::now();
+            assert!(!std::hint::black_box(compare(std::hint::black_box(mac))));
+            begun.elapsed().as_nanos() as f64
+        };
+        let cases: [(&dyn Fn(&_) -> _, _); 4] =
+            [(&verify, &first), (&verify, &last), (&early, &first), (&early, &last)];
+        let mut costs: [Vec<f64>; 4] = Default::default();
+        let mut state = 1_u32;
+        for _ in 0..24_000 {
+            // In no order: what ran before shows too.
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let at = (state >> 30) as usize;
+            costs[at].push(cost(cases[at].0, cases[at].1));
+        }
+        // The median of the faster half: what else the machine does shows in the slower one.
+        let [verify_first, verify_last, early_first, early_last] = costs.map(|mut costs| {
+            costs.sort_by(f64::total_cmp);
+            costs[costs.len() / 4]
+        });
+        let (told, may) = ((verify_last - verify_first).abs(), early_last - early_first);
+        assert!(told < may / 2.0, "{told} ns tell the first byte from the last; an early end {may} ns");
+    }
+
     // CVE-2025-47275 (Auth0-PHP): short tags could be guessed.
     #[test]
     fn cve_2025_47275_the_mac_has_exactly_its_length() {

@@ -107,8 +107,9 @@ fn a_cookie_that_is_lost_is_a_visitor_without_a_session() {
     assert_eq!((site.user(&browser).as_deref(), site.user(&kept).as_deref()), (Some("bob"), Some("alice")));
 }
 
+// F1, CVE-2019-25025 (active record session store): what the store knows a session by opened it as well.
 #[test]
-fn a_storage_key_or_a_session_key_is_no_cookie() {
+fn cve_2019_25025_a_storage_key_or_a_session_key_is_no_cookie() {
     let site = site();
     let browser = site.visitor();
     let key = site.load(&browser).session_key().unwrap().as_str().to_owned();

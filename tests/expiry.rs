@@ -5,8 +5,8 @@
 mod support;
 
 use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
-use edge_session::{ErrorKind, Expiry, ExpiryOptions, Session};
-use support::{Browser, defaults, site, site_with, start};
+use edge_session::{ErrorKind, Expiry, ExpiryOptions, LoadReason, Session};
+use support::{Browser, defaults, run, site, site_with, start};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -280,4 +280,89 @@ fn what_python_has_no_year_for_is_refused_when_it_is_set() {
     session.set_expiry(Expiry::Seconds(1 << 40)).unwrap();
     assert_eq!(age(&mut session), 1 << 40);
     assert!(session.get_expiry_date(ExpiryOptions::default()).is_err());
+}
+
+// E3, CVE-2024-35220 (@fastify/session): a session that was loaded and saved forgot its expiry, and lived on.
+#[test]
+fn cve_2024_35220_a_save_after_a_load_keeps_the_expiry() {
+    let site = site();
+    let mut browser = Browser::default();
+    let end = start() + TimeDelta::seconds(100);
+    site.request(&mut browser, |session| {
+        session.set("user", "alice").unwrap();
+        session.set_expiry(Expiry::In(TimeDelta::seconds(100))).unwrap();
+    });
+    for page in 1..=4 {
+        site.pass(20);
+        site.request(&mut browser, |session| session.set("page", page).unwrap());
+        let mut session = site.load(&browser);
+        assert_eq!(session.stored_deadline().unwrap(), Some(end), "page {page}");
+        assert_eq!(age(&mut session), 100 - 20 * page);
+    }
+    site.login(&mut browser);
+    assert_eq!(site.load(&browser).stored_deadline().unwrap(), Some(end), "under another key too");
+    site.pass(20);
+    assert_eq!(site.user(&browser), None);
+}
+
+// D4, E3, CVE-2024-31999 (@fastify/secure-session): a cookie that had been deleted was good for ever.
+#[test]
+fn cve_2024_31999_a_deleted_cookie_is_never_good_again() {
+    let site = site_with(defaults().absolute_age(2_000_000));
+    let mut browser = site.visitor();
+    let old = browser.clone();
+    let (key, record) = site.store.memory.entries().remove(0);
+    site.logout(&mut browser, 200);
+    // Whatever the store still shows, and longer than the tombstone is kept.
+    for (seconds, reason) in [
+        (0, LoadReason::Revoked),
+        (1_000_000, LoadReason::Revoked),
+        (1_000_000, LoadReason::Expired),
+        (1_000_000_000, LoadReason::Expired),
+    ] {
+        site.pass(seconds);
+        run(site.sessions.clear_expired()).unwrap();
+        site.store.memory.put(key.clone(), record.clone());
+        assert_eq!((site.load(&old).load_reason(), site.user(&old)), (reason, None));
+    }
+    assert_eq!(site.stored(), (1, 0, 0), "and its tombstone is gone");
+}
+
+// E3, E8, C15, CVE-2025-46344 and #2081 (nextjs-auth0): a cookie outlived its session; then one that had ended was a 500.
+#[test]
+fn cve_2025_46344_a_cookie_that_outlives_its_session_is_nobodys_and_no_error() {
+    let site = site_with(defaults().cookie_age(100).absolute_age(1_000));
+    let kept = site.visitor();
+    for seconds in [100, 0, 800, 99, 1, 100_000] {
+        site.pass(seconds);
+        for status in [200, 404, 500] {
+            let mut browser = kept.clone();
+            let headers = site.request_answered(status, &mut browser, |session| {
+                assert_eq!(session.load_reason(), LoadReason::Expired);
+                assert_eq!(session.get::<String>("user").unwrap(), None);
+                assert!(session.session_key().is_none() && session.is_empty());
+            });
+            assert!(headers.set_cookie().unwrap().contains("; Max-Age=0;"));
+        }
+        let mut browser = kept.clone();
+        site.request(&mut browser, |session| session.set("user", "bob").unwrap());
+        assert_eq!(site.user(&browser).as_deref(), Some("bob"), "what follows is a session of its own");
+    }
+}
+
+// C9, RUSTSEC-2026-0009 (time): brackets inside of brackets in a date overflowed the stack.
+#[test]
+fn rustsec_2026_0009_a_date_of_a_megabyte_is_refused() {
+    for piece in ["(", "((\\", "2030-01-01T00:00:00+00:00", "0", "-", "+00:", "."] {
+        for text in [piece.repeat(1_000_000 / piece.len()), format!("2030-01-01T00:00:00{}", piece.repeat(100_000))] {
+            assert!(Expiry::parse_iso(&text).is_none(), "{piece}");
+            let mut session = fresh();
+            session.set("_session_expiry", text).unwrap();
+            assert_eq!(
+                session.get_expiry_age(ExpiryOptions::default()).unwrap_err().kind(),
+                ErrorKind::Value,
+                "{piece}"
+            );
+        }
+    }
 }

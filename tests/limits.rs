@@ -134,9 +134,9 @@ fn one_size_holds_for_writing_and_for_reading() {
     }
 }
 
-// H1, F6: as much as KV holds, of brackets alone.
+// H1, F6, RUSTSEC-2024-0012 (serde-json-wasm): brackets inside of brackets overflowed the stack. As much as KV holds of them.
 #[test]
-fn twenty_five_mebibytes_of_brackets_are_an_anonymous_session() {
+fn rustsec_2024_0012_twenty_five_mebibytes_of_brackets_are_an_anonymous_session() {
     let site = site();
     let browser = site.visitor();
     let (key, _) = site.store.memory.entries().pop().unwrap();

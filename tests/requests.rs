@@ -133,8 +133,9 @@ fn a_request_with_a_live_session() {
     );
 }
 
+// D5, CVE-2023-20862 (Spring Security): a session that was emptied was not stored, and the old data came back.
 #[test]
-fn clear_and_the_removal_of_the_last_value_keep_the_key_and_store_nothing_but_emptiness() {
+fn cve_2023_20862_an_emptied_session_is_stored_as_empty_under_its_key() {
     let handlers: [fn(&mut Session); 2] = [Session::clear, |session| session.remove("user").unwrap()];
     for handler in handlers {
         let site = site();
@@ -237,8 +238,9 @@ fn cve_2015_5143_neither_reading_nor_logging_out_creates_a_record() {
     assert_eq!(site.stored(), (0, 1, 0), "one tombstone, for a key that was given out here");
 }
 
+// D1, Auth0-PHP #837: a login went on with the key of before.
 #[test]
-fn a_login_is_one_put_under_a_new_key_and_ends_the_old_one() {
+fn auth0_php_837_a_login_is_one_put_under_a_new_key_and_ends_the_old_one() {
     let site = site();
     let mut browser = site.visitor();
     let old = browser.clone();
@@ -379,6 +381,26 @@ fn a_renewal_is_written_once_it_moves_the_deadline_by_a_tenth_of_the_life() {
     assert_eq!(site.user(&browser).as_deref(), Some("alice"));
 }
 
+// E7: a hundred tabs that open at once, in which nothing is changed.
+#[test]
+fn a_hundred_requests_at_once_renew_once() {
+    let site = site_with(defaults().save_every_request(true));
+    let browser = site.visitor();
+    site.pass(500_000);
+    let sessions: Vec<_> = (0..100).map(|_| site.load(&browser)).collect();
+    site.operations();
+    let headers: Vec<_> = sessions.into_iter().map(|session| site.commit(&mut browser.clone(), session, 200)).collect();
+    assert_eq!(site.operations().iter().filter(|operation| *operation == "put").count(), 1);
+    assert_eq!(headers.iter().filter(|headers| headers.set_cookie().is_some()).count(), 1);
+    assert!(site.told().is_empty(), "nothing was merged");
+    // Where somebody changes something, it is written, and what was renewed stays so.
+    let mut session = site.load(&browser);
+    session.set("page", 2).unwrap();
+    site.commit(&mut browser.clone(), session, 200);
+    site.pass(1_209_599);
+    assert_eq!(site.load(&browser).get("page").unwrap(), Some(2));
+}
+
 #[test]
 fn the_headers_of_a_page_that_used_its_session() {
     let site = site();
@@ -438,9 +460,9 @@ fn cve_2026_27205_every_look_at_the_session_makes_the_response_vary() {
     assert!(cookie(&headers) == Cookie::Given && headers.depends_on_cookie());
 }
 
-// tower-sessions 0.12.1: a new session could take over a record that was there.
+// tower-sessions 0.12.0 and 0.12.1: a new session could take over a record that was there.
 #[test]
-fn a_new_key_never_overwrites_a_record() {
+fn tower_sessions_0_12_a_new_key_never_overwrites_a_record() {
     let site = site();
     let fixed = site.sessions.with_entropy(|| Ok([9; 32]));
     let mut first = run(fixed.load("")).unwrap();

@@ -234,7 +234,7 @@ proptest! {
     // C6: whatever stands in name, domain and path: an error, or a cookie with these very attributes and no other.
     // CVE-2026-29086, CVE-2026-47675, CVE-2026-56762 (Hono), CVE-2026-0672 (CPython), CVE-2024-47764 (npm cookie).
     #[test]
-    fn no_setting_can_smuggle_an_attribute_in(
+    fn cve_2026_0672_no_setting_can_smuggle_an_attribute_in(
         name in prop::option::of(prop_oneof![any::<String>(), "[!-~]{1,20}", "(__Host-|__Secure-|__Http-)?[a-z;=, ]{1,12}"]),
         domain in prop::option::of(prop_oneof![any::<String>(), "[a-z0-9.-]{1,20}", "example.org[;, \r\n=a-zA-Z]{1,20}"]),
         path in prop_oneof![any::<String>(), "/[ -~]{0,20}", "/[;, \r\n\u{7f}é=a-zA-Z]{0,20}"],

@@ -465,8 +465,9 @@ fn the_earlier_absolute_deadline_counts_the_tokens_or_the_records() {
     assert_eq!(reason(&site, &browser), LoadReason::Expired);
 }
 
+// L1, iron-session #598: any failure was an empty session, and nobody was told which.
 #[test]
-fn what_cannot_be_read_and_what_was_ended() {
+fn iron_session_598_what_cannot_be_read_and_what_was_ended() {
     let put = |site: &Site, bytes: &[u8]| {
         let (key, _) = site.store.memory.entries().remove(0);
         site.store.memory.put(key, bytes.to_vec());
@@ -486,8 +487,9 @@ fn what_cannot_be_read_and_what_was_ended() {
     assert_eq!((reason(&site, &old), site.told()), (LoadReason::Revoked, vec!["revoked".to_owned()]));
 }
 
+// G6, tower-sessions #35 to #37, flask-session #71, fastify-session #237, express-session #340: the later save took back the other.
 #[test]
-fn two_requests_that_change_different_keys_both_count() {
+fn tower_sessions_35_two_requests_that_change_different_keys_both_count() {
     let site = site();
     let mut browser = site.visitor();
     set(&site, &mut browser, "old", 1);
@@ -559,8 +561,50 @@ fn what_a_request_cleared_is_cleared_whatever_another_one_set_meanwhile() {
     assert_eq!(site.record()["data"], serde_json::json!({ "a": 2 }));
 }
 
+// D7, GHSA-xg6x-h9c9-2m83 (better-auth): a session that waits for a second factor was taken for a whole one, from a cache.
 #[test]
-fn a_renewal_that_meets_a_change_keeps_it() {
+fn ghsa_xg6x_h9c9_2m83_who_still_owes_a_second_factor_owes_it_on_every_way() {
+    let site = site();
+    let mut browser = site.visitor();
+    let mut far = site.elsewhere(defaults());
+    let pending = |site: &Site, browser: &Browser| {
+        let mut session = site.load(browser);
+        (session.get::<u8>("user_id").unwrap(), session.get::<bool>("pending").unwrap())
+    };
+    // Other tabs are at work while the first factor is given, on either side of it.
+    let mut before = site.load(&browser);
+    before.set("theme", 1).unwrap();
+    site.request(&mut browser, |session| {
+        session.set("user_id", 7).unwrap();
+        session.set("pending", true).unwrap();
+    });
+    site.commit(&mut browser.clone(), before, 200);
+    assert_eq!(pending(&site, &browser), (Some(7), Some(true)), "merged");
+    // Where the record does not show it yet, it comes out of the cookie: both, or neither.
+    assert_eq!(far.load(&browser).load_reason(), LoadReason::StaleRepaired);
+    assert_eq!(pending(&far, &browser), (Some(7), Some(true)), "repaired");
+    set(&far, &mut browser, "page", 2);
+    assert_eq!(pending(&far, &browser), (Some(7), Some(true)), "saved on top of it");
+    site.catch_up(&far);
+    site.pass(200);
+    assert_eq!(pending(&site, &browser), (Some(7), Some(true)), "two minutes later");
+
+    // The second factor gives a new key, so that a cache which still shows the first half shows it under a key that ends.
+    let half = browser.clone();
+    far = site.elsewhere(defaults());
+    site.request(&mut browser, |session| {
+        session.remove("pending").unwrap();
+        session.cycle_key().unwrap();
+    });
+    assert_eq!(pending(&site, &browser), (Some(7), None));
+    assert_eq!(pending(&far, &half), (Some(7), Some(true)), "the old cookie is not the whole session");
+    assert_eq!(far.load(&browser).load_reason(), LoadReason::NotYetVisible, "nor is the new one half of it");
+    assert_eq!(reason(&site, &half), LoadReason::Revoked);
+}
+
+// G5, express-session #935: a touch wrote old data over new.
+#[test]
+fn express_session_935_a_renewal_that_meets_a_change_keeps_it() {
     let site = site_with(defaults().save_every_request(true).cookie_age(1_000));
     let mut browser = site.visitor();
     site.pass(200);

@@ -2,6 +2,10 @@
 #![cfg(target_arch = "wasm32")]
 #![allow(clippy::duplicate_mod, clippy::unwrap_used, missing_docs)]
 
+#[path = "at_rest.rs"]
+mod at_rest;
+#[path = "caching.rs"]
+mod caching;
 #[path = "cookies.rs"]
 mod cookies;
 #[path = "dictionary.rs"]
@@ -22,6 +26,8 @@ mod revocation;
 mod settings;
 #[path = "staleness.rs"]
 mod staleness;
+#[path = "story.rs"]
+mod story;
 #[path = "sweep.rs"]
 mod sweep;
 #[path = "values.rs"]

@@ -150,7 +150,7 @@ mod tests {
 
     // B8: a header costs by its length, whatever it is made of. CVE-2024-7592 (CPython): quotes and backslashes cost its square.
     #[test]
-    fn the_longest_header_costs_eight_times_what_an_eighth_of_it_costs() {
+    fn cve_2025_58186_the_longest_header_costs_eight_times_what_an_eighth_of_it_costs() {
         let cost = |header: &str| {
             let once = || {
                 let begun = std::time::Instant::now();

@@ -175,13 +175,20 @@ impl Commit {
         if self.saving.is_none() {
             match self.decide(session) {
                 Ok(Decision::Answer(headers)) => return Step::Done(Ok(headers)),
-                Ok(Decision::Save(keep)) => self.saving = Some((Save::default(), keep)),
+                Ok(Decision::Save(keep)) => {
+                    let save = if session.is_changed() { Save::default() } else { Save::renewal() };
+                    self.saving = Some((save, keep));
+                }
                 Err(error) => return Step::Done(Err(error)),
             }
         }
         let Some((save, keep)) = &mut self.saving else { return Step::Done(Err(super::out_of_turn())) };
         match save.step(session, reply) {
-            Step::Done(Ok(saved)) => Step::Done(give(session, *keep, saved)),
+            Step::Done(Ok(saved)) if session.is_unsent() => Step::Done(give(session, *keep, saved)),
+            // Another request renewed it, and its answer brings the cookie.
+            Step::Done(Ok(saved)) => {
+                Step::Done(Ok(SessionHeaders { set_cookie: None, vary: session.accessed(), saved }))
+            }
             // A renewal that nobody asked for does not fail a page.
             Step::Done(Err(error)) if !session.is_changed() && is_passing(&error) => {
                 session.tell(EventKind::RenewalFailed);

@@ -31,6 +31,8 @@ pub struct Saved {
 #[derive(Debug, Default)]
 pub(crate) struct Save {
     state: State,
+    /// Nobody asked for it: where another request has renewed meanwhile, nothing is written.
+    is_renewal: bool,
     /// The mark of this save, the same at both tries.
     tag: Option<Tag>,
     /// What the first try was to write, and when: it may have been written all the same.
@@ -60,6 +62,11 @@ enum State {
 type Next = Step<Result<Saved>>;
 
 impl Save {
+    /// The save of a session that did not change.
+    pub(crate) fn renewal() -> Self {
+        Self { is_renewal: true, ..Self::default() }
+    }
+
     pub(crate) fn step(&mut self, session: &mut Session, reply: Reply) -> Next {
         let next = match (core::mem::take(&mut self.state), reply) {
             (State::Start, Reply::Start) => self.start(session),
@@ -149,7 +156,11 @@ impl Save {
             return Ok(self.written(session, written, time));
         }
         if !head.tags.first().is_some_and(|tag| session.has_seen(tag)) {
-            self.merge(session, bytes)?;
+            let event = self.merge(session, bytes)?;
+            if self.is_renewal && !session.needs_write()? {
+                return Ok(Step::Done(Ok(Saved::default())));
+            }
+            event.into_iter().for_each(|event| session.tell(event));
         }
         self.write(session)
     }
@@ -166,26 +177,25 @@ impl Save {
     }
 
     /// Puts the session's changes on top of a record that is not the one that was loaded. What comes of it is not what a first
-    /// try wrote, which may still land later, and must be told from it.
-    fn merge(&mut self, session: &mut Session, bytes: Vec<u8>) -> Result<()> {
+    /// try wrote, which may still land later, and must be told from it. What is to be told once it is written.
+    fn merge(&mut self, session: &mut Session, bytes: Vec<u8>) -> Result<Option<EventKind>> {
         let Opened::Record(mut record) = open(session.settings(), bytes) else { return Err(Error::interrupted()) };
         self.tag = None;
         let standing = freshness::judge(session, &mut record);
-        if standing == Standing::Stale {
-            if !session.settings().merge_stale {
-                return Err(Error::stale());
-            }
-            if let Some(journal) = session.carried().1.take() {
-                journal.force(&mut record);
-            }
-            session.tell(EventKind::MergedStale);
-        } else if standing == Standing::Lost && session.reason() != LoadReason::Lost {
-            session.tell(EventKind::Load(LoadReason::Lost));
-        } else if session.base().is_some() {
-            session.tell(EventKind::Merged);
+        let event = match standing {
+            Standing::Stale if !session.settings().merge_stale => return Err(Error::stale()),
+            Standing::Stale => Some(EventKind::MergedStale),
+            Standing::Lost if session.reason() != LoadReason::Lost => Some(EventKind::Load(LoadReason::Lost)),
+            _ => session.base().map(|_| EventKind::Merged),
+        };
+        if standing == Standing::Stale
+            && let Some(journal) = session.carried().1.take()
+        {
+            journal.force(&mut record);
         }
         session.set_whole(standing != Standing::Repaired);
-        session.merge_onto(record)
+        session.merge_onto(record)?;
+        Ok(event)
     }
 
     fn write(&mut self, session: &mut Session) -> Result<Next> {

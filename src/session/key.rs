@@ -251,8 +251,9 @@ mod tests {
         }
     }
 
+    // A1, RUSTSEC-2024-0343 (nano-id): half of the alphabet was never drawn.
     #[test]
-    fn generated_keys_use_every_character_alike() {
+    fn rustsec_2024_0343_generated_keys_use_every_character_alike() {
         let mut random = Random::new([7; 32]);
         let mut counts = [[0_u32; 36]; KEY_CHARS];
         let keys = 20_000;

@@ -99,7 +99,7 @@ export const differences = [
       // Django's dates end with the year 9999, and so does the request; here the cookie lives for as long as it can.
       if (step.op === "commit" && django.e === "value" && ours.e !== "value") return given(ours) ? { ...ours, ...ageOf(ours, LONGEST, now) } : ours;
       const age = django.cookie?.["max-age"];
-      if (given(django) && hasEnded(facts) && ours.cookie?.["max-age"] <= 0) return { ...django, ...ageOf(django, ours.cookie["max-age"], now) };
+      if (given(django) && age != null && hasEnded(facts) && ours.cookie?.["max-age"] <= 0) return { ...django, ...ageOf(django, ours.cookie["max-age"], now) };
       return given(django) && age != null ? { ...django, ...ageOf({ ...django, absolute: ours.absolute }, age, now) } : django;
     },
   },

@@ -25,7 +25,7 @@ export const faults = [
   { what: "modified = false forgets what was changed", file: session, from: "self.changed |= modified;", to: "self.changed = modified;" },
 
   // The dictionary.
-  { what: "a key that is set again moves to the end", file: data, from: "if other {\n            self.put(", to: "if other {\n            self.take(&key);\n            self.put(" },
+  { what: "a key that is set again moves to the end", file: data, from: "if other {\n            self.put(", to: "if other {\n            self.take(&key, false);\n            self.put(" },
   { what: "clear keeps the session's own expiry", file: dictionary, from: "self.empty();\n        self.accessed = true;", to: "let kept = self.read().ok().and_then(|data| data.get(\"_session_expiry\").map(<[u8]>::to_vec));\n        self.empty();\n        if let Some(kept) = kept { let _ = self.write(\"_session_expiry\", kept); }\n        self.accessed = true;" },
   { what: "a test cookie of any value works", file: session, from: "Ok(self.read()?.get(TEST_COOKIE.0) == Some(TEST_COOKIE.1))", to: "Ok(self.read()?.get(TEST_COOKIE.0).is_some() || self.modified)" },
   { what: "deleting a test cookie that is not there is no error", file: session, from: "self.remove(TEST_COOKIE.0)", to: "self.take(TEST_COOKIE.0).map(|_| ())" },
@@ -68,7 +68,7 @@ export const faults = [
   { what: "what is gone is not visible yet for ever", file: freshness, from: "session.position().is_some() && is_recent(session, NOT_YET_VISIBLE)", to: "session.position().is_some()" },
   { what: "what is not visible yet is written", file: save, from: "Err(Error::stale())\n        } else if session.is_cycling()", to: "self.write(session)\n        } else if session.is_cycling()" },
   { what: "the last whole record wins", file: save, from: "if !head.tags.first().is_some_and(|tag| session.has_seen(tag)) {", to: "if head.tags.is_empty() {" },
-  { what: "a merge brings back what was removed", file: data, from: "None => _ = newer.take(key),", to: "None => {}" },
+  { what: "a merge brings back what was removed", file: data, from: "None => _ = newer.take(key, false),", to: "None => {}" },
   { what: "a merge takes along what was saved before", file: data, from: "self.slots.iter_mut().flatten().for_each(|entry| entry.touched = false);\n", to: "" },
   { what: "a merge moves keys to the end", file: data, from: "Some(value) => newer.put(key, value.into(), true),", to: "Some(value) => { newer.take(key); newer.put(key, value.into(), true) }" },
 
@@ -77,7 +77,7 @@ export const faults = [
   { what: "a late answer gives no new key", file: respond, from: "if session.is_late() && session.is_as_named() {", to: "if session.is_late() {" },
   { what: "a late answer deletes the cookie", file: respond, from: "(session.is_flushed() || !session.is_late())", to: "true" },
   { what: "a late logout leaves the cookie", file: respond, from: "(session.is_flushed() || !session.is_late())", to: "!session.is_late()" },
-  { what: "an answer is late after fifteen seconds", file: lifecycle, from: "const LATE: i64 = 5;", to: "const LATE: i64 = 15;" },
+  { what: "an answer is late after fifteen seconds", file: lifecycle, from: "const LATE: i64 = 5_000;", to: "const LATE: i64 = 15_000;" },
   { what: "the cookie is kept on an emptied flush", file: respond, from: "session.presented() && session.is_empty() &&", to: "session.presented() && session.is_empty() && !session.modified() &&" },
   { what: "no cookie is deleted on 5xx", file: respond, from: "session.presented() && session.is_empty() &&", to: "session.presented() && session.is_empty() && self.status < 500 &&" },
   { what: "no cookie is deleted where nobody looked", file: respond, from: "session.presented() && session.is_empty() &&", to: "session.presented() && session.is_empty() && session.accessed() &&" },

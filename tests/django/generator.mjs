@@ -60,8 +60,8 @@ class Scene {
       const tabs = this.tabs(2);
       // Both have seen their session before either is answered.
       for (const on of tabs) this.add({ op: "call", on, call: "get", key: "a" });
-      if (random.happens(0.15)) this.clock();
-      for (let left = 1 + random.below(5); left > 0 && !this.over; left--) {
+      if (random.happens(0.35)) this.clock();
+      for (let left = 2 + random.below(7); left > 0 && !this.over; left--) {
         const open = tabs.filter((on) => this.requests.has(on));
         if (open.length > 0) this.inTab(random.pick(open));
       }
@@ -82,7 +82,7 @@ class Scene {
 
   inTab(on) {
     const { random } = this;
-    const what = random.weighted({ set: 4, remove: 1, any: 1, save: 1, login: 1.5, logout: 1, commit: 2 });
+    const what = random.weighted({ set: 4, remove: 1, any: 1, save: 2, login: 1.5, logout: 1, commit: 2 });
     if (what === "set") this.add({ op: "call", on, call: "set", key: random.pick(["a", "b", "cart"]), value: random.below(5) });
     else if (what === "remove") this.add({ op: "call", on, call: "map_delete", key: random.pick(["a", "b"]) });
     else if (what === "any") this.call(on);
@@ -152,7 +152,7 @@ class Scene {
   cookies(browser) {
     const { random } = this;
     const other = { text: "dark", name: "theme" };
-    switch (random.weighted({ own: 10, none: 1.5, forged: 2, old: 1.5, odd: 0.6, two: 0.5 })) {
+    switch (random.weighted({ own: 10, none: 1.5, forged: 2, old: 1.5, odd: 0.6, two: 1.2 })) {
       case "own":
         return random.happens(0.2) ? [other, { browser }] : [{ browser }];
       case "none":
@@ -202,7 +202,7 @@ class Scene {
   clock() {
     const { random } = this;
     const age = this.settings.cookieAge ?? 1_209_600;
-    const steps = [age * 50, age * 99, 1, 500, 999, 1000, 1500, 10_000, 59_000, 60_000, 300_000, 3_600_000, age * 100, age * 1000, age * 1000 - 1, age * 1000 + 1, -1, -1000, -60_000];
+    const steps = [age * 50, age * 99, age * 200, age * 300, 1, 500, 999, 1000, 1500, 10_000, 59_000, 60_000, 300_000, 3_600_000, age * 100, age * 1000, age * 1000 - 1, age * 1000 + 1, -1, -1000, -60_000];
     this.now += random.pick(steps);
     this.add({ op: "clock", at: this.now });
   }

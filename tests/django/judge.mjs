@@ -167,7 +167,7 @@ class Walk {
     const apart = this.parts(step, django, ours, on);
     const disturbed = on.disturbed && !on.used && this.uses(step, django);
     if (step.op === "open" || step.op === "load") on.used = django.key === null;
-    if (step.op === "call" && !OUTSIDE.has(step.call)) on.used ||= BLIND.has(step.call) || this.uses(step, django);
+    if (step.op === "call" && !OUTSIDE.has(step.call)) on.used ||= BLIND.has(step.call) || (this.uses(step, django) && django.e !== "interrupted"); // a save that is refused looks at nothing
     if (step.op === "commit") on.used = true;
     if (name) this.objects.set(name, Object.assign(on, { last: stateOf(django) }));
     this.note(step, django, ours, on);

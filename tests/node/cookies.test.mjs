@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { memory } from "../../dist/node.js";
 import { sessionsAt } from "./visitor.mjs";
 
 /** Two visitors' cookies, and who a header is taken for. */
@@ -15,6 +16,27 @@ async function site() {
 }
 
 const spaces = "\n\v\f\r\u001c\u001d\u001e\u001f\u0020\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff";
+
+test("A9: a token in the address, the body or another header is nobody's, and nothing is asked of the store", async () => {
+  const store = memory();
+  const asked = [];
+  const { sessions } = sessionsAt({ store: { ...store, get: (key) => (asked.push(key), store.get(key)) } });
+  const [, , [, line]] = await sessions.commitHeaders((await sessions.load("")).set("user", "alice"), 200);
+  const cookie = line.split(";")[0];
+  const [name, token] = cookie.split("=");
+  const elsewhere = [
+    new Request(`https://example.com/?${cookie}&sessionid=${token}&token=${token}#${cookie}`),
+    new Request("https://example.com/", { method: "POST", body: new URLSearchParams({ [name]: token, sessionid: token }) }),
+    ...["Authorization", "X-Session", "Set-Cookie", "Cookie2", "X-Cookie", name].map((header) => new Request("https://example.com/", { headers: { [header]: cookie } })),
+    new Request("https://example.com/", { headers: { Authorization: `Bearer ${token}` } }),
+  ];
+  for (const request of elsewhere) {
+    const session = await sessions.load(request);
+    assert.deepEqual([session.loadReason, session.get("user")], ["new", undefined]);
+  }
+  assert.deepEqual(asked, []);
+  assert.equal((await sessions.load(new Request("https://example.com/", { headers: { Cookie: cookie } }))).get("user"), "alice");
+});
 
 test("B1: only spaces and tabs beside a cookie are none of its", async () => {
   const { alice, bob, whose } = await site();

@@ -31,7 +31,7 @@ test("after a panic the next request works, and nothing that was stored is lost"
   }
 });
 
-test("H7: of 50 requests in flight, those beside the one that panics end in an error of this package, and all work again", async () => {
+test("I2: of 50 requests in flight, those beside the one that panics end in an error of this package, and all work again", async () => {
   const visit = worker();
   const cookies = await Promise.all(Array.from({ length: 50 }, async () => cookieOf(await visit("/"))));
   const ends = await Promise.allSettled(cookies.map((cookie, n) => visit(n === 25 ? "/panic" : "/", cookie)));

@@ -173,7 +173,7 @@ test("while a session is being saved it can be read, not written, and a second o
   assert.equal(again.get("a"), 2);
 });
 
-test("200 interleaved requests of twenty visitors", async () => {
+test("G13, CVE-2026-24894 (FrankenPHP): nothing of one request reaches another, 200 interleaved ones of twenty visitors", async () => {
   const wait = () => new Promise((resolve) => setTimeout(resolve, Math.random() * 5));
   const inner = memory();
   const slow = Object.fromEntries(["get", "put", "delete", "list"].map((name) => [name, async (...args) => (await wait(), inner[name](...args))]));

@@ -2,11 +2,14 @@
 
 import { env } from "cloudflare:workers";
 import { beforeEach, expect, test } from "vitest";
-import { createSessions, kv } from "../../dist/workerd.js";
+import * as edgeSession from "../../dist/workerd.js";
+import story from "../data/story.json";
+import { replay } from "../node/story.mjs";
 import TenLines from "../packages/js-quick-start/ten-lines.ts";
 import QuickStart from "../packages/js-quick-start/worker.ts";
 import { secret, visitor as visitorOfApp, watched } from "./worker.mjs";
 
+const { createSessions, kv } = edgeSession;
 const { kv: namespace, calls, names } = watched();
 const sessions = createSessions({ store: kv(namespace), secrets: [secret] });
 beforeEach(() => void names());
@@ -43,6 +46,10 @@ test("the quick start counts visits, logs in, and out, on the real KV", async ()
 test("the ten lines count visits, on the real KV", async () => {
   const one = visitor(TenLines, { SESSIONS: namespace, SESSION_SECRET: secret });
   for (const n of [1, 2, 3]) expect(await (await one.get("/")).text()).toBe(`Visit number ${n}`);
+});
+
+test("I10: a story comes to the same bytes on every platform", async () => {
+  expect(await replay(edgeSession, story)).toEqual(story.requests.map(({ headers, stored }) => ({ headers, stored })));
 });
 
 test("200 interleaved requests of twenty visitors, on the real KV", async () => {

@@ -46,6 +46,8 @@ class World:
         self.arrived = {}
         self.base = {}
         self.families = {}
+        #: By session object: the family that it knows to be its own.
+        self.family = {}
         self.pending = set()
 
     def answer(self, step):
@@ -89,7 +91,11 @@ class World:
         clock.micros = step["at"] * 1000
 
     def open(self, step, answer):
-        self.sessions[step["as"]] = self.engine.SessionStore(self.key(step["key"]))
+        session = self.engine.SessionStore(self.key(step["key"]))
+        self.sessions[step["as"]] = session
+        # A key alone says nothing of its family, but its record does.
+        stored = session.session_key and session.exists(session.session_key)
+        self.family[step["as"]] = self.families.get(session.session_key) if stored else None
         self.note(step["as"])
 
     def load(self, step, answer):
@@ -105,6 +111,7 @@ class World:
         self.requests[step["as"]] = request
         self.sessions[step["as"]] = request.session
         self.arrived[step["as"]] = request.session.session_key
+        self.family[step["as"]] = self.families.get(request.session.session_key)
         self.note(step["as"])
 
     def arrive(self, cookies):
@@ -144,16 +151,20 @@ class World:
         if step["call"] == "flush":
             # A key that no commit has stored yet is nothing to be ended here.
             own = None if step["on"] in self.pending else old
-            self.end_families(answer, [own, self.arrived.get(step["on"])])
-            answer["gone"] = not session.exists(self.arrived.get(step["on"]))
+            arrived = self.arrived.get(step["on"])
+            self.end_families(answer, [own, arrived], [self.family.get(step["on"]), self.families.get(arrived)])
+            answer["gone"] = not session.exists(arrived)
             answer["alive"] = [self.label(key) for key in self.keys if session.exists(key)]
         if "settle" in step and not step["settle"]:
             self.pending.add(step["on"])
         elif step["call"] in ("save", "create", "cycle_key", "flush"):
             self.pending.discard(step["on"])
         if step["call"] == "cycle_key":
-            self.families[session.session_key] = self.families.get(old, session.session_key)
+            family = (old and self.family[step["on"]]) or session.session_key
+            self.families[session.session_key] = self.family[step["on"]] = family
             self.end(answer, [old])
+        elif session.session_key != old:
+            self.family[step["on"]] = None
         if step["call"] == "delete_own":
             self.end(answer, [old])
         if step["call"] in ("create", "cycle_key"):
@@ -167,9 +178,8 @@ class World:
         """Tells which keys have ended for good."""
         answer["ended"] = [self.label(key) for key in keys if key and (key == NOBODY or OWN.fullmatch(key))]
 
-    def end_families(self, answer, keys):
+    def end_families(self, answer, keys, families):
         """Here a logout ends all that a login's key became, and so it does in Django from here on."""
-        families = {self.families[key] for key in keys if key in self.families}
         others = [key for key, family in self.families.items() if family in families and key not in keys]
         answer["others"] = sum(self.engine.SessionStore().exists(key) for key in others)
         for key in others:

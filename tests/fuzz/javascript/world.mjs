@@ -100,10 +100,10 @@ function check(session, name, { value, fate }) {
   assert.ok(read.error === undefined && same(read.value, value), `${JSON.stringify(name)} did not come back as it was`);
 }
 
-const settings = ["cookieAge", "cookieName", "cookieDomain", "cookiePath", "cookieSecure", "cookieHttpOnly", "cookieSameSite", "expireAtBrowserClose", "saveEveryRequest", "absoluteAge", "maxRecordBytes", "keyPrefix"];
+const settings = ["cookieAge", "cookieName", "cookieDomain", "cookiePath", "cookieSecure", "cookieHttpOnly", "cookieSameSite", "expireAtBrowserClose", "saveEveryRequest", "absoluteAge", "maxRecordBytes", "keyPrefix", "checkEnded", "mergeStale"];
 const sensible = {
   cookieAge: [60, 1_209_600], cookieName: ["sid", "__Host-sid"], cookieDomain: ["example.com"], cookiePath: ["/app"], cookieSecure: [true, false], cookieHttpOnly: [true, false],
-  cookieSameSite: ["Lax", "None"], expireAtBrowserClose: [true], saveEveryRequest: [true], absoluteAge: [100], maxRecordBytes: [1024], keyPrefix: ["shop"],
+  cookieSameSite: ["Lax", "None"], expireAtBrowserClose: [true], saveEveryRequest: [true], absoluteAge: [100], maxRecordBytes: [1024], keyPrefix: ["shop"], checkEnded: [true, false], mergeStale: [true, false],
 };
 
 /** Options that make sense or not. Where they are taken, a visitor's session works under them. */
@@ -192,19 +192,28 @@ export async function stores(chance) {
   };
   const inner = chance.happens(0.3) ? countingKv().kv : memory();
   const wild = Object.fromEntries(["get", "put", "delete", "list"].map((name) => [name, limited(answers(inner[name]))]));
-  const sessions = createSessions({ store: "records" in inner ? wild : kv(wild), secrets });
+  // No fuzzing waits for a second.
+  const wait = answers(async () => {});
+  const heard = [];
+  const onEvent = (event) => heard.push(event);
+  const clock = () => Date.UTC(2030, 0, 1) + chance.below(200_000);
+  const sessions = createSessions({ store: { ...("records" in inner ? wild : kv(wild)), wait }, secrets, clock, onEvent, mergeStale: chance.happens(0.5) });
+  let cookie = "";
   for (let step = 0; step < 3; step++) {
-    const { value: session } = await outcome("load", () => sessions.open(chance.pick([undefined, "cw63c3bmjz7t3r4d6zvomfg9kl3mff8p"])));
+    const { value: session } = await outcome("load", () => (chance.happens(0.5) ? sessions.load(cookie) : sessions.open(chance.pick([undefined, "cw63c3bmjz7t3r4d6zvomfg9kl3mff8p"]))));
     if (!session) continue;
     ended("get", () => session.get("user"));
     ended("set", () => session.set("user", "alice"));
     await outcome("save", () => session.save());
+    if (chance.happens(0.3)) ended("cycleKey", () => session.cycleKey());
     if (chance.happens(0.5)) await outcome("flush", () => session.flush());
-    await outcome("commit", () => sessions.commitHeaders(session, chance.pick([200, 500, 0, -1, NaN, 1e9, "200", undefined, null])));
+    const { value: headers } = await outcome("commit", () => sessions.commitHeaders(session, chance.pick([200, 500, 0, -1, NaN, 1e9, "200", undefined, null])));
+    cookie = new Headers(headers).get("Set-Cookie")?.split(";")[0] ?? cookie;
     session[Symbol.dispose]();
   }
   await outcome("exists", () => sessions.exists("cw63c3bmjz7t3r4d6zvomfg9kl3mff8p"));
   await outcome("clearExpired", () => sessions.clearExpired());
+  for (const { kind, session } of heard) assert.ok(/^[a-z-]+$/.test(kind) && typeof session === "string" && !session.includes("cw63c3bm"), inspect({ kind, session }));
 }
 
 export const worlds = { setsAndGets, options, strangers, expiries, stores };

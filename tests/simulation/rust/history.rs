@@ -105,8 +105,10 @@ impl Exchange {
         self.commit.as_ref().map_or(self.began, |commit| commit.began)
     }
 
+    /// When it can have changed something the last time. Whose browser went away may have put what it put at any time.
     pub fn ended(&self) -> Duration {
-        self.commit.as_ref().map_or(self.began, |commit| commit.ended)
+        let unknown = if self.puts.is_empty() { self.began } else { Duration::MAX };
+        self.commit.as_ref().map_or(unknown, |commit| commit.ended)
     }
 
     /// How much time passed between two commits; none where they overlap.

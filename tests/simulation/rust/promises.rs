@@ -216,7 +216,9 @@ fn kept_writes(world: &World, history: &History, id: Id, exchange: &Exchange, fi
             continue;
         }
         let latest = |mark: Mark| if mark.by == 0 { Duration::ZERO } else { history.of(mark.by).ended() };
-        let is_kept = |old: Mark, new: Mark| old == new || latest(new) + Duration::from_millis(2 * SKEW) >= order(old);
+        let is_kept = |old: Mark, new: Mark| {
+            old == new || latest(new).saturating_add(Duration::from_millis(2 * SKEW)) >= order(old)
+        };
         for key in (0..base.len()).filter(|key| !put.touched.contains(key)) {
             let new = put.marks[key];
             if base[key].by > 0 && !writes_are_unknown(world) {
