@@ -21,7 +21,7 @@ export const ablations = [
   { what: "a save looks at no tombstone", file: save, from: "if tombstones.iter().any(Option::is_some) {", to: "if tombstones.len() > 9 {" },
   { what: "a logout ends no family", file: revoke, from: "if let Some(family) = identity.family {", to: "if let Some(family) = identity.family.filter(|_| settings.key_prefix.is_empty()) {" },
   { what: "generations tell what is fresh, not tags", file: freshness, from: "if record.head.tags.contains(&position.tag) {", to: "if record.head.generation >= position.generation {" },
-  { what: "generations do not grow", file: lifecycle, from: ".max(known).saturating_add(1)", to: ".max(known)", rate: "lost, by so many saves that came after it", factor: 3 },
+  { what: "generations do not grow", file: lifecycle, from: ".max(known).saturating_add(1)", to: ".max(known)" },
   { what: "no journal repairs", file: freshness, from: "&& journal.repair(record)", to: "&& journal.states.is_empty()", rate: "stale", factor: 3 },
   {
     what: "the absolute deadline ends nothing",
@@ -35,7 +35,7 @@ export const ablations = [
   { what: "a save builds on what its request loaded", file: save, from: "if !head.tags.first().is_some_and(|tag| session.has_seen(tag)) {", to: "if session.base().is_none() {", rate: "write undone by another save", factor: 1.5 },
   { what: "a logout ends only what its load found", file: lifecycle, from: "[own, self.retired.take(), self.named.clone()]", to: "[own, self.retired.take(), None]" },
   { what: "a failed read counts as nothing there", file: load, from: "(Reply::Unavailable(error), _) => (Fetched::Unavailable(error), LoadReason::Unavailable),", to: "(Reply::Unavailable(_), _) => (Fetched::Unknown, LoadReason::Unknown)," },
-  { what: "a second try does not look first", file: save, from: "session.catch_up();\n                self.look(session)", to: "session.catch_up();\n                self.write(session)", rate: "write undone by a second try at the same place", factor: 1.5 },
+  { what: "a second try does not look first", file: save, from: "session.catch_up();\n                self.look(session)", to: "session.catch_up();\n                self.write(session)", rate: "write undone by the second try of a save at the same place", factor: 2 },
   {
     what: "a new key is looked for before it is put",
     edits: [

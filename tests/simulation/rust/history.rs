@@ -55,6 +55,23 @@ pub struct Put {
     /// Whether it went under another key than the one that was loaded.
     pub is_new_key: bool,
     pub acknowledged: bool,
+    pub at: Duration,
+    pub saves: Saves,
+}
+
+/// How many saves something builds on: at least, and at most.
+#[derive(Clone, Copy, Debug)]
+pub struct Saves {
+    pub least: usize,
+    pub most: usize,
+}
+
+/// What a record holds that was put.
+#[derive(Clone, Copy, Debug)]
+pub struct Written {
+    pub by: Id,
+    pub marks: Marks,
+    pub saves: Saves,
 }
 
 #[derive(Clone, Debug)]
@@ -90,6 +107,9 @@ pub struct Exchange {
     pub operations: [u64; 3],
     /// The newest record read, and where the load found it.
     pub read: Option<Marks>,
+    /// The saves that the record of its load builds on, and those of all records read.
+    pub loaded: Option<Saves>,
+    pub saves: Option<Saves>,
     /// The newest removal of each data key in all records read.
     pub gone: Marks,
     pub place: Option<String>,
@@ -145,6 +165,7 @@ pub struct Token {
     pub by: Id,
     /// Who wrote what when it was given.
     pub known: Marks,
+    pub saves: Option<Saves>,
 }
 
 #[derive(Default)]
@@ -152,8 +173,8 @@ pub struct History {
     pub exchanges: Vec<Exchange>,
     pub keys: Vec<Key>,
     pub tokens: Vec<Token>,
-    /// Who wrote what in each record that was ever put, by its bytes.
-    pub records: BTreeMap<Vec<u8>, (Id, Marks)>,
+    /// Each record that was ever put, by its bytes.
+    pub records: BTreeMap<Vec<u8>, Written>,
     /// What the store holds under each storage key, in the order in which writes land.
     pub stored: BTreeMap<String, Marks>,
     /// Writes that a record held and a later one of the same session did not, though nobody had overwritten them; and whose the
@@ -204,7 +225,7 @@ impl History {
 
     /// Takes note of a write that the store applied.
     pub fn landed(&mut self, place: &str, value: Option<&[u8]>) {
-        let Some((by, marks)) = value.and_then(|value| self.records.get(value)).copied() else { return };
+        let Some(Written { by, marks, .. }) = value.and_then(|value| self.records.get(value)).copied() else { return };
         let before = self.places.get(place).and_then(|before| self.stored.get(before));
         let before = self.stored.get(place).or(before).copied().unwrap_or_default();
         for (key, (old, new)) in before.into_iter().zip(marks).enumerate() {

@@ -31,6 +31,7 @@ pub enum Promise {
     OwnWritesAreRead,
     KnownWritesAreKept,
     LostIsTrue,
+    StalePasses,
     NothingNewerIsReverted,
     AbsoluteDeadlineStays,
     OutageLogsNobodyOut,
@@ -39,7 +40,7 @@ pub enum Promise {
 }
 
 impl Promise {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::OwnDataOnly,
         Self::LogoutIsFinal,
         Self::NoSaveAfterLogout,
@@ -51,6 +52,7 @@ impl Promise {
         Self::OwnWritesAreRead,
         Self::KnownWritesAreKept,
         Self::LostIsTrue,
+        Self::StalePasses,
         Self::NothingNewerIsReverted,
         Self::AbsoluteDeadlineStays,
         Self::OutageLogsNobodyOut,
@@ -73,6 +75,7 @@ impl Promise {
             Self::OwnWritesAreRead => "a browser in sequence reads what its cookie knows of, or is told",
             Self::KnownWritesAreKept => "a save keeps what its cookie knows of, unless that is told lost",
             Self::LostIsTrue => "nothing is told lost that could still come",
+            Self::StalePasses => "nothing is told stale that can come no more",
             Self::NothingNewerIsReverted => "a save reverts nothing newer that it read",
             Self::AbsoluteDeadlineStays => "nothing outlives the absolute deadline by more than the clocks differ",
             Self::OutageLogsNobodyOut => "a read that failed takes no cookie away",
@@ -121,6 +124,7 @@ pub fn check(world: &World) -> Findings {
         outage(id, exchange, &mut findings);
         kept_writes(world, &history, id, exchange, &mut findings);
         lost(&history, id, exchange, &mut findings);
+        stale(&history, id, exchange, &mut findings);
         late_answer(&history, id, exchange, &mut findings);
         if world.plan.shape == Shape::Sequence && !world.plan.merge_stale {
             own_writes(world, &history, id, exchange, &mut findings);
@@ -256,6 +260,18 @@ fn lost(history: &History, id: Id, exchange: &Exchange, findings: &mut Findings)
     let kept = saves >= REMEMBERED || age + Duration::from_millis(2 * SKEW) >= VISIBLE;
     findings
         .test(Promise::LostIsTrue, id, kept, || format!("its cookie is {age:?} old, and {saves} saves came after it"));
+}
+
+/// A record that has forgotten what the cookie knows of will not show it again, however young the cookie is.
+fn stale(history: &History, id: Id, exchange: &Exchange, findings: &mut Findings) {
+    let (Some(token), Some(LoadReason::Stale), Some(loaded)) = (exchange.token, exchange.reason, exchange.loaded)
+    else {
+        return;
+    };
+    let Some(known) = history.tokens[token].saves else { return };
+    findings.test(Promise::StalePasses, id, loaded.least < known.most + REMEMBERED, || {
+        format!("the record has {} saves or more behind it, its cookie {} or less", loaded.least, known.most)
+    });
 }
 
 /// Everybody who can have ended or cycled `key` until a moment.

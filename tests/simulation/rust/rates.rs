@@ -1,7 +1,6 @@
 //! How often what happens: rates that are printed, one browser in sequence and parallel tabs apart.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use edge_session::{ErrorKind, EventKind, LoadReason};
 
@@ -13,7 +12,7 @@ use crate::world::World;
 type Counted = fn(&History, Id, &Exchange) -> bool;
 
 /// What is counted, for each 10,000 requests.
-const COUNTED: [(&str, Counted); 16] = [
+const COUNTED: [(&str, Counted); 15] = [
     ("repaired from the cookie", |_, _, exchange| exchange.reason == Some(LoadReason::StaleRepaired)),
     ("stale", |_, _, exchange| exchange.reason == Some(LoadReason::Stale)),
     ("not yet visible where it was saved", |history, _, exchange| {
@@ -22,11 +21,6 @@ const COUNTED: [(&str, Counted); 16] = [
     }),
     ("not yet visible", |_, _, exchange| exchange.reason == Some(LoadReason::NotYetVisible)),
     ("lost, and told", |_, _, exchange| exchange.reason == Some(LoadReason::Lost)),
-    ("lost, by so many saves that came after it", |history, _, exchange| {
-        let saved = exchange.token.map(|token| history.of(history.tokens[token].by).committed());
-        let is_young = saved.is_some_and(|saved| exchange.began < saved + Duration::from_secs(85));
-        exchange.reason == Some(LoadReason::Lost) && is_young
-    }),
     ("save refused: stale", |_, _, exchange| {
         is_refused(exchange) && exchange.reason != Some(LoadReason::NotYetVisible)
     }),
@@ -43,10 +37,14 @@ const COUNTED: [(&str, Counted); 16] = [
     ("write undone, whose cookie did not come", |history, id, exchange| {
         is_undone(history, id, exchange) && !has_told(exchange)
     }),
-    ("write undone by a second try at the same place", |history, id, exchange| {
+    ("write undone by the second try of a save at the same place", |history, id, exchange| {
         let undone = history.dropped.iter().filter(|((by, _), _)| *by == id).map(|(_, by)| history.of(*by));
-        let mut tried_again = undone.filter(|by| by.puts.len() > 1 && by.location == exchange.location);
-        exchange.is_acknowledged() && tried_again.next().is_some()
+        let mut between = undone.filter(|by| {
+            let tries = by.puts.first().zip(by.puts.last());
+            let is_between = tries.is_some_and(|(one, last)| one.at < exchange.ended() && exchange.ended() < last.at);
+            is_between && by.location == exchange.location
+        });
+        exchange.is_acknowledged() && between.next().is_some()
     }),
     ("journal cut", |_, _, exchange| exchange.events.contains(&EventKind::JournalCut)),
     ("save of an ended session", |_, _, exchange| failed(exchange, ErrorKind::SessionInterrupted)),

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use edge_session::{KvLocation, Op, Page, Result, StorageKey, Store, Written};
 use serde_json::Value;
 
-use crate::history::{Id, Mark, Marks, Put};
+use crate::history::{Id, Mark, Marks, Put, Saves, Written as Record};
 use crate::plan::KEYS;
 use crate::world::World;
 
@@ -34,8 +34,15 @@ impl Store for Watched {
             }
             Ok(values) => {
                 for (key, value) in keys.iter().zip(values).filter(|(key, _)| is_record(key)) {
-                    let marks = value.as_ref().and_then(|value| history.records.get(value)).map(|(_, marks)| *marks);
+                    let record = value.as_ref().and_then(|value| history.records.get(value)).copied();
+                    let marks = record.map(|record| record.marks);
                     let exchange = history.exchange(self.id);
+                    let saves = record.map(|record| record.saves);
+                    exchange.saves = either(exchange.saves, saves, |one, other| Saves {
+                        least: one.least.min(other.least),
+                        most: one.most.max(other.most),
+                    });
+                    exchange.loaded = if exchange.is_loaded { exchange.loaded } else { saves };
                     exchange.place.get_or_insert_with(|| key.as_str().to_owned());
                     exchange.read = marks.or(exchange.read);
                     let gone = marks.unwrap_or_default().map(|mark| if mark.present { Mark::default() } else { mark });
@@ -105,11 +112,27 @@ impl Watched {
         {
             history.places.entry(key.as_str().to_owned()).or_insert(before);
         }
-        history.records.insert(value.to_vec(), (self.id, marks));
+        let exchange = history.of(self.id);
+        let known = exchange.token.and_then(|token| history.tokens[token].saves);
+        let before = either(exchange.saves, known, |one, other| Saves {
+            least: one.least.max(other.least),
+            most: one.most.max(other.most),
+        });
+        let before = before.filter(|_| goes_on).unwrap_or(Saves { least: 0, most: 0 });
+        let saves = Saves { least: before.least + 1, most: before.most + 1 };
+        history.records.insert(value.to_vec(), Record { by: self.id, marks, saves });
         let exchange = history.exchange(self.id);
-        let base = exchange.read.filter(|_| goes_on);
-        exchange.puts.push(Put { touched, marks, base, is_new_key, acknowledged: false });
+        let (base, at) = (exchange.read.filter(|_| goes_on), self.world.model.now());
+        exchange.puts.push(Put { touched, marks, base, is_new_key, acknowledged: false, at, saves });
         exchange.puts.len() - 1
+    }
+}
+
+/// What two make of it, or the one that there is.
+fn either(one: Option<Saves>, other: Option<Saves>, both: impl FnOnce(Saves, Saves) -> Saves) -> Option<Saves> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(both(one, other)),
+        (one, other) => one.or(other),
     }
 }
 

@@ -126,6 +126,8 @@ impl World {
             received: None,
             operations: [0; 3],
             read: None,
+            loaded: None,
+            saves: None,
             gone: Marks::default(),
             place: None,
         });
@@ -247,8 +249,9 @@ impl World {
         let mut history = self.history.borrow_mut();
         let exchange = history.of(id);
         let known = exchange.puts.last().map(|put| put.marks).or(exchange.read).unwrap_or_default();
+        let saves = exchange.puts.last().map(|put| put.saves).or(exchange.saves);
         let key = exchange.key_after.unwrap();
-        Given::Token(history.token(Token { text, key, by: id, known }))
+        Given::Token(history.token(Token { text, key, by: id, known, saves }))
     }
 
     /// What the application does.
