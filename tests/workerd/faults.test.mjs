@@ -143,7 +143,7 @@ const table = {
     "get record": cycledAfter,
     "get tombstone": { outage: unread, missing: login, ended: anew(nobodys) },
     "get record 2": cycledOnto,
-    "get tombstone 2": { outage: unread, missing: login, ended: login },
+    "get tombstone 2": { outage: unread, missing: login, ended: interrupted },
     "put record": { ...put(login, unread), applied: login, "applied always": unread },
     "put tombstone": every(login),
     "delete record": every(login),
