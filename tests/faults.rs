@@ -280,7 +280,7 @@ fn judge(
         return;
     }
     assert!(alice.is_none() || lives, "{said}: another session's data");
-    assert_eq!(world.record_of("bob").is_some(), true, "{said}");
+    assert!(world.record_of("bob").is_some(), "{said}");
     let Some(outcome) = outcome else {
         assert_eq!(fault, &Fault::Hang, "{said}");
         let ends = matches!(deed, Deed::Cycle | Deed::Flush | Deed::Delete);
