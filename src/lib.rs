@@ -70,6 +70,7 @@ mod store;
 #[cfg(feature = "cloudflare")]
 pub use cloudflare::Kv;
 pub use error::{Error, ErrorKind, Result};
+pub use protocol::isolate::IsolateMemory;
 pub use protocol::respond::{ResponseHeaders, SessionHeaders};
 pub use protocol::save::Saved;
 pub use protocol::sweep::Swept;

@@ -4,6 +4,7 @@
 
 pub(crate) mod flush;
 mod freshness;
+pub(crate) mod isolate;
 pub(crate) mod load;
 pub(crate) mod respond;
 pub(crate) mod revoke;

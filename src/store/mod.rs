@@ -4,6 +4,7 @@ mod memory;
 mod model;
 
 use crate::error::{Error, Result};
+use crate::protocol::isolate::IsolateMemory;
 use crate::protocol::{Op, Page, Reply, Step};
 use crate::session::key::StorageKey;
 use alloc::vec::Vec;
@@ -53,6 +54,11 @@ pub trait Store {
     /// Waits for so many milliseconds, before something that the store refused is tried once more. A store that knows no time
     /// returns at once.
     async fn wait(&self, _milliseconds: u64) {}
+
+    /// The memory of this isolate for this store. The default is a memory of its own for each [`Sessions`](crate::Sessions).
+    fn memory(&self) -> IsolateMemory {
+        IsolateMemory::default()
+    }
 
     /// One page of the keys that begin with `prefix`, in any order that stays.
     ///
