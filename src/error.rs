@@ -28,6 +28,13 @@ pub enum ErrorKind {
     /// The store shows an older record than the one that this browser knows of, and what is missing cannot be put back: nothing
     /// was written over it. It will be there in a minute.
     Stale,
+    /// A concurrent request rotated the session's key a moment ago, as a login does: nothing was saved under the old one. The
+    /// next request carries the new key.
+    Superseded,
+    /// The call is not allowed on this session, such as the commit of one that was opened by its key.
+    Usage,
+    /// The driver of an operation gave a reply that does not answer its last step: a bug in the driver.
+    Internal,
     /// A record stands under the key that was to be created (Django's `CreateError`).
     KeyTaken,
     /// The platform gave no random bytes.
@@ -50,6 +57,9 @@ impl ErrorKind {
             Self::StoreUnavailable => "ES_STORE_UNAVAILABLE",
             Self::SessionInterrupted => "ES_SESSION_INTERRUPTED",
             Self::Stale => "ES_STALE",
+            Self::Superseded => "ES_SUPERSEDED",
+            Self::Usage => "ES_USAGE",
+            Self::Internal => "ES_INTERNAL",
             Self::KeyTaken => "ES_KEY_TAKEN",
             Self::Entropy => "ES_ENTROPY",
         }
@@ -123,6 +133,19 @@ impl Error {
             "The store does not show yet what this browser saved a moment ago, so nothing was written over it. \
              Try again in a minute.",
         )
+    }
+
+    pub(crate) fn superseded() -> Self {
+        Self::new(
+            ErrorKind::Superseded,
+            "A concurrent request changed the session's key a moment ago, as a login does, so nothing was saved under the old \
+             one. Repeat the request with the cookie of that answer.",
+        )
+    }
+
+    /// A reply that does not answer the step before it: a bug in the driver, reported instead of a panic.
+    pub(crate) fn unexpected_reply() -> Self {
+        Self::new(ErrorKind::Internal, "unexpected reply from the store driver: this is a bug in the driver")
     }
 
     /// The message.

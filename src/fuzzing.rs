@@ -14,10 +14,11 @@ use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
 
 use crate::cookie::find::find;
 use crate::cookie::sealed;
-use crate::cookie::token::{self, Named};
+use crate::cookie::token::{self, Token};
 use crate::secret::{MAC_BYTES, NONCE_BYTES};
 use crate::session::expiry::{Deadline, Expiry, Lifetime, format_iso, parse_iso};
 use crate::session::identity::Position;
+use crate::session::incoming::SessionToken;
 use crate::session::json;
 use crate::session::record::{self, Head, Opened, Record};
 use crate::session::signing;
@@ -37,7 +38,8 @@ pub const TARGETS: [Target; 7] = [
     ("django_text", django_text),
 ];
 
-const NAME: &str = "__Host-sessionid";
+/// The cookie of a session before its first rotation.
+const NAME: &str = "__Host-sessionid-anonymous";
 
 static SETTINGS: LazyLock<Settings> = LazyLock::new(settings);
 
@@ -101,7 +103,7 @@ pub fn cookie_header(header: &[u8]) {
     assert_eq!(turned.presented, found.presented);
     assert_eq!(turned.values.len(), found.values.len());
     assert!(found.values.iter().all(|value| turned.values.contains(value)));
-    // A visitor's own cookie counts unless the header holds another one that is as good, or too many.
+    // A visitor's own cookie counts unless the header holds another one that is as good, or too many. An unknown one is not.
     let (cookie, ..) = &*VISITOR;
     let own = cookie.split_once('=').unwrap().1.as_bytes();
     let whole = [header, b";", cookie.as_bytes()].concat();
@@ -113,16 +115,20 @@ pub fn cookie_header(header: &[u8]) {
 }
 
 /// What a token says, in a form that can be compared; none where it does not verify.
-fn token_parts(text: &[u8]) -> Option<(String, Option<String>, i64, Position)> {
-    let Named { identity, position, .. } = token::verify(&SETTINGS.secrets, text)?;
-    let family = identity.family.map(|family| family.as_str().to_owned());
-    Some((identity.key.as_str().to_owned(), family, identity.absolute.0, position))
+fn token_parts(text: &[u8]) -> Option<(String, u16, i64, Option<Position>)> {
+    let (identity, position) = match token::verify(&SETTINGS, text)? {
+        Token::Session(token) => (token.identity, Some(token.position)),
+        Token::Ending(identity) => (identity, None),
+    };
+    Some((identity.key.as_str().to_owned(), identity.rotations, identity.absolute.0, position))
 }
 
 /// The token that says what `text` says.
 fn token_again(text: &[u8]) -> Option<String> {
-    let Named { identity, position, .. } = token::verify(&SETTINGS.secrets, text)?;
-    token::sign(&SETTINGS.secrets, NAME, &identity, position, None)
+    match token::verify(&SETTINGS, text)? {
+        Token::Session(token) => token::sign(&SETTINGS, &token.identity, token.position, None),
+        Token::Ending(identity) => token::sign_ending(&SETTINGS, &identity, 0),
+    }
 }
 
 /// What `verify` makes of a cookie's value: the bytes as they are, and as what a signature stands behind.
@@ -133,7 +139,7 @@ pub fn token(bytes: &[u8]) {
         let Some(parts) = token_parts(text) else { continue };
         assert_eq!(token_parts(token_again(text).unwrap().as_bytes()), Some(parts.clone()));
         // A6, D11: what is signed has one text. Behind it a journal may stand, which is looked at on its own.
-        let carries = text.len() > 148;
+        let carries = text.len() > 120;
         for other in [&text[1..], &text[..text.len() - 1], &[text, b"A"].concat(), &[text, b"="].concat()] {
             let read = token_parts(other);
             assert!(read.is_none() || (carries && read.as_ref() == Some(&parts)));
@@ -146,7 +152,9 @@ pub fn journal(bytes: &[u8]) {
     let (secrets, nonce) = (&SETTINGS.secrets, [7; NONCE_BYTES]);
     let (cookie, key, record) = &*VISITOR;
     let token = cookie.split_once('=').unwrap().1.as_bytes();
-    let position = token::verify(secrets, token).unwrap().position;
+    let Some(Token::Session(SessionToken { position, .. })) = token::verify(&SETTINGS, token) else {
+        panic!("it is signed")
+    };
     let signed = Base64UrlUnpadded::decode_vec(cookie.split_once('=').unwrap().1).unwrap();
     let mac = signed.last_chunk::<MAC_BYTES>().unwrap();
     let sealed = [&nonce, &*secrets.seal(nonce, mac, bytes.to_vec()).unwrap()].concat();

@@ -18,7 +18,7 @@
 //! session.set_expiry(Expiry::Seconds(3600))?;
 //! let headers = sessions.commit_headers(&mut session, 200).await?;
 //! let cookie = headers.set_cookie().unwrap().split(';').next().unwrap();
-//! assert!(cookie.starts_with("__Host-sessionid="));
+//! assert!(cookie.starts_with("__Host-sessionid="), "before the login it was __Host-sessionid-anonymous");
 //!
 //! // A later request, and its logout.
 //! let mut session = sessions.load(cookie).await?;
@@ -70,8 +70,8 @@ mod store;
 #[cfg(feature = "cloudflare")]
 pub use cloudflare::Kv;
 pub use error::{Error, ErrorKind, Result};
+pub use protocol::headers::{ResponseHeaders, SessionHeaders};
 pub use protocol::isolate::IsolateMemory;
-pub use protocol::respond::{ResponseHeaders, SessionHeaders};
 pub use protocol::save::Saved;
 pub use protocol::sweep::Swept;
 pub use protocol::{OnlyIf, Op, Page};

@@ -8,21 +8,24 @@ use chrono::{DateTime, Utc};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::Reply;
+use crate::protocol::commit::Commit;
+use crate::protocol::delete::Delete;
 use crate::protocol::flush::Flush;
-use crate::protocol::load::{Load, arrive};
-use crate::protocol::respond::{Commit, SessionHeaders};
-use crate::protocol::revoke::revoke;
+use crate::protocol::headers::SessionHeaders;
+use crate::protocol::isolate::IsolateMemory;
+use crate::protocol::load::{Load, from_cookie_header};
 use crate::protocol::save::{Save, Saved};
 use crate::protocol::sweep::{Sweep, Swept};
 use crate::session::event::Event;
 use crate::session::expiry::Deadline;
-use crate::session::identity::{Identity, Position};
+use crate::session::identity::Identity;
+use crate::session::incoming::Incoming;
 use crate::session::key::SessionKey;
 use crate::session::session::Session;
 use crate::settings::Settings;
 use crate::store::{Store, drive};
 
-/// Who is told what happens.
+/// Callback invoked for every session event.
 type Hook = Box<dyn Fn(&Event)>;
 
 /// Loads and commits sessions of one store under one set of settings.
@@ -47,6 +50,7 @@ type Hook = Box<dyn Fn(&Event)>;
 /// ```
 pub struct Sessions<S> {
     store: S,
+    memory: IsolateMemory,
     settings: Arc<Settings>,
     clock: Box<dyn Fn() -> DateTime<Utc>>,
     entropy: Box<dyn Fn() -> Result<[u8; 32]>>,
@@ -57,7 +61,8 @@ impl<S: Store> Sessions<S> {
     /// Sessions in `store`, with the platform's clock and random source.
     pub fn new(store: S, settings: Settings) -> Self {
         let (clock, entropy) = (Box::new(platform_now), Box::new(platform_entropy));
-        Self { store, settings: Arc::new(settings), clock, entropy, events: None }
+        let memory = store.memory();
+        Self { store, memory, settings: Arc::new(settings), clock, entropy, events: None }
     }
 
     /// Takes the time from `clock`, to test what time does.
@@ -145,7 +150,7 @@ impl<S: Store> Sessions<S> {
     /// [`ErrorKind::Entropy`] where the platform gives no random bytes. No cookie is ever an error.
     pub async fn load(&self, cookie_header: impl AsRef<[u8]>) -> Result<Session> {
         let settings = Arc::clone(&self.settings);
-        let session = arrive(settings, (self.clock)(), (self.entropy)()?, cookie_header.as_ref());
+        let session = from_cookie_header(settings, (self.clock)(), (self.entropy)()?, cookie_header.as_ref());
         Ok(self.fill(session).await)
     }
 
@@ -170,7 +175,7 @@ impl<S: Store> Sessions<S> {
     /// (413), [`ErrorKind::StoreUnavailable`] (503). Answer with [`SessionHeaders::for_failure`] then.
     pub async fn commit_headers(&self, session: &mut Session, status: u16) -> Result<SessionHeaders> {
         let mut commit = Commit::new(status);
-        self.drive(session, |session, reply| commit.step(session, reply)).await
+        self.drive(session, |session, reply| commit.step(session, &self.memory, reply)).await
     }
 
     /// Django's `save`: writes the session now, whether it changed or not. A commit still has to send the cookie.
@@ -192,7 +197,7 @@ impl<S: Store> Sessions<S> {
     /// As [`commit_headers`](Self::commit_headers).
     pub async fn save(&self, session: &mut Session) -> Result<Saved> {
         let mut save = Save::default();
-        self.drive(session, |session, reply| save.step(session, reply)).await
+        self.drive(session, |session, reply| save.step(session, &self.memory, reply)).await
     }
 
     /// Django's `flush`, for a logout: the data, the key and its record end now; a commit then takes the cookie away.
@@ -215,7 +220,7 @@ impl<S: Store> Sessions<S> {
     /// cookie goes all the same.
     pub async fn flush(&self, session: &mut Session) -> Result<()> {
         let mut flush = Flush::default();
-        self.drive(session, |session, reply| flush.step(session, reply)).await
+        self.drive(session, |session, reply| flush.step(session, &self.memory, reply)).await
     }
 
     /// Django's `SessionStore()`: a session without a key, outside of a request.
@@ -232,12 +237,13 @@ impl<S: Store> Sessions<S> {
     ///
     /// [`ErrorKind::Entropy`] where the platform gives no random bytes.
     pub fn new_session(&self) -> Result<Session> {
-        Ok(Session::arrived(Arc::clone(&self.settings), (self.clock)(), (self.entropy)()?, false, None))
+        Ok(Session::begin(Arc::clone(&self.settings), (self.clock)(), (self.entropy)()?, Incoming::default()))
     }
 
     /// Django's `SessionStore(key)` and a fresh `load`: the session stored under `key`, outside of a request.
     ///
-    /// What cannot be a session key is none, and a key that nobody has a session under is dropped at the first use.
+    /// A malformed key yields a new session. An unknown key is discarded on first access. What is saved here can be overwritten by
+    /// a request of the session's own browser that runs at the same time elsewhere: on KV there is no compare-and-set.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -253,9 +259,7 @@ impl<S: Store> Sessions<S> {
     ///
     /// [`ErrorKind::Entropy`] where the platform gives no random bytes.
     pub async fn open(&self, key: &str) -> Result<Session> {
-        let identity = named(key);
-        let session = Session::arrived(Arc::clone(&self.settings), (self.clock)(), (self.entropy)()?, false, identity);
-        Ok(self.fill(session).await)
+        Ok(self.fill(self.opened(key)?).await)
     }
 
     /// Django's `exists`: whether a live session is stored under `key`.
@@ -276,7 +280,8 @@ impl<S: Store> Sessions<S> {
         Ok(!self.open(key).await?.is_new()?)
     }
 
-    /// Django's `delete`: ends the session under `key`, and removes its record. One that is not there is no error.
+    /// Django's `delete`: ends the session of `key`, also under keys that rotations have made of it since, and removes its record. A
+    /// session that does not exist is no error.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -291,13 +296,9 @@ impl<S: Store> Sessions<S> {
     ///
     /// [`ErrorKind::StoreUnavailable`] where the store did not answer.
     pub async fn delete(&self, key: &str) -> Result<()> {
-        match named(key) {
-            None => Ok(()),
-            Some((identity, _)) => {
-                let ops = revoke(&self.settings, &identity, (self.clock)());
-                self.store.write(ops).await.map(|_| ())
-            }
-        }
+        let mut session = self.opened(key)?;
+        let mut delete = Delete::default();
+        self.drive(&mut session, |session, reply| delete.step(session, &self.memory, reply)).await
     }
 
     /// Django's `clear_expired`: removes the records whose deadline passed more than two minutes ago, as many as one run
@@ -321,9 +322,18 @@ impl<S: Store> Sessions<S> {
         drive(&self.store, |reply| sweep.step(reply)).await
     }
 
+    fn opened(&self, key: &str) -> Result<Session> {
+        let incoming = Incoming::of_key(identity_of(key));
+        Ok(Session::begin(Arc::clone(&self.settings), (self.clock)(), (self.entropy)()?, incoming))
+    }
+
     async fn fill(&self, mut session: Session) -> Session {
         let mut load = Load::default();
-        drive(&self.store, |reply| load.step(&mut session, reply)).await;
+        let end = drive(&self.store, |reply| {
+            session.clock.tick((self.clock)());
+            load.step(&mut session, &self.memory, reply)
+        });
+        end.await;
         self.tell(&mut session);
         session
     }
@@ -343,7 +353,7 @@ impl<S: Store> Sessions<S> {
     ) -> T {
         session.set_now((self.clock)());
         let end = drive(&self.store, |reply| {
-            session.tick((self.clock)());
+            session.clock.tick((self.clock)());
             step(session, reply)
         });
         let end = end.await;
@@ -370,9 +380,9 @@ fn platform_now() -> DateTime<Utc> {
     DateTime::from_timestamp_millis(js_sys::Date::now() as i64).unwrap_or_default()
 }
 
-/// Who a session is that somebody names by its key, outside of a request. No cookie says when it ends or where it stood.
-pub(crate) fn named(key: &str) -> Option<(Identity, Option<Position>)> {
-    SessionKey::parse(key).map(|key| (Identity { key, family: None, absolute: Deadline::NEVER }, None))
+/// The identity of a session that is opened by its key. Without a token there is no absolute deadline and no last save.
+pub(crate) fn identity_of(key: &str) -> Option<Identity> {
+    SessionKey::parse(key).map(|key| Identity { key, rotations: 0, absolute: Deadline::NEVER })
 }
 
 pub(crate) fn platform_entropy() -> Result<[u8; 32]> {

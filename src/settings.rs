@@ -2,8 +2,10 @@
 
 use crate::error::{Error, Result};
 use crate::secret::Secrets;
+use crate::session::incoming::CookieSlot;
 use alloc::borrow::ToOwned;
 use alloc::string::String;
+use sha2::{Digest, Sha256};
 
 /// Seconds in a day.
 const DAY: i64 = 86_400;
@@ -54,6 +56,10 @@ impl SameSite {
 #[derive(Debug)]
 pub struct Settings {
     pub(crate) cookie_name: String,
+    /// The name under which sessions travel before their first `cycle_key`.
+    pub(crate) anonymous_cookie_name: String,
+    /// What a token remembers of the key prefix under which it was issued.
+    pub(crate) prefix_mark: [u8; 2],
     pub(crate) cookie_age: i64,
     pub(crate) cookie_domain: Option<String>,
     pub(crate) cookie_path: String,
@@ -84,6 +90,8 @@ impl Settings {
             cookie_name: None,
             draft: Settings {
                 cookie_name: String::new(),
+                anonymous_cookie_name: String::new(),
+                prefix_mark: [0; 2],
                 cookie_age: 14 * DAY,
                 cookie_domain: None,
                 cookie_path: "/".to_owned(),
@@ -106,6 +114,20 @@ impl Settings {
     #[must_use]
     pub fn cookie_name(&self) -> &str {
         &self.cookie_name
+    }
+
+    /// The name of the cookie of a session before its first `cycle_key`: [`cookie_name`](Self::cookie_name) with `-anonymous`
+    /// behind it. No answer to an anonymous request can replace the cookie of a login, since they have different names.
+    #[must_use]
+    pub fn anonymous_cookie_name(&self) -> &str {
+        &self.anonymous_cookie_name
+    }
+
+    pub(crate) fn name_of(&self, slot: CookieSlot) -> &str {
+        match slot {
+            CookieSlot::Rotated => &self.cookie_name,
+            CookieSlot::Anonymous => &self.anonymous_cookie_name,
+        }
     }
 
     /// Django's `SESSION_COOKIE_AGE`: the default life of a session, in seconds.
@@ -376,6 +398,8 @@ impl SettingsBuilder {
             return Err(Error::config("SESSION_MAX_RECORD_BYTES must lie between 1024 and 26214400 (KV's 25 MiB)"));
         }
         check_key_prefix(&settings.key_prefix)?;
+        settings.anonymous_cookie_name = [&settings.cookie_name, "-anonymous"].concat();
+        settings.prefix_mark = prefix_mark(&settings.key_prefix);
         settings.secrets = secrets.for_cookie(&settings.cookie_name);
         Ok(settings)
     }
@@ -449,6 +473,12 @@ fn check_age(setting: &str, seconds: i64) -> Result<()> {
         return Err(Error::config([setting, " must be a number of seconds from 1 to 3155760000"].concat()));
     }
     Ok(())
+}
+
+/// The first bits of a hash of the prefix.
+fn prefix_mark(prefix: &str) -> [u8; 2] {
+    let [first, second, ..]: [u8; 32] = Sha256::digest(prefix).into();
+    [first, second]
 }
 
 fn check_key_prefix(prefix: &str) -> Result<()> {

@@ -237,7 +237,7 @@ fn the_test_cookie_is_a_value_that_comes_and_goes() {
 
 #[test]
 fn what_is_encoded_is_decoded_and_nothing_else_is() {
-    let session = fresh();
+    let mut session = fresh();
     let text = session.encode([("user", json!("é☃")), ("n", json!([1, 2.5, null, true]))]).unwrap();
     let items = session.decode::<Value>(&text);
     assert_eq!(items, [("user".to_owned(), json!("é☃")), ("n".to_owned(), json!([1, 2.5, null, true]))]);

@@ -3,7 +3,7 @@
 use worker::{Headers, Request, Response, console_error};
 
 use crate::error::{Error, ErrorKind};
-use crate::protocol::respond::{ResponseHeaders, SessionHeaders};
+use crate::protocol::headers::{ResponseHeaders, SessionHeaders};
 use crate::session::json;
 use crate::session::session::Session;
 use crate::sessions::Sessions;
@@ -80,10 +80,10 @@ pub(super) const fn status(kind: ErrorKind) -> u16 {
     match kind {
         ErrorKind::MissingKey => 404,
         ErrorKind::Value | ErrorKind::SessionInterrupted => 400,
-        ErrorKind::Stale => 409,
+        ErrorKind::Stale | ErrorKind::Superseded => 409,
         ErrorKind::TooLarge => 413,
         ErrorKind::StoreUnavailable => 503,
-        ErrorKind::Config | ErrorKind::KeyTaken | ErrorKind::Entropy => 500,
+        ErrorKind::Config | ErrorKind::KeyTaken | ErrorKind::Entropy | ErrorKind::Usage | ErrorKind::Internal => 500,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Workers KV as a store.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use worker::Env;
@@ -8,6 +9,7 @@ use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::wasm_bindgen_futures::JsFuture;
 
 use crate::error::{Error, Result};
+use crate::protocol::isolate::IsolateMemory;
 use crate::protocol::{Op, Page};
 use crate::session::key::StorageKey;
 use crate::store::{Store, Written};
@@ -86,7 +88,29 @@ impl Kv {
     }
 }
 
+/// So many namespaces of one isolate have a memory.
+const MAX_NAMESPACES: usize = 16;
+
+thread_local! {
+    /// The memory of each namespace of this isolate. A Worker that builds its `Sessions` for each request finds the same one.
+    static MEMORIES: RefCell<Vec<(JsValue, IsolateMemory)>> = const { RefCell::new(Vec::new()) };
+}
+
 impl Store for Kv {
+    fn memory(&self) -> IsolateMemory {
+        MEMORIES.with_borrow_mut(|memories| {
+            if let Some((_, memory)) = memories.iter().find(|(namespace, _)| *namespace == self.namespace) {
+                return memory.clone();
+            }
+            let memory = IsolateMemory::default();
+            if memories.len() == MAX_NAMESPACES {
+                memories.remove(0);
+            }
+            memories.push((self.namespace.clone(), memory.clone()));
+            memory
+        })
+    }
+
     async fn read(&self, keys: &[StorageKey]) -> Result<Vec<Option<Vec<u8>>>> {
         let options = object([("type", "arrayBuffer".into()), ("cacheTtl", CACHE_TTL.into())])?;
         let promises = Array::new();

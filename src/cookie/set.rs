@@ -4,11 +4,12 @@ use alloc::string::String;
 use chrono::{DateTime, Datelike, Timelike, Utc};
 
 use crate::session::expiry::{Deadline, pad};
+use crate::session::incoming::CookieSlot;
 use crate::settings::{MAX_COOKIE_AGE, Settings};
 
 /// How long the browser is told to keep the cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Keep {
+pub(crate) enum CookieLifetime {
     /// Until it closes.
     UntilBrowserCloses,
     /// For this many seconds from now; not above 0 means that it is over.
@@ -16,9 +17,15 @@ pub(crate) enum Keep {
 }
 
 /// The header that gives the browser its cookie.
-pub(crate) fn give(settings: &Settings, token: &str, keep: Keep, now: DateTime<Utc>) -> String {
-    let mut header = [&settings.cookie_name, "=", token].concat();
-    if let Keep::Seconds(seconds) = keep {
+pub(crate) fn give(
+    settings: &Settings,
+    slot: CookieSlot,
+    token: &str,
+    keep: CookieLifetime,
+    now: DateTime<Utc>,
+) -> String {
+    let mut header = [settings.name_of(slot), "=", token].concat();
+    if let CookieLifetime::Seconds(seconds) = keep {
         let seconds = seconds.clamp(-MAX_COOKIE_AGE, MAX_COOKIE_AGE);
         // The years of an HTTP date have four digits, whatever the clock says.
         let end = Deadline(Deadline::after(now, seconds).0.clamp(0, LAST_SECOND));
@@ -32,8 +39,8 @@ pub(crate) fn give(settings: &Settings, token: &str, keep: Keep, now: DateTime<U
 }
 
 /// The header that takes the cookie away: the same attributes, no value, an end in the past.
-pub(crate) fn take_away(settings: &Settings) -> String {
-    let mut header = [&settings.cookie_name, "=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0"].concat();
+pub(crate) fn take_away(settings: &Settings, slot: CookieSlot) -> String {
+    let mut header = [settings.name_of(slot), "=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0"].concat();
     attributes(settings, &mut header);
     header
 }
@@ -92,7 +99,7 @@ mod tests {
 
     #[test]
     fn the_default_cookie_is_the_strict_one() {
-        let header = give(&builder().build().unwrap(), "v", Keep::Seconds(60), now());
+        let header = give(&builder().build().unwrap(), CookieSlot::Rotated, "v", CookieLifetime::Seconds(60), now());
         assert_eq!(
             header,
             "__Host-sessionid=v; Expires=Tue, 01 Jan 2030 00:01:00 GMT; Max-Age=60; Path=/; Secure; HttpOnly; SameSite=Lax"
@@ -101,7 +108,8 @@ mod tests {
 
     #[test]
     fn a_browser_session_has_neither_max_age_nor_expires() {
-        let header = give(&builder().build().unwrap(), "v", Keep::UntilBrowserCloses, now());
+        let header =
+            give(&builder().build().unwrap(), CookieSlot::Rotated, "v", CookieLifetime::UntilBrowserCloses, now());
         assert_eq!(header, "__Host-sessionid=v; Path=/; Secure; HttpOnly; SameSite=Lax");
     }
 
@@ -109,14 +117,14 @@ mod tests {
     fn deletion_repeats_every_attribute() {
         let settings = builder().cookie_domain("example.com").cookie_path("/app").cookie_samesite(SameSite::None);
         assert_eq!(
-            take_away(&settings.build().unwrap()),
+            take_away(&settings.build().unwrap(), CookieSlot::Rotated),
             "__Secure-sessionid=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Domain=example.com; Path=/app; Secure; \
              HttpOnly; SameSite=None"
         );
         let plain = builder().cookie_secure(false).cookie_httponly(false).cookie_samesite(SameSite::Strict);
         assert_eq!(
-            take_away(&plain.build().unwrap()),
-            "sessionid=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; SameSite=Strict"
+            take_away(&plain.build().unwrap(), CookieSlot::Anonymous),
+            "sessionid-anonymous=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; SameSite=Strict"
         );
     }
 
@@ -132,10 +140,10 @@ mod tests {
             (-1, -1),
             (i64::MIN, -34_560_000),
         ] {
-            let header = give(&settings, "v", Keep::Seconds(seconds), now());
+            let header = give(&settings, CookieSlot::Rotated, "v", CookieLifetime::Seconds(seconds), now());
             assert!(header.contains(&format!("; Max-Age={shown};")), "{header}");
         }
         let far = DateTime::from_timestamp(253_402_300_799, 0).unwrap();
-        assert!(give(&settings, "v", Keep::Seconds(1), far).contains("GMT"));
+        assert!(give(&settings, CookieSlot::Rotated, "v", CookieLifetime::Seconds(1), far).contains("GMT"));
     }
 }

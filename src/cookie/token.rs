@@ -1,20 +1,22 @@
-//! The cookie's value: who the session is and where the browser last stood, signed.
+//! The cookie's value: the session's identity and the last save that the browser knows of, signed.
 //!
 //! Base64url, without padding, of
 //!
 //! | bytes | what |
 //! | --- | --- |
-//! | 1 | version, 1, in the upper half; family in the lower: 0 none, 1 the key's own, 2 follows at the end |
+//! | 1 | version, 1, in the upper half; in the lower the rotations of the key, 14 if they follow at the end, or 15 for an ending token |
 //! | 32 | session key |
-//! | 7 | absolute deadline, microseconds of Unix time |
+//! | 6 | absolute deadline, milliseconds of Unix time |
+//! | 2 | mark of the key prefix |
 //! | 4 | generation |
 //! | 4 | tag |
-//! | 7 | issue time, microseconds of Unix time |
-//! | 0 or 24 | family |
+//! | 6 | issue time, milliseconds of Unix time |
+//! | 0 or 2 | rotations |
 //! | 32 | HMAC-SHA-256 over all of the above, under a key that is derived for this purpose and this cookie's name |
 //! | 0 or more | the [journal](super::sealed), sealed and bound to this MAC |
 //!
-//! Without a family of another key, what is signed fits into one block of the hash.
+//! Up to 13 rotations, what is signed fits into one block of the hash. An *ending* token names a session that a logout could not
+//! end yet: it opens nothing.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -22,15 +24,22 @@ use alloc::vec::Vec;
 use base64ct::{Base64UrlUnpadded, Encoding};
 
 use super::sealed::{self, MIN_SEALED};
-use crate::secret::{MAC_BYTES, NONCE_BYTES, Secrets};
+use crate::secret::{MAC_BYTES, NONCE_BYTES};
 use crate::session::expiry::Deadline;
 use crate::session::identity::{Identity, Position};
+use crate::session::incoming::{CookieSlot, SessionToken};
 use crate::session::journal::Journal;
-use crate::session::key::{DIGEST_BYTES, KEY_CHARS, KeyDigest, SessionKey};
+use crate::session::key::{KEY_CHARS, SessionKey};
+use crate::settings::Settings;
 
 const VERSION: u8 = 1;
 
+/// The lower half of the first byte: the rotations follow at the end, and the token is an ending one.
+const MORE_ROTATIONS: u8 = 14;
+const ENDING: u8 = 15;
+
 const HEAD_BYTES: usize = 23 + KEY_CHARS;
+const ROTATIONS_BYTES: usize = 2;
 
 /// What browsers keep of a cookie's name and value together, in bytes (RFC 6265bis, section 5.7).
 const MAX_COOKIE: usize = 4096;
@@ -43,88 +52,99 @@ const fn chars(bytes: usize) -> usize {
     bytes.saturating_mul(4).div_ceil(3)
 }
 
-/// What a token says: who the session is, where its browser stood, and what it carries, still sealed.
+/// A verified token.
 #[derive(Debug)]
-pub(crate) struct Named {
-    pub(crate) identity: Identity,
-    pub(crate) position: Position,
-    pub(crate) sealed: Box<[u8]>,
+pub(crate) enum Token {
+    Session(SessionToken),
+    /// A logout could not end this session yet.
+    Ending(Identity),
 }
 
-/// Signs with the first secret. The journal is cut until the token fits into the cookie `name`.
+/// Signs with the first secret. The journal is cut until the token fits into its cookie.
 pub(crate) fn sign(
-    secrets: &Secrets,
-    name: &str,
+    settings: &Settings,
     identity: &Identity,
     position: Position,
     carried: Option<(&mut Journal, [u8; NONCE_BYTES])>,
 ) -> Option<String> {
-    let own = identity.key.digest();
-    let family = match identity.family {
-        None => 0,
-        Some(family) if family == own => 1,
-        Some(_) => 2,
-    };
-    let mut bytes = Vec::with_capacity(HEAD_BYTES + DIGEST_BYTES + MAC_BYTES);
-    bytes.push(VERSION << 4 | family);
-    bytes.extend(identity.key.as_bytes());
-    bytes.extend(seven_bytes(identity.absolute.0));
-    bytes.extend(position.generation.to_be_bytes());
-    bytes.extend(position.tag);
-    bytes.extend(seven_bytes(position.issued));
-    if let Some(other) = identity.family.filter(|_| family == 2) {
-        bytes.extend(other.to_bytes()?);
-    }
-    let mac = secrets.sign(&bytes)?;
+    let kind = u8::try_from(identity.rotations).unwrap_or(u8::MAX).min(MORE_ROTATIONS);
+    let mut bytes = payload(settings, kind, identity, position);
+    let mac = settings.secrets.sign(&bytes)?;
     bytes.extend(mac);
     if let Some((journal, nonce)) = carried {
+        let name = settings.name_of(CookieSlot::of(identity));
         let room = MAX_COOKIE.saturating_sub(name.len()).saturating_mul(3) / 4;
         let room = room.saturating_sub(bytes.len());
-        bytes.extend(sealed::seal(secrets, nonce, &mac, journal, position.issued, room).unwrap_or_default());
+        bytes.extend(sealed::seal(&settings.secrets, nonce, &mac, journal, position.issued, room).unwrap_or_default());
     }
     Some(Base64UrlUnpadded::encode_string(&bytes))
 }
 
-/// Reads a token that one of the secrets signed for this cookie. Nothing is looked at before the MAC holds.
-pub(crate) fn verify(secrets: &Secrets, text: &[u8]) -> Option<Named> {
+/// Signs an ending token, which was issued at `issued` (microseconds of Unix time).
+pub(crate) fn sign_ending(settings: &Settings, identity: &Identity, issued: i64) -> Option<String> {
+    let mut bytes = payload(settings, ENDING, identity, Position { generation: 0, tag: [0; 4], issued });
+    bytes.extend(settings.secrets.sign(&bytes)?);
+    Some(Base64UrlUnpadded::encode_string(&bytes))
+}
+
+fn payload(settings: &Settings, kind: u8, identity: &Identity, position: Position) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(HEAD_BYTES + ROTATIONS_BYTES + MAC_BYTES);
+    bytes.push(VERSION << 4 | kind);
+    bytes.extend(identity.key.as_bytes());
+    bytes.extend(six_bytes(identity.absolute.0));
+    bytes.extend(settings.prefix_mark);
+    bytes.extend(position.generation.to_be_bytes());
+    bytes.extend(position.tag);
+    bytes.extend(six_bytes(position.issued));
+    if kind >= MORE_ROTATIONS {
+        bytes.extend(identity.rotations.to_be_bytes());
+    }
+    bytes
+}
+
+/// Reads a token that one of the secrets signed for this cookie. Nothing is parsed before the MAC holds.
+pub(crate) fn verify(settings: &Settings, text: &[u8]) -> Option<Token> {
     if !(SHORTEST..=MAX_COOKIE).contains(&text.len()) {
         return None;
     }
     let mut buffer = [0; MAX_COOKIE / 4 * 3];
     let bytes = Base64UrlUnpadded::decode(text, &mut buffer).ok()?;
-    let family_bytes = if bytes.first()? & 15 == 2 { DIGEST_BYTES } else { 0 };
-    let (payload, rest) = bytes.split_at_checked(HEAD_BYTES.saturating_add(family_bytes))?;
+    let kind = bytes.first()? & 15;
+    let more = if kind >= MORE_ROTATIONS { ROTATIONS_BYTES } else { 0 };
+    let (payload, rest) = bytes.split_at_checked(HEAD_BYTES.saturating_add(more))?;
     let (mac, sealed) = rest.split_at_checked(MAC_BYTES)?;
-    if !(sealed.is_empty() || sealed.len() >= MIN_SEALED) || !secrets.verify(payload, mac) {
+    if !(sealed.is_empty() || sealed.len() >= MIN_SEALED) || !settings.secrets.verify(payload, mac) {
         return None;
     }
     let mut fields = Fields(payload);
-    let [kind] = fields.take()?;
-    if kind >> 4 != VERSION {
+    let [first] = fields.take()?;
+    if first >> 4 != VERSION {
         return None;
     }
     let key = SessionKey::from_bytes(&fields.take::<KEY_CHARS>()?)?;
     let absolute = Deadline(fields.micros()?);
+    let same_prefix = fields.take()? == settings.prefix_mark;
     let generation = u32::from_be_bytes(fields.take()?);
     let tag = fields.take()?;
     let issued = fields.micros()?;
-    let family = match kind & 15 {
-        0 => None,
-        1 => Some(key.digest()),
-        2 => Some(KeyDigest::new(&fields.take()?)),
-        _ => return None,
-    };
+    let rotations = if more > 0 { u16::from_be_bytes(fields.take()?) } else { u16::from(kind) };
+    let identity = Identity { key, rotations, absolute };
+    if kind == ENDING {
+        return sealed.is_empty().then_some(Token::Ending(identity));
+    }
+    // One text for each token: fewer rotations are written in the first byte.
+    (more == 0 || rotations >= u16::from(MORE_ROTATIONS)).then_some(())?;
     let sealed = if sealed.is_empty() { Box::default() } else { rest.into() };
-    Some(Named { identity: Identity { key, family, absolute }, position: Position { generation, tag, issued }, sealed })
+    Some(Token::Session(SessionToken { identity, position: Position { generation, tag, issued }, same_prefix, sealed }))
 }
 
-/// Microseconds in 56 bits: 1141 years around 1970; what lies beyond stands at the end.
-fn seven_bytes(micros: i64) -> [u8; 7] {
-    let [_, bytes @ ..] = micros.clamp(-(1 << 55), (1 << 55) - 1).to_be_bytes();
+/// A time in microseconds as milliseconds in 48 bits: 4459 years around 1970. A time beyond becomes the end of that range.
+fn six_bytes(micros: i64) -> [u8; 6] {
+    let [_, _, bytes @ ..] = micros.div_euclid(1_000).clamp(-(1 << 47), (1 << 47) - 1).to_be_bytes();
     bytes
 }
 
-/// What is left of a payload.
+/// The rest of a payload.
 struct Fields<'a>(&'a [u8]);
 
 impl Fields<'_> {
@@ -135,8 +155,8 @@ impl Fields<'_> {
     }
 
     fn micros(&mut self) -> Option<i64> {
-        let [a, b, c, d, e, f, g] = self.take()?;
-        Some(i64::from_be_bytes([a, b, c, d, e, f, g, 0]) >> 8)
+        let [a, b, c, d, e, f] = self.take()?;
+        Some((i64::from_be_bytes([a, b, c, d, e, f, 0, 0]) >> 16).saturating_mul(1_000))
     }
 }
 
@@ -145,91 +165,117 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const LONGEST: usize = chars(HEAD_BYTES + DIGEST_BYTES + MAC_BYTES);
+    const LONGEST: usize = chars(HEAD_BYTES + ROTATIONS_BYTES + MAC_BYTES);
 
-    const NAME: &str = "__Host-sessionid";
+    const SECRET: &str = "a secret of at least thirty-two bytes";
 
-    fn named(cookie: &str) -> Secrets {
-        Secrets::new(["a secret of at least thirty-two bytes"]).unwrap().for_cookie(cookie)
+    fn named(cookie: &str) -> Settings {
+        Settings::builder([SECRET]).cookie_name(cookie).build().unwrap()
     }
 
-    fn secrets() -> Secrets {
-        named(NAME)
+    fn settings() -> Settings {
+        Settings::builder([SECRET]).build().unwrap()
     }
 
-    fn parts(family: Option<KeyDigest>) -> (Identity, Position) {
+    fn parts(rotations: u16) -> (Identity, Position) {
         let key = SessionKey::parse("cw63c3bmjz7t3r4d6zvomfg9kl3mff8p").unwrap();
         let absolute = Deadline(1_925_000_000_000_000);
         (
-            Identity { key, family, absolute },
+            Identity { key, rotations, absolute },
             Position { generation: 7, tag: [1, 2, 3, 4], issued: 1_893_456_000_000_000 },
         )
     }
 
-    fn signed(family: Option<KeyDigest>) -> String {
-        let (identity, position) = parts(family);
-        sign(&secrets(), NAME, &identity, position, None).unwrap()
+    fn signed(rotations: u16) -> String {
+        let (identity, position) = parts(rotations);
+        sign(&settings(), &identity, position, None).unwrap()
+    }
+
+    fn resigned(payload: &[u8]) -> String {
+        let mut bytes = payload.to_vec();
+        bytes.extend(settings().secrets.sign(payload).unwrap());
+        Base64UrlUnpadded::encode_string(&bytes)
     }
 
     #[test]
-    fn what_was_signed_is_read_back() {
-        let own = parts(None).0.key.digest();
-        for (family, length) in [(None, SHORTEST), (Some(own), SHORTEST), (Some(KeyDigest::new(&[9; 24])), LONGEST)] {
-            let token = signed(family);
+    fn a_signed_token_is_read_back() {
+        for (rotations, length) in [(0, SHORTEST), (13, SHORTEST), (14, LONGEST), (15, LONGEST), (u16::MAX, LONGEST)] {
+            let token = signed(rotations);
             assert_eq!(token.len(), length);
-            let Named { identity, position, sealed } = verify(&secrets(), token.as_bytes()).unwrap();
-            assert!(sealed.is_empty());
-            let (expected, at) = parts(family);
-            assert_eq!((identity.key, identity.family, identity.absolute), (expected.key, family, expected.absolute));
-            assert_eq!(position, at);
+            let Some(Token::Session(read)) = verify(&settings(), token.as_bytes()) else { panic!("{rotations}") };
+            assert!(read.sealed.is_empty() && read.same_prefix);
+            let (expected, at) = parts(rotations);
+            let identity = read.identity;
+            assert_eq!(
+                (identity.key, identity.rotations, identity.absolute),
+                (expected.key, rotations, expected.absolute)
+            );
+            assert_eq!(read.position, at);
         }
         // Well below the 4096 bytes that a browser keeps, name included.
-        const { assert!(LONGEST < 180) };
+        const { assert!(LONGEST < 130) };
+    }
+
+    #[test]
+    fn an_ending_token_opens_no_session() {
+        for rotations in [0, 1, 20] {
+            let (identity, position) = parts(rotations);
+            let token = sign_ending(&settings(), &identity, position.issued).unwrap();
+            let Some(Token::Ending(read)) = verify(&settings(), token.as_bytes()) else { panic!("{rotations}") };
+            assert_eq!((read.key, read.rotations), (identity.key, rotations));
+        }
+    }
+
+    #[test]
+    fn a_token_of_another_key_prefix_is_recognised() {
+        let other = Settings::builder([SECRET]).key_prefix("shop").build().unwrap();
+        let Some(Token::Session(read)) = verify(&other, signed(1).as_bytes()) else { panic!("it verifies") };
+        assert!(!read.same_prefix);
     }
 
     // The golden token of version 1. If it changes, every visitor is logged out.
     #[test]
     fn a_token_is_written_as_it_always_was() {
-        let golden = "EmN3NjNjM2Jtano3dDNyNGQ2enZvbWZnOWtsM21mZjhwBtbG_TFQAAAAAAcBAgMEBroWlEcgAAkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCeGHsZY8EBsPIqnBQC_JuUsVF_Hcrw7CxpwimyrJmdp9";
-        assert_eq!(signed(Some(KeyDigest::new(&[9; 24]))), golden);
+        let golden = "HmN3NjNjM2Jtano3dDNyNGQ2enZvbWZnOWtsM21mZjhwAcAy8PIAOTcAAAAHAQIDBAG42sW0AAAOMf6K55YiJ6oIXxX7rxXDlupxRtOhrv3CGb7iDvLx8P8";
+        assert_eq!(signed(14), golden);
     }
 
     #[test]
     fn a_changed_character_anywhere_is_noticed() {
-        let token = signed(None);
+        let token = signed(0);
         for at in 0..token.len() {
             for other in ["A", "b", "_", "=", "%", " ", "\0"] {
                 let forged = format!("{}{other}{}", &token[..at], &token[at + 1..]);
-                assert!(forged == token || verify(&secrets(), forged.as_bytes()).is_none(), "{at} {other:?}");
+                assert!(forged == token || verify(&settings(), forged.as_bytes()).is_none(), "{at} {other:?}");
             }
         }
     }
 
     #[test]
     fn a_token_cut_or_extended_is_noticed() {
-        let token = signed(Some(KeyDigest::new(&[9; 24])));
+        let token = signed(14);
         for end in 0..token.len() {
-            assert!(verify(&secrets(), &token.as_bytes()[..end]).is_none());
+            assert!(verify(&settings(), &token.as_bytes()[..end]).is_none());
         }
         for more in ["A", "=", "==", "AAAA", "."] {
-            assert!(verify(&secrets(), format!("{token}{more}").as_bytes()).is_none());
+            assert!(verify(&settings(), format!("{token}{more}").as_bytes()).is_none());
         }
-        assert!(verify(&secrets(), format!("\"{token}\"").as_bytes()).is_none());
+        assert!(verify(&settings(), format!("\"{token}\"").as_bytes()).is_none());
     }
 
     #[test]
     fn only_the_canonical_base64_is_a_token() {
-        // 87 bytes make 116 characters and no bits to spare; 111 make 148. Others cannot even have a token's length.
-        let token = signed(None);
+        // 87 bytes make 116 characters and no bits to spare.
+        let token = signed(0);
         let standard = token.replace('-', "+").replace('_', "/");
-        assert!(standard == token || verify(&secrets(), standard.as_bytes()).is_none());
+        assert!(standard == token || verify(&settings(), standard.as_bytes()).is_none());
     }
 
     #[test]
     fn a_token_is_good_for_one_cookie_name_only() {
-        let token = signed(None);
-        assert!(verify(&secrets(), token.as_bytes()).is_some());
-        for name in ["sessionid", "__Host-sessionid2", ""] {
+        let token = signed(0);
+        assert!(verify(&settings(), token.as_bytes()).is_some());
+        for name in ["sessionid", "__Host-sessionid2"] {
             assert!(verify(&named(name), token.as_bytes()).is_none());
         }
     }
@@ -237,46 +283,53 @@ mod tests {
     // CVE-2026-39324 (rack-session): what failed to verify was handed to an older decoder.
     #[test]
     fn cve_2026_39324_there_is_no_other_decoder() {
-        let key = parts(None).0.key;
-        let other = Secrets::new(["another secret of at least thirty-two bytes"]).unwrap().for_cookie(NAME);
-        let (identity, position) = parts(None);
-        let foreign = sign(&other, NAME, &identity, position, None).unwrap();
-        for text in [key.as_str(), &foreign, "{}", ""] {
-            assert!(verify(&secrets(), text.as_bytes()).is_none());
+        let (identity, position) = parts(0);
+        let other = Settings::builder(["another secret of at least thirty-two bytes"]).build().unwrap();
+        let foreign = sign(&other, &identity, position, None).unwrap();
+        for text in [identity.key.as_str(), &foreign, "{}", ""] {
+            assert!(verify(&settings(), text.as_bytes()).is_none());
         }
     }
 
     #[test]
     fn a_signed_token_of_another_version_or_kind_is_no_token() {
-        let good = Base64UrlUnpadded::decode_vec(&signed(None)).unwrap();
+        let good = Base64UrlUnpadded::decode_vec(&signed(0)).unwrap();
         let payload = &good[..HEAD_BYTES];
-        for (at, byte) in [(0, 0x00), (0, 0x20), (0, 0x13), (1, b'A'), (1, 0)] {
+        for (at, byte) in [(0, 0x00), (0, 0x20), (1, b'A'), (1, 0)] {
             let mut changed = payload.to_vec();
             changed[at] = byte;
-            let mac = secrets().sign(&changed).unwrap();
-            changed.extend(mac);
-            assert!(verify(&secrets(), Base64UrlUnpadded::encode_string(&changed).as_bytes()).is_none());
+            assert!(verify(&settings(), resigned(&changed).as_bytes()).is_none());
         }
+        // Fewer rotations than 14 are not written at the end, and an ending token carries no journal.
+        let long = Base64UrlUnpadded::decode_vec(&signed(14)).unwrap();
+        let mut changed = long[..HEAD_BYTES + ROTATIONS_BYTES].to_vec();
+        changed[HEAD_BYTES + 1] = 13;
+        assert!(verify(&settings(), resigned(&changed).as_bytes()).is_none());
+        changed[0] = VERSION << 4 | ENDING;
+        let ending = Base64UrlUnpadded::decode_vec(&resigned(&changed)).unwrap();
+        let longer = Base64UrlUnpadded::encode_string(&[&*ending, &[0; MIN_SEALED]].concat());
+        assert!(verify(&settings(), longer.as_bytes()).is_none());
     }
 
     #[test]
-    fn times_of_any_size_are_kept_or_stand_at_the_end() {
-        let micros = |time| Fields(&seven_bytes(time)).micros().unwrap();
-        for time in [0, 1, -1, 1_925_000_000_000_000, (1 << 55) - 1, -(1 << 55)] {
+    fn times_of_any_size_are_kept_to_the_millisecond_or_become_the_end_of_the_range() {
+        let micros = |time| Fields(&six_bytes(time)).micros().unwrap();
+        for time in [0, 1_000, -1_000, 1_925_000_000_000_000] {
             assert_eq!(micros(time), time);
         }
-        assert_eq!((micros(i64::MAX), micros(i64::MIN)), ((1 << 55) - 1, -(1 << 55)));
+        assert_eq!((micros(1_999), micros(-1)), (1_000, -1_000));
+        assert_eq!((micros(i64::MAX), micros(i64::MIN)), (((1 << 47) - 1) * 1_000, -(1 << 47) * 1_000));
     }
 
     proptest! {
         #[test]
         fn no_bytes_are_a_token_by_chance(text in prop::collection::vec(any::<u8>(), 0..200)) {
-            prop_assert!(verify(&secrets(), &text).is_none());
+            prop_assert!(verify(&settings(), &text).is_none());
         }
 
         #[test]
         fn no_text_of_the_right_form_is_a_token_by_chance(text in "[A-Za-z0-9_-]{116,148}") {
-            prop_assert!(verify(&secrets(), text.as_bytes()).is_none());
+            prop_assert!(verify(&settings(), text.as_bytes()).is_none());
         }
     }
 }

@@ -1,60 +1,55 @@
-//! Flush: the end of a session, at once and not only with the response, so that a forgotten commit leaves nobody logged in.
+//! Flush: Django's `flush`. The session ends at once and not only with the response, so that a forgotten commit leaves no
+//! login behind.
+//!
+//! The states are those of [`Revoke`]. On `Done(Ok)` every key of the session is revoked and a commit deletes the cookies; on
+//! `Done(Err)` a commit sends an ending token, with which later requests try again.
 
-use alloc::collections::VecDeque;
-
-use super::{Op, Reply, Step, out_of_turn, revoke};
+use super::isolate::IsolateMemory;
+use super::revoke::Revoke;
+use super::{Reply, Step};
 use crate::error::{Error, Result};
 use crate::session::event::EventKind;
-use crate::session::session::Session;
+use crate::session::load_reason::LoadReason;
+use crate::session::session::{FlushState, Session};
 
-/// How long to wait before a tombstone is put once more, in milliseconds.
-const PAUSE: u64 = 1_000;
+/// How many rotations ahead of the session's key a logout ends. A key that is not the newest one, or was given without a
+/// token, may be further behind.
+const REACH: u16 = 1;
+pub(super) const FAR_REACH: u16 = 3;
 
-/// Ends the session's key, the one it had before, and the one that the cookie named, each with its family; then deletes their
-/// records. Each is tried, even if another one failed; the first tombstone that fails, twice.
+/// Revokes every key that the session has, had, or was proven by.
 #[derive(Debug, Default)]
 pub(crate) struct Flush {
-    left: VecDeque<Op>,
-    at_hand: Option<Op>,
-    tried_again: bool,
-    failed: Option<Error>,
+    revoke: Option<Revoke>,
 }
 
 impl Flush {
-    pub(crate) fn step(&mut self, session: &mut Session, reply: Reply) -> Step<Result<()>> {
-        match (reply, self.at_hand.take()) {
-            (Reply::Start, _) => self.plan(session),
-            (Reply::Written | Reply::Waited, _) => {}
-            (Reply::Unavailable(_), Some(op @ Op::Put { .. })) if !self.tried_again => {
-                self.tried_again = true;
-                self.left.push_front(op);
-                return Step::Wait(PAUSE);
-            }
-            // Where the tombstone stands, the record is nobody's any more.
-            (Reply::Unavailable(_), Some(Op::Delete { .. })) if session.settings().check_ended => {}
-            (Reply::Unavailable(error), _) => self.failed = Some(error),
-            _ => return Step::Done(Err(out_of_turn())),
+    pub(crate) fn step(&mut self, session: &mut Session, memory: &IsolateMemory, reply: Reply) -> Step<Result<()>> {
+        if matches!(reply, Reply::Start) {
+            let is_behind =
+                matches!(session.load_reason(), LoadReason::Superseded | LoadReason::Revoked | LoadReason::Unknown);
+            let reach = if is_behind || session.incoming.opened.is_some() { FAR_REACH } else { REACH };
+            let identities = session.begin_flush();
+            self.revoke = Some(Revoke::new(&session.settings, memory, &identities, reach, session.now()));
         }
-        self.at_hand = self.left.pop_front();
-        match &self.at_hand {
-            Some(op) => Step::Write(vec![op.clone()]),
-            None => Step::Done(self.end(session)),
+        let Some(revoke) = &mut self.revoke else { return Step::Done(Err(Error::unexpected_reply())) };
+        let step = revoke.step(memory, reply);
+        if let Step::Done(result) = &step {
+            self.revoke = None;
+            end(session, result);
         }
+        step
     }
+}
 
-    fn plan(&mut self, session: &mut Session) {
-        let ending = session.forget();
-        let (settings, now) = (session.settings(), session.now());
-        self.left.extend(ending.iter().flat_map(|identity| revoke::end_family(settings, identity, now)));
-        self.left.extend(ending.iter().map(|identity| revoke::delete(settings, identity)));
+fn end(session: &mut Session, result: &Result<()>) {
+    if result.is_err() {
+        session.report(EventKind::StoreFailed);
+        return;
     }
-
-    fn end(&mut self, session: &mut Session) -> Result<()> {
-        if let Some(error) = self.failed.take() {
-            session.tell(EventKind::StoreFailed);
-            return Err(error);
-        }
-        session.all_ended();
-        Ok(())
+    let ended = matches!(&session.flush, FlushState::Pending(identities) if !identities.is_empty());
+    if ended {
+        session.report(EventKind::Flushed);
     }
+    session.flush = FlushState::Done;
 }

@@ -1,14 +1,438 @@
-//! Isolate memory: what one running instance of a Worker remembers of its own recent writes.
+//! Isolate memory: what one running instance of a Worker remembers of its own recent writes, and the lane in which it writes
+//! each key.
+//!
+//! Workers KV takes one write a second under a key and shows it elsewhere up to a minute later. Inside one isolate both can be
+//! made up for: a load consults the records that were put here, and saves that meet are put together (*group commit*).
+//!
+//! Only plain data are shared. No promise, waker or task crosses requests: each request polls by its own timer, and whichever
+//! finds the group due puts it. A request that vanishes leaves nothing waiting, since a put of over 5 seconds counts as gone and
+//! a group that no request polls is dropped.
 
+use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
+use alloc::vec::Vec;
 use core::cell::RefCell;
+
+use super::revoke::Revocation;
+use crate::session::identity::Tag;
+use crate::session::key::StorageKey;
+use crate::session::reconcile;
+use crate::session::record::{self, Head, MAX_TAGS, Opened, Record};
+use crate::session::saving::Group;
+
+/// For how long a record or a revocation is remembered, in milliseconds: longer than KV may hide it.
+const REMEMBERED: i64 = 130_000;
+
+/// For how long a rotation is remembered whose tombstone was not acknowledged, in milliseconds: its request may have vanished.
+const UNACKNOWLEDGED: i64 = 15_000;
+
+/// After so many milliseconds a put in flight, or a login that holds a lane, counts as gone.
+const GONE: i64 = 5_000;
+
+/// A group that no request polled for so many milliseconds is dropped.
+const ABANDONED: i64 = 2_500;
+
+/// The write interval of a store that limits the writes under one key, in milliseconds: KV's second and a margin.
+const INTERVAL: i64 = 1_020;
+
+/// The most keys that are remembered, and the most bytes of their records.
+const MAX_LANES: usize = 512;
+const MAX_BYTES: usize = 8 * 1024 * 1024;
 
 /// What one isolate remembers of its own recent saves and revocations. Clones share it.
 ///
 /// A store that several [`Sessions`](crate::Sessions) of one isolate use returns the same memory to each of them, from
 /// [`Store::memory`](crate::Store::memory).
+///
+/// ```
+/// use edge_session::{IsolateMemory, Op, Page, Result, Store, StorageKey, Written};
+///
+/// struct Shared<S> {
+///     store: S,
+///     memory: IsolateMemory,
+/// }
+///
+/// impl<S: Store> Store for Shared<S> {
+///     async fn read(&self, keys: &[StorageKey]) -> Result<Vec<Option<Vec<u8>>>> {
+///         self.store.read(keys).await
+///     }
+///     async fn write(&self, ops: Vec<Op>) -> Result<Written> {
+///         self.store.write(ops).await
+///     }
+///     async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Page> {
+///         self.store.list(prefix, cursor).await
+///     }
+///     fn memory(&self) -> IsolateMemory {
+///         self.memory.clone()
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, Default)]
-pub struct IsolateMemory(#[expect(dead_code, reason = "filled by the lane")] Rc<RefCell<Memory>>);
+pub struct IsolateMemory(Rc<RefCell<Memory>>);
 
 #[derive(Debug, Default)]
-struct Memory {}
+struct Memory {
+    /// The lane of each record, by its storage key.
+    lanes: BTreeMap<StorageKey, Lane>,
+    /// The revocations made here, by the storage keys of their tombstones.
+    marks: BTreeMap<StorageKey, Mark>,
+    /// The bytes of all remembered records.
+    bytes: usize,
+    /// Whether the store was seen to refuse a write that came within the interval.
+    limits_writes: bool,
+    last_ticket: Ticket,
+}
+
+/// Identifies one put of this isolate.
+pub(super) type Ticket = u64;
+
+/// The writes under one key.
+#[derive(Debug, Default)]
+struct Lane {
+    /// The newest record that was put here and acknowledged.
+    landed: Option<Landed>,
+    flight: Option<Flight>,
+    pending: Option<Pending>,
+    /// The groups that landed a moment ago, for members that have not polled since.
+    finished: Vec<(Ticket, Rc<Group>)>,
+    /// No put before this time, after one that failed.
+    not_before: i64,
+    /// Since when a login holds the lane.
+    held: Option<i64>,
+    used: i64,
+}
+
+#[derive(Clone, Debug)]
+struct Landed {
+    bytes: Rc<[u8]>,
+    tags: Vec<Tag>,
+    generation: u32,
+    at: i64,
+}
+
+/// A put that was not acknowledged yet.
+#[derive(Debug)]
+struct Flight {
+    ticket: Ticket,
+    record: Landed,
+    group: Option<Rc<Group>>,
+}
+
+/// A group that was not put yet.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) ticket: Ticket,
+    pub(super) group: Group,
+    polled: i64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    revocation: Revocation,
+    at: i64,
+    acknowledged: bool,
+}
+
+/// The newest record that is known of a session.
+#[derive(Debug)]
+pub(super) enum Newest {
+    /// The bytes that the store gave, or that this isolate put.
+    Bytes(Option<Vec<u8>>),
+    /// Two records that were written apart, merged, and the save that was merged in.
+    Merged(Record, Tag),
+}
+
+/// What a save has to do before its put.
+#[derive(Debug)]
+pub(super) enum Turn {
+    /// Nothing: it can be put now.
+    Free,
+    /// Begin a group, since the store takes no write yet.
+    TooSoon,
+    /// Begin a group on this record, which is in flight.
+    Behind(Vec<u8>),
+    /// Join this group, which is given back with [`IsolateMemory::put_back`].
+    Join(Pending),
+    /// Wait until the login that holds the lane is over.
+    Held,
+}
+
+/// The state of a group, for one of its members.
+#[derive(Debug)]
+pub(super) enum Poll {
+    /// Wait for so many milliseconds, or the usual time.
+    Wait(Option<i64>),
+    /// It is due: put it.
+    Put(Rc<Group>),
+    Landed(Rc<Group>),
+    /// It failed, or it was forgotten.
+    Gone,
+}
+
+impl IsolateMemory {
+    /// The newest record under `key`: what the store gave, or what was put here if that is newer, or both merged.
+    pub(super) fn newest(&self, key: &StorageKey, stored: Option<Vec<u8>>, now: i64) -> Newest {
+        let memory = self.0.borrow();
+        let landed = memory.lanes.get(key).and_then(|lane| lane.landed.as_ref());
+        let Some(landed) = landed.filter(|landed| is_within(landed.at, now, REMEMBERED)) else {
+            return Newest::Bytes(stored);
+        };
+        let Some(bytes) = stored else { return Newest::Bytes(Some(landed.bytes.to_vec())) };
+        landed.reconcile(bytes)
+    }
+
+    /// The revocation that was written here under a tombstone's storage key.
+    pub(super) fn revocation(&self, tombstone: &StorageKey, now: i64) -> Option<Revocation> {
+        let mark = *self.0.borrow().marks.get(tombstone)?;
+        let lasts = match mark.revocation {
+            Revocation::Cycled { .. } if !mark.acknowledged => UNACKNOWLEDGED,
+            _ => REMEMBERED,
+        };
+        is_within(mark.at, now, lasts).then_some(mark.revocation)
+    }
+
+    /// Remembers a revocation, before its tombstone is put. What ended stays ended.
+    pub(super) fn mark(&self, tombstone: StorageKey, revocation: Revocation, now: i64) {
+        let mut memory = self.0.borrow_mut();
+        if memory.marks.len() >= MAX_LANES {
+            memory.marks.retain(|_, mark| is_within(mark.at, now, REMEMBERED));
+        }
+        if memory.marks.len() >= MAX_LANES
+            && let Some(oldest) = memory.marks.iter().min_by_key(|(_, mark)| mark.at).map(|(key, _)| key.clone())
+        {
+            memory.marks.remove(&oldest);
+        }
+        let ended = memory.marks.get(&tombstone).is_some_and(|mark| matches!(mark.revocation, Revocation::Ended));
+        if !ended || matches!(revocation, Revocation::Ended) {
+            memory.marks.insert(tombstone, Mark { revocation, at: now, acknowledged: false });
+        }
+    }
+
+    /// Records that the tombstone of a revocation was acknowledged.
+    pub(super) fn acknowledge(&self, tombstone: &StorageKey) {
+        if let Some(mark) = self.0.borrow_mut().marks.get_mut(tombstone) {
+            mark.acknowledged = true;
+        }
+    }
+
+    /// Forgets the record under a key: it was deleted.
+    pub(super) fn forget(&self, key: &StorageKey) {
+        let mut memory = self.0.borrow_mut();
+        if let Some(lane) = memory.lanes.remove(key) {
+            memory.bytes = memory.bytes.saturating_sub(lane.size());
+        }
+    }
+
+    /// What a save of the record under `key` has to do before its put.
+    pub(super) fn turn(&self, key: &StorageKey, now: i64) -> Turn {
+        let mut memory = self.0.borrow_mut();
+        let limits_writes = memory.limits_writes;
+        let Some(lane) = memory.lanes.get_mut(key) else { return Turn::Free };
+        lane.expire(now);
+        if lane.held.is_some() {
+            return Turn::Held;
+        }
+        if let Some(pending) = lane.pending.take() {
+            return Turn::Join(pending);
+        }
+        match &lane.flight {
+            Some(flight) => Turn::Behind(flight.record.bytes.to_vec()),
+            None if lane.due(limits_writes) > now => Turn::TooSoon,
+            None => Turn::Free,
+        }
+    }
+
+    /// Begins a group of saves. Returns its ticket.
+    pub(super) fn begin_group(&self, key: &StorageKey, group: Group, now: i64) -> Ticket {
+        let ticket = self.next_ticket();
+        self.put_back(key, Pending { ticket, group, polled: now });
+        ticket
+    }
+
+    /// Puts a group back that [`turn`](Self::turn) gave out.
+    pub(super) fn put_back(&self, key: &StorageKey, pending: Pending) {
+        let mut memory = self.0.borrow_mut();
+        memory.lanes.entry(key.clone()).or_default().pending = Some(pending);
+    }
+
+    /// Records that a put of these bytes begins. Returns its ticket.
+    pub(super) fn begin_flight(&self, key: &StorageKey, head: &Head, bytes: &[u8], now: i64) -> Ticket {
+        let ticket = self.next_ticket();
+        let mut memory = self.0.borrow_mut();
+        memory.make_room(bytes.len(), now);
+        let lane = memory.lanes.entry(key.clone()).or_default();
+        lane.used = now;
+        lane.flight = Some(Flight { ticket, record: Landed::new(head, bytes, now), group: None });
+        ticket
+    }
+
+    /// Records the bytes of a group whose put begins; [`poll`](Self::poll) has given it out.
+    pub(super) fn set_bytes(&self, key: &StorageKey, group: &Group, bytes: &[u8], now: i64) {
+        let mut memory = self.0.borrow_mut();
+        memory.make_room(bytes.len(), now);
+        if let Some(flight) = memory.lanes.get_mut(key).and_then(|lane| lane.flight.as_mut()) {
+            flight.record = Landed::new(&group.head, bytes, now);
+        }
+    }
+
+    /// The state of a group, for one of its members. The member to which it is given as due has to put it.
+    pub(super) fn poll(&self, key: &StorageKey, ticket: Ticket, now: i64) -> Poll {
+        let mut memory = self.0.borrow_mut();
+        let limits_writes = memory.limits_writes;
+        let Some(lane) = memory.lanes.get_mut(key) else { return Poll::Gone };
+        if let Some((_, group)) = lane.finished.iter().find(|(finished, _)| *finished == ticket) {
+            return Poll::Landed(Rc::clone(group));
+        }
+        if let Some(pending) = lane.pending.as_mut().filter(|pending| pending.ticket == ticket) {
+            pending.polled = now;
+        }
+        lane.expire(now);
+        if lane.flight.as_ref().is_some_and(|flight| flight.ticket == ticket) {
+            return Poll::Wait(None);
+        }
+        let due = lane.due(limits_writes);
+        let is_free = lane.flight.is_none() && lane.held.is_none();
+        match lane.pending.take_if(|pending| pending.ticket == ticket && is_free && due <= now) {
+            Some(Pending { group, .. }) => {
+                let group = Rc::new(group);
+                let record = Landed::new(&group.head, &[], now);
+                lane.flight = Some(Flight { ticket, record, group: Some(Rc::clone(&group)) });
+                lane.used = now;
+                Poll::Put(group)
+            }
+            None if lane.pending.as_ref().is_none_or(|pending| pending.ticket != ticket) => Poll::Gone,
+            None if is_free => Poll::Wait(Some(due.saturating_sub(now))),
+            None => Poll::Wait(None),
+        }
+    }
+
+    /// Records that a put was acknowledged.
+    pub(super) fn landed(&self, key: &StorageKey, ticket: Ticket, now: i64) {
+        let mut memory = self.0.borrow_mut();
+        let Some(lane) = memory.lanes.get_mut(key) else { return };
+        let before = lane.size();
+        // One that counted as gone is no longer there; what was put since may be newer than it.
+        if let Some(mut flight) = lane.flight.take_if(|flight| flight.ticket == ticket) {
+            flight.record.at = now;
+            lane.landed = Some(flight.record);
+            lane.used = now;
+            if let Some(group) = flight.group {
+                lane.finished.push((ticket, group));
+            }
+        }
+        let after = lane.size();
+        memory.bytes = memory.bytes.saturating_sub(before).saturating_add(after);
+    }
+
+    /// Records that a put failed. The next one waits for `pause` milliseconds.
+    pub(super) fn failed(&self, key: &StorageKey, ticket: Ticket, pause: i64, now: i64) {
+        let mut memory = self.0.borrow_mut();
+        let Some(lane) = memory.lanes.get_mut(key) else { return };
+        if lane.flight.take_if(|flight| flight.ticket == ticket).is_some() {
+            lane.not_before = now.saturating_add(pause);
+            let soon = lane.landed.as_ref().is_some_and(|landed| is_within(landed.at, now, INTERVAL));
+            memory.limits_writes |= soon;
+        }
+    }
+
+    /// Has a login hold the lane of the key that it replaces, unless a save is on its way there.
+    pub(super) fn hold(&self, key: &StorageKey, now: i64) -> bool {
+        let mut memory = self.0.borrow_mut();
+        let lane = memory.lanes.entry(key.clone()).or_default();
+        lane.expire(now);
+        let is_free = lane.flight.is_none() && lane.pending.is_none();
+        if is_free {
+            lane.held = Some(now);
+            lane.used = now;
+        }
+        is_free
+    }
+
+    /// Ends the hold of a login.
+    pub(super) fn release(&self, key: &StorageKey) {
+        if let Some(lane) = self.0.borrow_mut().lanes.get_mut(key) {
+            lane.held = None;
+        }
+    }
+
+    fn next_ticket(&self) -> Ticket {
+        let mut memory = self.0.borrow_mut();
+        memory.last_ticket = memory.last_ticket.wrapping_add(1);
+        memory.last_ticket
+    }
+}
+
+impl Memory {
+    /// Forgets idle lanes, the oldest first, until there is room for another record.
+    fn make_room(&mut self, bytes: usize, now: i64) {
+        let is_full = self.lanes.len() >= MAX_LANES || self.bytes.saturating_add(bytes) > MAX_BYTES;
+        if !is_full {
+            return;
+        }
+        let mut uses: Vec<i64> = self.lanes.values().map(|lane| lane.used).collect();
+        let quarter = uses.len() / 4;
+        let (_, limit, _) = uses.select_nth_unstable(quarter);
+        let limit = (*limit).max(now.saturating_sub(REMEMBERED));
+        self.lanes.retain(|_, lane| lane.used > limit || !lane.is_idle());
+        self.bytes = self.lanes.values().map(Lane::size).fold(0, usize::saturating_add);
+    }
+}
+
+impl Lane {
+    /// Drops what counts as gone.
+    fn expire(&mut self, now: i64) {
+        self.flight.take_if(|flight| !is_within(flight.record.at, now, GONE));
+        self.pending.take_if(|pending| !is_within(pending.polled, now, ABANDONED));
+        self.held.take_if(|since| !is_within(*since, now, GONE));
+        self.finished.retain(|(_, group)| is_within(group.time, now, REMEMBERED));
+        let finished = self.finished.len().saturating_sub(MAX_TAGS);
+        self.finished.drain(..finished);
+    }
+
+    fn is_idle(&self) -> bool {
+        self.flight.is_none() && self.pending.is_none() && self.held.is_none()
+    }
+
+    /// When the next put may begin.
+    fn due(&self, limits_writes: bool) -> i64 {
+        let interval = self.landed.as_ref().filter(|_| limits_writes).map(|landed| landed.at.saturating_add(INTERVAL));
+        interval.map_or(self.not_before, |interval| interval.max(self.not_before))
+    }
+
+    fn size(&self) -> usize {
+        self.landed.as_ref().map_or(0, |landed| landed.bytes.len())
+    }
+}
+
+impl Landed {
+    fn new(head: &Head, bytes: &[u8], at: i64) -> Self {
+        Self { bytes: bytes.into(), tags: head.tags.clone(), generation: head.generation, at }
+    }
+
+    /// This record and the one that the store gave: the newer one, or both merged.
+    fn reconcile(&self, bytes: Vec<u8>) -> Newest {
+        if *bytes == *self.bytes {
+            return Newest::Bytes(Some(bytes));
+        }
+        let Some(head) = record::head(&bytes) else { return Newest::Bytes(Some(bytes)) };
+        let forgot = self.generation.saturating_add(u32::try_from(MAX_TAGS).unwrap_or_default()) <= head.generation;
+        if forgot || self.tags.first().is_some_and(|tag| head.tags.contains(tag)) {
+            return Newest::Bytes(Some(bytes));
+        }
+        if head.tags.first().is_some_and(|tag| self.tags.contains(tag)) {
+            return Newest::Bytes(Some(self.bytes.to_vec()));
+        }
+        match (record::decode(bytes.clone()), record::decode(self.bytes.to_vec())) {
+            (Opened::Record(stored), Opened::Record(own)) => match reconcile::merge(stored, own) {
+                (merged, Some(tag)) => Newest::Merged(merged, tag),
+                (_, None) => Newest::Bytes(Some(bytes)),
+            },
+            _ => Newest::Bytes(Some(bytes)),
+        }
+    }
+}
+
+/// Whether `now` is at most so many milliseconds away from `at`. A clock that was set back makes nothing last for ever.
+fn is_within(at: i64, now: i64, milliseconds: i64) -> bool {
+    now.saturating_sub(at).saturating_abs() <= milliseconds
+}

@@ -1,125 +1,370 @@
 //! Load: from the `Cookie` header to a session, with what the store holds for it.
+//!
+//! | state | reply | next |
+//! | --- | --- | --- |
+//! | `Start` | `Start` | no token: `Done`; an ending token: `Ending`; otherwise `Reading` |
+//! | `Ending` | `Written` | `Done`: the logout has finished, and the cookies go |
+//! | `Ending` | `Unavailable` | `Done`: unavailable, so that nothing is created |
+//! | `Reading` | `Values` | the session: `Done`; no session: `Reading` under the next cookie name, or `Done` |
+//! | `Reading` | `Values` | a record without a token: `ReadingTombstone`; a rotated anonymous key: `ReadingSuccessor` |
+//! | `ReadingTombstone` | `Values` | `Done` |
+//! | `ReadingSuccessor` | `Values` | `Done`: superseded, or revoked if the login that replaced it has ended |
+//! | any that reads | `Unavailable` | `Done`: the error is kept until the first access |
+//!
+//! Nothing is written but the tombstones of an ending token, and nothing in a cookie is an error.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use chrono::{DateTime, Utc};
 
-use super::freshness::{self, Standing};
-use super::{Reply, Step, out_of_turn, revoke};
+use super::freshness::{self, Freshness};
+use super::isolate::{IsolateMemory, Newest};
+use super::revoke::{self, Revocation};
+use super::{Reply, Step};
 use crate::cookie::find::find;
-use crate::cookie::token;
-use crate::session::contents::Fetched;
+use crate::cookie::token::{self, Token};
+use crate::error::Error;
+use crate::session::event::EventKind;
+use crate::session::identity::Identity;
+use crate::session::incoming::{CookieSlot, Incoming, SessionToken};
 use crate::session::key::StorageKey;
+use crate::session::key_state::KeyState;
 use crate::session::load_reason::LoadReason;
-use crate::session::record::{self, Opened};
-use crate::session::session::Session;
+use crate::session::load_state::Fetched;
+use crate::session::record::{self, Opened, Record};
+use crate::session::session::{FlushState, Session, Stored};
 use crate::settings::Settings;
 
-/// The session that a request's `Cookie` header names, not read yet.
+/// More distinct tokens of one name than this name no session.
+const MAX_TOKENS: usize = 2;
+
+/// How many rotations ahead of its key an ending token ends.
+const ENDING_REACH: u16 = 1;
+
+/// The session that a request's `Cookie` header names, not loaded yet.
 ///
-/// What does not verify names nobody; two different tokens that verify name nobody either.
-pub(crate) fn arrive(settings: Arc<Settings>, now: DateTime<Utc>, seed: [u8; 32], cookie_header: &[u8]) -> Session {
-    let found = find(cookie_header, &settings.cookie_name);
-    let mut all: Vec<_> = found.values.iter().filter_map(|value| token::verify(&settings.secrets, value)).collect();
-    let named = if all.len() == 1 { all.pop() } else { None };
-    let (identity, sealed) = named.map(|named| ((named.identity, Some(named.position)), named.sealed)).unzip();
-    Session::arrived(settings, now, seed, found.presented, identity).carrying(sealed.unwrap_or_default())
-}
-
-/// Reads the session's record, where it has one, and what would have ended it; keeps what came back.
-#[derive(Debug, Default)]
-pub(crate) struct Load {
-    /// What the record came to, while the tombstone of a family is read that only the record names.
-    waiting: Option<Outcome>,
-}
-
-/// What a load comes to.
-type Outcome = (Fetched, LoadReason);
-
-const REVOKED: Outcome = (Fetched::Revoked, LoadReason::Revoked);
-
-impl Load {
-    pub(crate) fn step(&mut self, session: &mut Session, reply: Reply) -> Step<()> {
-        let settings = Arc::clone(session.settings());
-        let (fetched, reason) = match (reply, self.waiting.take()) {
-            (Reply::Start, _) => match session.identity() {
-                None if session.presented() => (Fetched::NoKey, LoadReason::Malformed),
-                None => (Fetched::NoKey, LoadReason::New),
-                Some(identity) if identity.absolute.has_passed(session.now()) => {
-                    (Fetched::Unknown, LoadReason::Expired)
-                }
-                Some(identity) if settings.check_ended => {
-                    return Step::Read(revoke::record_and_tombstones(&settings, identity));
-                }
-                Some(identity) => return Step::Read(vec![StorageKey::record(&settings.key_prefix, &identity.key)]),
-            },
-            (Reply::Values(tombstones), Some(outcome)) => {
-                if tombstones.iter().any(Option::is_some) {
-                    REVOKED
-                } else {
-                    outcome
-                }
+/// Unverifiable cookies are ignored. A token counts under the name only that its session travels under.
+pub(crate) fn from_cookie_header(
+    settings: Arc<Settings>,
+    now: DateTime<Utc>,
+    seed: [u8; 32],
+    cookie_header: &[u8],
+) -> Session {
+    let mut incoming = Incoming::default();
+    for slot in CookieSlot::ALL {
+        let found = find(cookie_header, settings.name_of(slot));
+        if found.presented {
+            incoming.present(slot);
+        }
+        let mut tokens: Vec<SessionToken> = Vec::new();
+        for value in found.values {
+            match token::verify(&settings, value) {
+                Some(Token::Session(token)) if CookieSlot::of(&token.identity) == slot => add(&mut tokens, token),
+                Some(Token::Ending(identity)) if slot == CookieSlot::Rotated => incoming.ending = Some(identity),
+                _ => {}
             }
-            (Reply::Values(mut values), None) => {
-                let tombstones = values.split_off(values.len().min(1));
-                let outcome = fetch(session, values.pop().flatten());
-                if tombstones.iter().any(Option::is_some) {
-                    REVOKED
-                } else if let Some(family) = unread_family(session, &outcome.0) {
-                    self.waiting = Some(outcome);
-                    return Step::Read(vec![family]);
-                } else {
-                    outcome
-                }
-            }
-            (Reply::Unavailable(error), _) => (Fetched::Unavailable(error), LoadReason::Unavailable),
-            _ => (Fetched::Unavailable(out_of_turn()), LoadReason::Unavailable),
-        };
-        session.keep(fetched, reason);
-        Step::Done(())
-    }
-}
-
-/// What stands under the session's key.
-fn fetch(session: &mut Session, bytes: Option<Vec<u8>>) -> Outcome {
-    let Some(bytes) = bytes else {
-        return if freshness::may_be_coming(session) {
-            (Fetched::NotYetVisible, LoadReason::NotYetVisible)
-        } else {
-            (Fetched::Unknown, LoadReason::Unknown)
-        };
-    };
-    match open(session.settings(), bytes) {
-        Opened::Corrupt => (Fetched::Corrupt, LoadReason::Corrupt),
-        Opened::Newer => (Fetched::Newer, LoadReason::NewerVersion),
-        Opened::Record(mut record) => {
-            let over = record.head.end().has_passed(session.now());
-            let reason = match freshness::judge(session, &mut record) {
-                // What is not visible yet may have given it a longer life.
-                Standing::Repaired | Standing::Stale if over => {
-                    return (Fetched::NotYetVisible, LoadReason::NotYetVisible);
-                }
-                _ if over => LoadReason::Expired,
-                Standing::Fresh => LoadReason::Live,
-                Standing::Repaired => LoadReason::StaleRepaired,
-                Standing::Stale => LoadReason::Stale,
-                Standing::Lost => LoadReason::Lost,
-            };
-            session.set_whole(reason != LoadReason::StaleRepaired);
-            (Fetched::Record(record), reason)
+        }
+        if !tokens.is_empty() && tokens.len() <= MAX_TOKENS {
+            incoming.tokens.push((slot, tokens));
         }
     }
+    Session::begin(settings, now, seed, incoming)
 }
 
-/// The tombstone of the record's family, where nobody named it who named the session: its key alone says nothing about it.
-fn unread_family(session: &Session, fetched: &Fetched) -> Option<StorageKey> {
-    let (Fetched::Record(record), Some(identity)) = (fetched, session.identity()) else { return None };
-    let family = record.head.family.filter(|family| identity.family.is_none() && *family != identity.key.digest())?;
-    session.settings().check_ended.then(|| StorageKey::family(&session.settings().key_prefix, family))
+/// Adds a token, or replaces an older one of the same session.
+fn add(tokens: &mut Vec<SessionToken>, token: SessionToken) {
+    match tokens.iter_mut().find(|other| other.identity.key == token.identity.key) {
+        Some(other) if other.position.issued < token.position.issued => *other = token,
+        Some(_) => {}
+        None => tokens.push(token),
+    }
 }
 
-/// What the bytes under a record's key are.
-pub(super) fn open(settings: &Settings, bytes: Vec<u8>) -> Opened {
-    if bytes.len() > settings.max_record_bytes { Opened::Corrupt } else { record::decode(bytes) }
+/// Reads the session's record and its tombstone and stores the outcome on the session.
+#[derive(Debug)]
+pub(crate) struct Load {
+    state: State,
+    /// The place of the next cookie name in [`Incoming::tokens`].
+    next: usize,
+    /// The outcome under the first name that had a token.
+    first: Option<Candidate>,
+}
+
+/// A token and what the store holds for it.
+#[derive(Debug)]
+struct Candidate {
+    token: SessionToken,
+    fetched: Fetched,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    Start,
+    Ending,
+    /// The live tokens of one name, for each of which record and tombstone are read.
+    Reading(Vec<SessionToken>),
+    /// The record of a session that was opened by its key.
+    ReadingTombstone(Option<Vec<u8>>),
+    /// The tombstone of the login that replaced an anonymous key; the anonymous record.
+    ReadingSuccessor(Option<Record>),
+    #[default]
+    Failed,
+}
+
+impl Default for Load {
+    fn default() -> Self {
+        Self { state: State::Start, next: 0, first: None }
+    }
+}
+
+impl Load {
+    pub(crate) fn step(&mut self, session: &mut Session, memory: &IsolateMemory, reply: Reply) -> Step<()> {
+        match (core::mem::take(&mut self.state), reply) {
+            (State::Start, Reply::Start) => self.start(session, memory),
+            (State::Ending, Reply::Written) => {
+                session.flush = FlushState::Done;
+                session.report(EventKind::Flushed);
+                done(session, Fetched::Nothing(LoadReason::Revoked))
+            }
+            (State::Reading(tokens), Reply::Values(values)) if tokens.is_empty() => {
+                self.opened(session, memory, values)
+            }
+            (State::Reading(tokens), Reply::Values(values)) => self.tokens_read(session, memory, tokens, values),
+            (State::ReadingTombstone(record), Reply::Values(mut values)) => {
+                let tombstone = values.pop().flatten();
+                let fetched = fetch(session, memory, record, tombstone.as_deref());
+                self.judged(session, fetched)
+            }
+            (State::ReadingSuccessor(record), Reply::Values(values)) => {
+                let tombstone = values.first().and_then(Option::as_deref);
+                done(session, superseded(session, memory, record, tombstone))
+            }
+            (_, Reply::Unavailable(error)) => done(session, Fetched::Unavailable(error)),
+            _ => done(session, Fetched::Unavailable(Error::unexpected_reply())),
+        }
+    }
+
+    fn start(&mut self, session: &mut Session, memory: &IsolateMemory) -> Step<()> {
+        let settings = Arc::clone(&session.settings);
+        if let Some(identity) = session.incoming.ending.clone() {
+            let mut ops = revoke::ended(&settings, &identity, ENDING_REACH, session.now());
+            for op in &ops {
+                memory.mark(op.key().clone(), Revocation::Ended, session.clock.latest_millis());
+            }
+            memory.forget(&revoke::record_key(&settings, &identity));
+            ops.push(revoke::delete(&settings, &identity));
+            self.state = State::Ending;
+            return Step::Write(ops);
+        }
+        if let Some(identity) = session.incoming.opened.clone() {
+            let key = revoke::record_key(&settings, &identity);
+            session.key = KeyState::Stored(identity);
+            self.state = State::Reading(Vec::new());
+            return Step::Read(vec![key]);
+        }
+        self.next_name(session)
+    }
+
+    /// Reads what is stored for the tokens of the next name.
+    fn next_name(&mut self, session: &mut Session) -> Step<()> {
+        while let Some((_, tokens)) = session.incoming.tokens.get(self.next) {
+            self.next = self.next.saturating_add(1);
+            let now = session.now();
+            let (mut live, mut over) = (Vec::new(), None);
+            for token in tokens.clone() {
+                // Neither costs a read: one has ended for certain, the other is a session of another deployment.
+                let reason = match token.identity.absolute.has_passed(now) {
+                    true => LoadReason::Expired,
+                    false if !token.same_prefix => LoadReason::OtherSettings,
+                    false => {
+                        live.push(token);
+                        continue;
+                    }
+                };
+                over = Some(Candidate { token, fetched: Fetched::Nothing(reason) });
+            }
+            if !live.is_empty() {
+                let keys = live.iter().flat_map(|token| keys(&session.settings, &token.identity)).collect();
+                self.state = State::Reading(live);
+                return Step::Read(keys);
+            }
+            self.first = self.first.take().or(over);
+        }
+        match self.first.take() {
+            Some(Candidate { token, fetched }) => {
+                session.adopt(token);
+                done(session, fetched)
+            }
+            None if session.incoming.is_presented() => done(session, Fetched::Nothing(LoadReason::Malformed)),
+            None => done(session, Fetched::Nothing(LoadReason::New)),
+        }
+    }
+
+    /// Takes the one token that opens a session. Where none does, the other name counts; where two do, neither.
+    fn tokens_read(
+        &mut self,
+        session: &mut Session,
+        memory: &IsolateMemory,
+        tokens: Vec<SessionToken>,
+        values: Vec<Option<Vec<u8>>>,
+    ) -> Step<()> {
+        session.clock.revocation_checked();
+        let mut values = values.into_iter();
+        let mut found: Option<Candidate> = None;
+        for token in tokens {
+            let record = values.next().flatten();
+            let tombstone = if session.settings.check_ended { values.next().flatten() } else { None };
+            session.adopt(token.clone());
+            let fetched = fetch(session, memory, record, tombstone.as_deref());
+            let opens = !is_over(&fetched);
+            match &found {
+                Some(other) if opens && !is_over(&other.fetched) => {
+                    session.key = KeyState::None;
+                    return done(session, Fetched::Nothing(LoadReason::Malformed));
+                }
+                Some(other) if !is_over(&other.fetched) => {}
+                _ => found = Some(Candidate { token, fetched }),
+            }
+        }
+        match found {
+            Some(Candidate { token, fetched }) if !is_over(&fetched) => {
+                // What the last token left on the session may be another one's.
+                if session.session_key() != Some(&token.identity.key) {
+                    self.readopt(session, token, &fetched);
+                }
+                self.judged(session, fetched)
+            }
+            found => {
+                self.first = self.first.take().or(found);
+                self.next_name(session)
+            }
+        }
+    }
+
+    fn readopt(&self, session: &mut Session, token: SessionToken, fetched: &Fetched) {
+        session.adopt(token);
+        if let Fetched::Record(reason, record) = fetched {
+            let complete = *reason != LoadReason::StaleRepaired;
+            session.stored = Some(Stored { head: record.head.clone(), complete, merged: None });
+        }
+    }
+
+    /// The record of a key that was given without a token says which tombstone ends it.
+    fn opened(&mut self, session: &Session, memory: &IsolateMemory, mut values: Vec<Option<Vec<u8>>>) -> Step<()> {
+        let bytes = values.pop().flatten();
+        let Some(identity) = session.key.identity() else { return Step::Done(()) };
+        let key = revoke::record_key(&session.settings, identity);
+        let rotations = match memory.newest(&key, bytes.clone(), session.clock.latest_millis()) {
+            Newest::Bytes(bytes) => bytes.as_deref().and_then(record::head).map(|head| head.rotations),
+            Newest::Merged(record, _) => Some(record.head.rotations),
+        };
+        let identity = Identity { rotations: rotations.unwrap_or_default(), ..identity.clone() };
+        let tombstone = revoke::tombstone_key(&session.settings, &identity);
+        self.state = State::ReadingTombstone(bytes);
+        Step::Read(vec![tombstone])
+    }
+
+    fn judged(&mut self, session: &mut Session, fetched: Fetched) -> Step<()> {
+        let Fetched::Superseded(record) = fetched else { return done(session, fetched) };
+        let identity = session.key.identity().filter(|identity| identity.is_anonymous());
+        let Some(identity) = identity else { return done(session, Fetched::Superseded(None)) };
+        let key = successor_tombstone(&session.settings, identity);
+        self.state = State::ReadingSuccessor(record);
+        Step::Read(vec![key])
+    }
+}
+
+fn done(session: &mut Session, fetched: Fetched) -> Step<()> {
+    session.set_loaded(fetched);
+    Step::Done(())
+}
+
+/// The storage keys that a load of `identity` reads.
+fn keys(settings: &Settings, identity: &Identity) -> Vec<StorageKey> {
+    let mut keys = vec![revoke::record_key(settings, identity)];
+    if settings.check_ended {
+        keys.push(revoke::tombstone_key(settings, identity));
+    }
+    keys
+}
+
+/// Whether a token with this outcome opens no session, so that another cookie may.
+const fn is_over(fetched: &Fetched) -> bool {
+    use LoadReason::{Corrupt, Expired, Revoked, Unknown};
+    matches!(fetched, Fetched::Nothing(Corrupt | Expired | Revoked | Unknown) | Fetched::Record(Expired, _))
+}
+
+/// The tombstone that a logout of the login would have put which replaced this anonymous key.
+pub(super) fn successor_tombstone(settings: &Settings, identity: &Identity) -> StorageKey {
+    StorageKey::tombstone(&settings.key_prefix, identity.key.family(), identity.rotations.saturating_add(1))
+}
+
+/// A rotated anonymous key: a second login may still start from its record, unless the first one has ended.
+fn superseded(session: &Session, memory: &IsolateMemory, record: Option<Record>, tombstone: Option<&[u8]>) -> Fetched {
+    let Some(identity) = session.key.identity() else { return Fetched::Superseded(None) };
+    let key = successor_tombstone(&session.settings, identity);
+    match revoke::revocation(memory, &key, tombstone, session.clock.latest_millis()) {
+        Some(Revocation::Ended) => Fetched::Nothing(LoadReason::Revoked),
+        Some(Revocation::Cycled { .. }) | None => Fetched::Superseded(record),
+    }
+}
+
+/// Judges what is stored for the session's key.
+fn fetch(session: &mut Session, memory: &IsolateMemory, bytes: Option<Vec<u8>>, tombstone: Option<&[u8]>) -> Fetched {
+    let Some(identity) = session.key.identity() else { return Fetched::Nothing(LoadReason::New) };
+    let now = session.clock.latest_millis();
+    let key = revoke::tombstone_key(&session.settings, identity);
+    let record_key = revoke::record_key(&session.settings, identity);
+    let revocation = revoke::revocation(memory, &key, tombstone, now);
+    if revocation.is_some_and(|revocation| !revocation.is_superseding(now)) {
+        return Fetched::Nothing(LoadReason::Revoked);
+    }
+    let newest = memory.newest(&record_key, bytes, now);
+    if revocation.is_some() {
+        return Fetched::Superseded(open_newest(&session.settings, newest));
+    }
+    let (mut record, merged) = match newest {
+        Newest::Merged(record, merged) => {
+            session.report(EventKind::Diverged);
+            (record, Some(merged))
+        }
+        Newest::Bytes(None) if freshness::may_not_be_visible_yet(session) => {
+            return Fetched::Nothing(LoadReason::NotYetVisible);
+        }
+        Newest::Bytes(None) => return Fetched::Nothing(LoadReason::Unknown),
+        Newest::Bytes(Some(bytes)) if !record::is_within(session.settings.max_record_bytes, &bytes) => {
+            return Fetched::Nothing(LoadReason::OtherSettings);
+        }
+        Newest::Bytes(Some(bytes)) => match record::decode(bytes) {
+            Opened::Corrupt => return Fetched::Nothing(LoadReason::Corrupt),
+            Opened::Newer => return Fetched::Nothing(LoadReason::NewerVersion),
+            Opened::Record(record) => (record, None),
+        },
+    };
+    let is_over = record.head.end().has_passed(session.now());
+    let reason = match freshness::classify(session, &mut record) {
+        // What is not visible yet may have given it a longer life.
+        Freshness::Repaired | Freshness::Stale if is_over => return Fetched::Nothing(LoadReason::NotYetVisible),
+        _ if is_over => LoadReason::Expired,
+        Freshness::Fresh => LoadReason::Live,
+        Freshness::Repaired => LoadReason::StaleRepaired,
+        Freshness::Stale => LoadReason::Stale,
+        Freshness::Lost => LoadReason::Lost,
+    };
+    let complete = reason != LoadReason::StaleRepaired;
+    session.stored = Some(Stored { head: record.head.clone(), complete, merged });
+    Fetched::Record(reason, record)
+}
+
+fn open_newest(settings: &Settings, newest: Newest) -> Option<Record> {
+    match newest {
+        Newest::Merged(record, _) => Some(record),
+        Newest::Bytes(bytes) => {
+            match record::decode(bytes.filter(|bytes| record::is_within(settings.max_record_bytes, bytes))?) {
+                Opened::Record(record) => Some(record),
+                Opened::Newer | Opened::Corrupt => None,
+            }
+        }
+    }
 }

@@ -1,13 +1,18 @@
-//! What is read and written, and when: each operation is a small state machine that does no I/O itself.
+//! The operations that read and write: each is a state machine without I/O.
 //!
-//! `step(reply)` says what to do next; a [driver](crate::store) does it and comes back with the reply.
+//! `step(reply)` returns what to do next, and a [driver](crate::store) does it and returns with the reply. Every operation has the
+//! same shape: an enum of states with the attempt inside, one `step`, an absorbing failed state, and at the head of its file a
+//! table of states and replies with what is guaranteed after each write.
 
+pub(crate) mod caching;
+pub(crate) mod commit;
+pub(crate) mod delete;
 pub(crate) mod flush;
 mod freshness;
+pub(crate) mod headers;
 pub(crate) mod isolate;
 pub(crate) mod load;
-pub(crate) mod respond;
-pub(crate) mod revoke;
+mod revoke;
 pub(crate) mod save;
 pub(crate) mod sweep;
 
@@ -15,7 +20,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::session::key::StorageKey;
 
 /// What a state machine wants next.
@@ -31,6 +36,19 @@ pub(crate) enum Step<T> {
     Wait(u64),
     /// The end.
     Done(T),
+}
+
+impl<T> Step<T> {
+    /// The same step with another end.
+    pub(crate) fn map<U>(self, end: impl FnOnce(T) -> U) -> Step<U> {
+        match self {
+            Self::Read(keys) => Step::Read(keys),
+            Self::List { prefix, cursor } => Step::List { prefix, cursor },
+            Self::Write(ops) => Step::Write(ops),
+            Self::Wait(milliseconds) => Step::Wait(milliseconds),
+            Self::Done(result) => Step::Done(end(result)),
+        }
+    }
 }
 
 /// What came of the last step.
@@ -76,6 +94,15 @@ pub enum Op {
     },
 }
 
+impl Op {
+    /// The storage key that is written or deleted.
+    pub(crate) const fn key(&self) -> &StorageKey {
+        match self {
+            Self::Put { key, .. } | Self::Delete { key } => key,
+        }
+    }
+}
+
 impl fmt::Debug for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -105,9 +132,4 @@ pub struct Page {
     pub entries: Vec<(StorageKey, Option<i64>)>,
     /// From where the list goes on; `None` at its end. An empty page need not be the end.
     pub cursor: Option<String>,
-}
-
-/// A reply that does not answer the step before it: a fault of the driver, reported instead of a panic.
-fn out_of_turn() -> Error {
-    Error::new(ErrorKind::StoreUnavailable, "the store's driver answered out of turn")
 }

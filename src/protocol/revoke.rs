@@ -1,75 +1,236 @@
-//! Revoke: how a key ends for good. A record can come back when a slow request saves it; a tombstone under a storage key of its
-//! own stays, and outlives every record that could still be written.
+//! Revocation: how a key ends for good. A record can come back when a slow request saves it; a tombstone under a storage key of
+//! its own stays, and outlives every record that could still be written.
+//!
+//! A tombstone lies under the family of a key and the number of its rotations, so that one read serves both: a rotation ends the
+//! keys with the old number, and a logout ends the current number and the next one, whatever keys have them by now.
+//!
+//! [`Revoke`] puts tombstones and then deletes records:
+//!
+//! | state | `Written` | `Unavailable` | `Waited` | guaranteed afterwards |
+//! | --- | --- | --- | --- | --- |
+//! | `Putting` | next tombstone, else `Deleting` | keeps it for `Retrying`, next tombstone, else waits | | each acknowledged tombstone holds at every location after the published bound |
+//! | `Pausing` | | | `Retrying` | |
+//! | `Retrying` | next one, else `Deleting` | `Done(Err)` once all were tried | | |
+//! | `Deleting` | next record, else `Done(Ok)` | an error only where tombstones are not read | | the data are gone |
 
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use chrono::{DateTime, Utc};
 
-use super::{OnlyIf, Op};
+use super::isolate::IsolateMemory;
+use super::{OnlyIf, Op, Reply, Step};
+use crate::error::{Error, Result};
 use crate::session::expiry::Deadline;
 use crate::session::identity::Identity;
 use crate::session::key::StorageKey;
 use crate::settings::{MAX_COOKIE_AGE, Settings};
 
-/// How long a tombstone outlives the absolute deadline, in seconds.
-const MARGIN: i64 = 180;
+/// How long a tombstone outlives the absolute deadline, in seconds: clocks differ, and a second login begins its life later.
+const MARGIN: i64 = 300;
 
-/// Where the record of `identity` is, and the tombstones that would have ended it. A family that is named by the session's own
-/// key ends with that key.
-pub(super) fn record_and_tombstones(settings: &Settings, identity: &Identity) -> Vec<StorageKey> {
-    let (prefix, own) = (&settings.key_prefix, identity.key.digest());
-    let mut keys = vec![StorageKey::record(prefix, &identity.key), StorageKey::ended(prefix, own)];
-    keys.extend(identity.family.filter(|family| *family != own).map(|family| StorageKey::family(prefix, family)));
-    keys
-}
+/// For how long a rotated key counts as superseded instead of revoked, in milliseconds.
+const SUPERSEDED: i64 = 100_000;
 
-/// What the tombstone of a key begins with that another one took the place of, and any other tombstone.
+/// How many rotations before its own a logout ends, too: their tombstones may have failed.
+const PREDECESSORS: u16 = 7;
+
+/// The pause before failed tombstones are put once more, in milliseconds: KV takes one write a second under one key.
+const PAUSE: u64 = 1_000;
+
+/// What the tombstone of a rotation begins with, and that of an end.
 const CYCLED: &[u8] = b"{\"edge-session\":1,\"cycled\":";
 const ENDED: &[u8] = b"{\"edge-session\":1,\"ended\":";
 
-/// Ends the key that a session leaves for another one: its family goes on.
-pub(super) fn cycle(settings: &Settings, old: &Identity, now: DateTime<Utc>) -> Op {
-    tombstone(CYCLED, StorageKey::ended(&settings.key_prefix, old.key.digest()), settings, old, now)
+/// Why a key opens no session any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Revocation {
+    /// The session ended.
+    Ended,
+    /// The session goes on under another key, since `at`, in milliseconds of Unix time.
+    Cycled { at: i64 },
 }
 
-/// Whether a tombstone says that its key was left for another one, and not that the session has ended.
-pub(super) fn is_cycled(tombstone: &[u8]) -> bool {
-    tombstone.starts_with(CYCLED)
-}
-
-fn end_key(settings: &Settings, identity: &Identity, now: DateTime<Utc>) -> Op {
-    tombstone(ENDED, StorageKey::ended(&settings.key_prefix, identity.key.digest()), settings, identity, now)
-}
-
-/// Ends a key and, where it has one, its family: every key of it, the one that began it too.
-pub(super) fn end_family(settings: &Settings, identity: &Identity, now: DateTime<Utc>) -> Vec<Op> {
-    let mut ops = vec![end_key(settings, identity, now)];
-    if let Some(family) = identity.family {
-        ops.push(tombstone(ENDED, StorageKey::family(&settings.key_prefix, family), settings, identity, now));
-        if family != identity.key.digest() {
-            ops.push(tombstone(ENDED, StorageKey::ended(&settings.key_prefix, family), settings, identity, now));
+impl Revocation {
+    /// Reads a tombstone. What cannot be read is an end.
+    pub(super) fn read(tombstone: &[u8]) -> Self {
+        let micros = tombstone.strip_prefix(CYCLED).and_then(|rest| rest.strip_suffix(b"}"));
+        match micros.and_then(crate::session::json::integer) {
+            Some(micros) => Self::Cycled { at: micros.div_euclid(1_000) },
+            None => Self::Ended,
         }
     }
-    ops
+
+    /// Whether the key was rotated a moment ago, so that requests with it may still be on their way.
+    pub(super) const fn is_superseding(self, now: i64) -> bool {
+        matches!(self, Self::Cycled { at } if now.saturating_sub(at) <= SUPERSEDED)
+    }
+}
+
+/// The revocation of the keys with this family and number: what was written here, or what the store shows.
+pub(super) fn revocation(
+    memory: &IsolateMemory,
+    tombstone: &StorageKey,
+    stored: Option<&[u8]>,
+    now: i64,
+) -> Option<Revocation> {
+    memory.revocation(tombstone, now).or_else(|| stored.map(Revocation::read))
+}
+
+/// Where the record of `identity` is.
+pub(super) fn record_key(settings: &Settings, identity: &Identity) -> StorageKey {
+    StorageKey::record(&settings.key_prefix, &identity.key)
+}
+
+/// Where the tombstone is that ends `identity`.
+pub(super) fn tombstone_key(settings: &Settings, identity: &Identity) -> StorageKey {
+    StorageKey::tombstone(&settings.key_prefix, identity.key.family(), identity.rotations)
+}
+
+/// The tombstone of a key that a rotation replaced.
+pub(super) fn cycled(settings: &Settings, old: &Identity, now: DateTime<Utc>) -> Op {
+    tombstone(CYCLED, settings, old, old.rotations, now)
+}
+
+/// The tombstones that end the session of `identity`: its own keys, earlier ones, and `reach` rotations ahead, which requests at
+/// other places may have made.
+pub(super) fn ended(settings: &Settings, identity: &Identity, reach: u16, now: DateTime<Utc>) -> Vec<Op> {
+    let own = identity.rotations;
+    // The anonymous key before a login has ended with it, and is no key of the login.
+    let first = if own == 0 { 0 } else { own.saturating_sub(PREDECESSORS).max(1) };
+    (first..=own.saturating_add(reach)).map(|rotations| tombstone(ENDED, settings, identity, rotations, now)).collect()
 }
 
 /// Removes the record.
 pub(super) fn delete(settings: &Settings, identity: &Identity) -> Op {
-    Op::Delete { key: StorageKey::record(&settings.key_prefix, &identity.key) }
+    Op::Delete { key: record_key(settings, identity) }
 }
 
-/// Django's `delete`: what ends a key that somebody names outside of a request.
-pub(crate) fn revoke(settings: &Settings, identity: &Identity, now: DateTime<Utc>) -> Vec<Op> {
-    vec![end_key(settings, identity, now), delete(settings, identity)]
-}
-
-fn tombstone(begins: &[u8], key: StorageKey, settings: &Settings, identity: &Identity, now: DateTime<Utc>) -> Op {
-    // Who named the session by its key alone does not know when it ends.
+fn tombstone(begins: &[u8], settings: &Settings, identity: &Identity, rotations: u16, now: DateTime<Utc>) -> Op {
+    let key = StorageKey::tombstone(&settings.key_prefix, identity.key.family(), rotations);
+    // A session opened by its key does not say when it ends.
     let longest = Deadline::after(now, settings.absolute_age.max(MAX_COOKIE_AGE));
-    let ttl = identity.absolute.min(longest).seconds_from(now).max(0).saturating_add(MARGIN);
+    // The first rotation begins a new absolute lifetime.
+    let absolute = if identity.is_anonymous() && rotations > 0 {
+        identity.absolute.max(Deadline::after(now, settings.absolute_age))
+    } else {
+        identity.absolute
+    };
+    let ttl = absolute.min(longest).seconds_from(now).max(0).saturating_add(MARGIN);
     let mut value = begins.to_vec();
     value.extend_from_slice(itoa::Buffer::new().format(now.timestamp_micros()).as_bytes());
     value.push(b'}');
     let deadline = Deadline::after(now, ttl).0;
     Op::Put { key, value, ttl: u64::try_from(ttl).unwrap_or_default(), deadline, only_if: OnlyIf::Any }
+}
+
+/// Ends sessions: puts their tombstones, each tried once more after a second, and deletes their records.
+#[derive(Debug)]
+pub(super) struct Revoke {
+    state: State,
+    /// Tombstones to put, and those that failed.
+    tombstones: VecDeque<Op>,
+    failed: VecDeque<Op>,
+    deletions: VecDeque<Op>,
+    /// Whether a record that stays is an error: tombstones are not read.
+    needs_deletion: bool,
+    error: Option<Error>,
+}
+
+#[derive(Debug)]
+enum State {
+    Putting(Op),
+    Pausing,
+    Retrying(Op),
+    Deleting,
+    Failed,
+}
+
+impl Revoke {
+    /// Plans the end of `identities`. What this isolate knows of them ends at once.
+    pub(super) fn new(
+        settings: &Settings,
+        memory: &IsolateMemory,
+        identities: &[Identity],
+        reach: u16,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let mut tombstones = VecDeque::new();
+        for op in identities.iter().flat_map(|identity| ended(settings, identity, reach, now)) {
+            memory.mark(op.key().clone(), Revocation::Ended, now.timestamp_millis());
+            if !tombstones.iter().any(|other: &Op| other.key() == op.key()) {
+                tombstones.push_back(op);
+            }
+        }
+        let deletions: VecDeque<_> = identities.iter().map(|identity| delete(settings, identity)).collect();
+        deletions.iter().for_each(|op| memory.forget(op.key()));
+        let (failed, needs_deletion) = (VecDeque::new(), !settings.check_ended);
+        Self { state: State::Failed, tombstones, failed, deletions, needs_deletion, error: None }
+    }
+
+    pub(super) fn step(&mut self, memory: &IsolateMemory, reply: Reply) -> Step<Result<()>> {
+        match (core::mem::replace(&mut self.state, State::Failed), reply) {
+            (State::Failed, Reply::Start) => self.put(),
+            (State::Putting(op), Reply::Written) => {
+                memory.acknowledge(op.key());
+                self.put()
+            }
+            (State::Putting(op), Reply::Unavailable(_)) => {
+                self.failed.push_back(op);
+                self.put()
+            }
+            (State::Pausing, Reply::Waited) => self.retry(),
+            (State::Retrying(op), Reply::Written) => {
+                memory.acknowledge(op.key());
+                self.retry()
+            }
+            (State::Retrying(_), Reply::Unavailable(error)) => {
+                self.error = Some(error);
+                self.retry()
+            }
+            (State::Deleting, Reply::Written) => self.delete(),
+            // Once the tombstone is written, a leftover record is unreachable.
+            (State::Deleting, Reply::Unavailable(error)) => {
+                self.error = self.error.take().or_else(|| self.needs_deletion.then_some(error));
+                self.delete()
+            }
+            _ => Step::Done(Err(Error::unexpected_reply())),
+        }
+    }
+
+    fn put(&mut self) -> Step<Result<()>> {
+        match self.tombstones.pop_front() {
+            Some(op) => {
+                self.state = State::Putting(op.clone());
+                Step::Write(vec![op])
+            }
+            None if self.failed.is_empty() => self.delete(),
+            None => {
+                self.state = State::Pausing;
+                Step::Wait(PAUSE)
+            }
+        }
+    }
+
+    fn retry(&mut self) -> Step<Result<()>> {
+        match self.failed.pop_front() {
+            Some(op) => {
+                self.state = State::Retrying(op.clone());
+                Step::Write(vec![op])
+            }
+            None => self.delete(),
+        }
+    }
+
+    fn delete(&mut self) -> Step<Result<()>> {
+        match (self.deletions.pop_front(), self.error.take()) {
+            (Some(op), error) => {
+                self.error = error;
+                self.state = State::Deleting;
+                Step::Write(vec![op])
+            }
+            (None, Some(error)) => Step::Done(Err(error)),
+            (None, None) => Step::Done(Ok(())),
+        }
+    }
 }

@@ -1,22 +1,56 @@
-//! Save: on top of the newest record, in one put under the session's key; then the end of the key that it had before.
+//! Save: on the newest record, in one put under the session's key; then the end of the key that it replaces.
+//!
+//! Saves of one key in one isolate take turns in its lane ([`isolate`](super::isolate)). Those that meet are put together.
+//!
+//! | state | reply | next | guaranteed afterwards |
+//! | --- | --- | --- | --- |
+//! | `Start` | `Start` | `Reading`; a session without a stored record: `Writing` | |
+//! | `Reading` | `Values` | the session has ended: `Done(Err)` | nothing is written over a tombstone |
+//! | `Reading` | `Values` | the lane is free: `Writing`; it is not: `Joined` or `Holding` | the put contains the newest record that is known |
+//! | `Holding` | `Waited` | `Reading` | a login contains the saves that were on their way under the old key |
+//! | `Joined` | `Waited` | landed: as after `Writing`; due: `Writing`; failed: `Reading` | |
+//! | `Writing` | `Written` | `Revoking`, or `Done(Ok)` | the record is stored, with the changes of every member of the group |
+//! | `Writing` | `Unavailable` | `Pausing`, or `Done(Err)` after the last attempt | |
+//! | `Pausing` | `Waited` | `Reading`: the put may have landed | |
+//! | `Revoking` | `Written` | `Deleting`, or `Done(Ok)` | the old key opens no session after the published bound |
+//! | `Revoking` | `Unavailable` | `PausingToRevoke` once, then `Deleting` | |
+//! | `Deleting` | any | `Done(Ok)` | |
 
+use alloc::rc::Rc;
 use alloc::vec::Vec;
 
-use super::freshness::{self, Standing};
-use super::load::open;
-use super::{OnlyIf, Op, Reply, Step, out_of_turn, revoke};
+use super::freshness::{self, Freshness};
+use super::isolate::{IsolateMemory, Newest, Pending, Poll, Ticket, Turn};
+use super::load::successor_tombstone;
+use super::revoke::{self, Revocation};
+use super::{OnlyIf, Op, Reply, Step};
 use crate::error::{Error, ErrorKind, Result};
+use crate::session::data::Data;
 use crate::session::event::EventKind;
 use crate::session::identity::{Identity, Tag};
 use crate::session::key::StorageKey;
+use crate::session::key_state::KeyState;
 use crate::session::load_reason::LoadReason;
-use crate::session::record::{self, Head, Opened};
-use crate::session::session::Session;
+use crate::session::record::{self, Head, Opened, Record};
+use crate::session::saving::Group;
+use crate::session::session::{FlushState, Session, Stored};
 
-/// How long to wait before the store is asked once more, in milliseconds: KV takes one write a second under one key. Part of it
-/// is drawn, so that two that met do not meet again.
+/// The pause before the store is asked once more, in milliseconds: KV takes one write a second under one key. Part of it is
+/// random, so that two requests that collided do not collide again.
 const PAUSE: u64 = 1_000;
 const SPREAD: u64 = 256;
+const PAUSE_MILLIS: i64 = 1_000;
+
+/// How often a save is put before it fails.
+const MAX_ATTEMPTS: u8 = 4;
+
+/// For how long a save waits for its turn, and a login for the saves under the old key, in milliseconds.
+const MAX_WAIT: u64 = 12_000;
+const MAX_HOLD: u64 = 4_000;
+
+/// The first and the longest pause between two looks at the lane, in milliseconds.
+const FIRST_LOOK: u64 = 5;
+const LONGEST_LOOK: u64 = 100;
 
 /// What a save came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,39 +61,68 @@ pub struct Saved {
     pub old_record_remains: bool,
 }
 
-/// Writes the session; the flags stay as they are.
-#[derive(Debug, Default)]
+/// Writes the session. Django's flags stay as they are.
+#[derive(Debug)]
 pub(crate) struct Save {
     state: State,
-    /// Nobody asked for it: where another request has renewed meanwhile, nothing is written.
+    /// Whether no change asks for it: it is left out where another request has renewed the session meanwhile.
     is_renewal: bool,
-    /// The mark of this save, the same at both tries.
+}
+
+/// The attempts of one save.
+#[derive(Debug, Default)]
+struct Attempt {
+    /// How many puts have failed.
+    failed: u8,
+    /// How long the save has waited for its turn, in milliseconds.
+    waited: u64,
+    /// The mark of the record, which stays the same while its content does.
     tag: Option<Tag>,
-    /// What the first try was to write, and when: it may have been written all the same.
-    tried: Option<(Head, i64)>,
-    /// Whether the old key's tombstone failed once.
-    old_remains: bool,
+    /// What the last put was to write: it may have landed although it failed.
+    sent: Option<Sent>,
+}
+
+/// A record that was put.
+#[derive(Debug)]
+enum Sent {
+    Alone(Head, i64),
+    Group(Rc<Group>),
 }
 
 #[derive(Debug, Default)]
 enum State {
-    #[default]
     Start,
-    /// Looking what is there now.
-    Checking,
-    /// Writing the record with this head, at this time.
-    Writing(Head, i64),
-    /// Waiting to write once more.
-    Pausing,
-    /// Ending the old key.
-    Ending(Identity),
-    /// Waiting to do that once more.
-    EndingLater(Identity),
-    /// Deleting what stands under it.
-    Deleting,
+    Reading(Attempt),
+    Holding(Attempt),
+    Joined {
+        attempt: Attempt,
+        ticket: Ticket,
+    },
+    Writing {
+        attempt: Attempt,
+        ticket: Ticket,
+        sent: Sent,
+    },
+    Pausing(Attempt),
+    Revoking {
+        old: Identity,
+        again: bool,
+    },
+    PausingToRevoke(Identity),
+    Deleting {
+        old_remains: bool,
+    },
+    #[default]
+    Failed,
 }
 
 type Next = Step<Result<Saved>>;
+
+impl Default for Save {
+    fn default() -> Self {
+        Self { state: State::Start, is_renewal: false }
+    }
+}
 
 impl Save {
     /// The save of a session that did not change.
@@ -67,200 +130,522 @@ impl Save {
         Self { is_renewal: true, ..Self::default() }
     }
 
-    pub(crate) fn step(&mut self, session: &mut Session, reply: Reply) -> Next {
+    pub(crate) fn step(&mut self, session: &mut Session, memory: &IsolateMemory, reply: Reply) -> Next {
         let next = match (core::mem::take(&mut self.state), reply) {
-            (State::Start, Reply::Start) => self.start(session),
-            (State::Pausing, Reply::Waited) => {
-                session.catch_up();
-                self.look(session)
+            (State::Start, Reply::Start) => self.start(session, memory),
+            (State::Reading(attempt), Reply::Values(values)) => self.build(session, memory, attempt, values),
+            (State::Holding(attempt) | State::Pausing(attempt), Reply::Waited) => {
+                session.clock.catch_up();
+                self.look(session, memory, attempt)
             }
-            (State::Checking, Reply::Values(values)) => self.build_on(session, values),
-            (State::Writing(head, time), Reply::Written) => Ok(self.written(session, head, time)),
-            // What stands there was put at the first try: nobody else can know this key.
-            (State::Writing(head, time), Reply::Conflict) if self.tried.is_some() => {
-                Ok(self.written(session, head, time))
+            (State::Joined { attempt, ticket }, Reply::Waited) => self.poll(session, memory, attempt, ticket),
+            (State::Writing { ticket, sent, .. }, Reply::Written) => Ok(self.landed(session, memory, ticket, sent)),
+            // The conflict is with our own earlier attempt: no one else knows this key.
+            (State::Writing { attempt: Attempt { sent: Some(_), .. }, ticket, sent }, Reply::Conflict) => {
+                Ok(self.landed(session, memory, ticket, sent))
             }
-            (State::Writing(..), Reply::Conflict) => {
-                Err(Error::new(ErrorKind::KeyTaken, "a record stands under the session's new key"))
+            (State::Writing { ticket, .. }, Reply::Conflict) => {
+                self.put_failed(session, memory, ticket);
+                Err(Error::new(ErrorKind::KeyTaken, "there is a record under the session's new key"))
             }
-            (State::Writing(head, time), Reply::Unavailable(_)) if self.tried.is_none() && session.is_changed() => {
-                session.tell(EventKind::Retried);
-                self.tried = Some((head, time));
-                self.state = State::Pausing;
-                Ok(self.pause())
+            (State::Writing { attempt, ticket, sent }, Reply::Unavailable(error)) => {
+                self.retry(session, memory, attempt, ticket, sent, error)
             }
-            (State::Ending(old), Reply::Written) => {
-                self.old_remains = false;
-                Ok(self.delete(session, &old))
+            (State::Revoking { old, .. }, Reply::Written) => {
+                memory.acknowledge(&revoke::tombstone_key(&session.settings, &old));
+                Ok(self.revoked(session, memory, &old))
             }
-            (State::Ending(old), Reply::Unavailable(_)) if !self.old_remains => {
-                self.old_remains = true;
-                self.state = State::EndingLater(old);
-                Ok(self.pause())
+            (State::Revoking { old, again: false }, Reply::Unavailable(_)) => {
+                self.state = State::PausingToRevoke(old);
+                Ok(Step::Wait(pause(session)))
             }
-            (State::Ending(old), Reply::Unavailable(_)) => Ok(self.delete(session, &old)),
-            (State::EndingLater(old), Reply::Waited) => Ok(self.end(session, old)),
-            (State::Deleting, reply) => Ok(self.deleted(session, &reply)),
+            (State::Revoking { old, again: true }, Reply::Unavailable(_)) => {
+                Ok(self.delete(session, memory, &old, true))
+            }
+            (State::PausingToRevoke(old), Reply::Waited) => Ok(self.revoke(session, old, true)),
+            (State::Deleting { old_remains }, reply) => Ok(deleted(session, old_remains, &reply)),
             (_, Reply::Unavailable(error)) => Err(error),
-            _ => Err(out_of_turn()),
+            _ => Err(Error::unexpected_reply()),
         };
-        next.unwrap_or_else(|error| {
-            match error.kind() {
-                ErrorKind::Stale => session.tell(EventKind::RefusedStale),
-                ErrorKind::SessionInterrupted => session.tell(EventKind::Interrupted),
-                ErrorKind::StoreUnavailable => session.tell(EventKind::StoreFailed),
-                _ => {}
-            }
-            Step::Done(Err(error))
-        })
+        next.unwrap_or_else(|error| self.fail(session, memory, error))
     }
 
-    fn start(&mut self, session: &mut Session) -> Result<Next> {
+    fn fail(&mut self, session: &mut Session, memory: &IsolateMemory, error: Error) -> Next {
+        self.state = State::Failed;
+        release(session, memory);
+        match error.kind() {
+            ErrorKind::Stale => session.report(EventKind::RefusedStale),
+            ErrorKind::SessionInterrupted => session.report(EventKind::Interrupted),
+            ErrorKind::Superseded => session.report(EventKind::RefusedSuperseded),
+            ErrorKind::StoreUnavailable => session.report(EventKind::StoreFailed),
+            _ => {}
+        }
+        Step::Done(Err(error))
+    }
+
+    fn start(&mut self, session: &mut Session, memory: &IsolateMemory) -> Result<Next> {
         session.check_available()?;
+        if matches!(session.flush, FlushState::Pending(_)) {
+            return Err(Error::out_of_reach());
+        }
+        if session.is_superseded() {
+            return Err(Error::superseded());
+        }
         if session.session_key().is_none() {
             session.create();
         }
-        self.look(session)
+        self.look(session, memory, Attempt::default())
     }
 
-    fn pause(&self) -> Next {
-        let spread = self.tag.map_or(0, |[first, ..]| u64::from(first)) % SPREAD;
-        Step::Wait(PAUSE.saturating_add(spread))
-    }
-
-    /// Reads what is stored now. A new session is written blindly: looking first would have KV remember that nothing was there.
-    fn look(&mut self, session: &mut Session) -> Result<Next> {
-        let Some(origin) = session.origin() else { return self.write(session) };
-        let keys = revoke::record_and_tombstones(session.settings(), origin);
-        self.state = State::Checking;
+    /// Reads what is stored now. A new session is written blindly: a look would make KV remember that nothing was there.
+    fn look(&mut self, session: &mut Session, memory: &IsolateMemory, attempt: Attempt) -> Result<Next> {
+        let Some(origin) = session.key.origin() else { return self.write(session, memory, attempt) };
+        let settings = &session.settings;
+        let mut keys = vec![revoke::record_key(settings, origin), revoke::tombstone_key(settings, origin)];
+        if session.key.is_new() && origin.is_anonymous() {
+            keys.push(successor_tombstone(settings, origin));
+        }
+        self.state = State::Reading(attempt);
         Ok(Step::Read(keys))
     }
 
-    /// Puts the session's changes on top of what is stored now.
-    fn build_on(&mut self, session: &mut Session, mut values: Vec<Option<Vec<u8>>>) -> Result<Next> {
-        let tombstones = values.split_off(values.len().min(1));
-        if tombstones.iter().any(Option::is_some) {
-            // Of two logins at once from an anonymous session, the later one finds that it was left, and is a login all the same.
-            let anonymous = session.origin().is_some_and(|origin| origin.family.is_none());
-            let left = tombstones.iter().flatten().all(|tombstone| revoke::is_cycled(tombstone));
-            let goes_on = session.is_cycling() && anonymous && left;
-            return if goes_on { self.write(session) } else { Err(Error::interrupted()) };
+    /// Builds the next record on what is stored now.
+    fn build(
+        &mut self,
+        session: &mut Session,
+        memory: &IsolateMemory,
+        mut attempt: Attempt,
+        values: Vec<Option<Vec<u8>>>,
+    ) -> Result<Next> {
+        session.clock.revocation_checked();
+        let now = session.clock.latest_millis();
+        let Some(origin) = session.key.origin() else { return Err(Error::unexpected_reply()) };
+        let key = revoke::record_key(&session.settings, origin);
+        let is_login = session.key.is_new();
+        let mut values = values.into_iter();
+        let (bytes, tombstone, successor) = (values.next().flatten(), values.next().flatten(), values.next().flatten());
+        if self.is_revoked(session, memory, tombstone.as_deref(), successor.as_deref())? {
+            // A second login beside the first: the session has loaded the record from which it starts.
+            return self.write(session, memory, attempt);
         }
-        // A record that is too large is corrupt, as for a load.
-        let bytes = values.pop().flatten().filter(|bytes| bytes.len() <= session.settings().max_record_bytes);
-        let head = bytes.as_deref().and_then(record::head).filter(|head| !head.end().has_passed(session.now()));
-        let Some((bytes, head)) = bytes.zip(head) else { return self.without(session) };
-        // The first try was written after all; what came on top of it stays there.
-        let tag = self.tag;
-        if let Some((written, time)) = self.tried.take_if(|_| tag.is_some_and(|tag| head.tags.contains(&tag))) {
-            return Ok(self.written(session, written, time));
+        let newest = memory.newest(&key, bytes, now);
+        if let Some(sent) = attempt.sent.take_if(|sent| is_stored(&newest, sent.tag())) {
+            // The last put landed after all. What came on top of it stays there.
+            return Ok(self.stored(session, memory, sent));
         }
-        if !head.tags.first().is_some_and(|tag| session.has_seen(tag)) {
-            let event = self.merge(session, bytes)?;
-            if self.is_renewal && !session.needs_write()? {
-                return Ok(Step::Done(Ok(Saved::default())));
+        let newest = match newest {
+            Newest::Merged(record, merged) => {
+                session.report(EventKind::Diverged);
+                Some((record, Some(merged)))
             }
-            event.into_iter().for_each(|event| session.tell(event));
+            Newest::Bytes(bytes) => match session.is_fresh(bytes.as_deref()) {
+                Some(true) => None,
+                Some(false) => Some((open(session, bytes).ok_or_else(Error::interrupted)?, None)),
+                None => return self.without_record(session, memory, attempt, is_login),
+            },
+        };
+        if is_login {
+            if !memory.hold(&key, now) && attempt.waited < MAX_HOLD {
+                return Ok(self.hold(attempt));
+            }
+            if let Some((record, merged)) = newest {
+                attempt.tag = None;
+                self.merge(session, record, merged)?.into_iter().for_each(|event| session.report(event));
+            }
+            return self.write(session, memory, attempt);
         }
-        self.write(session)
+        match memory.turn(&key, now) {
+            Turn::Held => Ok(self.hold(attempt)),
+            Turn::Free => {
+                if let Some((record, merged)) = newest {
+                    attempt.tag = None;
+                    let event = self.merge(session, record, merged)?;
+                    if self.is_renewal && !session.needs_write()? {
+                        return Ok(Step::Done(Ok(Saved::default())));
+                    }
+                    event.into_iter().for_each(|event| session.report(event));
+                }
+                self.write(session, memory, attempt)
+            }
+            Turn::TooSoon => {
+                if let Some((record, merged)) = newest {
+                    self.merge(session, record, merged)?.into_iter().for_each(|event| session.report(event));
+                }
+                self.begin_group(session, memory, &key, attempt)
+            }
+            Turn::Behind(bytes) => {
+                let Opened::Record(flight) = record::decode(bytes) else { return Ok(self.hold(attempt)) };
+                self.merge(session, flight, None)?.into_iter().for_each(|event| session.report(event));
+                self.begin_group(session, memory, &key, attempt)
+            }
+            Turn::Join(pending) => self.join(session, memory, &key, attempt, pending),
+        }
     }
 
-    /// Nothing is there to build on.
-    fn without(&mut self, session: &mut Session) -> Result<Next> {
-        if session.reason() == LoadReason::NotYetVisible {
+    /// Fails where the session has ended. True for a second login beside the first, which goes on.
+    fn is_revoked(
+        &self,
+        session: &Session,
+        memory: &IsolateMemory,
+        tombstone: Option<&[u8]>,
+        successor: Option<&[u8]>,
+    ) -> Result<bool> {
+        let Some(origin) = session.key.origin() else { return Ok(false) };
+        let now = session.clock.latest_millis();
+        let starts_login = session.key.is_new() && origin.is_anonymous();
+        if starts_login {
+            let key = successor_tombstone(&session.settings, origin);
+            if revoke::revocation(memory, &key, successor, now) == Some(Revocation::Ended) {
+                return Err(Error::interrupted());
+            }
+        }
+        let key = revoke::tombstone_key(&session.settings, origin);
+        match revoke::revocation(memory, &key, tombstone, now) {
+            None => Ok(false),
+            Some(Revocation::Cycled { .. }) if starts_login => Ok(true),
+            Some(revocation) if revocation.is_superseding(now) => Err(Error::superseded()),
+            Some(_) => Err(Error::interrupted()),
+        }
+    }
+
+    /// There is no record to build on.
+    fn without_record(
+        &mut self,
+        session: &mut Session,
+        memory: &IsolateMemory,
+        attempt: Attempt,
+        is_login: bool,
+    ) -> Result<Next> {
+        if session.load_reason() == LoadReason::NotYetVisible {
             Err(Error::stale())
-        } else if session.is_cycling() {
-            self.write(session)
+        } else if is_login {
+            self.write(session, memory, attempt)
         } else {
             Err(Error::interrupted())
         }
     }
 
-    /// Puts the session's changes on top of a record that is not the one that was loaded. What comes of it is not what a first
-    /// try wrote, which may still land later, and must be told from it. What is to be told once it is written.
-    fn merge(&mut self, session: &mut Session, bytes: Vec<u8>) -> Result<Option<EventKind>> {
-        let Opened::Record(mut record) = open(session.settings(), bytes) else { return Err(Error::interrupted()) };
-        self.tag = None;
-        let standing = freshness::judge(session, &mut record);
-        let event = match standing {
-            Standing::Stale if !session.settings().merge_stale => return Err(Error::stale()),
-            Standing::Stale => Some(EventKind::MergedStale),
-            Standing::Lost if session.reason() != LoadReason::Lost => Some(EventKind::Load(LoadReason::Lost)),
-            _ => session.base().map(|_| EventKind::Merged),
+    /// Puts the session's changes on a record that is not the one it was loaded from. Returns the event to report once the
+    /// result is written.
+    fn merge(&self, session: &mut Session, mut record: Record, merged: Option<Tag>) -> Result<Option<EventKind>> {
+        let freshness = freshness::classify(session, &mut record);
+        let event = match freshness {
+            Freshness::Stale if !session.settings.merge_stale => return Err(Error::stale()),
+            Freshness::Stale => Some(EventKind::MergedStale),
+            Freshness::Lost if session.load_reason() != LoadReason::Lost => Some(EventKind::Load(LoadReason::Lost)),
+            _ => session.stored.as_ref().map(|_| EventKind::Merged),
         };
-        if standing == Standing::Stale
-            && let Some(journal) = session.carried().1.take()
+        if freshness == Freshness::Stale
+            && let Some(journal) = session.known.journal.take()
         {
             journal.force(&mut record);
         }
-        session.set_whole(standing != Standing::Repaired);
-        session.merge_onto(record)?;
+        session.merge_onto(record, freshness != Freshness::Repaired, merged)?;
         Ok(event)
     }
 
-    fn write(&mut self, session: &mut Session) -> Result<Next> {
-        let newest = session.base().and_then(|base| base.tags.first());
-        if session.position().map(|position| position.tag).as_ref() == newest {
+    /// Begins a group on the record that the session was just merged onto.
+    fn begin_group(
+        &mut self,
+        session: &mut Session,
+        memory: &IsolateMemory,
+        key: &StorageKey,
+        attempt: Attempt,
+    ) -> Result<Next> {
+        freshness::open_journal(session);
+        let Some(base) = session.stored.clone() else { return Err(Error::unexpected_reply()) };
+        let tag = session.random.tag();
+        let mut group = session.begin_group(base, tag)?;
+        record_of(session.settings.max_record_bytes, &mut group.head, &group.data)?;
+        let ticket = memory.begin_group(key, group, session.clock.latest_millis());
+        Ok(self.join_wait(attempt, ticket, FIRST_LOOK))
+    }
+
+    /// Adds the session's changes to a group that was not put yet.
+    fn join(
+        &mut self,
+        session: &mut Session,
+        memory: &IsolateMemory,
+        key: &StorageKey,
+        attempt: Attempt,
+        mut pending: Pending,
+    ) -> Result<Next> {
+        let joined = self.joined(session, &pending.group);
+        let ticket = pending.ticket;
+        let result = joined.map(|group| pending.group = group);
+        memory.put_back(key, pending);
+        result.map(|()| self.join_wait(attempt, ticket, FIRST_LOOK))
+    }
+
+    /// The group with the session's changes.
+    fn joined(&self, session: &mut Session, group: &Group) -> Result<Group> {
+        let record = Record { head: group.head.clone(), data: group.data.clone() };
+        self.merge(session, record, None)?;
+        freshness::open_journal(session);
+        let Some(Stored { mut head, complete, .. }) = session.stored.take() else {
+            return Err(Error::unexpected_reply());
+        };
+        // The base is what lies below the group's own mark, repairs included.
+        let tag = group.head.tags.first().copied().unwrap_or_default();
+        head.tags.retain(|other| *other != tag);
+        head.generation = group.base.head.generation;
+        let base = Stored { head, complete: complete && group.base.complete, merged: group.base.merged };
+        session.stored = Some(base.clone());
+        let mut joined = session.begin_group(base, tag)?;
+        joined.time = joined.time.max(group.time);
+        record_of(session.settings.max_record_bytes, &mut joined.head, &joined.data)?;
+        Ok(joined)
+    }
+
+    fn join_wait(&mut self, mut attempt: Attempt, ticket: Ticket, pause: u64) -> Next {
+        attempt.waited = attempt.waited.saturating_add(pause);
+        self.state = State::Joined { attempt, ticket };
+        Step::Wait(pause)
+    }
+
+    /// Waits for the saves that are on their way, or for the login that holds the lane.
+    fn hold(&mut self, mut attempt: Attempt) -> Next {
+        let pause = next_look(attempt.waited);
+        attempt.waited = attempt.waited.saturating_add(pause);
+        self.state = State::Holding(attempt);
+        Step::Wait(pause)
+    }
+
+    /// Looks what has become of the group that this save joined.
+    fn poll(
+        &mut self,
+        session: &mut Session,
+        memory: &IsolateMemory,
+        attempt: Attempt,
+        ticket: Ticket,
+    ) -> Result<Next> {
+        session.clock.catch_up();
+        let Some(identity) = session.key.identity() else { return Err(Error::unexpected_reply()) };
+        let key = revoke::record_key(&session.settings, identity);
+        let now = session.clock.latest_millis();
+        match memory.poll(&key, ticket, now) {
+            Poll::Landed(group) => Ok(self.stored(session, memory, Sent::Group(group))),
+            Poll::Put(group) => {
+                self.is_revoked(session, memory, None, None).inspect_err(|_| memory.failed(&key, ticket, 0, now))?;
+                let value = record::encode(&group.head, &group.data);
+                memory.set_bytes(&key, &group, &value, now);
+                let op = put(session, key, &group.head, value, OnlyIf::Any);
+                self.state = State::Writing { attempt, ticket, sent: Sent::Group(group) };
+                Ok(Step::Write(vec![op]))
+            }
+            _ if attempt.waited >= MAX_WAIT => Err(Error::out_of_reach()),
+            Poll::Gone if attempt.failed >= MAX_ATTEMPTS => Err(Error::out_of_reach()),
+            Poll::Gone => self.look(session, memory, Attempt { failed: attempt.failed.saturating_add(1), ..attempt }),
+            Poll::Wait(until) => {
+                let usual = next_look(attempt.waited);
+                let pause =
+                    until.and_then(|pause| u64::try_from(pause).ok()).map_or(usual, |pause| pause.clamp(1, PAUSE));
+                Ok(self.join_wait(attempt, ticket, pause))
+            }
+        }
+    }
+
+    /// Puts the session's record.
+    fn write(&mut self, session: &mut Session, memory: &IsolateMemory, mut attempt: Attempt) -> Result<Next> {
+        let newest = session.stored.as_ref().and_then(|stored| stored.head.tags.first());
+        if session.known.position.map(|position| position.tag).as_ref() == newest {
             freshness::open_journal(session);
         }
-        let tag = *self.tag.get_or_insert_with(|| session.tag());
-        let (head, data, time) = session.next_record(tag)?;
-        let value = record::encode(&head, data);
-        let limit = session.settings().max_record_bytes;
-        if value.len() > limit {
-            let (mut has, mut may) = (itoa::Buffer::new(), itoa::Buffer::new());
-            let (has, may) = (has.format(value.len()), may.format(limit));
-            let message = ["the session's record has ", has, " bytes; SESSION_MAX_RECORD_BYTES allows ", may];
-            return Err(Error::new(ErrorKind::TooLarge, message.concat()));
-        }
-        let Some(key) = session.session_key() else { return Err(out_of_turn()) };
-        let key = StorageKey::record(&session.settings().key_prefix, key);
-        let only_if = if session.stored_key().is_none() { OnlyIf::Absent } else { OnlyIf::Any };
-        let left = head.end().seconds_from(session.now());
-        let op = match u64::try_from(left) {
-            Ok(ttl) if ttl > 0 => Op::Put { key, value, ttl, deadline: head.end().0, only_if },
+        let tag = *attempt.tag.get_or_insert_with(|| session.random.tag());
+        let limit = session.settings.max_record_bytes;
+        let (mut head, data, time) = session.next_record(tag)?;
+        let value = record_of(limit, &mut head, data)?;
+        let Some(identity) = session.key.identity() else { return Err(Error::unexpected_reply()) };
+        let key = revoke::record_key(&session.settings, identity);
+        let now = session.clock.latest_millis();
+        let only_if = if session.key.is_new() { OnlyIf::Absent } else { OnlyIf::Any };
+        if head.end().has_passed(session.now()) && only_if == OnlyIf::Absent {
             // It has expired before it was written: nothing is left to keep.
-            _ if only_if == OnlyIf::Absent => return Ok(self.written(session, head, time)),
-            _ => Op::Delete { key },
-        };
-        self.state = State::Writing(head, time);
+            return Ok(self.stored(session, memory, Sent::Alone(head, time)));
+        }
+        let ticket = memory.begin_flight(&key, &head, &value, now);
+        let op = put(session, key, &head, value, only_if);
+        self.state = State::Writing { attempt, ticket, sent: Sent::Alone(head, time) };
         Ok(Step::Write(vec![op]))
     }
 
-    fn written(&mut self, session: &mut Session, head: Head, time: i64) -> Next {
-        let new = session.stored_key().is_none();
-        match session.stored(head, time) {
+    fn put_failed(&self, session: &mut Session, memory: &IsolateMemory, ticket: Ticket) {
+        if let Some(identity) = session.key.identity() {
+            let key = revoke::record_key(&session.settings, identity);
+            memory.failed(&key, ticket, PAUSE_MILLIS, session.clock.latest_millis());
+        }
+    }
+
+    fn retry(
+        &mut self,
+        session: &mut Session,
+        memory: &IsolateMemory,
+        attempt: Attempt,
+        ticket: Ticket,
+        sent: Sent,
+        error: Error,
+    ) -> Result<Next> {
+        self.put_failed(session, memory, ticket);
+        let failed = attempt.failed.saturating_add(1);
+        if failed >= MAX_ATTEMPTS || !session.differs_from_stored() {
+            return Err(error);
+        }
+        session.report(EventKind::Retried);
+        let tag = match &sent {
+            Sent::Alone(..) => attempt.tag,
+            Sent::Group(_) => None,
+        };
+        let pause = pause(session);
+        let waited = attempt.waited.saturating_add(pause);
+        self.state = State::Pausing(Attempt { failed, waited, tag, sent: Some(sent) });
+        Ok(Step::Wait(pause))
+    }
+
+    /// The put of this save was acknowledged.
+    fn landed(&mut self, session: &mut Session, memory: &IsolateMemory, ticket: Ticket, sent: Sent) -> Next {
+        if let Some(identity) = session.key.identity() {
+            let key = revoke::record_key(&session.settings, identity);
+            memory.landed(&key, ticket, session.clock.latest_millis());
+        }
+        self.stored(session, memory, sent)
+    }
+
+    /// The record is stored, by this save or by another one of its group.
+    fn stored(&mut self, session: &mut Session, memory: &IsolateMemory, sent: Sent) -> Next {
+        let is_new = session.key.is_new();
+        let replaced = match sent {
+            Sent::Alone(head, time) => session.record_stored(head, time),
+            Sent::Group(group) => session.group_stored(group),
+        };
+        match replaced {
             None => {
-                if new {
-                    session.tell(EventKind::Created);
+                if is_new {
+                    session.report(EventKind::Created);
                 }
                 Step::Done(Ok(Saved::default()))
             }
             Some(old) => {
-                session.tell(EventKind::Cycled);
-                self.end(session, old)
+                session.report(EventKind::Cycled);
+                let now = session.clock.latest_millis();
+                let tombstone = revoke::tombstone_key(&session.settings, &old);
+                memory.mark(tombstone, Revocation::Cycled { at: now }, now);
+                memory.release(&revoke::record_key(&session.settings, &old));
+                self.revoke(session, old, false)
             }
         }
     }
 
-    fn end(&mut self, session: &Session, old: Identity) -> Next {
-        let op = revoke::cycle(session.settings(), &old, session.now());
-        self.state = State::Ending(old);
+    fn revoke(&mut self, session: &Session, old: Identity, again: bool) -> Next {
+        let op = revoke::cycled(&session.settings, &old, session.now());
+        self.state = State::Revoking { old, again };
         Step::Write(vec![op])
     }
 
-    fn delete(&mut self, session: &Session, old: &Identity) -> Next {
-        self.state = State::Deleting;
-        Step::Write(vec![revoke::delete(session.settings(), old)])
+    /// The old key has a tombstone. An anonymous record stays for a second login that is on its way.
+    fn revoked(&mut self, session: &mut Session, memory: &IsolateMemory, old: &Identity) -> Next {
+        if old.is_anonymous() && session.settings.check_ended {
+            return Step::Done(Ok(Saved::default()));
+        }
+        self.delete(session, memory, old, false)
     }
 
-    fn deleted(&self, session: &mut Session, reply: &Reply) -> Next {
-        // Where tombstones are not read, the record is all that is looked at.
-        let record_remains = !matches!(reply, Reply::Written);
-        let old_record_remains = if session.settings().check_ended { self.old_remains } else { record_remains };
-        if old_record_remains {
-            session.tell(EventKind::OldKeyRemains);
-        }
-        Step::Done(Ok(Saved { old_record_remains }))
+    fn delete(&mut self, session: &Session, memory: &IsolateMemory, old: &Identity, old_remains: bool) -> Next {
+        let op = revoke::delete(&session.settings, old);
+        memory.forget(op.key());
+        self.state = State::Deleting { old_remains };
+        Step::Write(vec![op])
     }
+}
+
+impl Sent {
+    fn tag(&self) -> Option<&Tag> {
+        match self {
+            Self::Alone(head, _) => head.tags.first(),
+            Self::Group(group) => group.head.tags.first(),
+        }
+    }
+}
+
+impl Session {
+    /// Whether a concurrent request rotated the key a moment ago.
+    fn is_superseded(&mut self) -> bool {
+        self.load_reason() == LoadReason::Superseded
+            && self.data().is_ok()
+            && matches!(self.key, KeyState::Superseded { .. })
+    }
+
+    /// Whether the data rest on the record in these bytes. None where there is no live record.
+    fn is_fresh(&self, bytes: Option<&[u8]>) -> Option<bool> {
+        let bytes = bytes.filter(|bytes| record::is_within(self.settings.max_record_bytes, bytes))?;
+        let head = record::head(bytes).filter(|head| !head.end().has_passed(self.now()))?;
+        Some(head.tags.first().is_some_and(|tag| self.has_seen(tag)))
+    }
+}
+
+/// Releases the lane of the key that a failed login was to replace.
+fn release(session: &Session, memory: &IsolateMemory) {
+    if let Some(origin) = session.key.origin().filter(|_| session.key.is_new()) {
+        memory.release(&revoke::record_key(&session.settings, origin));
+    }
+}
+
+fn open(session: &Session, bytes: Option<Vec<u8>>) -> Option<Record> {
+    match record::decode(bytes.filter(|bytes| record::is_within(session.settings.max_record_bytes, bytes))?) {
+        Opened::Record(record) => Some(record),
+        Opened::Newer | Opened::Corrupt => None,
+    }
+}
+
+fn is_stored(newest: &Newest, tag: Option<&Tag>) -> bool {
+    let contains = |head: &Head| tag.is_some_and(|tag| head.tags.contains(tag));
+    match newest {
+        Newest::Bytes(bytes) => bytes.as_deref().and_then(record::head).is_some_and(|head| contains(&head)),
+        Newest::Merged(record, _) => contains(&record.head),
+    }
+}
+
+/// The operation that stores a record; one that has expired is removed.
+fn put(session: &Session, key: StorageKey, head: &Head, value: Vec<u8>, only_if: OnlyIf) -> Op {
+    match u64::try_from(head.end().seconds_from(session.now())) {
+        Ok(ttl) if ttl > 0 => Op::Put { key, value, ttl, deadline: head.end().0, only_if },
+        _ => Op::Delete { key },
+    }
+}
+
+/// The bytes of a record. Its list of recent writes is shortened where it takes too much room, and data over the limit are
+/// refused.
+fn record_of(limit: usize, head: &mut Head, data: &Data) -> Result<Vec<u8>> {
+    let value = record::encode(head, data);
+    if value.len() <= limit {
+        return Ok(value);
+    }
+    head.forget_single_writes();
+    let value = record::encode(head, data);
+    let counted = value.len().saturating_sub(record::uncounted(&value, data));
+    if counted <= limit {
+        return Ok(value);
+    }
+    let (mut has, mut may) = (itoa::Buffer::new(), itoa::Buffer::new());
+    let (has, may) = (has.format(counted), may.format(limit));
+    let message = ["the session's data have ", has, " bytes; SESSION_MAX_RECORD_BYTES allows ", may];
+    Err(Error::new(ErrorKind::TooLarge, message.concat()))
+}
+
+fn pause(session: &mut Session) -> u64 {
+    let [spread, ..] = session.random.tag();
+    PAUSE.saturating_add(u64::from(spread) % SPREAD)
+}
+
+/// The pause before the next look at the lane: short at first, then longer.
+fn next_look(waited: u64) -> u64 {
+    waited.clamp(FIRST_LOOK, LONGEST_LOOK)
+}
+
+fn deleted(session: &mut Session, old_remains: bool, reply: &Reply) -> Next {
+    // Where tombstones are not read, the record is all that counts.
+    let old_record_remains = if session.settings.check_ended { old_remains } else { !matches!(reply, Reply::Written) };
+    if old_record_remains {
+        session.report(EventKind::OldKeyRemains);
+    }
+    Step::Done(Ok(Saved { old_record_remains }))
 }

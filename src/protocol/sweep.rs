@@ -4,8 +4,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use chrono::{DateTime, Utc};
 
-use super::{Op, Page, Reply, Step, out_of_turn};
-use crate::error::Result;
+use super::{Op, Page, Reply, Step};
+use crate::error::{Error, Result};
 use crate::session::expiry::Deadline;
 use crate::session::key::StorageKey;
 use crate::settings::Settings;
@@ -49,7 +49,7 @@ impl Sweep {
             Reply::Page(page) => self.page(page),
             Reply::Written => self.go_on(),
             Reply::Unavailable(error) => Step::Done(Err(error)),
-            _ => Step::Done(Err(out_of_turn())),
+            _ => Step::Done(Err(Error::unexpected_reply())),
         }
     }
 

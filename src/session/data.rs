@@ -126,7 +126,8 @@ impl Data {
         self.value(&json::quoted(key))
     }
 
-    fn value(&self, key: &[u8]) -> Option<&[u8]> {
+    /// The JSON text under a quoted key.
+    pub(crate) fn value(&self, key: &[u8]) -> Option<&[u8]> {
         let entry = self.slots.get(self.find(key)?)?.as_ref()?;
         Some(self.bytes(&entry.value))
     }

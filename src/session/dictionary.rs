@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::contents::Contents;
 use super::data::Data;
+use super::load_state::LoadState;
 use super::session::Session;
 use super::{json, value};
 use crate::error::{Error, Result};
@@ -336,7 +336,7 @@ impl Session {
     /// ```
     pub fn clear(&mut self) {
         self.empty();
-        self.accessed = true;
+        self.flags.accessed = true;
         self.mark_changed();
     }
 
@@ -352,14 +352,14 @@ impl Session {
     /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let no_data = !matches!(&self.contents, Contents::Loaded(data) if !data.is_empty());
-        self.identity.is_none() && no_data
+        let no_data = !matches!(&self.state, LoadState::Judged(_, data) if !data.is_empty());
+        self.key.identity().is_none() && no_data
     }
 
     /// Loads, and marks the session accessed.
     pub(super) fn read(&mut self) -> Result<&Data> {
-        self.accessed = true;
-        self.load().map(|data| &*data)
+        self.flags.accessed = true;
+        self.data().map(|data| &*data)
     }
 
     pub(crate) fn write(&mut self, key: &str, json: impl Into<Box<[u8]>>) -> Result<()> {
@@ -378,26 +378,26 @@ impl Session {
     #[cfg(feature = "js")]
     pub(crate) fn touch(&mut self, key: Option<&str>) -> Result<()> {
         match key {
-            Some(key) if self.load()?.get(key).is_none() => self.write(key, b"null".as_slice()),
+            Some(key) if self.data()?.get(key).is_none() => self.write(key, b"null".as_slice()),
             _ => self.write_all([] as [(&str, &[u8]); 0]),
         }
     }
 
     fn write_all<K: AsRef<str>>(&mut self, pairs: impl IntoIterator<Item = (K, impl Into<Box<[u8]>>)>) -> Result<()> {
-        self.accessed = true;
-        let data = self.load()?;
+        self.flags.accessed = true;
+        let data = self.data()?;
         let mut changed = false;
         for (key, json) in pairs {
             changed |= data.set(key.as_ref(), json.into());
         }
-        self.modified = true;
-        self.changed |= changed;
+        self.flags.modified = true;
+        self.flags.differs_from_stored |= changed;
         Ok(())
     }
 
     pub(crate) fn take(&mut self, key: &str) -> Result<bool> {
-        self.accessed = true;
-        let taken = self.load()?.remove(key);
+        self.flags.accessed = true;
+        let taken = self.data()?.remove(key);
         if taken {
             self.mark_changed();
         }

@@ -46,6 +46,13 @@ pub enum EventKind {
     OldKeyRemains,
     /// The cookie had no room for all that was saved lately.
     JournalCut,
+    /// A save was refused, since a concurrent request rotated the key a moment ago.
+    RefusedSuperseded,
+    /// The store held records of the session that were written apart from one another, and one of them was about to be lost. What
+    /// this isolate wrote was put back.
+    Diverged,
+    /// A text given to `decode` was not signed with one of the secrets.
+    BadSignature,
 }
 
 impl EventKind {
@@ -73,6 +80,9 @@ impl EventKind {
             Self::RenewalFailed => "renewal-failed",
             Self::OldKeyRemains => "old-key-remains",
             Self::JournalCut => "journal-cut",
+            Self::RefusedSuperseded => "refused-superseded",
+            Self::Diverged => "diverged",
+            Self::BadSignature => "bad-signature",
         }
     }
 }

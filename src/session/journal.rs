@@ -192,7 +192,7 @@ mod tests {
     fn record(tags: &[Tag], members: &[(&str, &str)]) -> Record {
         let deadline = Deadline(i64::MAX);
         let head =
-            Head { deadline, absolute: deadline, generation: 1, tags: tags.to_vec(), family: None, writes: Vec::new() };
+            Head { deadline, absolute: deadline, generation: 1, tags: tags.to_vec(), rotations: 0, writes: Vec::new() };
         Record { head, data: data(members) }
     }
 

@@ -1,4 +1,4 @@
-//! The session key, and the storage key under which its record is kept.
+//! The session key, its family, and the storage keys under which a record and its tombstones are kept.
 
 use alloc::string::String;
 use core::fmt;
@@ -14,13 +14,16 @@ pub(crate) const KEY_CHARS: usize = 32;
 pub(crate) const DIGEST_BYTES: usize = 24;
 const DIGEST_CHARS: usize = 32;
 
-/// What stands between the prefix and the digest in the storage key of a record, of a key's tombstone, and of a family's.
+/// Characters that a rotated key takes over from its predecessor. The other 20, 103 bits, are drawn anew.
+const FAMILY_CHARS: usize = 12;
+
+/// The part of a storage key between the prefix and the digest: of a record, and of a tombstone.
 const RECORD: &str = ":session:";
 const ENDED: &str = ":ended:";
-const FAMILY: &str = ":family:";
 
-/// What the hash of a session key is for; nothing else that is hashed begins with it.
-const PURPOSE: &[u8] = b"edge-session record v1";
+/// Domain separation of the two hashes that are made of a session key.
+const RECORD_PURPOSE: &[u8] = b"edge-session record v1";
+const FAMILY_PURPOSE: &[u8] = b"edge-session family v1";
 
 /// Django's alphabet for session keys, in its order.
 const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
@@ -56,10 +59,8 @@ impl SessionKey {
     }
 
     fn new(bytes: Zeroizing<[u8; KEY_CHARS]>) -> Self {
-        let mut digest = [0; DIGEST_BYTES];
-        let hash = Sha256::new().chain_update(PURPOSE).chain_update(bytes.as_slice()).finalize();
-        digest.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
-        Self { bytes, digest: KeyDigest::new(&digest) }
+        let digest = KeyDigest::of(RECORD_PURPOSE, bytes.as_slice());
+        Self { bytes, digest }
     }
 
     /// The key's text, for the application to hand on where Django would hand on `session.session_key`.
@@ -79,6 +80,12 @@ impl SessionKey {
     /// never moves a record.
     pub(crate) const fn digest(&self) -> KeyDigest {
         self.digest
+    }
+
+    /// The family of the key: a hash of the characters that every rotation keeps. Each key of a lineage has the same one,
+    /// so that a logout reaches keys whose records are not visible yet.
+    pub(crate) fn family(&self) -> KeyDigest {
+        KeyDigest::of(FAMILY_PURPOSE, self.as_bytes().get(..FAMILY_CHARS).unwrap_or_default())
     }
 }
 
@@ -102,7 +109,14 @@ impl fmt::Debug for SessionKey {
 pub(crate) struct KeyDigest([u8; DIGEST_CHARS]);
 
 impl KeyDigest {
-    pub(crate) fn new(bytes: &[u8; DIGEST_BYTES]) -> Self {
+    fn of(purpose: &[u8], bytes: &[u8]) -> Self {
+        let mut digest = [0; DIGEST_BYTES];
+        let hash = Sha256::new().chain_update(purpose).chain_update(bytes).finalize();
+        digest.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
+        Self::new(&digest)
+    }
+
+    fn new(bytes: &[u8; DIGEST_BYTES]) -> Self {
         let mut text = [0; DIGEST_CHARS];
         // 24 bytes make 32 characters.
         let _ = Base64UrlUnpadded::encode(bytes, &mut text);
@@ -112,17 +126,6 @@ impl KeyDigest {
     pub(crate) fn as_str(&self) -> &str {
         // Every byte is ASCII by construction.
         str::from_utf8(&self.0).unwrap_or_default()
-    }
-
-    pub(crate) fn from_text(text: &[u8]) -> Option<Self> {
-        let digest = Self(text.try_into().ok()?);
-        digest.to_bytes().map(|_| digest)
-    }
-
-    pub(crate) fn to_bytes(self) -> Option<[u8; DIGEST_BYTES]> {
-        let mut bytes = [0; DIGEST_BYTES];
-        Base64UrlUnpadded::decode(self.0, &mut bytes).ok()?;
-        Some(bytes)
     }
 }
 
@@ -149,14 +152,10 @@ impl StorageKey {
         Self([prefix, RECORD, key.digest().as_str()].concat())
     }
 
-    /// Where the tombstone of a key is kept.
-    pub(crate) fn ended(prefix: &str, key: KeyDigest) -> Self {
-        Self([prefix, ENDED, key.as_str()].concat())
-    }
-
-    /// Where the tombstone of a family is kept.
-    pub(crate) fn family(prefix: &str, family: KeyDigest) -> Self {
-        Self([prefix, FAMILY, family.as_str()].concat())
+    /// Where the tombstone is kept that ends the keys of a family after so many rotations.
+    pub(crate) fn tombstone(prefix: &str, family: KeyDigest, rotations: u16) -> Self {
+        let mut number = itoa::Buffer::new();
+        Self([prefix, ENDED, family.as_str(), ".", number.format(rotations)].concat())
     }
 
     /// A key that a store listed.
@@ -193,8 +192,17 @@ impl Random {
 
     /// A new session key: each character drawn alike, bytes that would favour some of them dropped.
     pub(crate) fn session_key(&mut self) -> SessionKey {
-        let mut key = Zeroizing::new([0; KEY_CHARS]);
-        let mut places = key.iter_mut();
+        self.fill(Zeroizing::new([0; KEY_CHARS]), 0)
+    }
+
+    /// A new key of the same family.
+    pub(crate) fn successor(&mut self, of: &SessionKey) -> SessionKey {
+        self.fill(of.bytes.clone(), FAMILY_CHARS)
+    }
+
+    /// Draws the characters of `key` from `first` on.
+    fn fill(&mut self, mut key: Zeroizing<[u8; KEY_CHARS]>, first: usize) -> SessionKey {
+        let mut places = key.iter_mut().skip(first);
         let mut place = places.next();
         while place.is_some() {
             for byte in self.block() {
@@ -290,5 +298,20 @@ mod tests {
         // CVE-2019-16782 (Rack): what the store is asked for must not open a session.
         let hash = storage_key.as_str().rsplit(':').next().unwrap();
         assert!(SessionKey::parse(hash).is_none_or(|other| StorageKey::record("edge-session", &other) != storage_key));
+    }
+
+    #[test]
+    fn a_rotated_key_keeps_its_family_and_draws_the_rest_anew() {
+        let mut random = Random::new([1; 32]);
+        let first = random.session_key();
+        let (second, third) = (random.successor(&first), random.successor(&first));
+        assert_eq!(first.family().as_str(), second.family().as_str());
+        assert_eq!(first.as_str()[..FAMILY_CHARS], second.as_str()[..FAMILY_CHARS]);
+        assert_ne!(second.as_str()[FAMILY_CHARS..], first.as_str()[FAMILY_CHARS..]);
+        assert_ne!(second.as_str()[FAMILY_CHARS..], third.as_str()[FAMILY_CHARS..]);
+        assert_ne!(random.session_key().family().as_str(), first.family().as_str());
+        // The family in a tombstone's storage key gives nothing of the key away.
+        let tombstone = StorageKey::tombstone("edge-session", first.family(), 1);
+        assert!(!tombstone.as_str().contains(&first.as_str()[..FAMILY_CHARS]) && tombstone.as_str().ends_with(".1"));
     }
 }

@@ -26,6 +26,12 @@ pub enum LoadReason {
     Unknown,
     /// Somebody logged out, or the key was cycled.
     Revoked,
+    /// A concurrent request rotated the key less than 100 seconds ago, as a login does. The session reads as empty. `cycle_key`
+    /// is allowed; every other save is refused.
+    Superseded,
+    /// The session was made under other settings: another `SESSION_KEY_PREFIX`, or a larger `SESSION_MAX_RECORD_BYTES`. It is
+    /// left alone, and so is the cookie.
+    OtherSettings,
     /// The cookie did not verify.
     Malformed,
     /// What is stored is no record.
@@ -54,6 +60,8 @@ impl LoadReason {
             Self::Expired => "expired",
             Self::Unknown => "unknown",
             Self::Revoked => "revoked",
+            Self::Superseded => "superseded",
+            Self::OtherSettings => "other-settings",
             Self::Malformed => "malformed",
             Self::Corrupt => "corrupt",
             Self::NewerVersion => "newer-version",

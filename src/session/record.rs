@@ -2,7 +2,7 @@
 //!
 //! ```json
 //! {"edge-session":1,"deadline":1893456000000000,"absolute":1925000000000000,"generation":3,"tags":["9f86d081"],
-//!  "family":null,"writes":[1893456000000,6,"name"],"sizes":[6,7],"data":{"name":"Alice"}}
+//!  "rotations":0,"writes":[1893456000000,6,"name"],"sizes":[6,7],"data":{"name":"Alice"}}
 //! ```
 //!
 //! Times are microseconds of Unix time. `writes` lists the keys that were set or removed in the last minutes: when, in
@@ -20,7 +20,6 @@ use core::ops::Range;
 use super::data::{Data, Text};
 use super::expiry::Deadline;
 use super::identity::Tag;
-use super::key::KeyDigest;
 use super::{journal, json};
 
 /// The format that is written; every one up to it is read.
@@ -46,7 +45,8 @@ pub(crate) struct Head {
     pub(crate) generation: u32,
     /// The tags of the last saves, the newest first.
     pub(crate) tags: Vec<Tag>,
-    pub(crate) family: Option<KeyDigest>,
+    /// How often the key was changed: the number in the storage key of the session's tombstone.
+    pub(crate) rotations: u16,
     /// The last write of each key that was written lately.
     pub(crate) writes: Vec<Write>,
 }
@@ -90,6 +90,13 @@ impl Head {
         }
     }
 
+    /// Counts all keys as written at the time of the last write: a list of single keys would take too much room.
+    pub(crate) fn forget_single_writes(&mut self) {
+        if let Some(time) = self.writes.iter().map(|write| write.time).max() {
+            self.writes = vec![Write { time, key: Box::default() }];
+        }
+    }
+
     /// Whether a quoted key was written at `time` or later.
     pub(crate) fn is_written_since(&self, key: &[u8], time: i64) -> bool {
         self.writes.iter().any(|write| write.time >= time && (write.key.is_empty() || *write.key == *key))
@@ -130,15 +137,8 @@ pub(crate) fn encode(head: &Head, data: &Data) -> Vec<u8> {
         out.0.extend(tag.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(json::hex_digit));
         out.text("\"");
     });
-    out.text("],\"family\":");
-    match head.family {
-        Some(family) => {
-            out.text("\"");
-            out.text(family.as_str());
-            out.text("\"");
-        }
-        None => out.text("null"),
-    }
+    out.text("],\"rotations\":");
+    out.number(head.rotations);
     if !head.writes.is_empty() {
         out.text(",\"writes\":[");
         out.list(&head.writes, |out, write| {
@@ -196,6 +196,25 @@ pub(crate) fn decode(bytes: Vec<u8>) -> Opened {
     }
 }
 
+/// Bytes that a record may have beyond the limit: its header, and what Django itself keeps in the data.
+const RESERVED: usize = 1024;
+
+/// Whether a record of these bytes may have been written under this limit.
+pub(crate) fn is_within(limit: usize, bytes: &[u8]) -> bool {
+    bytes.len() <= limit.saturating_add(RESERVED)
+}
+
+/// The bytes of a record that do not count towards the limit: the header before the members' sizes, and the entries of
+/// Django's own keys. So an expiry, the test cookie and a removal always find room.
+pub(crate) fn uncounted(bytes: &[u8], data: &Data) -> usize {
+    let mut start = Rest { bytes, at: 0 };
+    let header = start.head().map_or(0, |_| start.at);
+    let django = data.members().filter(|(key, _)| [b"\"_session_expiry\"".as_slice(), b"\"testcookie\""].contains(key));
+    // Two sizes of up to three digits, and the separators.
+    let entry = |(key, value): (&[u8], &[u8])| key.len().saturating_add(value.len()).saturating_add(10);
+    django.map(entry).fold(header, usize::saturating_add).min(RESERVED)
+}
+
 /// What the record in `bytes` says about itself, for those who do not want its data.
 pub(crate) fn head(bytes: &[u8]) -> Option<Head> {
     let mut start = Rest { bytes, at: 0 };
@@ -250,10 +269,7 @@ fn scan(text: &str) -> Option<Opened> {
         absolute: Deadline(number("absolute")?),
         generation: number("generation")?.try_into().ok()?,
         tags: tags(member("tags")?).filter(|tags| tags.len() <= MAX_TAGS)?,
-        family: match member("family")? {
-            "null" => None,
-            text => Some(family(text)?),
-        },
+        rotations: number("rotations")?.try_into().ok()?,
         // Who wrote what and when only serves to settle a conflict: an edited record has none.
         writes: Vec::new(),
     };
@@ -274,11 +290,6 @@ fn tag(text: &[u8]) -> Option<Tag> {
     let digit = |number: u32, digit: &u8| Some(number << 4 | char::from(*digit).to_digit(16)?);
     let number = digits.iter().try_fold(0, digit)?;
     (digits.len() == 8).then_some(number.to_be_bytes())
-}
-
-/// A family's text in its quotes.
-fn family(text: &str) -> Option<KeyDigest> {
-    KeyDigest::from_text(text.strip_prefix('"')?.strip_suffix('"')?.as_bytes())
 }
 
 /// What of a record has not been split yet.
@@ -320,8 +331,8 @@ impl<'a> Rest<'a> {
             let (text, _) = self.piece(10)?;
             tags.push(tag(text).filter(|_| tags.len() < MAX_TAGS)?);
         }
-        self.word(",\"family\":")?;
-        let family = if self.word("null").is_some() { None } else { Some(family(self.until(b'"')?)?) };
+        self.word(",\"rotations\":")?;
+        let rotations = self.number()?.try_into().ok()?;
         let mut writes = Vec::new();
         if self.word(",\"writes\":[").is_some() {
             while self.word("]").is_none() {
@@ -343,7 +354,7 @@ impl<'a> Rest<'a> {
                 writes.push(Write { time, key });
             }
         }
-        Some(Head { deadline, absolute, generation, tags, family, writes })
+        Some(Head { deadline, absolute, generation, tags, rotations, writes })
     }
 
     /// The sizes of the members' keys and values, up to where the first member begins.
@@ -370,14 +381,6 @@ impl<'a> Rest<'a> {
         }
         self.word("}}")?;
         (self.at == self.bytes.len()).then_some(())
-    }
-
-    /// The text up to and including the next `end` that is not its first character.
-    fn until(&mut self, end: u8) -> Option<&'a str> {
-        let left = self.left();
-        let size = left.iter().skip(1).position(|b| *b == end)?.checked_add(2)?;
-        self.at = self.at.checked_add(size)?;
-        str::from_utf8(left.get(..size)?).ok()
     }
 
     fn piece(&mut self, size: i64) -> Option<(&'a [u8], Range<usize>)> {
@@ -424,7 +427,7 @@ mod tests {
             absolute: Deadline(1_925_000_000_000_000),
             generation: 3,
             tags: vec![[0x9f, 0x86, 0xd0, 0x81], [0, 0, 0, 1]],
-            family: Some(KeyDigest::new(&[7; 24])),
+            rotations: 2,
             writes: Vec::new(),
         };
         let mut data = Data::default();
@@ -448,7 +451,7 @@ mod tests {
     // The golden record of version 1: it must be readable for ever.
     const GOLDEN: &str = concat!(
         r#"{"edge-session":1,"deadline":1893456000000250,"absolute":1925000000000000,"generation":3,"#,
-        r#""tags":["9f86d081","00000001"],"family":"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH","sizes":[6,7,17,14,2,4],"#,
+        r#""tags":["9f86d081","00000001"],"rotations":2,"sizes":[6,7,17,14,2,4],"#,
         r#""data":{"name":"Alice","quote\"d\\ é\n":{"a":[1,2,{}]},"":-1.5}}"#
     );
 
@@ -512,7 +515,7 @@ mod tests {
     #[test]
     fn a_record_edited_by_hand_is_read_by_the_slow_scan() {
         let (head, data) = sample();
-        let edited = GOLDEN.replace("\"Alice\"", "\"Alicia\"").replace(",\"family\"", " ,\n \"family\"");
+        let edited = GOLDEN.replace("\"Alice\"", "\"Alicia\"").replace(",\"rotations\"", " ,\n \"rotations\"");
         assert!(split(edited.as_bytes()).is_none());
         let (read, members) = opened(edited.as_bytes());
         assert_eq!(read, head);

@@ -1,6 +1,5 @@
 //! Django's `SessionBase`: one visitor's session, its flags, its expiry and its test cookie.
 
-use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -10,15 +9,17 @@ use chrono::{DateTime, FixedOffset, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::contents::Contents;
 use super::data::Data;
-use super::event::EventKind;
+use super::event::{Event, EventKind};
 use super::expiry::{Deadline, EXPIRY_KEY, Expiry, ExpiryOptions, Lifetime};
-use super::identity::{Identity, Position};
-use super::journal::Journal;
+use super::identity::{Identity, Tag};
+use super::incoming::{Incoming, Knowledge, SessionToken};
 use super::key::{KeyDigest, Random, SessionKey};
+use super::key_state::KeyState;
 use super::load_reason::LoadReason;
+use super::load_state::{Fetched, LoadState};
 use super::record::Head;
+use super::request_clock::RequestClock;
 use super::{json, signing, value};
 use crate::error::Result;
 use crate::settings::Settings;
@@ -47,44 +48,63 @@ const TEST_COOKIE: (&str, &[u8]) = ("testcookie", b"\"worked\"");
 /// # Ok::<(), edge_session::Error>(()) }).unwrap();
 /// ```
 pub struct Session {
-    pub(super) settings: Arc<Settings>,
-    pub(super) random: Random,
-    pub(super) now: DateTime<Utc>,
-    /// When the request came, and what the clock said last: an operation has one present, which waiting moves on.
-    pub(super) began: DateTime<Utc>,
-    pub(super) latest: DateTime<Utc>,
-    /// Whether the request carried a cookie of the session's name, whatever it held.
-    pub(super) presented: bool,
-    /// Who the request's cookie named; a logout ends it whatever became of it since.
-    pub(super) named: Option<Identity>,
-    pub(super) identity: Option<Identity>,
-    /// Whether the key was made here and nothing is stored under it yet.
-    pub(super) fresh: bool,
-    /// Whose key ends when this session is saved.
-    pub(super) retired: Option<Identity>,
-    /// Whose keys a flush has to end, until it did.
-    pub(super) ending: Vec<Identity>,
-    /// Whether a flush asked for the cookie to go.
-    pub(super) flushed: bool,
-    pub(super) position: Option<Position>,
-    /// What the cookie carries, still sealed.
-    pub(super) sealed: Box<[u8]>,
-    /// The saves that the browser knows of, once somebody asked.
-    pub(super) journal: Option<Journal>,
-    /// What the stored record says, as far as it is known.
-    pub(super) base: Option<Head>,
-    /// Whether that record has all that the browser knows of without being repaired.
-    pub(super) whole: bool,
-    pub(super) reason: LoadReason,
-    /// What happened and was not told yet, and to which key.
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) random: Random,
+    pub(crate) clock: RequestClock,
+    /// What the request brought.
+    pub(crate) incoming: Incoming,
+    pub(crate) key: KeyState,
+    /// What the browser knows of the session's saves.
+    pub(crate) known: Knowledge,
+    /// The stored record on which the next save is made, as far as it is known.
+    pub(crate) stored: Option<Stored>,
+    pub(super) state: LoadState,
+    pub(super) flags: Flags,
+    /// The flush that was asked for.
+    pub(crate) flush: FlushState,
+    /// Events that were not reported yet, and the digest of the key that each concerns.
     pub(super) events: Vec<(EventKind, Option<KeyDigest>)>,
-    pub(super) contents: Contents,
+}
+
+/// Django's two flags, and two of our own.
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag that can be set without the others")]
+pub(super) struct Flags {
+    /// Django's `accessed`.
     pub(super) accessed: bool,
+    /// Django's `modified`.
     pub(super) modified: bool,
-    /// Whether something really differs from what is stored.
-    pub(super) changed: bool,
-    /// Whether the browser's cookie names an older position than the store's.
-    pub(super) unsent: bool,
+    /// Whether the data or the key differ from what is stored.
+    pub(super) differs_from_stored: bool,
+    /// Whether the browser's token is older than the stored record.
+    pub(super) token_is_outdated: bool,
+}
+
+/// The record on which a save is made.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    pub(crate) head: Head,
+    /// Whether it contains every save that this browser knows of, without being repaired from the journal.
+    pub(crate) complete: bool,
+    /// The save of another branch that was merged into it in memory: no record has both yet.
+    pub(crate) merged: Option<Tag>,
+}
+
+impl Stored {
+    pub(crate) const fn new(head: Head) -> Self {
+        Self { head, complete: true, merged: None }
+    }
+}
+
+/// Whether the session is to end.
+#[derive(Debug, Default)]
+pub(crate) enum FlushState {
+    #[default]
+    NotAsked,
+    /// These identities are still to be revoked: a flush runs, or it failed.
+    Pending(Vec<Identity>),
+    /// All were revoked. The cookies go with the response.
+    Done,
 }
 
 impl Session {
@@ -100,7 +120,7 @@ impl Session {
     /// ```
     #[must_use]
     pub fn session_key(&self) -> Option<&SessionKey> {
-        self.identity.as_ref().map(|identity| &identity.key)
+        self.key.identity().map(|identity| &identity.key)
     }
 
     /// Whether the data were read or written.
@@ -115,7 +135,7 @@ impl Session {
     /// ```
     #[must_use]
     pub const fn accessed(&self) -> bool {
-        self.accessed
+        self.flags.accessed
     }
 
     /// Sets the flag of [`accessed`](Self::accessed).
@@ -128,7 +148,7 @@ impl Session {
     /// # Ok::<(), edge_session::Error>(())
     /// ```
     pub const fn set_accessed(&mut self, accessed: bool) {
-        self.accessed = accessed;
+        self.flags.accessed = accessed;
     }
 
     /// Whether the data were written. No save resets it.
@@ -142,7 +162,7 @@ impl Session {
     /// ```
     #[must_use]
     pub const fn modified(&self) -> bool {
-        self.modified
+        self.flags.modified
     }
 
     /// Sets the flag of [`modified`](Self::modified): true has the session saved, false keeps it from being saved.
@@ -156,9 +176,9 @@ impl Session {
     /// # Ok::<(), edge_session::Error>(())
     /// ```
     pub const fn set_modified(&mut self, modified: bool) {
-        self.modified = modified;
+        self.flags.modified = modified;
         // False keeps a commit from saving; what was changed is still to be stored by the next save.
-        self.changed |= modified;
+        self.flags.differs_from_stored |= modified;
     }
 
     /// Why this session is what it is: what its load came to. Asking is no access.
@@ -176,7 +196,7 @@ impl Session {
     /// ```
     #[must_use]
     pub const fn load_reason(&self) -> LoadReason {
-        self.reason
+        self.state.reason()
     }
 
     /// Whether nothing is stored for this visitor yet, as far as the store answered.
@@ -193,7 +213,7 @@ impl Session {
     /// `StoreUnavailable` where the store did not answer.
     pub fn is_new(&mut self) -> Result<bool> {
         self.read()?;
-        Ok(self.identity.is_none() || self.fresh)
+        Ok(!matches!(self.key, KeyState::Stored(_)))
     }
 
     /// The moment that this session takes as the present; [`Sessions`](crate::Sessions) sets it when it loads and saves.
@@ -206,7 +226,7 @@ impl Session {
     /// ```
     #[must_use]
     pub const fn now(&self) -> DateTime<Utc> {
-        self.now
+        self.clock.now()
     }
 
     /// Sets what [`now`](Self::now) is, for a session that is kept for longer than a request.
@@ -219,8 +239,7 @@ impl Session {
     /// # Ok::<(), edge_session::Error>(())
     /// ```
     pub const fn set_now(&mut self, now: DateTime<Utc>) {
-        self.now = now;
-        self.latest = now;
+        self.clock.set(now);
     }
 
     /// Django's `set_test_cookie`: a value that shows, in a later request, that the browser sends cookies back.
@@ -291,7 +310,7 @@ impl Session {
     ///
     /// `Value` where `now` plus a duration is beyond every date, `StoreUnavailable` where the store did not answer.
     pub fn set_expiry(&mut self, expiry: Expiry) -> Result<()> {
-        match Lifetime::from_expiry(expiry, self.now)?.to_json() {
+        match Lifetime::from_expiry(expiry, self.now())?.to_json() {
             Some(text) => self.write(EXPIRY_KEY, text.into_bytes()),
             None => self.take(EXPIRY_KEY).map(|_| ()),
         }
@@ -381,17 +400,17 @@ impl Session {
     /// `StoreUnavailable` where the store did not answer.
     pub fn stored_deadline(&mut self) -> Result<Option<DateTime<Utc>>> {
         self.read()?;
-        let base = self.base.as_ref().filter(|_| !self.fresh);
-        let end = base.map(Head::end).filter(|end| !end.has_passed(self.now));
+        let stored = self.stored.as_ref().filter(|_| !self.key.is_new());
+        let end = stored.map(|stored| stored.head.end()).filter(|end| !end.has_passed(self.now()));
         Ok(end.and_then(Deadline::date))
     }
 
     pub(super) fn lifetime(&mut self, options: ExpiryOptions) -> Result<(Lifetime, DateTime<Utc>)> {
         let lifetime = match options.expiry {
-            Some(expiry) => Lifetime::from_expiry(expiry, self.now)?,
+            Some(expiry) => Lifetime::from_expiry(expiry, self.now())?,
             None => Lifetime::from_json(self.read()?.get(EXPIRY_KEY))?,
         };
-        Ok((lifetime, options.modification.unwrap_or(self.now)))
+        Ok((lifetime, options.modification.unwrap_or(self.now())))
     }
 
     /// Django's `encode`: `items` as Django's own engines store them, signed with the first secret.
@@ -417,10 +436,11 @@ impl Session {
             json::member(&key, value::text(&key, json)?, &mut object);
         }
         object.push('}');
-        Ok(signing::encode(&self.settings.secrets, &object, self.now.timestamp()))
+        Ok(signing::encode(&self.settings.secrets, &object, self.now().timestamp()))
     }
 
-    /// Django's `decode`: what a Django with one of the same secrets stored. What does not verify is empty, never an error.
+    /// Django's `decode`: what a Django with one of the same secrets stored. What does not verify is empty, never an error:
+    /// the event [`BadSignature`](crate::EventKind::BadSignature) reports it with the session's next operation.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -428,20 +448,84 @@ impl Session {
     /// assert!(session.decode::<String>("forged:1r31eq:signature").is_empty());
     /// # Ok::<(), edge_session::Error>(())
     /// ```
-    #[must_use]
-    pub fn decode<T: DeserializeOwned>(&self, text: &str) -> Vec<(String, T)> {
-        let object = signing::decode(&self.settings.secrets, text).unwrap_or_default();
+    pub fn decode<T: DeserializeOwned>(&mut self, text: &str) -> Vec<(String, T)> {
+        let object = signing::decode(&self.settings.secrets, text);
+        if object.is_none() {
+            self.report(EventKind::BadSignature);
+        }
+        let object = object.unwrap_or_default();
         let members = json::members(&object).unwrap_or_default();
         let items = members.into_iter().map(|(key, text)| Some((key, serde_json::from_str(text).ok()?)));
         items.collect::<Option<_>>().unwrap_or_default()
     }
 }
 
+impl Session {
+    /// A session without a key, for what a request brought.
+    pub(crate) fn begin(settings: Arc<Settings>, now: DateTime<Utc>, seed: [u8; 32], incoming: Incoming) -> Self {
+        Self {
+            settings,
+            random: Random::new(seed),
+            clock: RequestClock::new(now),
+            incoming,
+            key: KeyState::None,
+            known: Knowledge::default(),
+            stored: None,
+            state: LoadState::Unjudged(Fetched::Nothing(LoadReason::New)),
+            flags: Flags::default(),
+            flush: FlushState::NotAsked,
+            events: Vec::new(),
+        }
+    }
+
+    /// Takes the identity of a token, and what its browser knows, before the record is read.
+    pub(crate) fn adopt(&mut self, token: SessionToken) {
+        let SessionToken { identity, position, sealed, .. } = token;
+        self.key = KeyState::Stored(identity);
+        self.known = Knowledge { position: Some(position), sealed, journal: None };
+        self.stored = None;
+    }
+
+    /// Stores the outcome of the load. It counts at the first access.
+    pub(crate) fn set_loaded(&mut self, fetched: Fetched) {
+        if let (Fetched::Record(_, record), KeyState::Stored(identity)) = (&fetched, &mut self.key) {
+            identity.absolute = identity.absolute.min(record.head.absolute);
+            identity.rotations = record.head.rotations;
+        }
+        self.state = LoadState::Unjudged(fetched);
+        let reason = self.load_reason();
+        if !matches!(reason, LoadReason::New | LoadReason::Live) {
+            self.report(EventKind::Load(reason));
+        }
+    }
+
+    /// Queues an event, which is reported once the operation is over.
+    pub(crate) fn report(&mut self, kind: EventKind) {
+        let pending = match &self.flush {
+            FlushState::Pending(identities) => identities.first(),
+            FlushState::NotAsked | FlushState::Done => None,
+        };
+        let identity = self.key.identity().or(pending).or_else(|| self.incoming.identities().next());
+        let key = identity.map(|identity| identity.key.digest());
+        self.events.push((kind, key));
+    }
+
+    /// The oldest event that was not reported yet.
+    pub(crate) fn next_event(&mut self) -> Option<Event> {
+        if self.events.is_empty() {
+            return None;
+        }
+        let (kind, key) = self.events.remove(0);
+        let session = key.map(|key| self.settings.secrets.pseudonym(key)).unwrap_or_default();
+        Some(Event { kind, session })
+    }
+}
+
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
-            .field("accessed", &self.accessed)
-            .field("modified", &self.modified)
+            .field("accessed", &self.flags.accessed)
+            .field("modified", &self.flags.modified)
             .finish_non_exhaustive()
     }
 }

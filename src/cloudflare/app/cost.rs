@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use crate::error::Result;
+use crate::protocol::isolate::IsolateMemory;
 use crate::protocol::{Op, Page};
 use crate::session::key::StorageKey;
 use crate::session::session::Session;
@@ -38,7 +39,7 @@ impl Cost {
 
     /// Takes note of what `session`'s cookie proved, before anybody looks at the session.
     pub(super) fn presented(&self, session: &Session) {
-        self.presented.set(match (session.presented(), session.identity()) {
+        self.presented.set(match (session.incoming.is_presented(), session.incoming.identities().next()) {
             (false, _) => "none",
             (true, Some(_)) => "verified",
             (true, None) => "refused",
@@ -97,6 +98,10 @@ impl<S: Store> Store for Counted<'_, S> {
         add(&self.cost.deletes, deletes);
         add(&self.cost.writes, ops.len().saturating_sub(deletes));
         self.timed(self.store.write(ops)).await
+    }
+
+    fn memory(&self) -> IsolateMemory {
+        self.store.memory()
     }
 
     async fn wait(&self, milliseconds: u64) {
@@ -162,7 +167,7 @@ mod tests {
         let (login, cookie) = bill(&store, &cookie, async |_, session| session.cycle_key().unwrap());
         assert_eq!(
             login,
-            "kv;dur=10, kv-read;desc=4, kv-write;desc=2, kv-delete;desc=1, kv-list;desc=0, request-cookie;desc=verified, set-cookie;desc=given"
+            "kv;dur=8, kv-read;desc=5, kv-write;desc=2, kv-delete;desc=0, kv-list;desc=0, request-cookie;desc=verified, set-cookie;desc=given"
         );
         let (logout, _) = bill(&store, &cookie, async |sessions, session| sessions.flush(session).await.unwrap());
         assert_eq!(

@@ -5,18 +5,20 @@ use chrono::{DateTime, Utc};
 use super::refusal::Refusal;
 use super::routes::is_visible;
 use crate::session::expiry::{Deadline, ExpiryOptions, format_iso};
+use crate::session::incoming::CookieSlot;
 use crate::session::json;
 use crate::session::session::Session;
 use crate::settings::{MAX_COOKIE_AGE, Settings};
 
-/// `{"data","isNew","expiry","stored","cookie","saveEveryRequest","now"}`
+/// `{"data","isNew","loadReason","expiry","stored","cookie","saveEveryRequest","now"}`
 pub(super) fn session(session: &mut Session) -> Result<String, Refusal> {
     let (data, is_new) = (session.to_json(is_visible)?, session.is_new()?);
     let expiry = expiry(session)?;
     let deadline = session.stored_deadline()?;
     let closes = session.get_expire_at_browser_close()?;
-    let (absolute, issued) = match session.token_parts().filter(|_| deadline.is_some()) {
-        Some((identity, position, _)) => (identity.absolute.date(), DateTime::from_timestamp_micros(position.issued)),
+    let known = session.key.identity().zip(session.known.position).filter(|_| deadline.is_some());
+    let (absolute, issued) = match known {
+        Some((identity, position)) => (identity.absolute.date(), DateTime::from_timestamp_micros(position.issued)),
         None => (None, None),
     };
     let stored = match deadline {
@@ -26,10 +28,12 @@ pub(super) fn session(session: &mut Session) -> Result<String, Refusal> {
     // The cookie was given with the save that gave the record its deadline. No browser keeps it for longer than it may.
     let longest = issued.and_then(|issued| Deadline::after(issued, MAX_COOKIE_AGE).date());
     let expires = deadline.zip(longest).filter(|_| !closes).map(|(deadline, longest)| deadline.min(longest));
-    let cookie = cookie(session.settings(), &date(issued), &date(expires));
-    let (renews, now) = (session.settings().save_every_request, date(Some(session.now())));
+    let slot = session.key.identity().map_or(CookieSlot::Anonymous, CookieSlot::of);
+    let cookie = cookie(&session.settings, slot, &date(issued), &date(expires));
+    let (renews, now) = (session.settings.save_every_request, date(Some(session.now())));
+    let reason = session.load_reason().as_str();
     Ok(format!(
-        r#"{{"data":{data},"isNew":{is_new},"expiry":{expiry},"stored":{stored},"cookie":{cookie},"saveEveryRequest":{renews},"now":{now}}}"#
+        r#"{{"data":{data},"isNew":{is_new},"loadReason":"{reason}","expiry":{expiry},"stored":{stored},"cookie":{cookie},"saveEveryRequest":{renews},"now":{now}}}"#
     ))
 }
 
@@ -42,9 +46,9 @@ pub(super) fn expiry(session: &mut Session) -> Result<String, Refusal> {
 }
 
 /// The attributes with which the cookie is sent; when this browser's was given, and when the browser drops it.
-fn cookie(settings: &Settings, issued: &str, expires: &str) -> String {
+fn cookie(settings: &Settings, slot: CookieSlot, issued: &str, expires: &str) -> String {
     let domain = settings.cookie_domain.as_deref().map_or_else(|| "null".to_owned(), quoted);
-    let (name, path) = (quoted(&settings.cookie_name), quoted(&settings.cookie_path));
+    let (name, path) = (quoted(settings.name_of(slot)), quoted(&settings.cookie_path));
     let (secure, http_only, same_site) =
         (settings.cookie_secure, settings.cookie_httponly, settings.cookie_samesite.as_str());
     format!(

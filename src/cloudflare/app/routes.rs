@@ -8,7 +8,7 @@ use super::refusal::Refusal;
 use super::request::Incoming;
 use crate::cloudflare::handler::{apply, json_response};
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::respond::SessionHeaders;
+use crate::protocol::headers::SessionHeaders;
 use crate::session::event::Event;
 use crate::session::expiry::Expiry;
 use crate::session::json;

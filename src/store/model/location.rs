@@ -12,6 +12,7 @@ use super::fault::{Fault, OperationKind};
 use super::namespace::{Looked, Stored};
 use super::options::micros;
 use crate::error::{Error, Result};
+use crate::protocol::isolate::IsolateMemory;
 use crate::protocol::{Op, Page};
 use crate::session::key::StorageKey;
 use crate::store::{Store, Written};
@@ -34,7 +35,8 @@ const MAX_OPERATIONS: u32 = 1000;
 /// What a record's metadata look like, up to the deadline and after it.
 const METADATA: (&str, &str) = ("{\"deadline\":", "}");
 
-/// A [`KvModel`] as it is seen from one location. As a [`Store`] it does what the Worker's store does over KV.
+/// A [`KvModel`] as it is seen from one isolate at a location. As a [`Store`] it does what the Worker's store does over KV.
+/// Clones are in the same isolate.
 ///
 /// ```
 /// use edge_session::{KvModel, KvModelOptions};
@@ -62,6 +64,8 @@ pub struct KvLocation {
     left: Option<Rc<Cell<u32>>>,
     /// How old what its reads take from the cache may be, where they say it.
     cache_ttl: Option<Duration>,
+    /// The isolate that its clones are in.
+    memory: IsolateMemory,
 }
 
 /// What a read gave: the value and its metadata.
@@ -77,8 +81,8 @@ struct Times {
 }
 
 impl KvLocation {
-    pub(super) const fn new(model: KvModel, place: usize, name: Rc<str>) -> Self {
-        Self { model, place, name, left: None, cache_ttl: None }
+    pub(super) fn new(model: KvModel, place: usize, name: Rc<str>) -> Self {
+        Self { model, place, name, left: None, cache_ttl: None, memory: IsolateMemory::default() }
     }
 
     /// The same location for one invocation of a Worker, which has 1000 operations. Its clones share them.
@@ -408,6 +412,10 @@ impl<F: FnOnce(u64) -> Option<Stored> + 'static> Drop for Sent<'_, F> {
 }
 
 impl Store for KvLocation {
+    fn memory(&self) -> IsolateMemory {
+        self.memory.clone()
+    }
+
     async fn read(&self, keys: &[StorageKey]) -> Result<Vec<Option<Vec<u8>>>> {
         let keys: Vec<_> = keys.iter().map(StorageKey::as_str).collect();
         let found = self.get_all(&keys).await?;

@@ -1,0 +1,265 @@
+//! Commit: Django's response algorithm. It saves what changed and finds the headers of the response.
+//!
+//! | state | reply | next | guaranteed afterwards |
+//! | --- | --- | --- | --- |
+//! | `Start` | `Start` | `Saving`, `Verifying` or `Done` | |
+//! | `Saving` | as [`Save`] | `Done`, or `Verifying` where the tombstone was read over a second ago | the record is stored |
+//! | `Verifying` | `Values` | `Done`: no cookie, or an error, if the session has ended | no late answer gives the cookie of a key that was seen to end |
+//! | `Verifying` | `Unavailable` | `Done`: no cookie | |
+
+use alloc::vec::Vec;
+
+use super::headers::SessionHeaders;
+use super::isolate::IsolateMemory;
+use super::revoke;
+use super::save::{Save, Saved};
+use super::{Reply, Step};
+use crate::cookie::set::{self, CookieLifetime};
+use crate::cookie::token;
+use crate::error::{Error, ErrorKind, Result};
+use crate::session::event::EventKind;
+use crate::session::expiry::ExpiryOptions;
+use crate::session::identity::Identity;
+use crate::session::incoming::CookieSlot;
+use crate::session::session::{FlushState, Session};
+
+/// A request that ran for longer, in milliseconds, deletes no cookie that may have been replaced meanwhile. Where tombstones are
+/// not read, it gives none either.
+const LATE: i64 = 5_000;
+
+/// A tombstone that was read so many milliseconds ago is read again before a cookie is given.
+const RECENTLY_READ: i64 = 1_000;
+
+/// Saves where Django's middleware saves, and finds the headers.
+#[derive(Debug)]
+pub(crate) struct Commit {
+    status: u16,
+    state: State,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    Start,
+    Saving(Save, CookieLifetime),
+    Verifying {
+        lifetime: CookieLifetime,
+        saved: Saved,
+        purpose: Purpose,
+    },
+    #[default]
+    Failed,
+}
+
+/// Why the tombstone is read before the cookie is given.
+#[derive(Clone, Copy, Debug)]
+enum Purpose {
+    /// The request was slow: a cookie that may have been replaced is not given.
+    LateAnswer,
+    /// The session was saved before the commit: Django's middleware finds out here that it was deleted meanwhile.
+    SavedBefore,
+}
+
+type Next = Step<Result<SessionHeaders>>;
+
+impl Commit {
+    pub(crate) const fn new(status: u16) -> Self {
+        Self { status, state: State::Start }
+    }
+
+    pub(crate) fn step(&mut self, session: &mut Session, memory: &IsolateMemory, reply: Reply) -> Next {
+        match (core::mem::take(&mut self.state), reply) {
+            (State::Start, Reply::Start) => self.start(session, memory).unwrap_or_else(|error| Step::Done(Err(error))),
+            (State::Saving(save, lifetime), reply) => self.save(session, memory, save, lifetime, reply),
+            (State::Verifying { lifetime, saved, purpose }, Reply::Values(values)) => {
+                let tombstone = values.first().and_then(Option::as_deref);
+                Step::Done(verified(session, memory, tombstone, lifetime, saved, purpose))
+            }
+            (State::Verifying { saved, .. }, Reply::Unavailable(_)) => {
+                Step::Done(Ok(SessionHeaders::new(Vec::new(), true, saved)))
+            }
+            _ => Step::Done(Err(Error::unexpected_reply())),
+        }
+    }
+
+    fn start(&mut self, session: &mut Session, memory: &IsolateMemory) -> Result<Next> {
+        if session.incoming.opened.is_some() {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                "a session that was opened by its key is another visitor's: store it with `save`, and commit the session that \
+                 `load` gave for the request",
+            ));
+        }
+        if matches!(session.flush, FlushState::Pending(_)) {
+            // Until the session has ended, nothing is created in its place.
+            let is_refused = !session.is_empty() && self.status < 500;
+            return if is_refused { Err(Error::out_of_reach()) } else { Ok(Step::Done(without_save(session))) };
+        }
+        let is_wanted = session.modified() || session.settings.save_every_request || session.is_merged();
+        // A failed automatic renewal must not fail the response; a change that was made does.
+        let is_out_of_reach = session.is_out_of_reach() && !session.modified();
+        if session.is_empty() || !is_wanted || is_out_of_reach {
+            return Ok(Step::Done(without_save(session)));
+        }
+        let depends_on_cookie = session.accessed();
+        // This may be the first access, which drops the key of a session that has ended.
+        let lifetime = if session.get_expire_at_browser_close()? {
+            CookieLifetime::UntilBrowserCloses
+        } else {
+            CookieLifetime::Seconds(session.get_expiry_age(ExpiryOptions::default())?)
+        };
+        let failed = self.status >= 500;
+        if !failed && session.needs_write()? {
+            let save = if session.differs_from_stored() { Save::default() } else { Save::renewal() };
+            return Ok(self.save(session, memory, save, lifetime, Reply::Start));
+        }
+        if !failed && session.token_is_outdated() {
+            let saved = Saved::default();
+            return match self.verify(session, lifetime, saved, Purpose::SavedBefore) {
+                Some(step) => Ok(step),
+                None => give(session, lifetime, saved).map(|headers| Step::Done(Ok(headers))),
+            };
+        }
+        Ok(Step::Done(Ok(SessionHeaders::new(Vec::new(), depends_on_cookie, Saved::default()))))
+    }
+
+    fn save(
+        &mut self,
+        session: &mut Session,
+        memory: &IsolateMemory,
+        mut save: Save,
+        lifetime: CookieLifetime,
+        reply: Reply,
+    ) -> Next {
+        match save.step(session, memory, reply) {
+            Step::Done(Ok(saved)) => self.saved(session, lifetime, saved),
+            // A failed automatic renewal must not fail the response.
+            Step::Done(Err(error)) if !session.differs_from_stored() && fails_renewals(&error) => {
+                session.report(EventKind::RenewalFailed);
+                Step::Done(Ok(SessionHeaders::new(Vec::new(), session.accessed(), Saved::default())))
+            }
+            Step::Done(Err(error)) => Step::Done(Err(error)),
+            step => {
+                self.state = State::Saving(save, lifetime);
+                step.map(|_| Err(Error::unexpected_reply()))
+            }
+        }
+    }
+
+    fn saved(&mut self, session: &mut Session, lifetime: CookieLifetime, saved: Saved) -> Next {
+        // Another request renewed it, and its answer brings the cookie.
+        if !session.token_is_outdated() {
+            return Step::Done(Ok(SessionHeaders::new(Vec::new(), session.accessed(), saved)));
+        }
+        let is_unchanged = has_unchanged_key(session);
+        if is_unchanged && !session.settings.check_ended && session.clock.elapsed_millis() > LATE {
+            return Step::Done(Ok(SessionHeaders::new(Vec::new(), true, saved)));
+        }
+        let is_recent = session.clock.since_revocation_check() <= RECENTLY_READ;
+        if is_unchanged
+            && !is_recent
+            && let Some(step) = self.verify(session, lifetime, saved, Purpose::LateAnswer)
+        {
+            return step;
+        }
+        Step::Done(give(session, lifetime, saved))
+    }
+
+    /// Reads the tombstone of the session's key, where tombstones are read.
+    fn verify(&mut self, session: &Session, lifetime: CookieLifetime, saved: Saved, purpose: Purpose) -> Option<Next> {
+        let identity = session.key.identity().filter(|_| session.settings.check_ended)?;
+        self.state = State::Verifying { lifetime, saved, purpose };
+        Some(Step::Read(vec![revoke::tombstone_key(&session.settings, identity)]))
+    }
+}
+
+fn verified(
+    session: &mut Session,
+    memory: &IsolateMemory,
+    tombstone: Option<&[u8]>,
+    lifetime: CookieLifetime,
+    saved: Saved,
+    purpose: Purpose,
+) -> Result<SessionHeaders> {
+    let key = session.key.identity().map(|identity| revoke::tombstone_key(&session.settings, identity));
+    let now = session.clock.latest_millis();
+    let revocation = key.and_then(|key| revoke::revocation(memory, &key, tombstone, now));
+    match (revocation, purpose) {
+        (None, _) => give(session, lifetime, saved),
+        (Some(_), Purpose::LateAnswer) => Ok(SessionHeaders::new(Vec::new(), true, saved)),
+        (Some(_), Purpose::SavedBefore) => {
+            session.report(EventKind::Interrupted);
+            Err(Error::interrupted())
+        }
+    }
+}
+
+/// The headers of a response without a save: a session that ended, or never was, takes its cookies along.
+fn without_save(session: &Session) -> Result<SessionHeaders> {
+    let is_flushed = !matches!(session.flush, FlushState::NotAsked);
+    let is_late = session.clock.elapsed_millis() > LATE;
+    let is_deleted = session.is_empty() && (is_flushed || (!session.incoming.is_left_alone() && !is_late));
+    let mut set_cookies = Vec::new();
+    if let FlushState::Pending(identities) = &session.flush
+        && let Some(identity) = identities.first()
+    {
+        set_cookies.push(ending(session, identity)?);
+    }
+    let is_ending = !set_cookies.is_empty();
+    for slot in CookieSlot::ALL {
+        let is_replaced = is_ending && slot == CookieSlot::Rotated;
+        if is_deleted && session.incoming.has(slot) && !is_replaced {
+            set_cookies.push(set::take_away(&session.settings, slot));
+        }
+    }
+    let depends_on_cookie = session.accessed() || !set_cookies.is_empty();
+    Ok(SessionHeaders::new(set_cookies, depends_on_cookie, Saved::default()))
+}
+
+/// The cookie of a session that a logout could not end: with it, later requests try again.
+fn ending(session: &Session, identity: &Identity) -> Result<alloc::string::String> {
+    let now = session.now();
+    let token = token::sign_ending(&session.settings, identity, now.timestamp_micros()).ok_or_else(no_secret)?;
+    let lifetime = CookieLifetime::Seconds(identity.absolute.seconds_from(now));
+    Ok(set::give(&session.settings, CookieSlot::Rotated, &token, lifetime, now))
+}
+
+/// The headers that give the browser the session's cookie, and delete the one that it replaces.
+fn give(session: &mut Session, lifetime: CookieLifetime, saved: Saved) -> Result<SessionHeaders> {
+    let (now, nonce) = (session.now(), session.random.nonce());
+    let Session { settings, key, known, .. } = session;
+    let (identity, position) = key.identity().zip(known.position).ok_or_else(Error::unexpected_reply)?;
+    let lifetime = match lifetime {
+        CookieLifetime::Seconds(seconds) => CookieLifetime::Seconds(seconds.min(identity.absolute.seconds_from(now))),
+        CookieLifetime::UntilBrowserCloses => lifetime,
+    };
+    let carried = known.journal.as_ref().map_or(0, |journal| journal.states.len());
+    let journal = known.journal.as_mut().map(|journal| (journal, nonce));
+    let token = token::sign(settings, identity, position, journal).ok_or_else(no_secret)?;
+    let slot = CookieSlot::of(identity);
+    let mut set_cookies = vec![set::give(settings, slot, &token, lifetime, now)];
+    let is_flushed = matches!(session.flush, FlushState::Done);
+    for other in CookieSlot::ALL {
+        // A login takes the anonymous cookie away. An anonymous session leaves a login's alone, unless that was flushed.
+        let is_replaced = is_flushed || slot == CookieSlot::Rotated;
+        if other != slot && is_replaced && session.incoming.has(other) {
+            set_cookies.push(set::take_away(&session.settings, other));
+        }
+    }
+    session.report_cut(carried);
+    Ok(SessionHeaders::new(set_cookies, true, saved))
+}
+
+fn no_secret() -> Error {
+    Error::config("SESSION_SECRET is missing")
+}
+
+/// Whether the session still has a key that a cookie of the request proved.
+fn has_unchanged_key(session: &Session) -> bool {
+    session.session_key().is_some_and(|key| session.incoming.identities().any(|identity| identity.key == *key))
+}
+
+/// Whether an automatic renewal that fails with this error leaves the response alone: the store's errors pass, and a record over
+/// the size limit lives on as it is.
+fn fails_renewals(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::StoreUnavailable | ErrorKind::Stale | ErrorKind::TooLarge | ErrorKind::Superseded)
+}

@@ -1,0 +1,182 @@
+//! What a response says about its session.
+
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::caching;
+use super::save::Saved;
+
+/// What a response must say about the session.
+///
+/// ```
+/// use edge_session::{MemoryStore, Sessions, Settings};
+///
+/// # pollster::block_on(async {
+/// # let settings = Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+/// # let sessions = Sessions::new(MemoryStore::default(), settings);
+/// let mut session = sessions.load("").await?;
+/// session.set("user", "alice")?;
+/// let headers = sessions.commit_headers(&mut session, 200).await?;
+///
+/// let mut response = vec![("Cache-Control".to_owned(), "public, max-age=60".to_owned())];
+/// headers.apply(&mut response).unwrap();
+/// assert!(response.contains(&("Cache-Control".to_owned(), "private, no-store".to_owned())));
+/// assert!(response.contains(&("Vary".to_owned(), "Cookie".to_owned())));
+/// # Ok::<(), edge_session::Error>(()) }).unwrap();
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+#[must_use]
+pub struct SessionHeaders {
+    set_cookies: Vec<String>,
+    depends_on_cookie: bool,
+    saved: Saved,
+}
+
+impl SessionHeaders {
+    pub(super) const fn new(set_cookies: Vec<String>, depends_on_cookie: bool, saved: Saved) -> Self {
+        Self { set_cookies, depends_on_cookie, saved }
+    }
+
+    /// The values of all `Set-Cookie` headers, each for a header of its own. A login gives the session's cookie and deletes that
+    /// of the anonymous session before it.
+    #[must_use]
+    pub fn set_cookies(&self) -> &[String] {
+        &self.set_cookies
+    }
+
+    /// The first of [`set_cookies`](Self::set_cookies), for a response that can carry only one: it gives the session's cookie, or
+    /// deletes it.
+    #[must_use]
+    pub fn set_cookie(&self) -> Option<&str> {
+        self.set_cookies.first().map(String::as_str)
+    }
+
+    /// Whether the response depends on the cookie, so that `Vary: Cookie` and at least `Cache-Control: private` are due.
+    #[must_use]
+    pub const fn depends_on_cookie(&self) -> bool {
+        self.depends_on_cookie
+    }
+
+    /// What the save came to, if there was one.
+    pub const fn saved(&self) -> Saved {
+        self.saved
+    }
+
+    /// For the answer to a request that failed because of its session: nobody may keep it, and no cookie changes.
+    pub const fn for_failure() -> Self {
+        Self { set_cookies: Vec::new(), depends_on_cookie: true, saved: Saved { old_record_remains: false } }
+    }
+
+    /// Puts it all into a response's headers. What the application set stays, except that a page which depends on the
+    /// cookie is kept by no shared cache.
+    ///
+    /// # Errors
+    ///
+    /// What the headers' own calls fail with.
+    pub fn apply<H: ResponseHeaders>(&self, headers: &mut H) -> Result<(), H::Error> {
+        if !self.depends_on_cookie {
+            return Ok(());
+        }
+        let present = headers.get("Vary")?;
+        headers.set("Vary", &caching::vary(present.as_deref().unwrap_or_default()))?;
+        let present = headers.get("Cache-Control")?;
+        let sets_cookie = !self.set_cookies.is_empty();
+        let cache_control = caching::cache_control(present.as_deref().unwrap_or_default(), sets_cookie);
+        headers.set("Cache-Control", &cache_control)?;
+        for shared in caching::SHARED_CACHE_HEADERS {
+            if headers.get(shared)?.is_some() {
+                headers.remove(shared)?;
+            }
+        }
+        self.set_cookies.iter().try_for_each(|cookie| headers.append("Set-Cookie", cookie))
+    }
+}
+
+impl core::fmt::Debug for SessionHeaders {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("SessionHeaders")
+            .field("set_cookies", &self.set_cookies.len())
+            .field("depends_on_cookie", &self.depends_on_cookie)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The headers of a response, of whatever kind. Names are compared without regard to case.
+pub trait ResponseHeaders {
+    /// What the calls can fail with.
+    type Error;
+
+    /// The values of a header, joined by `, `; `None` where there is none.
+    ///
+    /// # Errors
+    ///
+    /// As the headers' own call.
+    fn get(&self, name: &str) -> Result<Option<String>, Self::Error>;
+
+    /// Replaces a header.
+    ///
+    /// # Errors
+    ///
+    /// As the headers' own call.
+    fn set(&mut self, name: &str, value: &str) -> Result<(), Self::Error>;
+
+    /// Adds a header beside those of the same name.
+    ///
+    /// # Errors
+    ///
+    /// As the headers' own call.
+    fn append(&mut self, name: &str, value: &str) -> Result<(), Self::Error>;
+
+    /// Removes a header.
+    ///
+    /// # Errors
+    ///
+    /// As the headers' own call.
+    fn remove(&mut self, name: &str) -> Result<(), Self::Error>;
+}
+
+impl ResponseHeaders for Vec<(String, String)> {
+    type Error = core::convert::Infallible;
+
+    fn get(&self, name: &str) -> Result<Option<String>, Self::Error> {
+        let values = self.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str());
+        let values: Vec<_> = values.collect();
+        Ok((!values.is_empty()).then(|| values.join(", ")))
+    }
+
+    fn set(&mut self, name: &str, value: &str) -> Result<(), Self::Error> {
+        ResponseHeaders::remove(self, name)?;
+        ResponseHeaders::append(self, name, value)
+    }
+
+    fn append(&mut self, name: &str, value: &str) -> Result<(), Self::Error> {
+        self.push((name.to_owned(), value.to_owned()));
+        Ok(())
+    }
+
+    fn remove(&mut self, name: &str) -> Result<(), Self::Error> {
+        self.retain(|(key, _)| !key.eq_ignore_ascii_case(name));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_untouched_response_stays_as_it_is() {
+        let plain = || {
+            let headers = [("Vary", "accept"), ("CDN-Cache-Control", "max-age=9"), ("surrogate-control", "max-age=9")];
+            headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
+        };
+        let mut headers = plain();
+        let untouched = SessionHeaders::new(Vec::new(), false, Saved::default());
+        untouched.apply(&mut headers).unwrap();
+        assert_eq!(headers, plain());
+        SessionHeaders::for_failure().apply(&mut headers).unwrap();
+        let expected = [("Vary", "accept, Cookie"), ("Cache-Control", "private")];
+        assert_eq!(headers, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
+}

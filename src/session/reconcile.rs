@@ -1,0 +1,127 @@
+//! Records of one session that were written apart: what both say together.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use super::identity::Tag;
+use super::record::{Head, MAX_TAGS, Record, Write};
+
+/// Puts the recent writes of the older branch on the newer one, and names the save that was merged in. A branch that does
+/// not say what it wrote, and when, cannot be merged: then the newer one stays as it is.
+pub(crate) fn merge(one: Record, other: Record) -> (Record, Option<Tag>) {
+    let age = |record: &Record| (record.head.generation, last_write(&record.head));
+    let (mut newer, older) = if age(&one) >= age(&other) { (one, other) } else { (other, one) };
+    if newer.head.writes.is_empty() || older.head.writes.is_empty() {
+        return (newer, None);
+    }
+    for write in &older.head.writes {
+        apply(&mut newer, &older, write);
+    }
+    let merged = older.head.tags.first().copied();
+    newer.head.tags = interleaved(&newer.head.tags, &older.head.tags);
+    (newer, merged)
+}
+
+fn last_write(head: &Head) -> i64 {
+    head.writes.iter().map(|write| write.time).max().unwrap_or(i64::MIN)
+}
+
+/// Puts one write of `from` on `onto`, unless the key was written there since.
+fn apply(onto: &mut Record, from: &Record, write: &Write) {
+    let Record { head, data } = onto;
+    // An empty key is a write of all keys: what the branch does not have was removed there.
+    let keys: Vec<Box<[u8]>> = match &*write.key {
+        [] => from.data.members().chain(data.members()).map(|(key, _)| key.into()).collect(),
+        key => vec![key.into()],
+    };
+    for key in keys {
+        if head.is_written_since(&key, write.time) {
+            continue;
+        }
+        match from.data.value(&key) {
+            Some(value) => data.put(&key, value.into(), false),
+            None => _ = data.take(&key, false),
+        }
+        head.note(&key, write.time);
+    }
+}
+
+/// The tags of both, the newer one's first tag first and then in turns, as far as a record remembers them.
+fn interleaved(newer: &[Tag], older: &[Tag]) -> Vec<Tag> {
+    let mut tags = Vec::with_capacity(MAX_TAGS);
+    for place in 0..MAX_TAGS {
+        for tag in [newer.get(place), older.get(place)].into_iter().flatten() {
+            if tags.len() < MAX_TAGS && !tags.contains(tag) {
+                tags.push(*tag);
+            }
+        }
+    }
+    tags
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::data::Data;
+    use crate::session::expiry::Deadline;
+
+    fn record(generation: u32, tags: &[u8], members: &[(&str, &str)], writes: &[(&str, i64)]) -> Record {
+        let mut data = Data::default();
+        for (key, value) in members {
+            data.set(key, value.as_bytes().into());
+        }
+        data.settle();
+        let end = Deadline(i64::MAX);
+        let tags = tags.iter().map(|tag| [*tag, 0, 0, 0]).collect();
+        let mut head = Head { deadline: end, absolute: end, generation, tags, rotations: 0, writes: Vec::new() };
+        for (key, time) in writes {
+            let key = if key.is_empty() { Box::default() } else { crate::session::json::quoted(key).into() };
+            head.writes.push(Write { time: *time, key });
+        }
+        Record { head, data }
+    }
+
+    fn members(record: &Record) -> Vec<(String, String)> {
+        let text = |value: &[u8]| String::from_utf8(value.to_vec()).unwrap();
+        record.data.iter().map(|(key, value)| (key.into_owned(), text(value))).collect()
+    }
+
+    #[test]
+    fn the_recent_writes_of_the_older_branch_are_put_on_the_newer_one() {
+        let newer = record(3, &[3, 1], &[("a", "1"), ("same", "1")], &[("a", 30), ("same", 30)]);
+        let older = record(2, &[2, 1], &[("b", "2"), ("same", "2")], &[("b", 20), ("same", 20), ("gone", 21)]);
+        for (one, other) in [(newer.clone(), older.clone()), (older, newer)] {
+            let (merged, from) = merge(one, other);
+            assert_eq!(
+                members(&merged),
+                [("a", "1"), ("same", "1"), ("b", "2")].map(|(k, v)| (k.to_owned(), v.to_owned()))
+            );
+            assert_eq!(from, Some([2, 0, 0, 0]));
+            assert_eq!(merged.head.tags, [[3, 0, 0, 0], [2, 0, 0, 0], [1, 0, 0, 0]]);
+        }
+    }
+
+    #[test]
+    fn a_key_that_the_newer_branch_wrote_later_stays_and_a_removed_one_goes() {
+        let newer = record(3, &[3], &[("kept", "1"), ("gone", "1")], &[("kept", 30)]);
+        let older = record(2, &[2], &[("kept", "2")], &[("kept", 29), ("gone", 25)]);
+        let (merged, _) = merge(newer, older);
+        assert_eq!(members(&merged), [("kept".to_owned(), "1".to_owned())]);
+    }
+
+    #[test]
+    fn a_write_of_all_keys_is_put_on_every_key_that_was_not_written_since() {
+        let newer = record(3, &[3], &[("x", "1"), ("y", "1")], &[("y", 30)]);
+        let older = record(2, &[2], &[("z", "2")], &[("", 25)]);
+        let (merged, _) = merge(newer, older);
+        assert_eq!(members(&merged), [("y".to_owned(), "1".to_owned()), ("z".to_owned(), "2".to_owned())]);
+    }
+
+    #[test]
+    fn a_branch_that_does_not_say_what_it_wrote_is_not_merged() {
+        let newer = record(3, &[3], &[("a", "1")], &[("a", 30)]);
+        let older = record(2, &[2], &[("b", "2")], &[]);
+        let (merged, from) = merge(older, newer);
+        assert_eq!((members(&merged).len(), from, merged.head.tags.len()), (1, None, 1));
+    }
+}
