@@ -18,17 +18,20 @@ use zeroize::{Zeroize, Zeroizing};
 use super::operations::{Operation, Operations};
 use super::options;
 use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::commit::Commit;
+use crate::protocol::delete::Delete;
 use crate::protocol::flush::Flush;
-use crate::protocol::load::{Load, arrive};
-use crate::protocol::respond::{self, Commit, SessionHeaders};
-use crate::protocol::revoke::revoke;
+use crate::protocol::headers::SessionHeaders;
+use crate::protocol::isolate::IsolateMemory;
+use crate::protocol::load::{Load, from_cookie_header};
 use crate::protocol::save::{Save, Saved};
 use crate::protocol::sweep::{Sweep, Swept};
-use crate::protocol::{OnlyIf, Op, Reply, Step};
+use crate::protocol::{OnlyIf, Op, Reply, caching};
+use crate::session::incoming::Incoming;
 use crate::session::key::StorageKey;
 use crate::session::session::Session;
 use crate::session::signing;
-use crate::sessions::named;
+use crate::sessions::identity_of;
 use crate::settings::Settings;
 
 /// What every call can throw: a text, of an [`ErrorKind`](crate::ErrorKind)'s code, a space and the message.
@@ -37,7 +40,22 @@ pub(super) type Thrown<T> = core::result::Result<T, JsValue>;
 /// Bytes of randomness that a session is made with.
 const SEED: usize = 32;
 
-/// Settings that contradict nobody, and randomness for the sessions to come.
+/// The isolate memory of one store. All sessions of the store share it, whichever settings they have.
+#[wasm_bindgen]
+#[derive(Debug, Default)]
+pub struct CoreMemory {
+    memory: IsolateMemory,
+}
+
+#[wasm_bindgen]
+impl CoreMemory {
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> CoreMemory {
+        Self::default()
+    }
+}
+
+/// Validated settings and a pool of random seeds.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct CoreSettings {
@@ -71,10 +89,11 @@ impl CoreSettings {
         seed
     }
 
-    /// A session that is nobody's, for [`arrive`](CoreSession::arrive) and [`open`](CoreSession::open).
-    pub fn session(&self) -> CoreSession {
+    /// An uninitialised session; call [`arrive`](CoreSession::arrive) or [`open`](CoreSession::open) next.
+    pub fn session(&self, memory: &CoreMemory) -> CoreSession {
         CoreSession {
-            session: nobody(&self.settings),
+            session: uninitialised(&self.settings),
+            memory: memory.memory.clone(),
             machine: None,
             operations: Operations::default(),
             told: String::new(),
@@ -113,6 +132,7 @@ pub enum Next {
 #[derive(Debug)]
 pub struct CoreSession {
     pub(super) session: Session,
+    memory: IsolateMemory,
     machine: Option<Machine>,
     operations: Operations,
     /// The keys that were read last, as they were told: mostly, the next operation is on the same.
@@ -128,7 +148,7 @@ enum Machine {
     Save(Save),
     Flush(Flush),
     Commit(Commit),
-    Delete,
+    Delete(Delete),
     Sweep(Sweep),
 }
 
@@ -138,21 +158,21 @@ impl CoreSession {
     /// Becomes the session of a request, still to be loaded.
     pub fn arrive(&mut self, settings: &CoreSettings, cookie_header: &str, now: f64) -> Thrown<()> {
         let seed = check(settings.take_seed())?;
-        self.session = arrive(Arc::clone(&settings.settings), moment(now), seed, cookie_header.as_bytes());
+        self.session = from_cookie_header(Arc::clone(&settings.settings), moment(now), seed, cookie_header.as_bytes());
         Ok(())
     }
 
     /// Becomes the session under a session key, still to be loaded; without one a new session.
     pub fn open(&mut self, settings: &CoreSettings, key: Option<String>, now: f64) -> Thrown<()> {
         let seed = check(settings.take_seed())?;
-        let identity = key.and_then(|key| named(&key));
-        self.session = Session::arrived(Arc::clone(&settings.settings), moment(now), seed, false, identity);
+        let incoming = Incoming::of_key(key.and_then(|key| identity_of(&key)));
+        self.session = Session::begin(Arc::clone(&settings.settings), moment(now), seed, incoming);
         Ok(())
     }
 
     /// Forgets everything.
     pub fn close(&mut self) {
-        self.session = nobody(self.session.settings());
+        self.session = uninitialised(&self.session.settings);
         self.machine = None;
         self.operations = Operations::default();
         self.told = String::new();
@@ -170,7 +190,7 @@ pub enum Run {
     Save,
     Flush,
     Commit,
-    /// Deletes the record of the session's key.
+    /// Ends the session that was opened by its key.
     Delete,
     /// Deletes every record that is over, under these settings.
     Sweep,
@@ -187,31 +207,31 @@ impl CoreSession {
             Run::Save => Machine::Save(Save::default()),
             Run::Flush => Machine::Flush(Flush::default()),
             Run::Commit => Machine::Commit(Commit::new(status)),
-            Run::Delete => Machine::Delete,
-            Run::Sweep => Machine::Sweep(Sweep::new(self.session.settings(), moment(now))),
+            Run::Delete => Machine::Delete(Delete::default()),
+            Run::Sweep => Machine::Sweep(Sweep::new(&self.session.settings, moment(now))),
         });
         self.advance(Some(Reply::Start))
     }
 
     /// What the clock says while a machine runs.
     pub fn tick(&mut self, now: f64) {
-        self.session.tick(moment(now));
+        self.session.clock.tick(moment(now));
     }
 
     /// Gives the machine its reply, once there is one.
     fn advance(&mut self, reply: Option<Reply>) -> Thrown<Next> {
         if let (Some(reply), Some(machine)) = (reply, &mut self.machine) {
-            let (session, operations) = (&mut self.session, &mut self.operations);
+            let (session, memory, operations) = (&mut self.session, &self.memory, &mut self.operations);
             let end: Option<Result<()>> = match machine {
-                Machine::Load(load) => operations.take(load.step(session, reply)).map(Ok),
+                Machine::Load(load) => operations.take(load.step(session, memory, reply)).map(Ok),
                 Machine::Save(save) => {
-                    operations.take(save.step(session, reply)).map(|end| end.map(|saved| self.saved = saved))
+                    operations.take(save.step(session, memory, reply)).map(|end| end.map(|saved| self.saved = saved))
                 }
-                Machine::Flush(flush) => operations.take(flush.step(session, reply)),
+                Machine::Flush(flush) => operations.take(flush.step(session, memory, reply)),
                 Machine::Commit(commit) => operations
-                    .take(commit.step(session, reply))
+                    .take(commit.step(session, memory, reply))
                     .map(|end| end.map(|headers| self.headers = Some(headers))),
-                Machine::Delete => operations.take(delete(session, reply)),
+                Machine::Delete(delete) => operations.take(delete.step(session, memory, reply)),
                 Machine::Sweep(sweep) => {
                     operations.take(sweep.step(reply)).map(|end| end.map(|swept| self.swept = swept))
                 }
@@ -316,10 +336,11 @@ impl CoreSession {
 /// What the machines came to.
 #[wasm_bindgen]
 impl CoreSession {
-    /// The `Set-Cookie` header of the last commit.
-    #[wasm_bindgen(js_name = setCookie)]
-    pub fn set_cookie(&self) -> Option<String> {
-        self.headers.as_ref().and_then(SessionHeaders::set_cookie).map(str::to_owned)
+    /// The `Set-Cookie` headers of the last commit, with a line feed between them.
+    #[wasm_bindgen(js_name = setCookies)]
+    pub fn set_cookies(&self) -> Option<String> {
+        let lines = self.headers.as_ref().map(SessionHeaders::set_cookies)?;
+        (!lines.is_empty()).then(|| lines.join("\n"))
     }
 
     /// The next of the events that were not told yet: what happened, and a space before what stands for the session.
@@ -385,7 +406,7 @@ impl CoreSession {
                 self.headers.as_ref().map_or(self.saved, SessionHeaders::saved).old_record_remains
             }
             Fact::Complete => self.swept.complete,
-            Fact::SavesEvery => self.session.settings().save_every_request,
+            Fact::SavesEvery => self.session.settings.save_every_request,
         }
     }
 
@@ -403,28 +424,19 @@ impl CoreSession {
 /// What `Vary` says then, where it said `present`.
 #[wasm_bindgen]
 pub fn vary(present: &str) -> String {
-    respond::vary(present)
+    caching::vary(present)
 }
 
 /// What `Cache-Control` says then, where it said `present`.
 #[wasm_bindgen(js_name = cacheControl)]
 pub fn cache_control(present: &str, sets_cookie: bool) -> String {
-    respond::cache_control(present, sets_cookie)
+    caching::cache_control(present, sets_cookie)
 }
 
 /// The headers that then have to go.
 #[wasm_bindgen(js_name = sharedCacheHeaders)]
 pub fn shared_cache_headers() -> String {
-    respond::SHARED_CACHE_HEADERS.join(" ")
-}
-
-/// The machine behind `sessions.delete(key)`: one step.
-fn delete(session: &Session, reply: Reply) -> Step<Result<()>> {
-    match (reply, session.identity()) {
-        (Reply::Start, Some(identity)) => Step::Write(revoke(session.settings(), identity, session.now())),
-        (Reply::Unavailable(error), _) => Step::Done(Err(error)),
-        _ => Step::Done(Ok(())),
-    }
+    caching::SHARED_CACHE_HEADERS.join(" ")
 }
 
 /// Milliseconds of Unix time as a moment.
@@ -438,8 +450,8 @@ pub fn start_anew() {
     wasm_bindgen::handler::schedule_reinit();
 }
 
-fn nobody(settings: &Arc<Settings>) -> Session {
-    Session::arrived(Arc::clone(settings), DateTime::default(), [0; SEED], false, None)
+fn uninitialised(settings: &Arc<Settings>) -> Session {
+    Session::begin(Arc::clone(settings), DateTime::default(), [0; SEED], Incoming::default())
 }
 
 pub(super) fn check<T>(result: Result<T>) -> Thrown<T> {

@@ -9,6 +9,9 @@ export type ErrorCode =
   | "ES_STORE_UNAVAILABLE"
   | "ES_SESSION_INTERRUPTED"
   | "ES_STALE"
+  | "ES_SUPERSEDED"
+  | "ES_USAGE"
+  | "ES_INTERNAL"
   | "ES_KEY_TAKEN"
   | "ES_ENTROPY"
   | "ES_SESSION_CLOSED"
@@ -100,6 +103,40 @@ export class StoreUnavailableError extends EdgeSessionError {
 export class SessionInterruptedError extends EdgeSessionError {
   override readonly name = "SessionInterruptedError"; // not the class's own: bundlers shorten it
   readonly code = "ES_SESSION_INTERRUPTED";
+}
+
+/**
+ * A concurrent request changed the session's key a moment ago, as a login does: nothing was saved under the old one. The next
+ * request carries the new key.
+ *
+ * @example
+ * await sessions.commit(session, response); // throws a SupersededError: another tab logged in meanwhile
+ */
+export class SupersededError extends EdgeSessionError {
+  override readonly name = "SupersededError"; // not the class's own: bundlers shorten it
+  readonly code = "ES_SUPERSEDED";
+}
+
+/**
+ * The call is not allowed on this session.
+ *
+ * @example
+ * await sessions.commit(await sessions.open(key), response); // throws a UsageError: it is another visitor's session
+ */
+export class UsageError extends EdgeSessionError {
+  override readonly name = "UsageError"; // not the class's own: bundlers shorten it
+  readonly code = "ES_USAGE";
+}
+
+/**
+ * An operation got a reply that does not answer its last step: a bug in this package.
+ *
+ * @example
+ * if (error instanceof InternalError) report(error);
+ */
+export class InternalError extends EdgeSessionError {
+  override readonly name = "InternalError"; // not the class's own: bundlers shorten it
+  readonly code = "ES_INTERNAL";
 }
 
 /**

@@ -1,6 +1,6 @@
 // A session between its load and its commit: the core's object, and the values that were handed out.
 
-import { type CoreSession, type CoreSettings, End, ExpiryKind, Fact, Next, Run } from "#core";
+import { type CoreMemory, type CoreSession, type CoreSettings, End, ExpiryKind, Fact, Next, Run } from "#core";
 import { carryOut } from "./driver.js";
 import { KeyError, PanicError, SessionBusyError, SessionClosedError, ValueError } from "./errors.js";
 import type { Expiry, ExpiryOptions, Key, LoadReason, Pairs, Saved, Session, SessionEvent, Value } from "./session.js";
@@ -24,6 +24,7 @@ const encoder = new TextEncoder();
 /** What the sessions of one store have in common. */
 export interface Home {
   readonly store: Store;
+  readonly memory: CoreMemory;
   readonly clock: () => number;
   readonly settings: CoreSettings;
   readonly onEvent: ((event: SessionEvent) => void) | undefined;

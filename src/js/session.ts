@@ -44,8 +44,11 @@ export interface ExpiryOptions {
  * * `stale`: it lacks what this browser knows of. It can be read; a save throws a `StaleError` unless `mergeStale` is set.
  * * `not-yet-visible`: nothing is visible yet of what was saved a moment ago, elsewhere. Empty, and nothing can be saved.
  * * `lost`: a save of this browser is in no record any more; another one overwrote it.
+ * * `superseded`: a concurrent request changed the key less than 100 seconds ago, as a login does. The session reads as empty;
+ *   `cycleKey` is allowed, and every other save throws a `SupersededError`.
  * * `expired`, `unknown` (nothing is stored), `revoked` (logged out, or the key was cycled), `malformed` (the cookie does not
- *   verify), `corrupt`, `newer-version`: no session. `unavailable`: the store did not answer.
+ *   verify), `corrupt`, `newer-version`, `other-settings` (another `keyPrefix`, or a record over `maxRecordBytes`): no session.
+ *   `unavailable`: the store did not answer.
  */
 export type LoadReason =
   | "new"
@@ -57,6 +60,8 @@ export type LoadReason =
   | "expired"
   | "unknown"
   | "revoked"
+  | "superseded"
+  | "other-settings"
   | "malformed"
   | "corrupt"
   | "newer-version"
@@ -78,7 +83,10 @@ export interface SessionEvent {
     | "store-failed"
     | "renewal-failed"
     | "old-key-remains"
-    | "journal-cut";
+    | "journal-cut"
+    | "refused-superseded"
+    | "diverged"
+    | "bad-signature";
   /** A keyed hash of the session key, the same for all events of one key; from it neither the key nor its place in the store follows. Empty where there is no key. */
   session: string;
 }

@@ -1,6 +1,6 @@
 // Sessions of one store under one set of settings: around a request, and outside of one.
 
-import { type CoreSession, CoreSettings, Fact, Figure, Run } from "#core";
+import { CoreMemory, type CoreSession, CoreSettings, Fact, Figure, Run } from "#core";
 import { ConfigError, EntropyError, ValueError } from "./errors.js";
 import { mergeHeaders, newHeaders } from "./headers.js";
 import { type Home, OpenSession } from "./open-session.js";
@@ -182,7 +182,7 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
     };
     // Read once, and copied: after a trap they are needed again, whatever became of the caller's.
     const [parts, json] = [secretsOf(secrets), jsonOf(settings)];
-    this.#newHome = () => ({ store, clock, settings: checked(parts, json), onEvent, close });
+    this.#newHome = () => ({ store, memory: memoryOf(store), clock, settings: checked(parts, json), onEvent, close });
     recover();
     [this.#instance, this.#home] = [instance, this.#newHome()];
   }
@@ -206,13 +206,13 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
     return this.#commit(session, response.status, (core) => {
       if (!core.is(Fact.Speaks)) return response;
       const answer = new Response(response.body, response); // whose headers are not immutable
-      mergeHeaders(answer.headers, core.setCookie());
+      mergeHeaders(answer.headers, core.setCookies());
       return answer;
     });
   }
 
   commitHeaders(session: Session<Data>, status: number): Promise<[name: string, value: string][]> {
-    return this.#commit(session, status, (core) => (core.is(Fact.Speaks) ? newHeaders(core.setCookie()) : []));
+    return this.#commit(session, status, (core) => (core.is(Fact.Speaks) ? newHeaders(core.setCookies()) : []));
   }
 
   async exists(key: string): Promise<boolean> {
@@ -240,7 +240,7 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
     if (this.#seeds === 0) this.#draw();
     this.#seeds--;
     const core = typed(() => {
-      const core = this.#closed.pop() ?? this.#home.settings.session();
+      const core = this.#closed.pop() ?? this.#home.settings.session(this.#home.memory);
       become(core);
       return core;
     });
@@ -285,6 +285,18 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
 }
 
 const nothing = (): void => {};
+
+/** The isolate memory of each store, and the instance of the wasm that it lives in. */
+const memories = new WeakMap<Store, { memory: CoreMemory; instance: number }>();
+
+/** The memory that all sessions of a store share in this isolate. */
+function memoryOf(store: Store): CoreMemory {
+  const known = memories.get(store);
+  if (known?.instance === instance) return known.memory;
+  const memory = typed(() => new CoreMemory());
+  memories.set(store, { memory, instance });
+  return memory;
+}
 
 /** Bytes of randomness that a session is made with. */
 const SEED = 32;

@@ -70,8 +70,12 @@ const CACHE_TTL = 30;
 const MIN_TTL = 60;
 const MAX_TTL = 2 ** 31 - 1;
 
+/** The store of each namespace: what an isolate remembers of its writes belongs to the binding, whoever calls `kv`. */
+const stores = new WeakMap<KvNamespace, Store>();
+
 /**
- * Keeps records in a Workers KV namespace, as the Rust Worker does: a session written through one door opens through the other.
+ * Keeps records in a Workers KV namespace, as the Rust Worker does: a session written by one opens in the other. The same
+ * namespace gives the same store.
  *
  * @example
  * const sessions = createSessions({ store: kv(env.SESSIONS), secrets: [env.SESSION_SECRET] });
@@ -80,6 +84,14 @@ export function kv(namespace: KvNamespace): Store {
   if (typeof namespace?.get !== "function") {
     throw new ConfigError("kv(namespace) got no KV namespace: add its binding under [[kv_namespaces]] in wrangler.toml");
   }
+  const known = stores.get(namespace);
+  if (known) return known;
+  const store = storeOf(namespace);
+  stores.set(namespace, store);
+  return store;
+}
+
+function storeOf(namespace: KvNamespace): Store {
   const { time } = namespace;
   return {
     // An object: of a service binding, any name is a function.

@@ -9,9 +9,12 @@ import {
   KeyTakenError,
   PanicError,
   SessionInterruptedError,
+  InternalError,
   StaleError,
   StoreUnavailableError,
+  SupersededError,
   TooLargeError,
+  UsageError,
   ValueError,
 } from "./errors.js";
 
@@ -23,6 +26,9 @@ const classes = new Map<string, new (message: string, options?: ErrorOptions) =>
   ["ES_STORE_UNAVAILABLE", StoreUnavailableError],
   ["ES_SESSION_INTERRUPTED", SessionInterruptedError],
   ["ES_STALE", StaleError],
+  ["ES_SUPERSEDED", SupersededError],
+  ["ES_USAGE", UsageError],
+  ["ES_INTERNAL", InternalError],
   ["ES_KEY_TAKEN", KeyTakenError],
   ["ES_ENTROPY", EntropyError],
 ]);

@@ -10,6 +10,7 @@ const STATUS = new Map<string, number>([
   ["ES_STORE_UNAVAILABLE", 503],
   ["ES_SESSION_INTERRUPTED", 400],
   ["ES_STALE", 409],
+  ["ES_SUPERSEDED", 409],
   ["ES_TOO_LARGE", 413],
 ]);
 
