@@ -2,6 +2,7 @@
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 /// Headers that would have a shared cache keep the response, whatever `Cache-Control` says.
 pub(crate) const SHARED_CACHE_HEADERS: [&str; 3] =
