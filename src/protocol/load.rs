@@ -140,6 +140,13 @@ impl Load {
                 let tombstone = values.first().and_then(Option::as_deref);
                 done(session, superseded(session, memory, record, tombstone))
             }
+            (State::Reading(tokens), Reply::Unavailable(error)) => {
+                // The session keeps its key, so that an outage deletes no cookie and no save makes another session.
+                if let Some(token) = tokens.into_iter().next() {
+                    session.adopt(token);
+                }
+                done(session, Fetched::Unavailable(error))
+            }
             (_, Reply::Unavailable(error)) => done(session, Fetched::Unavailable(error)),
             _ => done(session, Fetched::Unavailable(Error::unexpected_reply())),
         }
