@@ -80,10 +80,15 @@ impl Incoming {
         self.presented.contains(&slot)
     }
 
-    /// All identities that the request proves or names. A logout revokes them, whatever became of them since.
+    /// All identities that the request proves or names.
     pub(crate) fn identities(&self) -> impl Iterator<Item = &Identity> {
+        self.opened.iter().chain(self.proven())
+    }
+
+    /// The identities that the request's cookies prove. A logout revokes them, whatever became of them since.
+    pub(crate) fn proven(&self) -> impl Iterator<Item = &Identity> {
         let tokens = self.tokens.iter().flat_map(|(_, tokens)| tokens).map(|token| &token.identity);
-        self.ending.iter().chain(&self.opened).chain(tokens)
+        self.ending.iter().chain(tokens)
     }
 }
 
