@@ -6,9 +6,7 @@ mod support;
 
 use edge_session::{LoadReason, MemoryStore, SessionKey, Sessions, Settings};
 use proptest::prelude::*;
-use support::{
-    ANONYMOUS, Browser, COOKIE_NAMES, OLD_SECRET, ROTATED, SECRET, cookies, defaults, run, site, site_on,
-};
+use support::{ANONYMOUS, Browser, COOKIE_NAMES, OLD_SECRET, ROTATED, SECRET, cookies, defaults, run, site, site_on};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

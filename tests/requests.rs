@@ -151,7 +151,9 @@ fn a_load_reads_the_record_and_its_tombstone_and_a_login_the_tombstone_of_its_su
     assert_eq!(reads_of(&site, &mut browser, nothing), [two.clone()]);
     assert_eq!(reads_of(&site, &mut browser, writes), [two.clone(), two.clone()]);
     assert_eq!(reads_of(&site, &mut browser, |session| session.cycle_key().unwrap()), [two.clone(), three]);
-    for handler in [|session: &mut Session| session.set("page", 2).unwrap(), |session: &mut Session| session.cycle_key().unwrap()] {
+    for handler in
+        [|session: &mut Session| session.set("page", 2).unwrap(), |session: &mut Session| session.cycle_key().unwrap()]
+    {
         assert_eq!(reads_of(&site, &mut browser, handler), [two.clone(), two.clone()], "once logged in");
     }
 }
@@ -192,8 +194,10 @@ fn a_logout_ends_the_session_at_once() {
         let headers = site.logout(&mut browser, status);
         assert_eq!(
             headers.set_cookies(),
-            ["__Host-sessionid-anonymous=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; Secure; HttpOnly; \
-              SameSite=Lax"]
+            [
+                "__Host-sessionid-anonymous=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; Secure; HttpOnly; \
+              SameSite=Lax"
+            ]
         );
         assert!(headers.depends_on_cookie());
         // Its own tombstone, and that of a login that may have replaced its key.
@@ -208,7 +212,9 @@ fn a_logout_ends_the_session_at_once() {
         let headers = site.logout(&mut browser, status);
         assert_eq!(
             headers.set_cookies(),
-            ["__Host-sessionid=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; Secure; HttpOnly; SameSite=Lax"]
+            [
+                "__Host-sessionid=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; Secure; HttpOnly; SameSite=Lax"
+            ]
         );
         assert_eq!(site.operations(), ["read", "put ended", "put ended", "delete"]);
     }

@@ -49,6 +49,8 @@ enum Fault {
     Refused,
     /// It is carried out, and the answer is lost.
     Landed,
+    /// It is carried out as usual: the fault that was planned next meets a later operation.
+    Passed,
 }
 
 /// A memory store that writes down what it is asked for and fails when it is told to.
@@ -102,6 +104,7 @@ impl Watched {
         match fault {
             Some(Fault::Landed) => (true, failed()),
             Some(Fault::Refused) => (false, failed()),
+            Some(Fault::Passed) => (true, Ok(())),
             None if failing => (false, failed()),
             None => (true, Ok(())),
         }
@@ -220,6 +223,11 @@ impl Site {
         self.store.planned.borrow_mut().extend(operations.map(|operation| (operation, Fault::Refused)));
     }
 
+    /// Carries out the next operation of this name, so that what is planned after it meets a later one.
+    pub fn allow(&self, operation: &'static str) {
+        self.store.planned.borrow_mut().push((operation, Fault::Passed));
+    }
+
     /// Carries out the next operation of this name, and says that it failed.
     pub fn lose_the_answer(&self, operation: &'static str) {
         self.store.planned.borrow_mut().push((operation, Fault::Landed));
@@ -238,6 +246,11 @@ impl Site {
     /// What the application was told since the last look, with the sessions.
     pub fn events(&self) -> Vec<Told> {
         self.events.take()
+    }
+
+    /// Another isolate on the same store, which remembers nothing of what this one saved and revoked.
+    pub fn another_isolate(&self) -> Site {
+        site_on(self.store.clone(), defaults())
     }
 
     /// Another location, at the same time: it shows what is stored now, until it [catches up](Self::catch_up).
@@ -387,5 +400,9 @@ pub fn is_deletion(set_cookie: &str) -> bool {
 /// What a response does to the cookies: each name, with `+` where it is given and `-` where it is deleted.
 pub fn cookies(headers: &SessionHeaders) -> Vec<String> {
     let name = |cookie: &String| cookie.split('=').next().unwrap().to_owned();
-    headers.set_cookies().iter().map(|cookie| if is_deletion(cookie) { "-" } else { "+" }.to_owned() + &name(cookie)).collect()
+    headers
+        .set_cookies()
+        .iter()
+        .map(|cookie| if is_deletion(cookie) { "-" } else { "+" }.to_owned() + &name(cookie))
+        .collect()
 }
