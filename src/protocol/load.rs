@@ -216,17 +216,17 @@ impl Load {
             let (opened, stored) = (session.key.identity().cloned(), session.stored.take());
             session.adopt(place);
             let fetched = fetch(session, memory, record, tombstone.as_deref());
+            let is_live = |fetched: &Fetched| !is_over(fetched) && !matches!(fetched, Fetched::Superseded(_));
             match &found {
-                None => found = Some((place, fetched)),
-                Some((_, other)) if is_over(other) => found = Some((place, fetched)),
-                Some((other, _)) if is_over(&fetched) => {
-                    session.adopt(*other);
-                    session.stored = opened.and(stored);
-                }
-                Some(_) => {
+                Some((_, other)) if is_live(other) && is_live(&fetched) => {
                     session.key = KeyState::None;
                     return done(session, Fetched::Nothing(LoadReason::Malformed));
                 }
+                Some((other, before)) if is_live(before) || (is_over(&fetched) && !is_over(before)) => {
+                    session.adopt(*other);
+                    session.stored = opened.and(stored);
+                }
+                _ => found = Some((place, fetched)),
             }
         }
         match found {
