@@ -74,7 +74,7 @@ pub struct IsolateMemory(Rc<RefCell<Memory>>);
 struct Memory {
     /// In the order of their storage keys.
     lanes: Vec<Box<Lane>>,
-    /// The bytes of all remembered records.
+    /// The bytes of all records that are remembered or in flight.
     bytes: usize,
     /// Whether the store was seen to refuse a write that came within the interval.
     limits_writes: bool,
@@ -229,7 +229,7 @@ impl IsolateMemory {
             }
             (None, Some(pending), _) => Turn::Join(pending),
             (None, None, Some(flight)) => Turn::Behind(flight.record.bytes.to_vec()),
-            (None, None, None) if lane.due(limits_writes) > now => Turn::TooSoon,
+            (None, None, None) if lane.due(limits_writes, now) > now => Turn::TooSoon,
             (None, None, None) => Turn::Free,
         }
     }
@@ -255,6 +255,7 @@ impl IsolateMemory {
         let ticket = memory.next_ticket();
         let lane = memory.enter(key, bytes.len(), now);
         lane.flight = Some(Flight { ticket, record: Landed::new(head, bytes, now), group: None });
+        memory.count();
         ticket
     }
 
@@ -264,6 +265,7 @@ impl IsolateMemory {
         if let Some(flight) = memory.lane_mut(key).and_then(|lane| lane.flight.as_mut()) {
             flight.record.bytes = bytes.into();
         }
+        memory.count();
     }
 
     /// The state of a group, for one of its members. The member to which it is given as due has to put it.
@@ -279,7 +281,7 @@ impl IsolateMemory {
         }
         lane.expire(now);
         let is_free = lane.flight.is_none() && lane.held.is_none();
-        let due = lane.due(limits_writes);
+        let due = lane.due(limits_writes, now);
         match (&lane.flight, lane.pending.take()) {
             (flight, Some(pending)) if pending.ticket == ticket => {
                 if flight.is_some() || !is_free || due > now {
@@ -307,12 +309,10 @@ impl IsolateMemory {
         if let Some(mut flight) = lane.flight.take_if(|flight| flight.ticket == ticket) {
             flight.record.at = now;
             lane.used = now;
-            let before = lane.size();
             lane.landed = Some(flight.record);
-            let after = lane.size();
             lane.finished.extend(flight.group.map(|group| (ticket, now, group)));
-            memory.bytes = memory.bytes.saturating_sub(before).saturating_add(after);
         }
+        memory.count();
     }
 
     /// Records that a put failed. The next one waits for `pause` milliseconds.
@@ -324,6 +324,7 @@ impl IsolateMemory {
             let soon = lane.landed.as_ref().is_some_and(|landed| is_within(landed.at, now, INTERVAL));
             memory.limits_writes |= soon;
         }
+        memory.count();
     }
 
     /// Has a login hold the lane of the key that it replaces, unless a save is on its way there.
@@ -363,9 +364,7 @@ impl Memory {
 
     /// The lane of a key, which is used now, with room for a record of so many bytes.
     fn enter(&mut self, key: &StorageKey, bytes: usize, now: i64) -> &mut Lane {
-        if self.lanes.len() >= MAX_LANES || self.bytes.saturating_add(bytes) > MAX_BYTES {
-            self.make_room(now);
-        }
+        self.make_room(bytes, now);
         let place = match self.place(key) {
             Ok(place) => place,
             Err(place) => {
@@ -381,12 +380,17 @@ impl Memory {
         lane
     }
 
-    /// Forgets the older half of the idle lanes by the time of their last use, and all that can matter no more.
-    fn make_room(&mut self, now: i64) {
-        let oldest = self.lanes.iter().map(|lane| lane.used).min().unwrap_or(now);
-        let middle = oldest.saturating_add(now.saturating_sub(oldest) / 2).max(now.saturating_sub(REMEMBERED));
-        self.lanes.retain(|lane| lane.used > middle || !lane.is_idle());
-        self.count();
+    /// Forgets idle lanes until there is room: the older half by the time since their last use, and all that can matter no more.
+    fn make_room(&mut self, bytes: usize, now: i64) {
+        while self.lanes.len() >= MAX_LANES || self.bytes.saturating_add(bytes) > MAX_BYTES {
+            // What vanished requests left behind is not idle before it expires.
+            self.lanes.iter_mut().for_each(|lane| lane.expire(now));
+            let age = |lane: &Lane| now.saturating_sub(lane.used).saturating_abs();
+            let ages = self.lanes.iter().filter(|lane| lane.is_idle()).map(|lane| age(lane));
+            let Some(oldest) = ages.max() else { break };
+            self.lanes.retain(|lane| !lane.is_idle() || age(lane) < (oldest / 2).min(REMEMBERED));
+            self.count();
+        }
     }
 
     fn count(&mut self) {
@@ -409,7 +413,7 @@ impl Lane {
             flight: None,
             pending: None,
             finished: Vec::new(),
-            not_before: 0,
+            not_before: i64::MIN,
             held: None,
         }
     }
@@ -426,14 +430,17 @@ impl Lane {
         self.flight.is_none() && self.pending.is_none() && self.held.is_none()
     }
 
-    /// When the next put may begin.
-    fn due(&self, limits_writes: bool) -> i64 {
-        let interval = self.landed.as_ref().filter(|_| limits_writes).map(|landed| landed.at.saturating_add(INTERVAL));
-        interval.map_or(self.not_before, |interval| interval.max(self.not_before))
+    /// When the next put may begin. A time that is too far ahead is one of before the clock was set back: no put waits for it.
+    fn due(&self, limits_writes: bool, now: i64) -> i64 {
+        let landed = self.landed.as_ref().filter(|_| limits_writes);
+        let interval = landed.map_or(i64::MIN, |landed| landed.at.saturating_add(INTERVAL));
+        let due = interval.max(self.not_before);
+        if is_within(due, now, GONE) { due } else { now }
     }
 
     fn size(&self) -> usize {
-        self.landed.as_ref().map_or(0, |landed| landed.bytes.len())
+        let flight = self.flight.as_ref().map(|flight| &flight.record);
+        self.landed.iter().chain(flight).map(|record| record.bytes.len()).fold(0, usize::saturating_add)
     }
 }
 
