@@ -188,12 +188,15 @@ impl Session {
             FlushState::NotAsked | FlushState::Done => Vec::new(),
         };
         self.clear();
+        // As Django's: outside of a request a session that has another key by now ends that one only.
+        let has_key = self.session_key().is_some();
         let (own, replaced) = match core::mem::take(&mut self.key) {
             KeyState::Stored(identity) | KeyState::Superseded { identity, .. } => (Some(identity), None),
             KeyState::New { replaces, .. } => (None, replaces),
             KeyState::None => (None, None),
         };
-        let named = self.incoming.identities().cloned();
+        let opened = self.incoming.opened.iter().filter(|_| !has_key);
+        let named: Vec<_> = self.incoming.proven().chain(opened).cloned().collect();
         for identity in own.into_iter().chain(replaced).chain(named) {
             if !pending.iter().any(|other: &Identity| other.key == identity.key) {
                 pending.push(identity);
