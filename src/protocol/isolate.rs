@@ -366,7 +366,8 @@ impl Memory {
     /// Forgets idle lanes, the oldest first, until there is room for another record.
     fn make_room(&mut self, bytes: usize, now: i64) {
         let is_full = self.lanes.len() >= MAX_LANES || self.bytes.saturating_add(bytes) > MAX_BYTES;
-        if !is_full {
+        // The first record alone can be larger than all that is remembered.
+        if !is_full || self.lanes.is_empty() {
             return;
         }
         let mut uses: Vec<i64> = self.lanes.values().map(|lane| lane.used).collect();
