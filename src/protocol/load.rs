@@ -140,7 +140,7 @@ impl Load {
                 let tombstone = values.first().and_then(Option::as_deref);
                 done(session, superseded(session, memory, record, tombstone))
             }
-            (_, Reply::Unavailable(error)) => done(session, Fetched::Unavailable(error)),
+            (state, Reply::Unavailable(error)) => unavailable(session, state, error),
             _ => done(session, Fetched::Unavailable(Error::unexpected_reply())),
         }
     }
@@ -278,6 +278,17 @@ impl Load {
 fn done(session: &mut Session, fetched: Fetched) -> Step<()> {
     session.set_loaded(fetched);
     Step::Done(())
+}
+
+/// The store did not answer: the session keeps its key and the browser its cookies, whatever they turn out to be.
+fn unavailable(session: &mut Session, state: State, error: Error) -> Step<()> {
+    if let State::Reading(tokens) = state
+        && let Some(token) = tokens.into_iter().next()
+    {
+        session.adopt(token);
+    }
+    session.incoming.leave_alone();
+    done(session, Fetched::Unavailable(error))
 }
 
 /// The storage keys that a load of `identity` reads.
