@@ -8,7 +8,7 @@
 //! finds the group due puts it. A request that vanishes leaves nothing waiting, since a put of over 5 seconds counts as gone and
 //! a group that no request polls is dropped.
 
-use alloc::collections::BTreeMap;
+use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::RefCell;
@@ -72,10 +72,8 @@ pub struct IsolateMemory(Rc<RefCell<Memory>>);
 
 #[derive(Debug, Default)]
 struct Memory {
-    /// The lane of each record, by its storage key.
-    lanes: BTreeMap<StorageKey, Lane>,
-    /// The revocations made here, by the storage keys of their tombstones.
-    marks: BTreeMap<StorageKey, Mark>,
+    /// In the order of their storage keys.
+    lanes: Vec<Box<Lane>>,
     /// The bytes of all remembered records.
     bytes: usize,
     /// Whether the store was seen to refuse a write that came within the interval.
@@ -86,23 +84,26 @@ struct Memory {
 /// Identifies one put of this isolate.
 pub(super) type Ticket = u64;
 
-/// The writes under one key.
-#[derive(Debug, Default)]
+/// What was written under one storage key.
+#[derive(Debug)]
 struct Lane {
+    key: StorageKey,
+    used: i64,
+    /// The revocation, where the key is that of a tombstone.
+    mark: Option<Mark>,
     /// The newest record that was put here and acknowledged.
     landed: Option<Landed>,
     flight: Option<Flight>,
     pending: Option<Pending>,
     /// The groups that landed a moment ago, for members that have not polled since.
-    finished: Vec<(Ticket, Rc<Group>)>,
+    finished: Vec<(Ticket, i64, Rc<Group>)>,
     /// No put before this time, after one that failed.
     not_before: i64,
     /// Since when a login holds the lane.
     held: Option<i64>,
-    used: i64,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Landed {
     bytes: Rc<[u8]>,
     tags: Vec<Tag>,
@@ -173,53 +174,45 @@ impl IsolateMemory {
     /// The newest record under `key`: what the store gave, or what was put here if that is newer, or both merged.
     pub(super) fn newest(&self, key: &StorageKey, stored: Option<Vec<u8>>, now: i64) -> Newest {
         let memory = self.0.borrow();
-        let landed = memory.lanes.get(key).and_then(|lane| lane.landed.as_ref());
-        let Some(landed) = landed.filter(|landed| is_within(landed.at, now, REMEMBERED)) else {
-            return Newest::Bytes(stored);
-        };
-        let Some(bytes) = stored else { return Newest::Bytes(Some(landed.bytes.to_vec())) };
-        landed.reconcile(bytes)
+        let landed = memory.lane(key).and_then(|lane| lane.landed.as_ref());
+        match (landed.filter(|landed| is_within(landed.at, now, REMEMBERED)), stored) {
+            (None, stored) => Newest::Bytes(stored),
+            (Some(landed), None) => Newest::Bytes(Some(landed.bytes.to_vec())),
+            (Some(landed), Some(bytes)) => landed.reconcile(bytes),
+        }
     }
 
     /// The revocation that was written here under a tombstone's storage key.
     pub(super) fn revocation(&self, tombstone: &StorageKey, now: i64) -> Option<Revocation> {
-        let mark = *self.0.borrow().marks.get(tombstone)?;
-        let lasts = match mark.revocation {
-            Revocation::Cycled { .. } if !mark.acknowledged => UNACKNOWLEDGED,
-            _ => REMEMBERED,
-        };
+        let mark = self.0.borrow().lane(tombstone)?.mark?;
+        let is_cycled = matches!(mark.revocation, Revocation::Cycled { .. });
+        let lasts = if is_cycled && !mark.acknowledged { UNACKNOWLEDGED } else { REMEMBERED };
         is_within(mark.at, now, lasts).then_some(mark.revocation)
     }
 
     /// Remembers a revocation, before its tombstone is put. What ended stays ended.
-    pub(super) fn mark(&self, tombstone: StorageKey, revocation: Revocation, now: i64) {
+    pub(super) fn mark(&self, tombstone: &StorageKey, revocation: Revocation, now: i64) {
         let mut memory = self.0.borrow_mut();
-        if memory.marks.len() >= MAX_LANES {
-            memory.marks.retain(|_, mark| is_within(mark.at, now, REMEMBERED));
-        }
-        if memory.marks.len() >= MAX_LANES
-            && let Some(oldest) = memory.marks.iter().min_by_key(|(_, mark)| mark.at).map(|(key, _)| key.clone())
-        {
-            memory.marks.remove(&oldest);
-        }
-        let ended = memory.marks.get(&tombstone).is_some_and(|mark| matches!(mark.revocation, Revocation::Ended));
-        if !ended || matches!(revocation, Revocation::Ended) {
-            memory.marks.insert(tombstone, Mark { revocation, at: now, acknowledged: false });
+        let lane = memory.enter(tombstone, 0, now);
+        if revocation == Revocation::Ended || lane.mark.is_none_or(|mark| mark.revocation != Revocation::Ended) {
+            lane.mark = Some(Mark { revocation, at: now, acknowledged: false });
         }
     }
 
     /// Records that the tombstone of a revocation was acknowledged.
     pub(super) fn acknowledge(&self, tombstone: &StorageKey) {
-        if let Some(mark) = self.0.borrow_mut().marks.get_mut(tombstone) {
+        let mut memory = self.0.borrow_mut();
+        if let Some(mark) = memory.lane_mut(tombstone).and_then(|lane| lane.mark.as_mut()) {
             mark.acknowledged = true;
         }
     }
 
-    /// Forgets the record under a key: it was deleted.
+    /// Forgets the record under a key, and what is on its way there: it is being deleted.
     pub(super) fn forget(&self, key: &StorageKey) {
         let mut memory = self.0.borrow_mut();
-        if let Some(lane) = memory.lanes.remove(key) {
-            memory.bytes = memory.bytes.saturating_sub(lane.size());
+        if let Ok(place) = memory.place(key) {
+            memory.lanes.remove(place);
+            memory.count();
         }
     }
 
@@ -227,51 +220,49 @@ impl IsolateMemory {
     pub(super) fn turn(&self, key: &StorageKey, now: i64) -> Turn {
         let mut memory = self.0.borrow_mut();
         let limits_writes = memory.limits_writes;
-        let Some(lane) = memory.lanes.get_mut(key) else { return Turn::Free };
+        let Some(lane) = memory.lane_mut(key) else { return Turn::Free };
         lane.expire(now);
-        if lane.held.is_some() {
-            return Turn::Held;
-        }
-        if let Some(pending) = lane.pending.take() {
-            return Turn::Join(pending);
-        }
-        match &lane.flight {
-            Some(flight) => Turn::Behind(flight.record.bytes.to_vec()),
-            None if lane.due(limits_writes) > now => Turn::TooSoon,
-            None => Turn::Free,
+        match (lane.held, lane.pending.take(), &lane.flight) {
+            (Some(_), pending, _) => {
+                lane.pending = pending;
+                Turn::Held
+            }
+            (None, Some(pending), _) => Turn::Join(pending),
+            (None, None, Some(flight)) => Turn::Behind(flight.record.bytes.to_vec()),
+            (None, None, None) if lane.due(limits_writes) > now => Turn::TooSoon,
+            (None, None, None) => Turn::Free,
         }
     }
 
     /// Begins a group of saves. Returns its ticket.
     pub(super) fn begin_group(&self, key: &StorageKey, group: Group, now: i64) -> Ticket {
-        let ticket = self.next_ticket();
-        self.put_back(key, Pending { ticket, group, polled: now });
+        let mut memory = self.0.borrow_mut();
+        let ticket = memory.next_ticket();
+        memory.enter(key, 0, now).pending = Some(Pending { ticket, group, polled: now });
         ticket
     }
 
     /// Puts a group back that [`turn`](Self::turn) gave out.
     pub(super) fn put_back(&self, key: &StorageKey, pending: Pending) {
-        let mut memory = self.0.borrow_mut();
-        memory.lanes.entry(key.clone()).or_default().pending = Some(pending);
+        if let Some(lane) = self.0.borrow_mut().lane_mut(key) {
+            lane.pending = Some(pending);
+        }
     }
 
     /// Records that a put of these bytes begins. Returns its ticket.
     pub(super) fn begin_flight(&self, key: &StorageKey, head: &Head, bytes: &[u8], now: i64) -> Ticket {
-        let ticket = self.next_ticket();
         let mut memory = self.0.borrow_mut();
-        memory.make_room(bytes.len(), now);
-        let lane = memory.lanes.entry(key.clone()).or_default();
-        lane.used = now;
+        let ticket = memory.next_ticket();
+        let lane = memory.enter(key, bytes.len(), now);
         lane.flight = Some(Flight { ticket, record: Landed::new(head, bytes, now), group: None });
         ticket
     }
 
     /// Records the bytes of a group whose put begins; [`poll`](Self::poll) has given it out.
-    pub(super) fn set_bytes(&self, key: &StorageKey, group: &Group, bytes: &[u8], now: i64) {
+    pub(super) fn set_bytes(&self, key: &StorageKey, bytes: &[u8]) {
         let mut memory = self.0.borrow_mut();
-        memory.make_room(bytes.len(), now);
-        if let Some(flight) = memory.lanes.get_mut(key).and_then(|lane| lane.flight.as_mut()) {
-            flight.record = Landed::new(&group.head, bytes, now);
+        if let Some(flight) = memory.lane_mut(key).and_then(|lane| lane.flight.as_mut()) {
+            flight.record.bytes = bytes.into();
         }
     }
 
@@ -279,55 +270,55 @@ impl IsolateMemory {
     pub(super) fn poll(&self, key: &StorageKey, ticket: Ticket, now: i64) -> Poll {
         let mut memory = self.0.borrow_mut();
         let limits_writes = memory.limits_writes;
-        let Some(lane) = memory.lanes.get_mut(key) else { return Poll::Gone };
-        if let Some((_, group)) = lane.finished.iter().find(|(finished, _)| *finished == ticket) {
+        let Some(lane) = memory.lane_mut(key) else { return Poll::Gone };
+        if let Some((.., group)) = lane.finished.iter().find(|(finished, ..)| *finished == ticket) {
             return Poll::Landed(Rc::clone(group));
         }
         if let Some(pending) = lane.pending.as_mut().filter(|pending| pending.ticket == ticket) {
             pending.polled = now;
         }
         lane.expire(now);
-        if lane.flight.as_ref().is_some_and(|flight| flight.ticket == ticket) {
-            return Poll::Wait(None);
-        }
-        let due = lane.due(limits_writes);
         let is_free = lane.flight.is_none() && lane.held.is_none();
-        match lane.pending.take_if(|pending| pending.ticket == ticket && is_free && due <= now) {
-            Some(Pending { group, .. }) => {
-                let group = Rc::new(group);
+        let due = lane.due(limits_writes);
+        match (&lane.flight, lane.pending.take()) {
+            (flight, Some(pending)) if pending.ticket == ticket => {
+                if flight.is_some() || !is_free || due > now {
+                    lane.pending = Some(pending);
+                    return Poll::Wait(is_free.then(|| due.saturating_sub(now)));
+                }
+                let group = Rc::new(pending.group);
                 let record = Landed::new(&group.head, &[], now);
                 lane.flight = Some(Flight { ticket, record, group: Some(Rc::clone(&group)) });
-                lane.used = now;
                 Poll::Put(group)
             }
-            None if lane.pending.as_ref().is_none_or(|pending| pending.ticket != ticket) => Poll::Gone,
-            None if is_free => Poll::Wait(Some(due.saturating_sub(now))),
-            None => Poll::Wait(None),
+            (flight, other) => {
+                let is_flying = flight.as_ref().is_some_and(|flight| flight.ticket == ticket);
+                lane.pending = other;
+                if is_flying { Poll::Wait(None) } else { Poll::Gone }
+            }
         }
     }
 
     /// Records that a put was acknowledged.
     pub(super) fn landed(&self, key: &StorageKey, ticket: Ticket, now: i64) {
         let mut memory = self.0.borrow_mut();
-        let Some(lane) = memory.lanes.get_mut(key) else { return };
-        let before = lane.size();
+        let Some(lane) = memory.lane_mut(key) else { return };
         // One that counted as gone is no longer there; what was put since may be newer than it.
         if let Some(mut flight) = lane.flight.take_if(|flight| flight.ticket == ticket) {
             flight.record.at = now;
-            lane.landed = Some(flight.record);
             lane.used = now;
-            if let Some(group) = flight.group {
-                lane.finished.push((ticket, group));
-            }
+            let before = lane.size();
+            lane.landed = Some(flight.record);
+            let after = lane.size();
+            lane.finished.extend(flight.group.map(|group| (ticket, now, group)));
+            memory.bytes = memory.bytes.saturating_sub(before).saturating_add(after);
         }
-        let after = lane.size();
-        memory.bytes = memory.bytes.saturating_sub(before).saturating_add(after);
     }
 
     /// Records that a put failed. The next one waits for `pause` milliseconds.
     pub(super) fn failed(&self, key: &StorageKey, ticket: Ticket, pause: i64, now: i64) {
         let mut memory = self.0.borrow_mut();
-        let Some(lane) = memory.lanes.get_mut(key) else { return };
+        let Some(lane) = memory.lane_mut(key) else { return };
         if lane.flight.take_if(|flight| flight.ticket == ticket).is_some() {
             lane.not_before = now.saturating_add(pause);
             let soon = lane.landed.as_ref().is_some_and(|landed| is_within(landed.at, now, INTERVAL));
@@ -338,59 +329,100 @@ impl IsolateMemory {
     /// Has a login hold the lane of the key that it replaces, unless a save is on its way there.
     pub(super) fn hold(&self, key: &StorageKey, now: i64) -> bool {
         let mut memory = self.0.borrow_mut();
-        let lane = memory.lanes.entry(key.clone()).or_default();
+        let lane = memory.enter(key, 0, now);
         lane.expire(now);
         let is_free = lane.flight.is_none() && lane.pending.is_none();
         if is_free {
             lane.held = Some(now);
-            lane.used = now;
         }
         is_free
     }
 
     /// Ends the hold of a login.
     pub(super) fn release(&self, key: &StorageKey) {
-        if let Some(lane) = self.0.borrow_mut().lanes.get_mut(key) {
+        if let Some(lane) = self.0.borrow_mut().lane_mut(key) {
             lane.held = None;
         }
-    }
-
-    fn next_ticket(&self) -> Ticket {
-        let mut memory = self.0.borrow_mut();
-        memory.last_ticket = memory.last_ticket.wrapping_add(1);
-        memory.last_ticket
     }
 }
 
 impl Memory {
-    /// Forgets idle lanes, the oldest first, until there is room for another record.
-    fn make_room(&mut self, bytes: usize, now: i64) {
-        let is_full = self.lanes.len() >= MAX_LANES || self.bytes.saturating_add(bytes) > MAX_BYTES;
-        // The first record alone can be larger than all that is remembered.
-        if !is_full || self.lanes.is_empty() {
-            return;
+    /// The place of a key's lane, or the place where it belongs.
+    fn place(&self, key: &StorageKey) -> Result<usize, usize> {
+        self.lanes.binary_search_by(|lane| lane.key.as_str().cmp(key.as_str()))
+    }
+
+    fn lane(&self, key: &StorageKey) -> Option<&Lane> {
+        Some(self.lanes.get(self.place(key).ok()?)?)
+    }
+
+    fn lane_mut(&mut self, key: &StorageKey) -> Option<&mut Lane> {
+        let place = self.place(key).ok()?;
+        Some(self.lanes.get_mut(place)?)
+    }
+
+    /// The lane of a key, which is used now, with room for a record of so many bytes.
+    fn enter(&mut self, key: &StorageKey, bytes: usize, now: i64) -> &mut Lane {
+        if self.lanes.len() >= MAX_LANES || self.bytes.saturating_add(bytes) > MAX_BYTES {
+            self.make_room(now);
         }
-        let mut uses: Vec<i64> = self.lanes.values().map(|lane| lane.used).collect();
-        let quarter = uses.len() / 4;
-        let (_, limit, _) = uses.select_nth_unstable(quarter);
-        let limit = (*limit).max(now.saturating_sub(REMEMBERED));
-        self.lanes.retain(|_, lane| lane.used > limit || !lane.is_idle());
-        self.bytes = self.lanes.values().map(Lane::size).fold(0, usize::saturating_add);
+        let place = match self.place(key) {
+            Ok(place) => place,
+            Err(place) => {
+                self.lanes.insert(place, Box::new(Lane::new(key.clone())));
+                place
+            }
+        };
+        // It was inserted above, so the place exists.
+        let last = self.lanes.len().saturating_sub(1);
+        #[allow(clippy::indexing_slicing, reason = "the place is in bounds: the lane was found or inserted there")]
+        let lane = &mut self.lanes[place.min(last)];
+        lane.used = now;
+        lane
+    }
+
+    /// Forgets the older half of the idle lanes by the time of their last use, and all that can matter no more.
+    fn make_room(&mut self, now: i64) {
+        let oldest = self.lanes.iter().map(|lane| lane.used).min().unwrap_or(now);
+        let middle = oldest.saturating_add(now.saturating_sub(oldest) / 2).max(now.saturating_sub(REMEMBERED));
+        self.lanes.retain(|lane| lane.used > middle || !lane.is_idle());
+        self.count();
+    }
+
+    fn count(&mut self) {
+        self.bytes = self.lanes.iter().map(|lane| lane.size()).fold(0, usize::saturating_add);
+    }
+
+    const fn next_ticket(&mut self) -> Ticket {
+        self.last_ticket = self.last_ticket.wrapping_add(1);
+        self.last_ticket
     }
 }
 
 impl Lane {
+    const fn new(key: StorageKey) -> Self {
+        Self {
+            key,
+            used: 0,
+            mark: None,
+            landed: None,
+            flight: None,
+            pending: None,
+            finished: Vec::new(),
+            not_before: 0,
+            held: None,
+        }
+    }
+
     /// Drops what counts as gone.
     fn expire(&mut self, now: i64) {
         self.flight.take_if(|flight| !is_within(flight.record.at, now, GONE));
         self.pending.take_if(|pending| !is_within(pending.polled, now, ABANDONED));
         self.held.take_if(|since| !is_within(*since, now, GONE));
-        self.finished.retain(|(_, group)| is_within(group.time, now, REMEMBERED));
-        let finished = self.finished.len().saturating_sub(MAX_TAGS);
-        self.finished.drain(..finished);
+        self.finished.retain(|(_, at, _)| is_within(*at, now, ABANDONED));
     }
 
-    fn is_idle(&self) -> bool {
+    const fn is_idle(&self) -> bool {
         self.flight.is_none() && self.pending.is_none() && self.held.is_none()
     }
 
@@ -423,12 +455,14 @@ impl Landed {
         if head.tags.first().is_some_and(|tag| self.tags.contains(tag)) {
             return Newest::Bytes(Some(self.bytes.to_vec()));
         }
-        match (record::decode(bytes.clone()), record::decode(self.bytes.to_vec())) {
-            (Opened::Record(stored), Opened::Record(own)) => match reconcile::merge(stored, own) {
-                (merged, Some(tag)) => Newest::Merged(merged, tag),
-                (_, None) => Newest::Bytes(Some(bytes)),
-            },
-            _ => Newest::Bytes(Some(bytes)),
+        let (Opened::Record(stored), Opened::Record(own)) =
+            (record::decode(bytes.clone()), record::decode(self.bytes.to_vec()))
+        else {
+            return Newest::Bytes(Some(bytes));
+        };
+        match reconcile::merge(stored, own) {
+            (merged, Some(tag)) => Newest::Merged(merged, tag),
+            (_, None) => Newest::Bytes(Some(bytes)),
         }
     }
 }

@@ -57,16 +57,18 @@ pub(crate) fn from_cookie_header(
         if found.presented {
             incoming.present(slot);
         }
-        let mut tokens: Vec<SessionToken> = Vec::new();
+        let first = incoming.tokens.len();
         for value in found.values {
             match token::verify(&settings, value) {
-                Some(Token::Session(token)) if CookieSlot::of(&token.identity) == slot => add(&mut tokens, token),
+                Some(Token::Session(token)) if CookieSlot::of(&token.identity) == slot => {
+                    add(&mut incoming.tokens, token)
+                }
                 Some(Token::Ending(identity)) if slot == CookieSlot::Rotated => incoming.ending = Some(identity),
                 _ => {}
             }
         }
-        if !tokens.is_empty() && tokens.len() <= MAX_TOKENS {
-            incoming.tokens.push((slot, tokens));
+        if incoming.tokens.len().saturating_sub(first) > MAX_TOKENS {
+            incoming.tokens.truncate(first);
         }
     }
     Session::begin(settings, now, seed, incoming)
@@ -85,25 +87,18 @@ fn add(tokens: &mut Vec<SessionToken>, token: SessionToken) {
 #[derive(Debug)]
 pub(crate) struct Load {
     state: State,
-    /// The place of the next cookie name in [`Incoming::tokens`].
+    /// The place of the next name's tokens in [`Incoming::tokens`].
     next: usize,
     /// The outcome under the first name that had a token.
-    first: Option<Candidate>,
-}
-
-/// A token and what the store holds for it.
-#[derive(Debug)]
-struct Candidate {
-    token: SessionToken,
-    fetched: Fetched,
+    first: Option<(usize, Fetched)>,
 }
 
 #[derive(Debug, Default)]
 enum State {
     Start,
     Ending,
-    /// The live tokens of one name, for each of which record and tombstone are read.
-    Reading(Vec<SessionToken>),
+    /// The places of one name's tokens, for each of which record and tombstone are read.
+    Reading(Vec<usize>),
     /// The record of a session that was opened by its key.
     ReadingTombstone(Option<Vec<u8>>),
     /// The tombstone of the login that replaced an anonymous key; the anonymous record.
@@ -150,7 +145,7 @@ impl Load {
         if let Some(identity) = session.incoming.ending.clone() {
             let mut ops = revoke::ended(&settings, &identity, ENDING_REACH, session.now());
             for op in &ops {
-                memory.mark(op.key().clone(), Revocation::Ended, session.clock.latest_millis());
+                memory.mark(op.key(), Revocation::Ended, session.clock.latest_millis());
             }
             memory.forget(&revoke::record_key(&settings, &identity));
             ops.push(revoke::delete(&settings, &identity));
@@ -168,32 +163,34 @@ impl Load {
 
     /// Reads what is stored for the tokens of the next name.
     fn next_name(&mut self, session: &mut Session) -> Step<()> {
-        while let Some((_, tokens)) = session.incoming.tokens.get(self.next) {
-            self.next = self.next.saturating_add(1);
-            let now = session.now();
-            let (mut live, mut over) = (Vec::new(), None);
-            for token in tokens.clone() {
+        while let Some(first) = session.incoming.tokens.get(self.next) {
+            let slot = CookieSlot::of(&first.identity);
+            let (mut live, mut keys) = (Vec::new(), Vec::new());
+            for (place, token) in session.incoming.tokens.iter().enumerate().skip(self.next) {
+                if CookieSlot::of(&token.identity) != slot {
+                    break;
+                }
+                self.next = place.saturating_add(1);
                 // Neither costs a read: one has ended for certain, the other is a session of another deployment.
-                let reason = match token.identity.absolute.has_passed(now) {
-                    true => LoadReason::Expired,
-                    false if !token.same_prefix => LoadReason::OtherSettings,
-                    false => {
-                        live.push(token);
-                        continue;
-                    }
+                let reason = if token.identity.absolute.has_passed(session.now()) {
+                    LoadReason::Expired
+                } else if !token.same_prefix {
+                    LoadReason::OtherSettings
+                } else {
+                    live.push(place);
+                    keys.extend(keys_of(&session.settings, &token.identity));
+                    continue;
                 };
-                over = Some(Candidate { token, fetched: Fetched::Nothing(reason) });
+                self.first.get_or_insert((place, Fetched::Nothing(reason)));
             }
             if !live.is_empty() {
-                let keys = live.iter().flat_map(|token| keys(&session.settings, &token.identity)).collect();
                 self.state = State::Reading(live);
                 return Step::Read(keys);
             }
-            self.first = self.first.take().or(over);
         }
         match self.first.take() {
-            Some(Candidate { token, fetched }) => {
-                session.adopt(token);
+            Some((place, fetched)) => {
+                session.adopt(place);
                 done(session, fetched)
             }
             None if session.incoming.is_presented() => done(session, Fetched::Nothing(LoadReason::Malformed)),
@@ -206,47 +203,38 @@ impl Load {
         &mut self,
         session: &mut Session,
         memory: &IsolateMemory,
-        tokens: Vec<SessionToken>,
-        values: Vec<Option<Vec<u8>>>,
+        places: Vec<usize>,
+        mut values: Vec<Option<Vec<u8>>>,
     ) -> Step<()> {
         session.clock.revocation_checked();
-        let mut values = values.into_iter();
-        let mut found: Option<Candidate> = None;
-        for token in tokens {
-            let record = values.next().flatten();
-            let tombstone = if session.settings.check_ended { values.next().flatten() } else { None };
-            session.adopt(token.clone());
+        let each = values.len() / places.len().max(1);
+        let mut found: Option<(usize, Fetched)> = None;
+        // From the last one on, so that what the first one leaves on the session stays there.
+        for place in places.into_iter().rev() {
+            let mut values = values.split_off(values.len().saturating_sub(each)).into_iter();
+            let (record, tombstone) = (values.next().flatten(), values.next().flatten());
+            let (opened, stored) = (session.key.identity().cloned(), session.stored.take());
+            session.adopt(place);
             let fetched = fetch(session, memory, record, tombstone.as_deref());
-            let opens = !is_over(&fetched);
+            let is_live = |fetched: &Fetched| !is_over(fetched) && !matches!(fetched, Fetched::Superseded(_));
             match &found {
-                Some(other) if opens && !is_over(&other.fetched) => {
+                Some((_, other)) if is_live(other) && is_live(&fetched) => {
                     session.key = KeyState::None;
                     return done(session, Fetched::Nothing(LoadReason::Malformed));
                 }
-                Some(other) if !is_over(&other.fetched) => {}
-                _ => found = Some(Candidate { token, fetched }),
+                Some((other, before)) if is_live(before) || (is_over(&fetched) && !is_over(before)) => {
+                    session.adopt(*other);
+                    session.stored = opened.and(stored);
+                }
+                _ => found = Some((place, fetched)),
             }
         }
         match found {
-            Some(Candidate { token, fetched }) if !is_over(&fetched) => {
-                // What the last token left on the session may be another one's.
-                if session.session_key() != Some(&token.identity.key) {
-                    self.readopt(session, token, &fetched);
-                }
-                self.judged(session, fetched)
-            }
+            Some((_, fetched)) if !is_over(&fetched) => self.judged(session, fetched),
             found => {
                 self.first = self.first.take().or(found);
                 self.next_name(session)
             }
-        }
-    }
-
-    fn readopt(&self, session: &mut Session, token: SessionToken, fetched: &Fetched) {
-        session.adopt(token);
-        if let Fetched::Record(reason, record) = fetched {
-            let complete = *reason != LoadReason::StaleRepaired;
-            session.stored = Some(Stored { head: record.head.clone(), complete, merged: None });
         }
     }
 
@@ -282,22 +270,19 @@ fn done(session: &mut Session, fetched: Fetched) -> Step<()> {
 
 /// The store did not answer: the session keeps its key and the browser its cookies, whatever they turn out to be.
 fn unavailable(session: &mut Session, state: State, error: Error) -> Step<()> {
-    if let State::Reading(tokens) = state
-        && let Some(token) = tokens.into_iter().next()
+    if let State::Reading(places) = state
+        && let Some(place) = places.first()
     {
-        session.adopt(token);
+        session.adopt(*place);
     }
     session.incoming.leave_alone();
     done(session, Fetched::Unavailable(error))
 }
 
 /// The storage keys that a load of `identity` reads.
-fn keys(settings: &Settings, identity: &Identity) -> Vec<StorageKey> {
-    let mut keys = vec![revoke::record_key(settings, identity)];
-    if settings.check_ended {
-        keys.push(revoke::tombstone_key(settings, identity));
-    }
-    keys
+fn keys_of(settings: &Settings, identity: &Identity) -> impl Iterator<Item = StorageKey> {
+    let tombstone = settings.check_ended.then(|| revoke::tombstone_key(settings, identity));
+    core::iter::once(revoke::record_key(settings, identity)).chain(tombstone)
 }
 
 /// Whether a token with this outcome opens no session, so that another cookie may.

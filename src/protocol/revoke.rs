@@ -8,12 +8,11 @@
 //!
 //! | state | `Written` | `Unavailable` | `Waited` | guaranteed afterwards |
 //! | --- | --- | --- | --- | --- |
-//! | `Putting` | next tombstone, else `Deleting` | keeps it for `Retrying`, next tombstone, else waits | | each acknowledged tombstone holds at every location after the published bound |
-//! | `Pausing` | | | `Retrying` | |
-//! | `Retrying` | next one, else `Deleting` | `Done(Err)` once all were tried | | |
+//! | `Putting` | next tombstone, else `Deleting` | next tombstone; in the end `Pausing` | | each acknowledged tombstone holds at every location after the published bound |
+//! | `Pausing` | | | `Putting` again what failed | |
+//! | `Putting`, again | next tombstone, else `Deleting` | next tombstone; in the end `Done(Err)` | | |
 //! | `Deleting` | next record, else `Done(Ok)` | an error only where tombstones are not read | | the data are gone |
 
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use chrono::{DateTime, Utc};
@@ -128,10 +127,10 @@ fn tombstone(begins: &[u8], settings: &Settings, identity: &Identity, rotations:
 #[derive(Debug)]
 pub(super) struct Revoke {
     state: State,
-    /// Tombstones to put, and those that failed.
-    tombstones: VecDeque<Op>,
-    failed: VecDeque<Op>,
-    deletions: VecDeque<Op>,
+    /// The operations of this round that are left, in order, and those of the next one.
+    left: Vec<Op>,
+    failed: Vec<Op>,
+    deletions: Vec<Op>,
     /// Whether a record that stays is an error: tombstones are not read.
     needs_deletion: bool,
     error: Option<Error>,
@@ -139,9 +138,9 @@ pub(super) struct Revoke {
 
 #[derive(Debug)]
 enum State {
-    Putting(Op),
+    Start,
+    Putting { op: Op, again: bool },
     Pausing,
-    Retrying(Op),
     Deleting,
     Failed,
 }
@@ -155,38 +154,41 @@ impl Revoke {
         reach: u16,
         now: DateTime<Utc>,
     ) -> Self {
-        let mut tombstones = VecDeque::new();
-        for op in identities.iter().flat_map(|identity| ended(settings, identity, reach, now)) {
-            memory.mark(op.key().clone(), Revocation::Ended, now.timestamp_millis());
-            if !tombstones.iter().any(|other: &Op| other.key() == op.key()) {
-                tombstones.push_back(op);
+        let mut left: Vec<Op> = Vec::new();
+        let mut deletions = Vec::new();
+        // The last operation is taken first.
+        for identity in identities.iter().rev() {
+            for op in ended(settings, identity, reach, now).into_iter().rev() {
+                memory.mark(op.key(), Revocation::Ended, now.timestamp_millis());
+                left.retain(|other| other.key() != op.key());
+                left.push(op);
             }
+            let deletion = delete(settings, identity);
+            memory.forget(deletion.key());
+            deletions.push(deletion);
         }
-        let deletions: VecDeque<_> = identities.iter().map(|identity| delete(settings, identity)).collect();
-        deletions.iter().for_each(|op| memory.forget(op.key()));
-        let (failed, needs_deletion) = (VecDeque::new(), !settings.check_ended);
-        Self { state: State::Failed, tombstones, failed, deletions, needs_deletion, error: None }
+        let needs_deletion = !settings.check_ended;
+        Self { state: State::Start, left, failed: Vec::new(), deletions, needs_deletion, error: None }
     }
 
     pub(super) fn step(&mut self, memory: &IsolateMemory, reply: Reply) -> Step<Result<()>> {
         match (core::mem::replace(&mut self.state, State::Failed), reply) {
-            (State::Failed, Reply::Start) => self.put(),
-            (State::Putting(op), Reply::Written) => {
+            (State::Start, Reply::Start) => self.put(false),
+            (State::Putting { op, again }, Reply::Written) => {
                 memory.acknowledge(op.key());
-                self.put()
+                self.put(again)
             }
-            (State::Putting(op), Reply::Unavailable(_)) => {
-                self.failed.push_back(op);
-                self.put()
+            (State::Putting { op, again: false }, Reply::Unavailable(_)) => {
+                self.failed.push(op);
+                self.put(false)
             }
-            (State::Pausing, Reply::Waited) => self.retry(),
-            (State::Retrying(op), Reply::Written) => {
-                memory.acknowledge(op.key());
-                self.retry()
-            }
-            (State::Retrying(_), Reply::Unavailable(error)) => {
+            (State::Putting { again: true, .. }, Reply::Unavailable(error)) => {
                 self.error = Some(error);
-                self.retry()
+                self.put(true)
+            }
+            (State::Pausing, Reply::Waited) => {
+                self.left = core::mem::take(&mut self.failed);
+                self.put(true)
             }
             (State::Deleting, Reply::Written) => self.delete(),
             // Once the tombstone is written, a leftover record is unreachable.
@@ -198,13 +200,13 @@ impl Revoke {
         }
     }
 
-    fn put(&mut self) -> Step<Result<()>> {
-        match self.tombstones.pop_front() {
+    fn put(&mut self, again: bool) -> Step<Result<()>> {
+        match self.left.pop() {
             Some(op) => {
-                self.state = State::Putting(op.clone());
+                self.state = State::Putting { op: op.clone(), again };
                 Step::Write(vec![op])
             }
-            None if self.failed.is_empty() => self.delete(),
+            None if again || self.failed.is_empty() => self.delete(),
             None => {
                 self.state = State::Pausing;
                 Step::Wait(PAUSE)
@@ -212,24 +214,13 @@ impl Revoke {
         }
     }
 
-    fn retry(&mut self) -> Step<Result<()>> {
-        match self.failed.pop_front() {
-            Some(op) => {
-                self.state = State::Retrying(op.clone());
-                Step::Write(vec![op])
-            }
-            None => self.delete(),
-        }
-    }
-
     fn delete(&mut self) -> Step<Result<()>> {
-        match (self.deletions.pop_front(), self.error.take()) {
-            (Some(op), error) => {
-                self.error = error;
+        match (self.deletions.pop(), &self.error) {
+            (Some(op), _) => {
                 self.state = State::Deleting;
                 Step::Write(vec![op])
             }
-            (None, Some(error)) => Step::Done(Err(error)),
+            (None, Some(error)) => Step::Done(Err(error.clone())),
             (None, None) => Step::Done(Ok(())),
         }
     }

@@ -428,7 +428,7 @@ impl Save {
             Poll::Put(group) => {
                 self.is_revoked(session, memory, None, None).inspect_err(|_| memory.failed(&key, ticket, 0, now))?;
                 let value = record::encode(&group.head, &group.data);
-                memory.set_bytes(&key, &group, &value, now);
+                memory.set_bytes(&key, &value);
                 let op = put(session, key, &group.head, value, OnlyIf::Any);
                 self.state = State::Writing { attempt, ticket, sent: Sent::Group(group) };
                 Ok(Step::Write(vec![op]))
@@ -528,7 +528,7 @@ impl Save {
                 session.report(EventKind::Cycled);
                 let now = session.clock.latest_millis();
                 let tombstone = revoke::tombstone_key(&session.settings, &old);
-                memory.mark(tombstone, Revocation::Cycled { at: now }, now);
+                memory.mark(&tombstone, Revocation::Cycled { at: now }, now);
                 memory.release(&revoke::record_key(&session.settings, &old));
                 self.revoke(session, old, false)
             }

@@ -38,10 +38,10 @@ pub(crate) struct SessionToken {
 /// What a request's `Cookie` header says, or the key with which a session was opened.
 #[derive(Debug, Default)]
 pub(crate) struct Incoming {
-    /// The names of which a cookie came, whatever it held.
-    presented: Vec<CookieSlot>,
-    /// The verified tokens of each name, at most two distinct ones, in the order in which names count.
-    pub(crate) tokens: Vec<(CookieSlot, Vec<SessionToken>)>,
+    /// Whether a cookie of each name came, whatever it held.
+    presented: (bool, bool),
+    /// The verified tokens, at most two distinct ones of each name, in the order in which names count.
+    pub(crate) tokens: Vec<SessionToken>,
     /// The session that a logout could not end, from its ending token.
     pub(crate) ending: Option<Identity>,
     /// The identity given by `open(key)`.
@@ -57,8 +57,11 @@ impl Incoming {
     }
 
     /// Records that a cookie of this name came.
-    pub(crate) fn present(&mut self, slot: CookieSlot) {
-        self.presented.push(slot);
+    pub(crate) const fn present(&mut self, slot: CookieSlot) {
+        match slot {
+            CookieSlot::Rotated => self.presented.0 = true,
+            CookieSlot::Anonymous => self.presented.1 = true,
+        }
     }
 
     /// Leaves the cookies alone: a newer one may have replaced them meanwhile.
@@ -72,17 +75,20 @@ impl Incoming {
 
     /// Whether a cookie of any name came.
     pub(crate) const fn is_presented(&self) -> bool {
-        !self.presented.is_empty()
+        self.presented.0 || self.presented.1
     }
 
     /// Whether a cookie of this name came.
-    pub(crate) fn has(&self, slot: CookieSlot) -> bool {
-        self.presented.contains(&slot)
+    pub(crate) const fn has(&self, slot: CookieSlot) -> bool {
+        match slot {
+            CookieSlot::Rotated => self.presented.0,
+            CookieSlot::Anonymous => self.presented.1,
+        }
     }
 
     /// All identities that the request proves or names. A logout revokes them, whatever became of them since.
     pub(crate) fn identities(&self) -> impl Iterator<Item = &Identity> {
-        let tokens = self.tokens.iter().flat_map(|(_, tokens)| tokens).map(|token| &token.identity);
+        let tokens = self.tokens.iter().map(|token| &token.identity);
         self.ending.iter().chain(&self.opened).chain(tokens)
     }
 }

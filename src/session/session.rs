@@ -478,11 +478,11 @@ impl Session {
         }
     }
 
-    /// Takes the identity of a token, and what its browser knows, before the record is read.
-    pub(crate) fn adopt(&mut self, token: SessionToken) {
-        let SessionToken { identity, position, sealed, .. } = token;
-        self.key = KeyState::Stored(identity);
-        self.known = Knowledge { position: Some(position), sealed, journal: None };
+    /// Takes the identity of one of the request's tokens, and what its browser knows, before the record is read.
+    pub(crate) fn adopt(&mut self, place: usize) {
+        let Some(SessionToken { identity, position, sealed, .. }) = self.incoming.tokens.get(place) else { return };
+        self.key = KeyState::Stored(identity.clone());
+        self.known = Knowledge { position: Some(*position), sealed: sealed.clone(), journal: None };
         self.stored = None;
     }
 
