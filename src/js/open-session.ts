@@ -100,18 +100,30 @@ export class OpenSession<Data extends object> implements Session<Data> {
     }
   }
 
-  /** Tells what happened. A hook that throws breaks nothing. */
+  /** Tells what happened. */
   #tell(core: CoreSession): void {
-    const { onEvent } = this.#home;
-    if (!onEvent || this.#instance !== instance) return;
+    if (!this.#home.onEvent || this.#instance !== instance) return;
     for (let event = core.event(); event !== undefined; event = core.event()) {
       const [kind, session] = event.split(" ") as [SessionEvent["kind"], string];
-      try {
-        onEvent({ kind, session });
-      } catch (error) {
-        console.error("edge-session: onEvent failed:", error);
-      }
+      this.#notify({ kind, session });
     }
+  }
+
+  /** Calls the hook. One that throws breaks nothing. */
+  #notify(event: SessionEvent): void {
+    try {
+      this.#home.onEvent?.(event);
+    } catch (error) {
+      console.error("edge-session: onEvent failed:", error);
+    }
+  }
+
+  /** Reports a text that none of the secrets signed. The event of a session that is busy follows those of its operation. */
+  #reportBadSignature(): void {
+    const core = this.#core;
+    if (!core || this.#instance !== instance) return this.#notify({ kind: "bad-signature", session: "" });
+    this.#try(() => core.reportBadSignature());
+    if (!this.#busy) this.#tell(core);
   }
 
   /** Gives the core's object back, unless it went with its instance. */
@@ -315,6 +327,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   async decode(text: string): Promise<Partial<Data>> {
     const object = await this.#sign(decode(this.#home.settings, text));
+    if (object === undefined) this.#reportBadSignature();
     return object === undefined ? {} : (fromJson(undefined, object) as Partial<Data>);
   }
 

@@ -364,7 +364,7 @@ export interface Session<Data extends object = Record<string, unknown>> extends 
   encode(data: Partial<Data> | Pairs<Data>): Promise<string>;
 
   /**
-   * Django's `decode`: what `encode` signed, or nothing where the text is something else.
+   * Django's `decode`: what `encode` signed. A text that none of the secrets signed gives nothing, and the event `bad-signature`.
    *
    * @example
    * const { user } = await session.decode(text);
