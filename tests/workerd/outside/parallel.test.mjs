@@ -249,8 +249,9 @@ for (const worker of workers) {
     for (let round = 0; round < 10; round += 1) {
       const browser = await visitor(worker);
       const before = browser.clone();
-      const login = wait(round).then(() => browser.cycleKey({ isolate: 0 }));
-      await Promise.all([login, ...keysOf(4, "key").map((key) => browser.write(key, { isolate: 1 }))]);
+      const login = wait(10).then(() => browser.cycleKey());
+      const saves = keysOf(8, "key").map((key, n) => wait(round + 4 * n).then(() => browser.write(key, { isolate: 1 })));
+      await Promise.all([login, ...saves]);
       for (const isolate of [0, 1]) {
         assert.equal((await browser.data({ isolate })).first, "first", `round ${round}`);
         assert.deepEqual(await before.data({ isolate }), {}, `round ${round}: the key from before the login has ended`);
@@ -264,8 +265,9 @@ for (const worker of workers) {
       await browser.cycleKey();
       const stolen = browser.clone();
       await browser.data({ isolate: 1 });
-      const logout = wait(round).then(() => browser.flush({ isolate: 0 }));
-      await Promise.all([logout, ...keysOf(4, "key").map((key) => browser.write(key, { isolate: 1 }))]);
+      const logout = wait(10).then(() => browser.flush());
+      const saves = keysOf(8, "key").map((key, n) => wait(round + 4 * n).then(() => browser.write(key, { isolate: 1 })));
+      await Promise.all([logout, ...saves]);
       for (const each of [browser, stolen]) {
         for (const isolate of [0, 1]) assert.equal((await each.data({ isolate })).first, undefined, `round ${round}`);
       }
