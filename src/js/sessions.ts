@@ -4,6 +4,7 @@ import { type CoreSession, CoreSettings, Fact, Figure, Run } from "#core";
 import { ConfigError, EntropyError, ValueError } from "./errors.js";
 import { mergeHeaders, newHeaders } from "./headers.js";
 import { type Home, OpenSession } from "./open-session.js";
+import { mutable } from "./response.js";
 import type { Session, SessionEvent } from "./session.js";
 import type { Store } from "./store.js";
 import { instance, recover, typed } from "./typed.js";
@@ -98,6 +99,9 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
   /**
    * Saves the session where Django's middleware saves it, and gives the response its `Set-Cookie`, `Vary` and
    * `Cache-Control`. The session is closed then. If it fails, nothing is closed, and the response is still yours.
+   *
+   * A response that cannot be sent is refused with a `ValueError` before anything is saved: one whose body was read or is locked,
+   * `Response.error()`, and what is no response. To read or cache what is answered, take `response.clone()`.
    *
    * @example
    * return sessions.commit(session, new Response("Hello"));
@@ -203,9 +207,9 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   }
 
   async commit(session: Session<Data>, response: Response): Promise<Response> {
-    return this.#commit(session, response.status, (core) => {
+    const answer = mutable(response); // first: what cannot be sent saves nothing
+    return this.#commit(session, answer.status, (core) => {
       if (!core.is(Fact.Speaks)) return response;
-      const answer = new Response(response.body, response); // whose headers are not immutable
       mergeHeaders(answer.headers, core.setCookie());
       return answer;
     });
