@@ -14,7 +14,16 @@ export function mutable(response: unknown): Response {
     if (response.bodyUsed || response.body?.locked) throw new TypeError("its body was read or is locked; read, or cache, response.clone() instead");
     return new Response(response.body, response);
   } catch (cause) {
-    throw new ValueError(`nothing was saved, since the response cannot be sent: ${cause instanceof Error ? cause.message : kind(cause)}`, { cause });
+    throw new ValueError(`nothing was saved, since the response cannot be sent: ${reason(cause)}`, { cause });
+  }
+}
+
+/** The message of an error, of whatever realm. */
+function reason(error: unknown): string {
+  try {
+    return String((error as Error).message ?? kind(error));
+  } catch {
+    return kind(error);
   }
 }
 

@@ -4,6 +4,7 @@ import { type CoreSession, CoreSettings, Fact, Figure, Run } from "#core";
 import { ConfigError, EntropyError, ValueError } from "./errors.js";
 import { mergeHeaders, newHeaders } from "./headers.js";
 import { type Home, OpenSession } from "./open-session.js";
+import { bytesIn } from "./realm.js";
 import { mutable } from "./response.js";
 import type { Session, SessionEvent } from "./session.js";
 import type { Store } from "./store.js";
@@ -257,9 +258,9 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
 
   /** Has the core remember randomness for some sessions ahead; from `entropy`, for one at a time. */
   #draw(): void {
-    const bytes = this.#entropy ? this.#entropy() : randomBytes();
+    const bytes = bytesIn(this.#entropy ? this.#entropy() : randomBytes());
     const seeds = this.#entropy ? 1 : SESSIONS_A_DRAW;
-    if (!(bytes instanceof Uint8Array) || bytes.length !== seeds * SEED) throw new EntropyError("entropy must give 32 random bytes");
+    if (bytes?.length !== seeds * SEED) throw new EntropyError("entropy must give 32 random bytes");
     typed(() => this.#home.settings.seed(bytes));
     this.#seeds = seeds;
   }
@@ -339,7 +340,8 @@ function checked(parts: Uint8Array[], settings: string): CoreSettings {
 
 function bytesOf(secret: unknown): Uint8Array {
   if (typeof secret === "string") return new TextEncoder().encode(secret);
-  if (secret instanceof Uint8Array) return secret.slice();
+  const bytes = bytesIn(secret);
+  if (bytes) return bytes.slice();
   throw new ConfigError(
     "one of secrets is missing: set it with `wrangler secret put SESSION_SECRET` to at least 32 random bytes (locally, in .dev.vars)",
   );

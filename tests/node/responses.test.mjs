@@ -29,6 +29,7 @@ const unsendable = {
   "a Request": [() => new Request("https://example.com/"), /^commit takes a Response, not a Request/],
   "an object that only says that it is one": [() => ({ [Symbol.toStringTag]: "Response", status: 200 }), /^commit takes a Response, not an Object/],
   "an object that throws": [() => ({ get status() { throw boom; } }), /^commit takes a Response, not an Object/],
+  "a proxy that throws": [() => new Proxy({}, { get(_, name) { if (name !== "then") throw boom; } }), /^commit takes a Response, not an object that cannot be read/],
   "a status that no response has": [() => foreign({ status: 1000 }), /since the response cannot be sent: \w+/],
   "a body that throws": [() => foreign({ get body() { throw boom; } }), /since the response cannot be sent: boom$/],
   "headers that cannot be read": [() => foreign({ headers: { get: () => null, get [Symbol.iterator]() { throw boom; } } }), /since the response cannot be sent: boom$/],
