@@ -27,6 +27,7 @@ use crate::protocol::load::{Load, from_cookie_header};
 use crate::protocol::save::{Save, Saved};
 use crate::protocol::sweep::{Sweep, Swept};
 use crate::protocol::{OnlyIf, Op, Reply, caching};
+use crate::session::event::EventKind;
 use crate::session::incoming::Incoming;
 use crate::session::key::StorageKey;
 use crate::session::session::Session;
@@ -346,6 +347,12 @@ impl CoreSession {
     /// The next of the events that were not told yet: what happened, and a space before what stands for the session.
     pub fn event(&mut self) -> Option<String> {
         self.session.next_event().map(|event| [event.kind.as_str(), " ", &event.session].concat())
+    }
+
+    /// Queues the event of a text that none of the secrets signed.
+    #[wasm_bindgen(js_name = reportBadSignature)]
+    pub fn report_bad_signature(&mut self) {
+        self.session.report(EventKind::BadSignature);
     }
 
     #[wasm_bindgen(js_name = loadReason)]

@@ -3,6 +3,7 @@
 import { type CoreMemory, type CoreSession, type CoreSettings, End, ExpiryKind, Fact, Next, Run } from "#core";
 import { carryOut } from "./driver.js";
 import { KeyError, PanicError, SessionBusyError, SessionClosedError, ValueError } from "./errors.js";
+import { millisecondsIn } from "./realm.js";
 import type { Expiry, ExpiryOptions, Key, LoadReason, Pairs, Saved, Session, SessionEvent, Value } from "./session.js";
 import { decode, encode } from "./signing.js";
 import type { Store } from "./store.js";
@@ -100,18 +101,30 @@ export class OpenSession<Data extends object> implements Session<Data> {
     }
   }
 
-  /** Tells what happened. A hook that throws breaks nothing. */
+  /** Tells what happened. */
   #tell(core: CoreSession): void {
-    const { onEvent } = this.#home;
-    if (!onEvent || this.#instance !== instance) return;
+    if (!this.#home.onEvent || this.#instance !== instance) return;
     for (let event = core.event(); event !== undefined; event = core.event()) {
       const [kind, session] = event.split(" ") as [SessionEvent["kind"], string];
-      try {
-        onEvent({ kind, session });
-      } catch (error) {
-        console.error("edge-session: onEvent failed:", error);
-      }
+      this.#notify({ kind, session });
     }
+  }
+
+  /** Calls the hook. One that throws breaks nothing. */
+  #notify(event: SessionEvent): void {
+    try {
+      this.#home.onEvent?.(event);
+    } catch (error) {
+      console.error("edge-session: onEvent failed:", error);
+    }
+  }
+
+  /** Reports a text that none of the secrets signed. The event of a session that is busy follows those of its operation. */
+  #reportBadSignature(): void {
+    const core = this.#core;
+    if (!core || this.#instance !== instance) return this.#notify({ kind: "bad-signature", session: "" });
+    this.#try(() => core.reportBadSignature());
+    if (!this.#busy) this.#tell(core);
   }
 
   /** Gives the core's object back, unless it went with its instance. */
@@ -315,6 +328,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   async decode(text: string): Promise<Partial<Data>> {
     const object = await this.#sign(decode(this.#home.settings, text));
+    if (object === undefined) this.#reportBadSignature();
     return object === undefined ? {} : (fromJson(undefined, object) as Partial<Data>);
   }
 
@@ -418,16 +432,16 @@ function measure(expiry: Expiry): [ExpiryKind, string] {
     if (!Number.isSafeInteger(expiry)) throw new ValueError("an expiry in seconds is a whole number");
     return [ExpiryKind.Seconds, String(expiry)];
   }
-  if (typeof expiry === "string" || expiry instanceof Date) return [ExpiryKind.At, iso(expiry)];
-  const seconds = typeof expiry === "object" ? expiry.seconds : undefined;
+  if (typeof expiry === "string" || millisecondsIn(expiry) !== undefined) return [ExpiryKind.At, iso(expiry)];
+  const seconds = typeof expiry === "object" ? (expiry as { seconds?: unknown }).seconds : undefined;
   if (Number.isFinite(seconds)) return [ExpiryKind.In, String(Math.round(Number(seconds) * 1e6))];
   throw new ValueError(`an expiry is a number, a Date, an ISO text, { seconds } or null, not ${kind(expiry)}`);
 }
 
 /** A date as it crosses into the core. */
-function iso(date: Date | string): string {
+function iso(date: unknown): string {
   if (typeof date === "string") return date;
-  const milliseconds = date instanceof Date ? Number(date.getTime()) : NaN; // a number before it crosses: the core calls nothing of the user's
+  const milliseconds = millisecondsIn(date) ?? NaN;
   if (Number.isNaN(milliseconds)) throw new ValueError(`a date is a valid Date or an ISO text, not ${kind(date)}`);
   return new Date(milliseconds).toISOString();
 }

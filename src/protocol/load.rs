@@ -19,7 +19,7 @@ use alloc::vec::Vec;
 use chrono::{DateTime, Utc};
 
 use super::freshness::{self, Freshness};
-use super::isolate::{IsolateMemory, Newest};
+use super::isolate::IsolateMemory;
 use super::revoke::{self, Revocation};
 use super::{Reply, Step};
 use crate::cookie::find::find;
@@ -207,7 +207,7 @@ impl Load {
         mut values: Vec<Option<Vec<u8>>>,
     ) -> Step<()> {
         session.clock.revocation_checked();
-        let each = values.len() / places.len().max(1);
+        let each = if session.settings.check_ended { 2 } else { 1 };
         let mut found: Option<(usize, Fetched)> = None;
         // From the last one on, so that what the first one leaves on the session stays there.
         for place in places.into_iter().rev() {
@@ -243,10 +243,8 @@ impl Load {
         let bytes = values.pop().flatten();
         let Some(identity) = session.key.identity() else { return Step::Done(()) };
         let key = revoke::record_key(&session.settings, identity);
-        let rotations = match memory.newest(&key, bytes.clone(), session.clock.latest_millis()) {
-            Newest::Bytes(bytes) => bytes.as_deref().and_then(record::head).map(|head| head.rotations),
-            Newest::Merged(record, _) => Some(record.head.rotations),
-        };
+        let newest = memory.newest(&key, bytes.clone(), session.clock.latest_millis());
+        let rotations = newest.bytes.as_deref().and_then(record::head).map(|head| head.rotations);
         let identity = Identity { rotations: rotations.unwrap_or_default(), ..identity.clone() };
         let tombstone = revoke::tombstone_key(&session.settings, &identity);
         self.state = State::ReadingTombstone(bytes);
@@ -317,26 +315,27 @@ fn fetch(session: &mut Session, memory: &IsolateMemory, bytes: Option<Vec<u8>>, 
         return Fetched::Nothing(LoadReason::Revoked);
     }
     let newest = memory.newest(&record_key, bytes, now);
+    let limit = session.settings.max_record_bytes;
+    let bytes = newest.bytes;
     if revocation.is_some() {
-        return Fetched::Superseded(open_newest(&session.settings, newest));
+        let record = bytes.map(|bytes| record::decode_within(limit, bytes));
+        return Fetched::Superseded(record.and_then(Opened::record));
     }
-    let (mut record, merged) = match newest {
-        Newest::Merged(record, merged) => {
-            session.report(EventKind::Diverged);
-            (record, Some(merged))
+    if newest.merged.is_some() {
+        session.report(EventKind::Diverged);
+    }
+    let mut record = match bytes.map(|bytes| record::decode_within(limit, bytes)) {
+        Some(Opened::Record(record)) => record,
+        other => {
+            let reason = match other {
+                Some(Opened::TooLarge) => LoadReason::OtherSettings,
+                Some(Opened::Newer) => LoadReason::NewerVersion,
+                Some(Opened::Corrupt | Opened::Record(_)) => LoadReason::Corrupt,
+                None if freshness::may_not_be_visible_yet(session) => LoadReason::NotYetVisible,
+                None => LoadReason::Unknown,
+            };
+            return Fetched::Nothing(reason);
         }
-        Newest::Bytes(None) if freshness::may_not_be_visible_yet(session) => {
-            return Fetched::Nothing(LoadReason::NotYetVisible);
-        }
-        Newest::Bytes(None) => return Fetched::Nothing(LoadReason::Unknown),
-        Newest::Bytes(Some(bytes)) if !record::is_within(session.settings.max_record_bytes, &bytes) => {
-            return Fetched::Nothing(LoadReason::OtherSettings);
-        }
-        Newest::Bytes(Some(bytes)) => match record::decode(bytes) {
-            Opened::Corrupt => return Fetched::Nothing(LoadReason::Corrupt),
-            Opened::Newer => return Fetched::Nothing(LoadReason::NewerVersion),
-            Opened::Record(record) => (record, None),
-        },
     };
     let is_over = record.head.end().has_passed(session.now());
     let reason = match freshness::classify(session, &mut record) {
@@ -349,18 +348,6 @@ fn fetch(session: &mut Session, memory: &IsolateMemory, bytes: Option<Vec<u8>>, 
         Freshness::Lost => LoadReason::Lost,
     };
     let complete = reason != LoadReason::StaleRepaired;
-    session.stored = Some(Stored { head: record.head.clone(), complete, merged });
+    session.stored = Some(Stored { head: record.head.clone(), complete, merged: newest.merged });
     Fetched::Record(reason, record)
-}
-
-fn open_newest(settings: &Settings, newest: Newest) -> Option<Record> {
-    match newest {
-        Newest::Merged(record, _) => Some(record),
-        Newest::Bytes(bytes) => {
-            match record::decode(bytes.filter(|bytes| record::is_within(settings.max_record_bytes, bytes))?) {
-                Opened::Record(record) => Some(record),
-                Opened::Newer | Opened::Corrupt => None,
-            }
-        }
-    }
 }

@@ -3,16 +3,26 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { memory } from "../../dist/node.js";
-import { sessionsAt } from "./visitor.mjs";
+import { anonymous, loggedIn, sessionsAt, visitor } from "./visitor.mjs";
 
-/** Two visitors' cookies, and who a header is taken for. */
-async function site() {
-  const { sessions } = sessionsAt();
+/** The names of the cookie, each with what a visitor does whose session travels under it. */
+const kinds = { [anonymous]: () => {}, [loggedIn]: (session) => session.cycleKey() };
+
+/** Two visitors' cookies of one name, and who a header is taken for. */
+async function site(name) {
+  const { sessions, time } = sessionsAt();
   const cookie = async (user) => {
-    const [, , [, line]] = await sessions.commitHeaders((await sessions.load("")).set("user", user), 200);
-    return line.split(";")[0];
+    const one = visitor(sessions);
+    await one.visit((session) => kinds[name](session.set("user", user)));
+    assert.equal(one.cookie.split("=")[0], name);
+    return one.cookie;
   };
-  return { alice: await cookie("alice"), bob: await cookie("bob"), whose: async (header) => (await sessions.load(header)).get("user") };
+  return { sessions, time, alice: await cookie("alice"), bob: await cookie("bob"), whose: async (header) => (await sessions.load(header)).get("user") };
+}
+
+/** A test of both names. */
+function each(title, work) {
+  for (const name of Object.keys(kinds)) test(`${title} (${name})`, async () => work({ name, ...(await site(name)) }));
 }
 
 const spaces = "\n\v\f\r\u001c\u001d\u001e\u001f\u0020\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff";
@@ -38,9 +48,8 @@ test("A9: a token in the address, the body or another header is nobody's, and no
   assert.equal((await sessions.load(new Request("https://example.com/", { headers: { Cookie: cookie } }))).get("user"), "alice");
 });
 
-test("B1: only spaces and tabs beside a cookie are none of its", async () => {
-  const { alice, bob, whose } = await site();
-  const [name, token] = bob.split("=");
+each("B1: only spaces and tabs beside a cookie are none of its", async ({ alice, bob, name, whose }) => {
+  const [, token] = bob.split("=");
   for (const space of spaces) {
     if (space === " ") continue;
     for (const other of [`${space}${name}=${token}`, `${name}${space}=${token}`]) {
@@ -52,17 +61,18 @@ test("B1: only spaces and tabs beside a cookie are none of its", async () => {
   assert.equal(await whose(` \t ${name} \t= \t${token}\t ; a=1`), "bob");
 });
 
-test("B2, B3: another name is another cookie, in other letters, encoded or missing", async () => {
-  const { bob, whose } = await site();
+each("B2, B3: another name is another cookie, in other letters, encoded or missing", async ({ bob, name, whose }) => {
   const [, token] = bob.split("=");
-  for (const name of ["__host-sessionid", "__HOST-SESSIONID", "__%48ost-sessionid", "\"__Host-sessionid\"", "__Host-sessionid\u0000", "sessionid", "$__Host-sessionid", "__Host-sessionid[]"]) {
-    assert.equal(await whose(`${name}=${token}`), undefined, name);
-  }
-  for (const nameless of [`=${bob}`, `==${bob}`, "__Host-sessionid", token, `; =${bob}`]) assert.equal(await whose(nameless), undefined, nameless);
+  const others = [
+    name.toLowerCase(), name.toUpperCase(), name.replace("H", "%48"), `"${name}"`, `${name}\u0000`, name.replace("__Host-", ""), name.replace("__Host-", "__Secure-"), `$${name}`, `${name}[]`,
+    `${name}-anonymous`, name === loggedIn ? anonymous : loggedIn,
+  ];
+  for (const other of others) assert.equal(await whose(`${other}=${token}`), undefined, other);
+  for (const nameless of [`=${bob}`, `==${bob}`, name, token, `; =${bob}`]) assert.equal(await whose(nameless), undefined, nameless);
+  assert.equal(await whose(bob), "bob");
 });
 
-test("B4, B5: only a semicolon ends a cookie, so two headers that were joined by a comma are nobody's", async () => {
-  const { alice, bob, whose } = await site();
+each("B4, B5: only a semicolon ends a cookie, so two headers that were joined by a comma are nobody's", async ({ alice, bob, whose }) => {
   for (const header of [`a=1, ${bob}`, `a="x, ${bob}"`, `a=1\\; ${bob.replace("=", "\\=")}`, `${alice}, ${bob}`, `${alice},a=1`, `a=1\u0000${bob}`]) {
     assert.equal(await whose(header), undefined, header);
   }
@@ -70,9 +80,8 @@ test("B4, B5: only a semicolon ends a cookie, so two headers that were joined by
   assert.equal(await whose(`a=1, b=2; ${bob}`), "bob");
 });
 
-test("B6: two cookies that both hold are nobody's, in any order; one that does not hold changes nothing", async () => {
-  const { alice, bob, whose } = await site();
-  const bad = "__Host-sessionid=bad";
+each("B6: two cookies of one name that both live are nobody's, in any order; one that does not hold changes nothing", async ({ alice, bob, name, whose }) => {
+  const bad = `${name}=bad`;
   for (const [header, user] of [
     [[alice, bob], undefined], [[bob, alice], undefined], [[alice, bad, bob], undefined], [[alice, alice], "alice"], [[bad, alice], "alice"], [[alice, bad], "alice"], [[bad, bad], undefined],
   ]) {
@@ -80,9 +89,38 @@ test("B6: two cookies that both hold are nobody's, in any order; one that does n
   }
 });
 
-test("B10: a token is taken as it stands, and never unquoted or decoded", async () => {
-  const { alice, whose } = await site();
-  const [name, token] = alice.split("=");
+each("B6: of two cookies of one name the one that lives counts, in any order", async ({ alice, bob, sessions, whose }) => {
+  await sessions.delete((await sessions.load(alice)).sessionKey);
+  for (const header of [[alice, bob], [bob, alice]]) assert.equal(await whose(header.join("; ")), "bob");
+  await sessions.delete((await sessions.load(bob)).sessionKey);
+  for (const header of [[alice, bob], [bob, alice]]) assert.equal(await whose(header.join("; ")), undefined);
+});
+
+each("B6: three cookies of one name that verify are nobody's, and nothing is asked of the store", async ({ alice, bob, name, time }) => {
+  const store = memory();
+  const asked = [];
+  const { sessions } = sessionsAt({ store: { ...store, get: (key) => (asked.push(key), store.get(key)) }, clock: () => time.now });
+  const third = visitor(sessions);
+  await third.visit((session) => kinds[name](session.set("user", "carol")));
+  asked.length = 0;
+  const session = await sessions.load([alice, bob, third.cookie].join("; "));
+  assert.deepEqual([session.loadReason, session.get("user"), asked], ["malformed", undefined, []]);
+});
+
+test("a cookie counts under its own name only, and that of a login first", async () => {
+  const { sessions, whose, alice } = await site(loggedIn);
+  const stranger = visitor(sessions);
+  await stranger.visit((session) => session.set("user", "an anonymous visitor"));
+  const swapped = (cookie, name) => cookie.replace(/^[^=]+/, name);
+  for (const cookie of [swapped(alice, anonymous), swapped(stranger.cookie, loggedIn)]) assert.equal(await whose(cookie), undefined);
+  for (const header of [[alice, stranger.cookie], [stranger.cookie, alice]]) assert.equal(await whose(header.join("; ")), "alice");
+  assert.equal(await whose(`${loggedIn}=bad; ${stranger.cookie}`), "an anonymous visitor", "one that does not verify does not hide the other");
+  await sessions.delete((await sessions.load(alice)).sessionKey);
+  for (const header of [[alice, stranger.cookie], [stranger.cookie, alice]]) assert.equal(await whose(header.join("; ")), "an anonymous visitor", "nor does one that has ended");
+});
+
+each("B10: a token is taken as it stands, and never unquoted or decoded", async ({ alice, name, whose }) => {
+  const [, token] = alice.split("=");
   const forms = [`"${token}"`, `'${token}'`, encodeURIComponent(token[0]).replace(/^./, (c) => `%${c.charCodeAt(0).toString(16)}`) + token.slice(1), `${token}=`, `${token}==`, `${token} x`, `${token.slice(0, 9)} ${token.slice(9)}`];
   for (const form of [...forms, token.toUpperCase(), btoa(token), token.replace(/.$/, "\u00e9"), `${token}\u0000`]) assert.equal(await whose(`${name}=${form}`), undefined, form);
 });
@@ -93,7 +131,7 @@ test("B11: a cookie that is gone is a visitor without a session, whatever came b
     const session = await sessions.load(lost);
     assert.deepEqual([session.get("user"), session.sessionKey, session.keys()], [undefined, undefined, []]);
     assert.equal(session.set("user", "anew").get("user"), "anew");
-    assert.match(new Headers(await sessions.commitHeaders(session, 200)).get("Set-Cookie"), /^__Host-sessionid=./);
+    assert.match(new Headers(await sessions.commitHeaders(session, 200)).get("Set-Cookie"), new RegExp(`^${anonymous}=.`));
   }
 });
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createSessions, memory, TooLargeError, ValueError } from "../../dist/node.js";
-import { fresh, secrets, sessionsAt } from "./visitor.mjs";
+import { fresh, isolate, secrets, sessionsAt, visitor } from "./visitor.mjs";
 
 const depths = [0, 1, 63, 64, 65, 127, 128, 200_000];
 const array = (depth) => JSON.parse("[".repeat(depth) + "1" + "]".repeat(depth));
@@ -70,24 +70,46 @@ test("H1: a wide value is not a deep one", async () => {
   assert.deepEqual(session.get("k"), wide);
 });
 
-test("H1: a record is as large as the setting allows, when it is written and when it is read", async () => {
+test("H1: the data are as large as the setting allows when they are written, and with their header a kilobyte more when they are read", async () => {
   const store = memory();
   const sized = (maxRecordBytes) => createSessions({ store, secrets, maxRecordBytes });
   const first = await sized(26_214_400).open();
   await first.set("k", "x".repeat(5_000)).save();
-  const [[, { value: { length } }]] = store.records;
-  const same = async (limit) => {
+  const [[, { value }]] = store.records;
+  const text = new TextDecoder().decode(value);
+  const counted = value.length - text.indexOf(',"sizes":'); // what follows the header
+  const save = async (limit, act = () => {}) => {
     const session = await sized(limit).open();
-    return session.set("k", "x".repeat(5_000)).save();
+    act(session.set("k", "x".repeat(5_000)));
+    return session.save();
   };
-  await assert.doesNotReject(same(length));
+  await assert.doesNotReject(save(counted));
   const before = store.records.size;
-  await assert.rejects(same(length - 1), (error) => error instanceof TooLargeError && error.message.endsWith(`maxRecordBytes allows ${length - 1}`));
+  const tooLarge = (limit) => (error) => error instanceof TooLargeError && error.message.endsWith(`maxRecordBytes allows ${limit}`);
+  await assert.rejects(save(counted - 1), tooLarge(counted - 1));
+  await assert.rejects(save(counted, (session) => session.set("l", 1)), tooLarge(counted));
   assert.equal(store.records.size, before, "nothing is written, and nothing is cut");
-  assert.equal((await sized(length).open(first.sessionKey)).get("k").length, 5_000);
-  const small = await sized(length - 1).open(first.sessionKey);
-  assert.deepEqual([small.get("k"), small.sessionKey], [undefined, undefined], "what is too large is not looked at");
-  assert.equal((await sized(length).open(first.sessionKey)).get("k").length, 5_000, "and stays as it is");
+  await assert.doesNotReject(save(counted, (session) => (session.setExpiry(60), session.setTestCookie())), "Django's own keys find room");
+  const read = async (limit) => {
+    const session = await sized(limit).open(first.sessionKey);
+    return [session.loadReason, session.get("k")?.length, session.sessionKey];
+  };
+  const larger = value.length - 1024;
+  assert.deepEqual(await read(larger), ["live", 5_000, first.sessionKey]);
+  assert.deepEqual(await read(larger - 1), ["other-settings", undefined, undefined], "what is too large is not looked at");
+  assert.deepEqual(await read(counted), ["live", 5_000, first.sessionKey], "and stays as it is");
+});
+
+test("H1: a session over a lowered limit keeps its cookie and its record, and its visitor is served", async () => {
+  const site = sessionsAt({ maxRecordBytes: 10_000, saveEveryRequest: true });
+  const alice = visitor(site.sessions);
+  await alice.visit((session) => session.update({ large: "x".repeat(8_000), user: "alice" }));
+  const { cookie } = alice;
+  site.time.now += 200_000_000; // a renewal is due
+  const lowered = { ...visitor(isolate(site, { maxRecordBytes: 4_096, saveEveryRequest: true })), cookie };
+  const { result, answer } = await lowered.visit((session) => [session.loadReason, session.get("user")]);
+  assert.deepEqual([result, answer.status, answer.headers.getSetCookie()], [["other-settings", undefined], 200, []]);
+  assert.equal((await alice.visit((session) => session.get("user"))).result, "alice");
 });
 
 test("F6: a store that answers with 25 MiB makes an anonymous session, quickly", async () => {

@@ -53,6 +53,23 @@ test("100,000 sessions whose handler threw leave nothing behind", async () => {
   assert.equal(await growth(() => assert.rejects(request(), /boom/), many), 0);
 });
 
+test("20,000 visits of as many sessions leave no more behind than an isolate remembers, in entries and in bytes", async () => {
+  const sessions = createSessions({ store: { ...memory(), put: async () => {} }, secrets });
+  for (const [large, visits] of [[1, 20_000], [20_000, 4_000]]) {
+    const visit = async (n) => {
+      const session = await sessions.load("");
+      session.set("user", `visitor ${n}`).set("large", "x".repeat(large));
+      const headers = new Headers(await sessions.commitHeaders(session, 200));
+      const again = await sessions.load(headers.get("Set-Cookie").split(";")[0]);
+      assert.equal(again.get("user"), `visitor ${n}`, "it is remembered");
+      if (n % 2) await again.flush();
+      else again.set("page", n);
+      await sessions.commitHeaders(again, 200);
+    };
+    assert.equal(await growth(visit, visits, 2_000), 0);
+  }
+});
+
 test("by hand: a commit frees the session, dispose does where the save is refused", async () => {
   const sessions = createSessions({ store: memory(), secrets, maxRecordBytes: 1024 });
   const byHand = async (n) => {

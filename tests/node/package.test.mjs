@@ -8,8 +8,9 @@ import { test } from "node:test";
 const dist = new URL("../../dist/", import.meta.url);
 const manifest = JSON.parse(readFileSync(new URL("package.json", dist), "utf8"));
 const names = [
-  "ConfigError", "EdgeSessionError", "EntropyError", "KeyError", "KeyTakenError", "PanicError", "SessionBusyError", "SessionClosedError",
-  "SessionInterruptedError", "StaleError", "StoreUnavailableError", "TooLargeError", "ValueError", "createSessions", "kv", "memory", "withSessions",
+  "ConfigError", "EdgeSessionError", "EntropyError", "InternalError", "KeyError", "KeyTakenError", "PanicError", "SessionBusyError",
+  "SessionClosedError", "SessionInterruptedError", "StaleError", "StoreUnavailableError", "SupersededError", "TooLargeError", "UsageError",
+  "ValueError", "createSessions", "kv", "memory", "withSessions",
 ];
 
 test("it exports what it documents, to import and to require", async () => {

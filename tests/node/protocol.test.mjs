@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { memory, StaleError } from "../../dist/node.js";
-import { sessionsAt, visitor } from "./visitor.mjs";
+import { EdgeSessionError, memory, StaleError, SupersededError, UsageError } from "../../dist/node.js";
+import { anonymous, isolate, loggedIn, sessionsAt, visitor, wandering } from "./visitor.mjs";
 
 /** A store of which reads can be made to show what was there before. */
 function behind() {
@@ -18,16 +18,19 @@ function behind() {
 }
 
 test("each load says why the session is what it is, and asking is no access", async () => {
-  const { sessions, time, store } = sessionsAt();
+  const site = sessionsAt();
+  const { sessions, time, store } = site;
   const alice = visitor(sessions);
-  const reason = async (cookie) => (await sessions.load(cookie)).loadReason;
+  const reason = async (cookie, settings) => (await isolate(site, settings).load(cookie)).loadReason;
   assert.equal(await reason(""), "new");
-  assert.equal(await reason("__Host-sessionid=forged"), "malformed");
+  assert.equal(await reason(`${loggedIn}=forged`), "malformed");
+  assert.equal(await reason(`${anonymous}=forged`), "malformed");
   await alice.visit((session) => session.set("user", "alice"));
   const session = await sessions.load(alice.cookie);
   assert.deepEqual([session.loadReason, session.accessed], ["live", false]);
   session[Symbol.dispose]();
   assert.throws(() => session.loadReason, { code: "ES_SESSION_CLOSED" });
+  assert.equal(await reason(alice.cookie, { keyPrefix: "shop" }), "other-settings");
   const [[key, record]] = store.records;
   store.records.clear();
   assert.equal(await reason(alice.cookie), "not-yet-visible");
@@ -40,14 +43,45 @@ test("each load says why the session is what it is, and asking is no access", as
   store.records.set(key, record);
   time.now += 1_209_600_000;
   assert.equal(await reason(alice.cookie), "expired");
-  await sessions.delete(session.sessionKey);
-  assert.equal(await reason(alice.cookie), "revoked");
+
+  const bob = visitor(sessions);
+  await bob.visit((session) => session.set("user", "bob"));
+  const before = bob.cookie;
+  await bob.visit((session) => session.cycleKey());
+  assert.equal(await reason(before), "superseded");
+  time.now += 100_000;
+  assert.equal(await reason(before), "superseded");
+  time.now += 1;
+  assert.equal(await reason(before), "revoked");
+  assert.equal(await reason(bob.cookie), "live");
+  await sessions.delete((await sessions.load(bob.cookie)).sessionKey);
+  assert.equal(await reason(bob.cookie), "revoked");
+});
+
+test("an isolate reads at once what it saved and what it ended, whatever the store shows", async () => {
+  const store = behind();
+  const { sessions } = sessionsAt({ store });
+  const alice = visitor(sessions);
+  store.freeze();
+  await alice.visit((session) => session.update({ theme: "dark", gone: 1 }));
+  await alice.visit((session) => {
+    session.set("cart", ["apple"]);
+    session.remove("gone");
+  });
+  assert.deepEqual((await alice.visit((session) => [session.loadReason, session.items()])).result, ["live", [["theme", "dark"], ["cart", ["apple"]]]]);
+  const before = alice.cookie;
+  await alice.visit((session) => session.cycleKey());
+  assert.equal((await sessions.load(before)).loadReason, "superseded");
+  const login = alice.cookie;
+  assert.equal((await sessions.load(login)).loadReason, "live");
+  await alice.visit((session) => session.flush());
+  for (const cookie of [login, before]) assert.equal((await sessions.load(cookie)).loadReason, "revoked");
 });
 
 test("a browser reads its own writes where the store does not show them yet, and writes on top of them", async () => {
   const store = behind();
-  const { sessions } = sessionsAt({ store });
-  const alice = visitor(sessions);
+  const site = sessionsAt({ store });
+  const alice = visitor(wandering(site));
   await alice.visit((session) => session.update({ theme: "dark", draft: "kept", gone: 1 }));
   store.freeze();
   await alice.visit((session) => {
@@ -63,10 +97,9 @@ test("a browser reads its own writes where the store does not show them yet, and
 });
 
 test("what a store lacks of others' saves is not overwritten, unless a setting says so", async () => {
-  const store = behind();
-  const { sessions } = sessionsAt({ store });
-  const { sessions: merging } = sessionsAt({ store, mergeStale: true });
-  const [alice, other] = [visitor(sessions), visitor(sessions)];
+  const site = sessionsAt({ store: behind() });
+  const { store } = site;
+  const [alice, other] = [visitor(wandering(site)), visitor(wandering(site))];
   await alice.visit((session) => session.set("theme", "dark"));
   other.cookie = alice.cookie;
   const then = new Map(store.records);
@@ -84,15 +117,15 @@ test("what a store lacks of others' saves is not overwritten, unless a setting s
   assert.deepEqual((await alice.visit((session) => session.items())).result, [["theme", "dark"], ["cart", ["pear"]], ["page", 1]]);
 
   for (const [key, record] of then) store.records.set(key, record);
-  const daring = { ...visitor(merging), cookie: alice.cookie };
+  const daring = { ...visitor(wandering(site, { mergeStale: true })), cookie: alice.cookie };
   await daring.visit((session) => session.set("page", 3));
   assert.deepEqual((await daring.visit((session) => session.items())).result, [["theme", "dark"], ["page", 3]]);
 });
 
 test("a session that is not visible yet is empty, is not written, and keeps its cookie", async () => {
   const store = behind();
-  const { sessions } = sessionsAt({ store });
-  const alice = visitor(sessions);
+  const site = sessionsAt({ store });
+  const alice = visitor(wandering(site));
   store.freeze();
   await alice.visit((session) => session.set("user", "alice"));
   const { result, answer } = await alice.visit((session) => [session.loadReason, session.get("user"), session.isEmpty()]);
@@ -103,7 +136,7 @@ test("a session that is not visible yet is empty, is not written, and keeps its 
   assert.equal((await alice.visit((session) => session.get("user"))).result, "alice");
 });
 
-test("a put that is refused is waited for and made once more, on top of what is there by then", async () => {
+test("a put that is refused is waited for and made again, three times at most, on top of what is there by then", async () => {
   const store = memory();
   const waits = [];
   let refusals = 0;
@@ -113,19 +146,141 @@ test("a put that is refused is waited for and made once more, on top of what is 
       if (refusals-- > 0) throw new Error("KV PUT failed: 429 Too Many Requests");
       return store.put(...args);
     },
-    wait: async (milliseconds) => void waits.push(milliseconds),
+    wait: async (milliseconds) => {
+      waits.push(milliseconds);
+      site.time.now += milliseconds;
+      await meanwhile?.();
+    },
   };
-  const { sessions } = sessionsAt({ store: busy });
-  const alice = visitor(sessions);
+  let meanwhile;
+  const site = sessionsAt({ store: busy });
+  const alice = visitor(site.sessions);
   await alice.visit((session) => session.set("user", "alice"));
   refusals = 1;
+  const other = { ...visitor(isolate({ store, time: site.time })), cookie: alice.cookie };
+  meanwhile = () => other.visit((session) => session.set("cart", ["pear"]));
   await alice.visit((session) => session.set("page", 1));
-  assert.equal(waits.length, 1);
-  assert.ok(waits[0] >= 1000 && waits[0] < 1300, `${waits[0]} ms`);
-  assert.equal((await alice.visit((session) => session.get("page"))).result, 1);
-  refusals = 2;
-  await assert.rejects(alice.visit((session) => session.set("page", 2)), { code: "ES_STORE_UNAVAILABLE" });
-  assert.equal(waits.length, 2, "no third try");
+  meanwhile = undefined;
+  assert.deepEqual((await alice.visit((session) => session.items())).result, [["user", "alice"], ["cart", ["pear"]], ["page", 1]]);
+  const pauses = () => {
+    site.time.now += 2_000; // the store takes another write under the key
+    return waits.splice(0).filter((milliseconds) => milliseconds >= 1000 && milliseconds < 1256).length;
+  };
+  assert.equal(pauses(), 1);
+  refusals = 3;
+  await alice.visit((session) => session.set("page", 2));
+  assert.deepEqual([pauses(), (await alice.visit((session) => session.get("page"))).result], [3, 2]);
+  refusals = 4;
+  await assert.rejects(alice.visit((session) => session.set("page", 3)), { code: "ES_STORE_UNAVAILABLE" });
+  assert.deepEqual([pauses(), refusals], [3, 0], "no fifth try");
+});
+
+test("a request with the key from before a login reads nothing, saves nothing and sets no cookie; a second login is a login", async () => {
+  const events = [];
+  const site = sessionsAt({ onEvent: ({ kind }) => void events.push(kind) });
+  const alice = visitor(site.sessions);
+  await alice.visit((session) => session.set("cart", ["apple"]));
+  const before = alice.cookie;
+  await alice.visit((session) => {
+    session.cycleKey();
+    session.set("user", "alice");
+  });
+  events.length = 0;
+  for (const sessions of [site.sessions, isolate(site, { onEvent: ({ kind }) => void events.push(kind) })]) {
+    const tab = { ...visitor(sessions), cookie: before };
+    const { result, answer } = await tab.visit((session) => [session.loadReason, session.get("cart"), session.keys()]);
+    assert.deepEqual([result, answer.headers.getSetCookie()], [["superseded", undefined, []], []]);
+    const superseded = (error) => error instanceof SupersededError && error instanceof EdgeSessionError && error.code === "ES_SUPERSEDED" && error.name === "SupersededError";
+    await assert.rejects(tab.visit((session) => session.set("draft", 1)), superseded);
+    await assert.rejects(tab.visit((session) => session.save()), superseded);
+    assert.deepEqual(events.splice(0), ["superseded", "superseded", "refused-superseded", "superseded", "refused-superseded"]);
+    const second = await tab.visit((session) => {
+      session.cycleKey();
+      session.set("user", "alice, again");
+      return session.items();
+    });
+    assert.deepEqual(second.result, [["cart", ["apple"]], ["user", "alice, again"]]);
+    assert.deepEqual((await tab.visit((session) => session.get("user"))).result, "alice, again");
+    events.length = 0;
+  }
+  assert.equal((await alice.visit((session) => session.get("user"))).result, "alice", "the first login goes on");
+});
+
+test("a logout ends both of two logins that began with one anonymous session, and neither answers with a cookie", async () => {
+  const site = sessionsAt();
+  const [alice, twice] = [visitor(site.sessions), visitor(isolate(site))];
+  await alice.visit((session) => session.set("cart", ["apple"]));
+  twice.cookie = alice.cookie;
+  const login = (session) => (session.cycleKey(), session.set("user", "alice"));
+  await Promise.all([alice.visit(login), twice.visit(login)]);
+  for (const one of [alice, twice]) assert.deepEqual((await one.visit((session) => session.items())).result, [["cart", ["apple"]], ["user", "alice"]]);
+  await alice.visit((session) => session.flush());
+  for (const sessions of [site.sessions, isolate(site)]) {
+    const { result, answer } = await { ...visitor(sessions), cookie: twice.cookie }.visit((session) => [session.loadReason, session.get("user")]);
+    assert.deepEqual([result, answer.headers.getSetCookie()], [["revoked", undefined], []]);
+  }
+});
+
+test("the commit of a session that was opened by its key is refused: it is another visitor's", async () => {
+  const { sessions, store } = sessionsAt();
+  const session = await sessions.open();
+  await session.set("user", "alice").save();
+  const opened = (await sessions.open(session.sessionKey)).set("notice", "sent");
+  const before = new Map(store.records);
+  for (const commit of [() => sessions.commit(opened, new Response()), () => sessions.commitHeaders(opened, 200)]) {
+    await assert.rejects(commit, (error) => error instanceof UsageError && error instanceof EdgeSessionError && error.code === "ES_USAGE" && error.name === "UsageError");
+  }
+  assert.deepEqual(store.records, before);
+  await opened.save();
+  assert.equal((await sessions.open(session.sessionKey)).get("notice"), "sent");
+});
+
+test("a commit after a save looks whether the session has ended since", async () => {
+  const site = sessionsAt();
+  const alice = visitor(site.sessions);
+  await alice.visit((session) => session.set("user", "alice"));
+  for (const sessions of [site.sessions, isolate(site)]) {
+    const { sessionKey } = await site.sessions.load(alice.cookie);
+    const interrupted = alice.visit(async (session) => {
+      await session.set("page", 1).save();
+      await sessions.delete(sessionKey);
+    });
+    await assert.rejects(interrupted, { code: "ES_SESSION_INTERRUPTED", name: "SessionInterruptedError" });
+    alice.cookie = "";
+    await alice.visit((session) => session.set("user", "alice"));
+  }
+});
+
+test("clear on a session that has ended keeps its key, and the save is interrupted", async () => {
+  const site = sessionsAt();
+  const alice = visitor(site.sessions);
+  await alice.visit((session) => session.set("user", "alice"));
+  const { sessionKey } = await site.sessions.load(alice.cookie);
+  await isolate(site).delete(sessionKey);
+  for (const sessions of [site.sessions, isolate(site)]) {
+    const tab = { ...visitor(sessions), cookie: alice.cookie };
+    const cleared = tab.visit((session) => {
+      session.clear();
+      assert.deepEqual([session.sessionKey, session.isEmpty()], [sessionKey, false]);
+    });
+    await assert.rejects(cleared, { code: "ES_SESSION_INTERRUPTED" });
+  }
+});
+
+test("a renewal that is too large fails no page; what makes the session smaller is saved", async () => {
+  const events = [];
+  const site = sessionsAt({ cookieAge: 1000 });
+  const alice = visitor(site.sessions);
+  await alice.visit((session) => session.update({ user: "alice", large: "x".repeat(2_500) }));
+  site.time.now += 500_000;
+  const onEvent = ({ kind }) => void events.push(kind);
+  const full = { ...visitor(isolate(site, { cookieAge: 1000, saveEveryRequest: true, maxRecordBytes: 2_048, onEvent })), cookie: alice.cookie };
+  const { result, answer } = await full.visit((session) => session.get("user"));
+  assert.deepEqual([result, answer.status, answer.headers.getSetCookie()], ["alice", 200, []]);
+  assert.deepEqual(events.splice(0), ["renewal-failed"]);
+  await assert.rejects(full.visit((session) => session.set("page", 1)), { code: "ES_TOO_LARGE" });
+  await full.visit((session) => session.remove("large"));
+  assert.deepEqual((await full.visit((session) => session.items())).result, [["user", "alice"]]);
 });
 
 test("events tell what happened, by names that hold no key; a hook that throws breaks nothing", async (t) => {
@@ -143,12 +298,14 @@ test("events tell what happened, by names that hold no key; a hook that throws b
   const before = alice.cookie;
   await alice.visit((session) => session.cycleKey());
   assert.deepEqual(kinds(), ["cycled"]);
+  await sessions.load(before);
+  assert.deepEqual(events.splice(0), [{ kind: "superseded", session: name }]);
   await alice.visit((session) => session.flush());
   assert.deepEqual(kinds(), ["flushed"]);
   await sessions.load(before);
-  assert.deepEqual(events, [{ kind: "revoked", session: name }]);
-  await sessions.load("__Host-sessionid=forged");
-  assert.deepEqual(events.at(-1), { kind: "malformed", session: "" });
+  assert.deepEqual(events.splice(0), [{ kind: "revoked", session: name }]);
+  await sessions.load(`${loggedIn}=forged`);
+  assert.deepEqual(events.splice(0), [{ kind: "malformed", session: "" }]);
 
   const logged = t.mock.method(console, "error", () => {});
   const { sessions: hooked } = sessionsAt({ store, onEvent: () => { throw new Error("the counter is down"); } });
@@ -156,6 +313,36 @@ test("events tell what happened, by names that hold no key; a hook that throws b
   await bob.visit((session) => session.set("user", "bob"));
   assert.equal((await bob.visit((session) => session.get("user"))).result, "bob");
   assert.ok(logged.mock.callCount() > 0);
+});
+
+test("a text that no secret signed is an event of the session that was to decode it", async (t) => {
+  const events = [];
+  const { sessions } = sessionsAt({ onEvent: (event) => void events.push(event) });
+  const alice = visitor(sessions);
+  await alice.visit((session) => session.set("user", "alice"));
+  const [{ session: name }] = events.splice(0);
+  const session = await sessions.load(alice.cookie);
+  const signed = await session.encode({ user: "alice" });
+  assert.deepEqual([await session.decode(signed), events], [{ user: "alice" }, []]);
+  for (const text of [`${signed}x`, signed.replace(/^./, "x"), "", "forged", undefined]) {
+    assert.deepEqual([await session.decode(text), events.splice(0)], [{}, [{ kind: "bad-signature", session: name }]]);
+  }
+  assert.equal(session.accessed, false, "it is no access");
+  session.set("page", 1);
+  const saving = session.save();
+  await session.decode("forged");
+  await saving;
+  assert.deepEqual(events.splice(0), [{ kind: "bad-signature", session: name }], "beside a save, too");
+  session[Symbol.dispose]();
+  await session.decode("forged");
+  assert.deepEqual(events.splice(0), [{ kind: "bad-signature", session: "" }], "a closed session has no name any more");
+  const unnamed = await sessions.load("");
+  await unnamed.decode("forged");
+  assert.deepEqual(events.splice(0), [{ kind: "bad-signature", session: "" }]);
+  const logged = t.mock.method(console, "error", () => {});
+  const { sessions: hooked } = sessionsAt({ onEvent: () => { throw new Error("the counter is down"); } });
+  assert.deepEqual(await (await hooked.load("")).decode("forged"), {});
+  assert.equal(logged.mock.callCount(), 1);
 });
 
 test("without the second read of a load, a logout still deletes the record", async () => {

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EdgeSessionError, memory, SessionBusyError, SessionClosedError } from "../../dist/node.js";
-import { sessionsAt } from "./visitor.mjs";
+import { cookiesAfter, sessionsAt } from "./visitor.mjs";
 
 /** What application code may do to the session from inside of a call. */
 const acts = {
@@ -112,9 +112,9 @@ test("H6: a clock, or a store, that disposes of the session while an operation r
     const { sessions } = sessionsAt(settings);
     for (const operation of [(s) => s.save(), (s) => s.flush(), (s) => sessions.commitHeaders(s, 200)]) {
       disposes = false;
-      session = await sessions.open();
-      await session.set("a", 1).save();
-      session = await sessions.open(session.sessionKey);
+      session = await sessions.load("");
+      const headers = new Headers(await sessions.commitHeaders(session.set("a", 1), 200));
+      session = await sessions.load(cookiesAfter("", headers));
       session.set("a", 2);
       disposes = true;
       await operation(session); // goes on to its end

@@ -3,35 +3,45 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createSessions, kv, memory, SessionBusyError, SessionClosedError, StoreUnavailableError } from "../../dist/node.js";
-import { countingKv, kinds, secrets, sessionsAt, visitor } from "./visitor.mjs";
+import { anonymous, cookiesAfter, countingKv, kinds, loggedIn, secrets, sessionsAt, visitor } from "./visitor.mjs";
 
 const closed = { code: "ES_SESSION_CLOSED" };
 
-test("a login changes the key and keeps the data; a logout ends the session at once", async () => {
-  const { sessions, store } = sessionsAt();
+test("a login changes the key and the cookie's name, and keeps the data; a logout ends the session at once", async () => {
+  const { sessions, store, time } = sessionsAt();
   const alice = visitor(sessions);
-  await alice.visit((session) => session.set("theme", "dark"));
+  const first = await alice.visit((session) => session.set("theme", "dark"));
+  const attributes = "Path=/; Secure; HttpOnly; SameSite=Lax";
+  const given = (name) => new RegExp(`^${name}=[\\w-]+; Expires=Tue, 15 Jan 2030 00:00:00 GMT; Max-Age=1209600; ${attributes}$`);
+  const deleted = (name) => `${name}=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; ${attributes}`;
+  assert.equal(first.answer.headers.getSetCookie().length, 1);
+  assert.match(first.answer.headers.get("Set-Cookie"), given(anonymous));
   const before = alice.cookie;
   const { answer } = await alice.visit((session) => {
     session.cycleKey();
     session.set("user", "alice");
   });
-  assert.match(answer.headers.get("Set-Cookie"), /^__Host-sessionid=[^;]+; Expires=[^;]+; Max-Age=1209600; Path=\/; Secure; HttpOnly; SameSite=Lax$/);
+  const [gives, deletes, ...others] = answer.headers.getSetCookie();
+  assert.match(gives, given(loggedIn));
+  assert.deepEqual([deletes, others], [deleted(anonymous), []]);
   assert.deepEqual([answer.headers.get("Vary"), answer.headers.get("Cache-Control")], ["Cookie", "private, no-store"]);
-  assert.notEqual(alice.cookie, before);
-  assert.deepEqual(kinds(store), ["ended", "session"], "a tombstone stands for the old key, and its record is gone");
+  assert.match(alice.cookie, new RegExp(`^${loggedIn}=[\\w-]+$`));
+  assert.deepEqual(kinds(store), ["ended", "session", "session"], "a tombstone ends the old key; its record stays for a second login beside this one");
   const thief = { ...visitor(sessions), cookie: before };
-  assert.deepEqual((await thief.visit((session) => session.items())).result, []);
+  assert.deepEqual((await thief.visit((session) => [session.loadReason, session.items()])).result, ["superseded", []]);
   assert.deepEqual((await alice.visit((session) => session.items())).result, [["theme", "dark"], ["user", "alice"]]);
-  const loggedIn = alice.cookie;
-  await alice.visit(async (session) => {
+  time.now += 101_000;
+  assert.deepEqual((await thief.visit((session) => [session.loadReason, session.items()])).result, ["revoked", []]);
+  const login = alice.cookie;
+  const logout = await alice.visit(async (session) => {
     await session.flush();
-    assert.deepEqual(kinds(store), ["ended", "ended", "family"], "before the commit");
+    assert.deepEqual(kinds(store), ["ended", "ended", "ended", "session"], "before the commit");
     assert.deepEqual([session.isEmpty(), session.sessionKey], [true, undefined]);
   });
+  assert.deepEqual(logout.answer.headers.getSetCookie(), [deleted(loggedIn)]);
   assert.equal(alice.cookie, "");
-  alice.cookie = loggedIn;
-  assert.equal((await alice.visit((session) => session.get("user"))).result, undefined);
+  alice.cookie = login;
+  assert.deepEqual((await alice.visit((session) => [session.loadReason, session.get("user")])).result, ["revoked", undefined]);
 });
 
 test("a session ends when its time is over, and clearExpired removes the record", async () => {
@@ -91,7 +101,10 @@ test("immutable headers, redirects, 304 and cookies of the application", async (
   assert.deepEqual([notModified.answer.status, notModified.answer.body], [304, null]);
   const own = new Response("ok", { headers: [["Set-Cookie", "theme=dark"], ["Set-Cookie", "lang=en"]] });
   const { answer } = await alice.visit((session) => session.set("a", 2), own);
-  assert.deepEqual(answer.headers.getSetCookie().map((line) => line.split("=")[0]), ["theme", "lang", "__Host-sessionid"]);
+  assert.deepEqual(answer.headers.getSetCookie().map((line) => line.split("=")[0]), ["theme", "lang", anonymous]);
+  const both = new Response("ok", { headers: own.headers });
+  const login = await alice.visit((session) => session.cycleKey(), both);
+  assert.deepEqual(login.answer.headers.getSetCookie().map((line) => line.split("=")[0]), ["theme", "lang", loggedIn, anonymous]);
 });
 
 test("load takes a request, a header's text or nothing; commitHeaders gives the headers alone", async () => {
@@ -209,21 +222,27 @@ test("KV: what each request costs, and the shape of every call", async () => {
   assert.deepEqual(names(), ["put"]);
   await alice.visit((session) => session.get("user"));
   assert.deepEqual(calls[0].args, [key, { type: "arrayBuffer", cacheTtl: 30 }]);
-  assert.equal(calls[1].args[0], key.replace(":session:", ":ended:"));
+  assert.match(calls[1].args[0], /^edge-session:ended:[\w-]{32}\.0$/);
   assert.deepEqual(names(), ["get", "get"]);
   await alice.visit((session) => session.set("user", "alice"));
   assert.deepEqual(names(), ["get", "get"], "an equal value is not written");
   await alice.visit((session) => session.set("page", 1));
   assert.deepEqual(names(), ["get", "get", "get", "get", "put"]);
   await alice.visit((session) => session.cycleKey());
-  assert.deepEqual(names(), ["get", "get", "get", "get", "put", "put", "delete"], "the new record, the old key's tombstone");
+  assert.deepEqual(names(), ["get", "get", "get", "get", "get", "put", "put"], "the tombstone of another login; the new record, the old key's tombstone");
+  await alice.visit((session) => session.cycleKey());
+  assert.deepEqual(names(), ["get", "get", "get", "get", "put", "put", "delete"], "a key of a login leaves no record");
   await alice.visit((session) => session.setExpiry(5));
   assert.equal(calls.at(-1).args[2].expirationTtl, 60, "KV's least");
   names();
   time.now += 200_000;
   assert.deepEqual(await sessions.clearExpired(), { removed: 1, complete: true });
   assert.deepEqual(names(), ["list", "delete"]);
+  alice.cookie = "";
+  await alice.visit((session) => session.set("user", "alice"));
+  names();
   await alice.visit((session) => session.flush());
+  assert.deepEqual(names(), ["get", "get", "put", "put", "delete"], "the tombstones of the key, and of the next one");
 });
 
 test("a store that fails: thrown at the first use, its error as the cause, the cookie stays", async () => {
@@ -273,9 +292,17 @@ test("a store of one's own: what it has to answer, and what a conflict is", asyn
   const listing = { ...memory(), list: async (prefix, cursor) => (asked.push([prefix, cursor]), pages.shift()) };
   assert.deepEqual(await sessionsAt({ store: listing }).sessions.clearExpired(), { removed: 1, complete: true });
   assert.deepEqual(asked, [["edge-session:", undefined], ["edge-session:", "next"]]);
-  const down = { ...memory(), list: async () => { throw new Error("down"); }, delete: async () => { throw new Error("down"); } };
-  await assert.rejects(sessionsAt({ store: down }).sessions.clearExpired(), { code: "ES_STORE_UNAVAILABLE" });
-  await assert.rejects(sessionsAt({ store: down }).sessions.delete(key), { code: "ES_STORE_UNAVAILABLE" });
+  const fails = async () => { throw new Error("down"); };
+  const failing = (...names) => ({ ...memory(), wait: async () => {}, ...Object.fromEntries(names.map((name) => [name, fails])) });
+  await assert.rejects(sessionsAt({ store: failing("list") }).sessions.clearExpired(), { code: "ES_STORE_UNAVAILABLE" });
+  await assert.rejects(sessionsAt({ store: failing("put") }).sessions.delete(key), { code: "ES_STORE_UNAVAILABLE" });
+  await assert.rejects(sessionsAt({ store: failing("delete"), checkEnded: false }).sessions.delete(key), { code: "ES_STORE_UNAVAILABLE" });
+  const undeleting = sessionsAt({ store: failing("delete") });
+  const kept = await undeleting.sessions.open();
+  await kept.set("a", 1).save();
+  await undeleting.sessions.delete(kept.sessionKey);
+  assert.deepEqual(kinds(undeleting.store), ["ended", "ended", "ended", "ended", "session"]);
+  assert.equal(await undeleting.sessions.exists(kept.sessionKey), false, "a record that could not be deleted is out of reach");
 });
 
 test("settings are checked at once, by their names here, and show no secret", () => {
@@ -313,8 +340,13 @@ test("every setting arrives", async () => {
   });
   const session = await sessions.load("");
   session.set("a", 1);
-  const line = new Headers(await sessions.commitHeaders(session, 200)).get("Set-Cookie");
-  assert.match(line, /^sid=.*; Max-Age=30; Domain=example\.com; Path=\/app; Secure; SameSite=Strict$/);
+  const headers = new Headers(await sessions.commitHeaders(session, 200));
+  assert.match(headers.get("Set-Cookie"), /^sid-anonymous=.*; Max-Age=30; Domain=example\.com; Path=\/app; Secure; SameSite=Strict$/);
+  const login = await sessions.load(cookiesAfter("", headers));
+  login.cycleKey();
+  const [gives, deletes] = new Headers(await sessions.commitHeaders(login, 200)).getSetCookie();
+  assert.match(gives, /^sid=.*; Max-Age=30; Domain=example\.com; Path=\/app; Secure; SameSite=Strict$/);
+  assert.match(deletes, /^sid-anonymous=;.*; Max-Age=0; Domain=example\.com; Path=\/app; Secure; SameSite=Strict$/);
   const large = await sessions.load("");
   large.set("a", "x".repeat(1024));
   await assert.rejects(large.save(), { code: "ES_TOO_LARGE", message: /maxRecordBytes allows 1024$/ });

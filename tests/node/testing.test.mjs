@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createSessions, kv, withSessions } from "../../dist/node.js";
 import { KvModel } from "../../dist/testing/node.js";
-import { secrets } from "./visitor.mjs";
+import { cookiesAfter, secrets } from "./visitor.mjs";
 
 /** Nothing slow, and what is written is seen at once where it was. */
 const plain = { slow: 0, locallyInvisible: 0 };
@@ -390,7 +390,7 @@ function browser(model) {
     async go(location, path) {
       const request = new Request(`https://example.com${path}`, { headers: { Cookie: this.cookie } });
       const response = await worker.fetch(request, env(location));
-      for (const line of response.headers.getSetCookie()) this.cookie = /Max-Age=0(;|$)/.test(line) ? "" : line.split(";")[0];
+      this.cookie = cookiesAfter(this.cookie, response.headers);
       return response.ok ? response.text() : response.status;
     },
   };

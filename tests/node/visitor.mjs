@@ -1,4 +1,4 @@
-// Sessions in memory with a clock that stands still, a visitor whose browser keeps the cookie, and a KV that counts.
+// Sessions in memory with a clock that stands still, a visitor whose browser keeps the cookies, and a KV that counts.
 
 import { createSessions, memory } from "../../dist/node.js";
 
@@ -10,13 +10,38 @@ export function sessionsAt({ store = memory(), ...settings } = {}) {
   return { time, store, sessions: createSessions({ store, secrets, clock: () => time.now, ...settings }) };
 }
 
-/** The kinds of what a store in memory holds: `session`, `ended` (a key's tombstone), `family`. */
+/** Sessions of another isolate, or of another place: the same records and the same time, and nothing remembered. */
+export const isolate = ({ store, time }, settings) => createSessions({ store: { ...store }, secrets, clock: () => time.now, ...settings });
+
+/** Sessions of which every load happens in an isolate of its own. */
+export const wandering = (site, settings) => ({
+  load: (from) => isolate(site, settings).load(from),
+  commit: (session, response) => site.sessions.commit(session, response),
+});
+
+/** The names of the cookie: of a session before its first `cycleKey`, and after it. */
+export const anonymous = "__Host-sessionid-anonymous";
+export const loggedIn = "__Host-sessionid";
+
+/** What a browser sends next: the cookies of its last `Cookie` header, and what the response's `Set-Cookie` headers made of them. */
+export function cookiesAfter(cookie, headers) {
+  const name = (pair) => pair.split("=")[0];
+  const jar = new Map(cookie.split("; ").filter(Boolean).map((pair) => [name(pair), pair]));
+  for (const line of headers.getSetCookie()) {
+    const [pair] = line.split(";");
+    if (/; Max-Age=0(;|$)/.test(line)) jar.delete(name(pair));
+    else jar.set(name(pair), pair);
+  }
+  return [...jar.values()].join("; ");
+}
+
+/** The kinds of what a store in memory holds: `session`, `ended` (a tombstone). */
 export const kinds = ({ records }) => [...records.keys()].map((name) => name.split(":")[1]).sort();
 
 /** A new session in memory. */
 export const fresh = (settings) => sessionsAt(settings).sessions.open();
 
-/** A visitor whose browser keeps the session cookie. */
+/** A visitor whose browser keeps the session's cookies. */
 export function visitor(sessions) {
   return {
     cookie: "",
@@ -25,7 +50,7 @@ export function visitor(sessions) {
       const session = await sessions.load(new Request("https://example.com/", { headers: { Cookie: this.cookie } }));
       const result = await handler(session);
       const answer = await sessions.commit(session, response);
-      for (const line of answer.headers.getSetCookie()) this.cookie = /Max-Age=0(;|$)/.test(line) ? "" : line.split(";")[0];
+      this.cookie = cookiesAfter(this.cookie, answer.headers);
       return { result, answer };
     },
   };

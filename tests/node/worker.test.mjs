@@ -3,18 +3,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createSessions, kv, memory, StoreUnavailableError, withSessions } from "../../dist/node.js";
-import { countingKv, secrets } from "./visitor.mjs";
+import { cookiesAfter, countingKv, loggedIn, secrets } from "./visitor.mjs";
 
 const context = {};
 
-/** Requests to a Worker, with the cookie that it gave. */
+/** Requests to a Worker, with the cookies that it gave. */
 function browser(worker, env) {
   return {
     cookie: "",
     async get(path) {
       const request = new Request(`https://example.com${path}`, { headers: { Cookie: this.cookie } });
       const response = await worker.fetch(request, env, context);
-      for (const line of response.headers.getSetCookie()) this.cookie = /Max-Age=0(;|$)/.test(line) ? "" : line.split(";")[0];
+      this.cookie = cookiesAfter(this.cookie, response.headers);
       return response;
     },
   };
@@ -96,7 +96,8 @@ test("a store that fails: 503 where the session was used and the error not caugh
 });
 
 test("a session that cannot be saved is 503, 400 or 413, without a cookie", async (t) => {
-  const gone = countingKv();
+  const { kv: here } = countingKv();
+  const elsewhere = createSessions({ store: kv({ ...here }), secrets });
   const handler = { fetch: (_, __, ___, session) => (session.set("n", session.get("n", "") + "x".repeat(2000)), new Response("ok")) };
   const lines = await logged(t, async () => {
     for (const [faults, settings, status, code] of [
@@ -107,10 +108,9 @@ test("a session that cannot be saved is 503, 400 or 413, without a cookie", asyn
       assert.deepEqual([response.status, (await response.json()).error.code], [status, code]);
       assert.deepEqual([response.headers.getSetCookie(), response.headers.get("Vary"), response.headers.get("Cache-Control")], [[], "Cookie", "private"]);
     }
-    const store = kv(gone.kv);
-    const one = browser(withSessions({ store, secrets }, {
-      fetch(request, env, context, session) {
-        if (session.has("n")) gone.kept.clear();
+    const one = browser(withSessions({ store: kv(here), secrets }, {
+      async fetch(request, env, context, session) {
+        if (session.has("n")) await elsewhere.delete(session.sessionKey);
         return handler.fetch(request, env, context, session);
       },
     }));
@@ -120,18 +120,40 @@ test("a session that cannot be saved is 503, 400 or 413, without a cookie", asyn
   assert.equal(lines.length, 3);
 });
 
-test("a logout that fails says so, and takes the cookie away all the same", async (t) => {
-  const { kv: namespace } = countingKv({ put: async (key) => { if (key.includes(":ended:")) throw new Error("KV PUT failed: 500"); } });
+test("a logout that fails says so, and later requests finish it: until then whoever uses the session gets a 503", async (t) => {
+  let down = true;
+  const { kv: namespace, kept } = countingKv({
+    put: async (key, value, options) => {
+      if (down && key.includes(":ended:")) throw new Error("KV PUT failed: 500");
+      kept.set(key, { value, ...options });
+    },
+  });
   const one = browser(withSessions({ store: kv(namespace), secrets }, {
     async fetch(request, _, __, session) {
-      if (request.url.endsWith("/logout")) await session.flush();
-      else session.set("user", "alice");
-      return new Response("ok");
+      const { pathname } = new URL(request.url);
+      if (pathname === "/untouched") return new Response("the same for everyone");
+      if (pathname === "/logout") await session.flush();
+      if (pathname === "/login") {
+        session.cycleKey();
+        session.set("user", "alice");
+      }
+      return new Response(session.get("user", "nobody"));
     },
   }), {});
-  await one.get("/");
+  await one.get("/login");
+  const { cookie } = one;
   await logged(t, async () => assert.equal((await one.get("/logout")).status, 503));
+  const ending = one.cookie;
+  assert.match(ending, new RegExp(`^${loggedIn}=`));
+  assert.notEqual(ending, cookie);
+  await logged(t, async () => assert.equal((await one.get("/")).status, 503));
+  assert.equal(await (await one.get("/untouched")).text(), "the same for everyone");
+  assert.equal(one.cookie, ending, "neither a failure nor a page that does not use the session takes it away");
+  down = false;
+  assert.equal(await (await one.get("/")).text(), "nobody");
   assert.equal(one.cookie, "");
+  one.cookie = cookie;
+  assert.equal(await (await one.get("/")).text(), "nobody", "the login has ended");
 });
 
 test("scheduled clears what has expired", async () => {
