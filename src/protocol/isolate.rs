@@ -529,10 +529,9 @@ mod tests {
 
     #[track_caller]
     fn newest(memory: &IsolateMemory, key: &StorageKey, stored: Option<&[u8]>, now: i64) -> Option<Vec<u8>> {
-        match memory.newest(key, stored.map(<[u8]>::to_vec), now) {
-            Newest::Bytes(bytes) => bytes,
-            Newest::Merged(..) => panic!("merged"),
-        }
+        let newest = memory.newest(key, stored.map(<[u8]>::to_vec), now);
+        assert_eq!(newest.merged, None);
+        newest.bytes
     }
 
     #[test]
@@ -600,9 +599,10 @@ mod tests {
         put(&memory, &key, &own, &own_bytes, NOW);
         for generation in [4, 6] {
             let stored = bytes(&head(generation, &[66, 3]), "stored", Some(NOW + 1));
-            let Newest::Merged(record, merged) = memory.newest(&key, Some(stored), NOW) else { panic!("{generation}") };
+            let newest = memory.newest(&key, Some(stored), NOW);
+            assert_eq!(newest.merged, Some(tag(if generation > 5 { 5 } else { 66 })), "the save of the older branch");
+            let Opened::Record(record) = record::decode(newest.bytes.unwrap()) else { panic!("{generation}") };
             assert_eq!(record.data.members().count(), 2);
-            assert_eq!(merged, tag(if generation > 5 { 5 } else { 66 }), "the save of the older branch");
             assert!(record.head.tags.contains(&tag(5)) && record.head.tags.contains(&tag(66)));
         }
         assert_eq!(newest(&memory, &key, None, NOW), Some(own_bytes));
