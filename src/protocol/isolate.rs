@@ -238,6 +238,15 @@ impl IsolateMemory {
         }
     }
 
+    /// Whether no put under the key is on its way or planned.
+    pub(super) fn is_quiet(&self, key: &StorageKey, now: i64) -> bool {
+        let mut memory = self.0.borrow_mut();
+        memory.lane_mut(key).is_none_or(|lane| {
+            lane.expire(now);
+            lane.flight.is_none() && lane.pending.is_none()
+        })
+    }
+
     /// Begins a group of saves. Returns its ticket.
     pub(super) fn begin_group(&self, key: &StorageKey, group: Group, now: i64) -> Ticket {
         let mut memory = self.0.borrow_mut();

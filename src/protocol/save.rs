@@ -225,13 +225,10 @@ impl Save {
         let is_login = session.key.is_new();
         let mut values = values.into_iter();
         let (bytes, tombstone, successor) = (values.next().flatten(), values.next().flatten(), values.next().flatten());
-        if self.is_revoked(session, memory, tombstone.as_deref(), successor.as_deref())? {
-            // A second login beside the first: the session has loaded the record from which it starts.
-            return self.write(session, memory, attempt);
-        }
+        self.check_revocation(session, memory, tombstone.as_deref(), successor.as_deref())?;
         let newest = memory.newest(&key, bytes, now);
-        if let Some(sent) = attempt.sent.take_if(|sent| is_stored(&newest, sent.tag())) {
-            // The last put landed after all. What came on top of it stays there.
+        if let Some(sent) = attempt.sent.take_if(|sent| is_stored(&newest, sent.tag()) && memory.is_quiet(&key, now)) {
+            // The last put landed after all, and nothing is on its way that would overwrite it.
             return Ok(self.stored(session, memory, sent));
         }
         let merged = newest.merged;
@@ -281,15 +278,15 @@ impl Save {
         }
     }
 
-    /// Fails where the session has ended. True for a second login beside the first, which goes on.
-    fn is_revoked(
+    /// Fails where the session has ended.
+    fn check_revocation(
         &self,
         session: &Session,
         memory: &IsolateMemory,
         tombstone: Option<&[u8]>,
         successor: Option<&[u8]>,
-    ) -> Result<bool> {
-        let Some(origin) = session.key.origin() else { return Ok(false) };
+    ) -> Result<()> {
+        let Some(origin) = session.key.origin() else { return Ok(()) };
         let now = session.clock.latest_millis();
         let starts_login = session.key.is_new() && origin.is_anonymous();
         if starts_login {
@@ -300,8 +297,9 @@ impl Save {
         }
         let key = revoke::tombstone_key(&session.settings, origin);
         match revoke::revocation(memory, &key, tombstone, now) {
-            None => Ok(false),
-            Some(Revocation::Cycled { .. }) if starts_login => Ok(true),
+            None => Ok(()),
+            // A second login beside the first.
+            Some(Revocation::Cycled { .. }) if starts_login => Ok(()),
             Some(revocation) if revocation.is_superseding(now) => Err(Error::superseded()),
             Some(_) => Err(Error::interrupted()),
         }
@@ -425,7 +423,8 @@ impl Save {
         match memory.poll(&key, ticket, now) {
             Poll::Landed(group) => Ok(self.stored(session, memory, Sent::Group(group))),
             Poll::Put(group) => {
-                self.is_revoked(session, memory, None, None).inspect_err(|_| memory.failed(&key, ticket, 0, now))?;
+                self.check_revocation(session, memory, None, None)
+                    .inspect_err(|_| memory.failed(&key, ticket, 0, now))?;
                 let value = record::encode(&group.head, &group.data);
                 memory.set_bytes(&key, &value);
                 let op = put(session, key, &group.head, value, OnlyIf::Any);

@@ -29,7 +29,7 @@ const VERSION: i64 = 1;
 const START: &str = "{\"edge-session\":1,\"deadline\":";
 
 /// How many of its last saves a record remembers.
-pub(crate) const MAX_TAGS: usize = 8;
+pub(crate) const MAX_TAGS: usize = 16;
 
 /// For how long a record remembers when a key was written, in milliseconds: longer than any browser carries a change of it.
 const WRITES_WINDOW: i64 = journal::WINDOW + 20_000;

@@ -52,7 +52,7 @@ pub struct Simulation {
 
 /// Returns the `Set-Cookie` lines of a response.
 pub fn set_cookies(headers: &SessionHeaders) -> Vec<String> {
-    headers.set_cookie().map(str::to_owned).into_iter().collect()
+    headers.set_cookies().to_vec()
 }
 
 /// Runs a plan to its end. `luck` is the seed of KV's delays and faults.
