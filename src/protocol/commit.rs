@@ -120,6 +120,10 @@ impl Commit {
                 None => give(session, lifetime, saved).map(|headers| Step::Done(Ok(headers))),
             };
         }
+        if failed {
+            // As Django's: the renewal of a page that failed changes no cookie, whatever its look at the session found out.
+            session.incoming.leave_alone();
+        }
         Ok(Step::Done(Ok(headers(session, None, depends_on_cookie, Saved::default()))))
     }
 
