@@ -81,6 +81,7 @@ impl CoreSettings {
             headers: None,
             saved: Saved::default(),
             swept: Swept::default(),
+            sweep_cursor: None,
         }
     }
 
@@ -120,6 +121,8 @@ pub struct CoreSession {
     headers: Option<SessionHeaders>,
     saved: Saved,
     swept: Swept,
+    /// Where the next sweep begins.
+    sweep_cursor: Option<String>,
 }
 
 #[derive(Debug)]
@@ -159,6 +162,12 @@ impl CoreSession {
         self.headers = None;
         self.saved = Saved::default();
         self.swept = Swept::default();
+        self.sweep_cursor = None;
+    }
+
+    /// Has the sweep begin where another one ended, which [`cursor`](Self::cursor) told.
+    pub fn resume(&mut self, cursor: Option<String>) {
+        self.sweep_cursor = cursor;
     }
 }
 
@@ -188,7 +197,7 @@ impl CoreSession {
             Run::Flush => Machine::Flush(Flush::default()),
             Run::Commit => Machine::Commit(Commit::new(status)),
             Run::Delete => Machine::Delete,
-            Run::Sweep => Machine::Sweep(Sweep::new(self.session.settings(), moment(now))),
+            Run::Sweep => Machine::Sweep(Sweep::new(self.session.settings(), moment(now), self.sweep_cursor.take())),
         });
         self.advance(Some(Reply::Start))
     }
@@ -217,7 +226,9 @@ impl CoreSession {
                 }
             };
             if let Some(end) = end {
-                self.machine = None;
+                if let Some(Machine::Sweep(sweep)) = self.machine.take() {
+                    self.sweep_cursor = sweep.cursor();
+                }
                 check(end)?;
             }
         }
@@ -267,11 +278,11 @@ impl CoreSession {
         if self.told.split(' ').next() == Some(key) { None } else { Some(key.to_owned()) }
     }
 
-    /// From where to go on listing.
+    /// Where the page begins that is to be listed; after a sweep, where the next one begins.
     pub fn cursor(&self) -> Option<String> {
         match self.operations.first() {
             Some(Operation::List { cursor, .. }) => cursor.clone(),
-            _ => None,
+            _ => self.sweep_cursor.clone(),
         }
     }
 
