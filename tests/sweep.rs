@@ -123,7 +123,7 @@ impl OneByOne {
     fn note(&self, operation: String) -> Result<()> {
         let fails = self.failing.borrow().contains(&operation);
         self.operations.borrow_mut().push(operation);
-        if fails { Err(Error::unavailable("told to fail")) } else { Ok(()) }
+        if fails { Err(Error::unavailable("as the test wants it")) } else { Ok(()) }
     }
 
     fn put(&self, name: &str, deadline: i64) {

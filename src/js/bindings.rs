@@ -165,7 +165,7 @@ impl CoreSession {
         self.sweep_cursor = None;
     }
 
-    /// Has the sweep begin where another one ended, which [`cursor`](Self::cursor) told.
+    /// Sets where the sweep begins: what [`cursor`](Self::cursor) returned after the last one.
     pub fn resume(&mut self, cursor: Option<String>) {
         self.sweep_cursor = cursor;
     }

@@ -111,7 +111,7 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
    * `Cache-Control`. The session is closed then. If it fails, nothing is closed, and the response is still yours.
    *
    * A response that cannot be sent is refused with a `ValueError` before anything is saved: one whose body was read or is locked,
-   * `Response.error()`, and what is no response. To read or cache what is answered, take `response.clone()`.
+   * `Response.error()`, and a value that is not a response. To read or cache the response as well, take `response.clone()`.
    *
    * @example
    * return sessions.commit(session, new Response("Hello"));

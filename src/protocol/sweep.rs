@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(listed_from(run.step(Reply::Written)).as_deref(), Some("page 4"));
         assert!(matches!(run.step(page(Some("page 5"))), Step::Write(_)));
         assert!(matches!(run.step(unavailable()), Step::Done(Err(_))));
-        assert_eq!(run.cursor().as_deref(), Some("page 4"), "whose record is still there");
+        assert_eq!(run.cursor().as_deref(), Some("page 4"), "its record is still there");
     }
 
     #[test]

@@ -14,7 +14,7 @@ function oneByOne(names, members = {}) {
   const failing = new Set();
   const note = (what) => {
     asked.push(what);
-    if (failing.has(what)) throw new Error("told to fail");
+    if (failing.has(what)) throw new Error("the store fails as the test wants it");
   };
   const store = {
     get: async () => null,

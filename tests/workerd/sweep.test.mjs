@@ -127,7 +127,7 @@ for (const [door, fullPass] of Object.entries(doors)) {
     });
 
     for (const [what, list] of Object.entries(fails)) {
-      test(`a list that answers with ${what} is a store that fails: nothing is removed, and who waits meanwhile is answered`, async () => {
+      test(`a list that answers with ${what} is a store that fails: nothing is removed, and requests that wait meanwhile are answered`, async () => {
         const { kv, names } = watched({ list });
         const alice = visitor();
         await alice.put("/session/data/user", "alice");
