@@ -10,7 +10,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use edge_session::{
-    ErrorKind, Fault, KvLocation, KvModel, KvModelOptions, LoadReason, OperationKind, Sessions, SettingsBuilder,
+    ClearExpired, ErrorKind, Fault, KvLocation, KvModel, KvModelOptions, LoadReason, OperationKind, Sessions,
+    SettingsBuilder,
 };
 use support::{Browser, defaults};
 
@@ -184,7 +185,8 @@ impl World {
                 outcome(self.sessions.delete(&self.key).await.map_err(|error| error.kind()))
             }
             Deed::ClearExpired => {
-                outcome(self.sessions.clear_expired().await.map(|_| ()).map_err(|error| error.kind()))
+                let swept = self.sessions.clear_expired_with(ClearExpired { full_pass: true }).await;
+                outcome(swept.map(|_| ()).map_err(|error| error.kind()))
             }
             _ => self.request(deed, if deed == Deed::Create { &Browser(None) } else { browser }).await,
         }

@@ -39,7 +39,8 @@ pub fn logins(history: &History) -> Vec<Login> {
             history.each().filter(|(other, _)| *other != id).map(|(_, other)| ends(history, key, request, other));
         let overtaken = history.of_browser(browser).filter(|(_, other)| {
             let given = other.given().map(|given| history.tokens[given].key);
-            given.is_some_and(|given| history.keys[given].is_logged_in && history.descends(key, given))
+            let is_replaced = |given: usize| history.descends(key, given) || request.is_logout() && request.key == Some(given);
+            given.is_some_and(|given| history.keys[given].is_logged_in && is_replaced(given))
         });
         let overtaken = overtaken.filter_map(|(_, other)| other.received).filter(|received| *received > arrived).min();
         Some(Login {
@@ -68,6 +69,13 @@ fn ends(history: &History, key: usize, login: &Request, other: &Request) -> Dura
         let replaces = other.is_login() && other.key_after.is_some_and(|other| !history.are_related(other, key));
         let clears = matches!(other.action, Action::Clear(_))
             && other.key.is_some_and(|other| other == key || history.descends(other, key));
+        // Until the answer to another rotation arrives, the jar has the key from before it.
+        let rotates = other.cycled.and_then(|(old, _)| old).is_some_and(|old| {
+            history.keys[old].is_logged_in && history.are_related(old, key) && !history.descends(key, old)
+        });
+        if rotates {
+            return from.min(other.began.max(arrived));
+        }
         let is_over = (other.is_logout() || continues) && (is_under_way || is_related) || replaces && is_under_way;
         return if is_over || clears { from } else { Duration::MAX };
     }

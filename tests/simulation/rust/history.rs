@@ -379,8 +379,24 @@ impl History {
         self.keys[key].parent.map_or(key, |parent| self.root(parent))
     }
 
+    /// Returns whether a logout with one key ends the other one.
     pub fn are_related(&self, one: usize, other: usize) -> bool {
-        self.root(one) == self.root(other)
+        self.first_of_family(one) == self.first_of_family(other)
+    }
+
+    /// The first key of the family. A copy that `create` makes of an anonymous session begins a family of its own.
+    fn first_of_family(&self, key: usize) -> usize {
+        let Key { parent, origin, is_logged_in, .. } = &self.keys[key];
+        match parent {
+            Some(parent) if *origin != Origin::Created || *is_logged_in => self.first_of_family(*parent),
+            _ => key,
+        }
+    }
+
+    /// Returns whether a logout by a request ends `key`: it ends the sessions of all cookies that came with it.
+    pub fn is_ended_by(&self, request: &Request, key: usize) -> bool {
+        let presented = request.presented.iter().map(|token| self.tokens[*token].key);
+        request.flush.is_some() && presented.chain(request.key).any(|ended| self.are_related(ended, key))
     }
 
     /// Returns whether `key` was made from `other`, directly or not.
@@ -394,7 +410,7 @@ impl History {
     /// siblings; never the keys that were made from it.
     pub fn is_touched(&self, but: Id, key: usize, until: Duration) -> bool {
         self.each().filter(|(id, other)| *id != but && other.began <= until).any(|(_, other)| {
-            let ended = other.flush.is_some() && other.key.is_some_and(|ended| self.are_related(ended, key));
+            let ended = self.is_ended_by(other, key);
             let rotates = |old: usize| self.are_related(old, key) && !self.descends(key, old);
             ended || self.is_ending(other, key) || other.cycled.and_then(|(old, _)| old).is_some_and(rotates)
         })

@@ -13,7 +13,7 @@ use crate::history::{History, Id, Marks, Request, SaveMark};
 use crate::plan::{Action, CLOCKS, Topology, Traffic};
 
 /// The number of saves that a record remembers.
-const TAGS: usize = 8;
+const TAGS: usize = 16;
 
 /// How long an operation that failed or was slow can delay the saves of its isolate.
 const AFTERMATH: Duration = Duration::from_secs(15);
@@ -103,7 +103,9 @@ fn isolate_accepts(case: &mut Case<'_>, id: Id, request: &Request) {
 /// Without exception: no write is excused by requests that were aborted or by logins.
 fn strong(case: &mut Case<'_>, id: Id, request: &Request) {
     let history = case.history;
-    if request.commit.is_some() {
+    // A cookie older than a record remembers is lost, although nothing of it is.
+    let is_forgotten = request.is_probe() && request.reason() == "lost";
+    if request.commit.is_some() && !is_forgotten {
         let is_off = matches!(request.reason(), "stale" | "not-yet-visible" | "lost" | "unavailable");
         let is_refused = matches!(request.error(), Some("ES_STALE" | "ES_STORE_UNAVAILABLE"));
         case.test(Invariant::StrongKvIsExact, id, !is_off && !is_refused, || {
@@ -171,7 +173,10 @@ fn saves(case: &mut Case<'_>, id: Id, request: &Request) {
         };
         history.each().any(ends)
     });
-    if request.created.is_some() {
+    // A second rotation of a key that was logged in begins without data: they stay with the key that the first one made.
+    let rotates_again = request.reason() == "superseded"
+        && request.cycled.and_then(|(old, _)| old).is_some_and(|old| history.keys[old].is_logged_in);
+    if request.created.is_some() || rotates_again {
         return;
     }
     for saved in saved(history, id, request) {
