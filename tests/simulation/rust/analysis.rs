@@ -39,7 +39,8 @@ pub fn logins(history: &History) -> Vec<Login> {
             history.each().filter(|(other, _)| *other != id).map(|(_, other)| ends(history, key, request, other));
         let overtaken = history.of_browser(browser).filter(|(_, other)| {
             let given = other.given().map(|given| history.tokens[given].key);
-            let is_replaced = |given: usize| history.descends(key, given) || request.is_logout() && request.key == Some(given);
+            let is_replaced =
+                |given: usize| history.descends(key, given) || request.is_logout() && request.key == Some(given);
             given.is_some_and(|given| history.keys[given].is_logged_in && is_replaced(given))
         });
         let overtaken = overtaken.filter_map(|(_, other)| other.received).filter(|received| *received > arrived).min();
