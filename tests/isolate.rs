@@ -525,3 +525,37 @@ fn a_login_that_vanishes_holds_nobody_up_for_longer_than_five_seconds() {
     assert!(took <= millis(5_500), "{took:?}");
     assert_eq!(isolate.get(&browser, "draft"), Some(1));
 }
+
+// A session was ended by its key while its holder rotated the key.
+#[test]
+fn a_delete_beside_a_rotation_fails_or_leaves_no_key_of_the_session_alive() {
+    for place in ["the same isolate", "AMS", "SIN"] {
+        let mut deleted = 0;
+        for seed in 0..100 {
+            let model = KvModel::new(KvModelOptions { seed, ..usual() });
+            let isolate = Isolate::at(&model, "AMS");
+            let admin = if place == "the same isolate" { isolate.clone() } else { Isolate::at(&model, place) };
+            let mut browser = Browser::default();
+            isolate.request(&mut browser, |session| {
+                session.cycle_key().unwrap();
+                session.set("user", "alice").unwrap();
+            });
+            settle(&model);
+            let session = isolate.load(&browser);
+            let key = session.session_key().unwrap().as_str().to_owned();
+            let rotation = isolate.start(session, &browser, |session| session.cycle_key().unwrap());
+            model.run_for(millis(3 * seed));
+            let result = model.block_on(admin.sessions().delete(&key)).unwrap();
+            model.run_for(Duration::from_secs(20));
+            settle(&model);
+            if result.is_ok() {
+                let elsewhere = Isolate::at(&model, "IAD");
+                for browser in [&browser, &rotation.outcome().browser] {
+                    assert_eq!(elsewhere.get::<String>(browser, "user"), None, "{place}, seed {seed}");
+                }
+                deleted += 1;
+            }
+        }
+        assert!(deleted >= 90, "{place}: {deleted}");
+    }
+}
