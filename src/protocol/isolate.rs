@@ -151,8 +151,8 @@ pub(super) enum Turn {
     Free,
     /// Begin a group, since the store takes no write yet.
     TooSoon,
-    /// Begin a group on this record, which is in flight.
-    Behind(Vec<u8>),
+    /// Begin a group on the record that is in flight, as far as it is newer than what is stored.
+    Behind(Newest),
     /// Join this group, which is given back with [`IsolateMemory::put_back`].
     Join(Box<Pending>),
     /// Wait until the login that holds the lane is over.
@@ -221,7 +221,7 @@ impl IsolateMemory {
     }
 
     /// What a save of the record under `key` has to do before its put.
-    pub(super) fn turn(&self, key: &StorageKey, now: i64) -> Turn {
+    pub(super) fn turn(&self, key: &StorageKey, stored: Option<&[u8]>, now: i64) -> Turn {
         let mut memory = self.0.borrow_mut();
         let limits_writes = memory.limits_writes;
         let Some(lane) = memory.lane_mut(key) else { return Turn::Free };
@@ -232,7 +232,11 @@ impl IsolateMemory {
                 Turn::Held
             }
             (None, Some(pending), _) => Turn::Join(pending),
-            (None, None, Some(flight)) => Turn::Behind(flight.record.bytes.to_vec()),
+            (None, None, Some(flight)) => {
+                let stored = stored.map_or_else(|| flight.record.bytes.to_vec(), <[u8]>::to_vec);
+                let (bytes, merged) = flight.record.reconcile(stored);
+                Turn::Behind(Newest { bytes: Some(bytes), merged })
+            }
             (None, None, None) if lane.due(limits_writes, now) > now => Turn::TooSoon,
             (None, None, None) => Turn::Free,
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::history::{History, Id, Origin, Request, SaveMark};
-use crate::plan::Action;
+use crate::plan::{Action, CLOCKS};
 
 /// A login whose answer arrived.
 #[derive(Clone, Debug)]
@@ -67,9 +67,16 @@ fn ends(history: &History, key: usize, login: &Request, other: &Request) -> Dura
     if other.browser() == login.browser() {
         let continues = other.presented.iter().any(|token| history.tokens[*token].is_ending);
         let is_under_way = other.sent >= arrived || other.received.is_some_and(|received| received > arrived);
+        // Two logins without a common session stay apart, and the order of their answers decides.
+        let is_apart = other.is_login()
+            && other.sent < arrived
+            && other.key_after.is_some_and(|other| !history.are_related(other, key));
+        if is_apart && other.received.is_none_or(|received| received + CLOCKS >= login.sent) {
+            return from;
+        }
         let replaces = other.is_login() && other.key_after.is_some_and(|other| !history.are_related(other, key));
-        let clears = matches!(other.action, Action::Clear(_))
-            && other.key.is_some_and(|other| other == key || history.descends(other, key));
+        let clears =
+            matches!(other.action, Action::Clear(_)) && other.key.is_some_and(|other| history.are_related(other, key));
         // Until the answer to another rotation arrives, the jar has the key from before it.
         let rotates = other.cycled.and_then(|(old, _)| old).is_some_and(|old| {
             history.keys[old].is_logged_in && history.are_related(old, key) && !history.descends(key, old)

@@ -393,6 +393,12 @@ impl History {
         }
     }
 
+    /// How many rotations lie between the first key and this one.
+    pub fn rotations(&self, key: usize) -> usize {
+        let Key { parent, origin, .. } = &self.keys[key];
+        usize::from(*origin == Origin::Rotated) + parent.map_or(0, |parent| self.rotations(parent))
+    }
+
     /// Returns whether a logout by a request ends `key`: it ends the sessions of all cookies that came with it.
     pub fn is_ended_by(&self, request: &Request, key: usize) -> bool {
         let presented = request.presented.iter().map(|token| self.tokens[*token].key);
@@ -411,7 +417,7 @@ impl History {
     pub fn is_touched(&self, but: Id, key: usize, until: Duration) -> bool {
         self.each().filter(|(id, other)| *id != but && other.began <= until).any(|(_, other)| {
             let ended = self.is_ended_by(other, key);
-            let rotates = |old: usize| self.are_related(old, key) && !self.descends(key, old);
+            let rotates = |old: usize| self.are_related(old, key) && self.rotations(key) <= self.rotations(old);
             ended || self.is_ending(other, key) || other.cycled.and_then(|(old, _)| old).is_some_and(rotates)
         })
     }
@@ -459,7 +465,8 @@ impl History {
     pub fn last_removal(&self, root: usize, isolate: usize, key: usize) -> SaveMark {
         let removals = self.each().filter(|(_, other)| {
             let is_related = other.key.is_some_and(|key| self.root(key) == root);
-            other.isolate == isolate && other.removed.contains(&key) && other.write_began.is_some() && is_related
+            let is_visible = other.isolate == isolate || other.is_acknowledged();
+            is_visible && other.removed.contains(&key) && other.write_began.is_some() && is_related
         });
         let last = removals.max_by_key(|(_, other)| other.committed());
         last.map_or(SaveMark::default(), |(by, _)| SaveMark { by, present: false })

@@ -67,6 +67,14 @@ fn next_page(case: &mut Case<'_>, login: &Login) {
     for (id, page) in history.of_browser(login.browser) {
         let during = page.sent >= login.arrived && page.loaded_at < until;
         let Some(seen) = page.seen.filter(|_| during && login.is_in(history, &page.presented)) else { continue };
+        // The cookie of a second login beside this one: whether its session is visible is that login's question.
+        let is_own = |token: &usize| {
+            let key = history.tokens[*token].key;
+            key == login.key || history.descends(key, login.key)
+        };
+        if !page.presented.iter().any(is_own) {
+            continue;
+        }
         // Versions with cookies of different names do not see each other's.
         if versions[page.version].scope != versions[made.version].scope && made.version != page.version {
             continue;
