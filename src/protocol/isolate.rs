@@ -332,6 +332,14 @@ impl IsolateMemory {
         }
     }
 
+    /// Remembers a record that the store holds: a put that failed had landed after all.
+    pub(super) fn remember(&self, key: &StorageKey, head: &Head, bytes: &[u8], now: i64) {
+        let mut memory = self.0.borrow_mut();
+        let lane = memory.enter(key, bytes.len(), now);
+        lane.landed = Some(Landed::new(head, bytes, now));
+        memory.count();
+    }
+
     /// Records that a put failed. The next one waits for `pause` milliseconds.
     pub(super) fn failed(&self, key: &StorageKey, ticket: Ticket, pause: i64, now: i64) {
         let mut memory = self.0.borrow_mut();

@@ -196,6 +196,11 @@ impl Save {
         if session.session_key().is_none() {
             session.create();
         }
+        let is_copy = matches!(&session.key, KeyState::New { replaces: None, .. });
+        if is_copy && session.load_reason() == LoadReason::NotYetVisible && !matches!(session.flush, FlushState::Done) {
+            // A copy of a session that cannot be seen yet would take its place without its data.
+            return Err(Error::stale());
+        }
         self.look(session, memory, Attempt::default())
     }
 
@@ -228,8 +233,12 @@ impl Save {
         let (bytes, tombstone, successor) = (values.next().flatten(), values.next().flatten(), values.next().flatten());
         self.check_revocation(session, memory, tombstone.as_deref(), successor.as_deref())?;
         let newest = memory.newest(&key, bytes, now);
-        if let Some(sent) = attempt.sent.take_if(|sent| is_stored(&newest, sent.tag()) && memory.is_quiet(&key, now)) {
+        if let Some(head) = attempt.sent.as_ref().and_then(|sent| stored_head(&newest, sent.tag()))
+            && memory.is_quiet(&key, now)
+            && let (Some(sent), Some(bytes)) = (attempt.sent.take(), &newest.bytes)
+        {
             // The last put landed after all, and nothing is on its way that would overwrite it.
+            memory.remember(&key, &head, bytes, now);
             return Ok(self.stored(session, memory, sent));
         }
         let merged = newest.merged;
@@ -604,9 +613,10 @@ fn open(session: &Session, bytes: Option<Vec<u8>>) -> Result<Record> {
     opened.and_then(Opened::record).ok_or_else(Error::interrupted)
 }
 
-fn is_stored(newest: &Newest, tag: Option<&Tag>) -> bool {
-    let head = newest.bytes.as_deref().and_then(record::head);
-    head.zip(tag).is_some_and(|(head, tag)| head.tags.contains(tag))
+/// The header of the newest record, if it contains the save with this tag.
+fn stored_head(newest: &Newest, tag: Option<&Tag>) -> Option<Head> {
+    let head = newest.bytes.as_deref().and_then(record::head)?;
+    tag.is_some_and(|tag| head.tags.contains(tag)).then_some(head)
 }
 
 /// The operation that stores a record; one that has expired is removed.

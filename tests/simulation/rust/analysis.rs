@@ -141,7 +141,7 @@ fn fate_under(history: &History, key: usize, id: Id, data_key: usize) -> Fate {
     let is_successor = |(_, login): &(Id, &Request)| {
         let is_from =
             |(old, new): (Option<usize>, usize)| old == Some(key) && history.keys[new].origin == Origin::Rotated;
-        login.is_acknowledged() && login.cycled.is_some_and(is_from)
+        login.is_acknowledged() && login.cycled.is_some_and(is_from) && !history.rotates_again(login)
     };
     let successors: Vec<_> = history.each().filter(is_successor).filter_map(|(_, login)| login.cycled).collect();
     let is_kept = |new: usize| matches!(fate_under(history, new, id, data_key), Fate::Kept | Fate::Unknown);

@@ -399,6 +399,12 @@ impl History {
         usize::from(*origin == Origin::Rotated) + parent.map_or(0, |parent| self.rotations(parent))
     }
 
+    /// Returns whether a request rotates a key that was logged in and that another request had rotated before.
+    pub fn rotates_again(&self, request: &Request) -> bool {
+        let old = request.cycled.and_then(|(old, _)| old);
+        request.reason() == "superseded" && old.is_some_and(|old| self.keys[old].is_logged_in)
+    }
+
     /// Returns whether a logout by a request ends `key`: it ends the sessions of all cookies that came with it.
     pub fn is_ended_by(&self, request: &Request, key: usize) -> bool {
         let presented = request.presented.iter().map(|token| self.tokens[*token].key);

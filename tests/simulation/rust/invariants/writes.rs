@@ -147,7 +147,8 @@ fn saved(history: &History, id: Id, request: &Request) -> Vec<Saved> {
     let shares = |marks: &Marks| marks.iter().any(|mark| mark.by == id && mark.present);
     let shared = history.records.values().filter(|record| shares(&record.marks));
     let put = |record: &crate::history::Written| &history.of(record.by).puts[record.put];
-    let first = shared.filter(|record| put(record).acknowledged).min_by_key(|record| put(record).at);
+    let in_time = |record: &&crate::history::Written| put(record).acknowledged && put(record).at <= request.ended();
+    let first = shared.filter(in_time).max_by_key(|record| put(record).at);
     let shared = |record: &crate::history::Written| Saved {
         marks: record.marks,
         base: request.read,
@@ -174,9 +175,7 @@ fn saves(case: &mut Case<'_>, id: Id, request: &Request) {
         history.each().any(ends)
     });
     // A second rotation of a key that was logged in begins without data: they stay with the key that the first one made.
-    let rotates_again = request.reason() == "superseded"
-        && request.cycled.and_then(|(old, _)| old).is_some_and(|old| history.keys[old].is_logged_in);
-    if request.created.is_some() || rotates_again {
+    if request.created.is_some() || history.rotates_again(request) {
         return;
     }
     for saved in saved(history, id, request) {
