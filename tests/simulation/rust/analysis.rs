@@ -66,8 +66,13 @@ fn ends(history: &History, key: usize, login: &Request, other: &Request) -> Dura
         let continues = other.presented.iter().any(|token| history.tokens[*token].is_ending);
         let is_under_way = other.sent >= arrived || other.received.is_some_and(|received| received > arrived);
         let replaces = other.is_login() && other.key_after.is_some_and(|other| !history.are_related(other, key));
-        let clears = matches!(other.action, Action::Clear(_))
-            && other.key.is_some_and(|other| other == key || history.descends(other, key));
+        // An application that clears the session, or copies one that it cannot see, has another one afterwards.
+        let replaces_data = match other.action {
+            Action::Clear(_) => true,
+            Action::Create(_) => other.is_degraded(),
+            _ => false,
+        };
+        let clears = replaces_data && is_related && other.key.is_some_and(|other| !history.descends(key, other));
         let is_over = (other.is_logout() || continues) && (is_under_way || is_related) || replaces && is_under_way;
         return if is_over || clears { from } else { Duration::MAX };
     }

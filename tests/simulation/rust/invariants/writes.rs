@@ -232,7 +232,7 @@ fn own_writes(case: &mut Case<'_>, id: Id, request: &Request) {
     let (Some(seen), Some(token)) = (request.seen, request.token) else { return };
     let token = &history.tokens[token];
     let is_over = case.simulation.plan.is_short_lived() && seen.iter().all(|mark| !mark.present);
-    if request.is_told() || is_over || history.is_touched(id, token.key, request.began) {
+    if request.is_degraded() || is_over || history.is_touched(id, token.key, request.began) {
         return;
     }
     let is_older = |key: &usize| {
@@ -264,7 +264,7 @@ fn has_rival(key: usize, seen: SaveMark, known: Id, history: &History) -> bool {
     };
     let known = history.of(known);
     history.each().filter(|(id, other)| is_it(*id, other)).any(|(_, other)| {
-        let is_told = other.given().is_some() && other.received.is_some();
-        !is_told && other.apart(known) <= CLOCKS
+        let is_known = other.given().is_some() && other.received.is_some();
+        !is_known && other.apart(known) <= CLOCKS
     })
 }
