@@ -124,7 +124,7 @@ fn fate_under(history: &History, key: usize, id: Id, data_key: usize) -> Fate {
     let Some(marks) = history.places.get(&key).and_then(|place| history.stored.get(place)) else {
         return Fate::Unknown;
     };
-    if history.is_older(marks[data_key], id) {
+    if lacks(history, marks[data_key], id, data_key) {
         return Fate::Lost;
     }
     let is_successor = |(_, login): &(Id, &Request)| {
