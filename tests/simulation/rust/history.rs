@@ -206,12 +206,12 @@ impl Request {
         self.reason.map_or("", LoadReason::as_str)
     }
 
-    /// Returns whether the load outcome tells the application that the session may lack something.
-    pub fn is_told(&self) -> bool {
+    /// Returns whether the load outcome says that the session may lack something.
+    pub fn is_degraded(&self) -> bool {
         matches!(self.reason(), "lost" | "not-yet-visible" | "stale" | "unavailable" | "superseded")
     }
 
-    /// Returns whether anything tells the application that the session may lack something: an event or the load outcome.
+    /// Returns whether an event or the load outcome says that the session may lack something.
     pub fn is_noticed(&self) -> bool {
         !self.events.is_empty() || self.reason() != "live"
     }
