@@ -22,6 +22,7 @@ use crate::session::event::EventKind;
 use crate::session::expiry::ExpiryOptions;
 use crate::session::identity::Identity;
 use crate::session::incoming::CookieSlot;
+use crate::session::key_state::KeyState;
 use crate::session::session::{FlushState, Session};
 
 /// A request that ran for longer, in milliseconds, deletes no cookie that may have been replaced meanwhile. Where tombstones are
@@ -98,7 +99,9 @@ impl Commit {
         let is_wanted = session.modified() || session.settings.save_every_request || session.is_merged();
         // A failed automatic renewal must not fail the response; a change that was made does.
         let is_out_of_reach = session.is_out_of_reach() && !session.modified();
-        if session.is_empty() || !is_wanted || is_out_of_reach {
+        // An emptied session that was superseded is not the one that its handler meant to empty: the save says so.
+        let is_superseded = matches!(session.key, KeyState::Superseded { .. }) && session.modified();
+        if (session.is_empty() && !is_superseded) || !is_wanted || is_out_of_reach {
             return Ok(Step::Done(without_save(session)));
         }
         let depends_on_cookie = session.accessed();
@@ -119,6 +122,10 @@ impl Commit {
                 Some(step) => Ok(step),
                 None => give(session, lifetime, saved).map(|headers| Step::Done(Ok(headers))),
             };
+        }
+        if failed {
+            // As Django's: the renewal of a page that failed changes no cookie, whatever its look at the session found out.
+            session.incoming.leave_alone();
         }
         Ok(Step::Done(Ok(headers(session, None, depends_on_cookie, Saved::default()))))
     }

@@ -242,7 +242,8 @@ impl Save {
             return Ok(self.stored(session, memory, sent));
         }
         let merged = newest.merged;
-        if merged.is_some() {
+        // The load has reported what it merged itself.
+        if merged.is_some() && session.stored.as_ref().is_none_or(|stored| stored.merged != merged) {
             session.report(EventKind::Diverged);
         }
         let is_fresh = match session.is_fresh(newest.bytes.as_deref()) {
@@ -280,13 +281,21 @@ impl Save {
             }
             Turn::TooSoon => {
                 if let Some(record) = newest {
-                    self.merge(session, record, merged)?.into_iter().for_each(|event| session.report(event));
+                    let event = self.merge(session, record, merged)?;
+                    if self.is_renewal && !session.needs_write()? {
+                        return Ok(Step::Done(Ok(Saved::default())));
+                    }
+                    event.into_iter().for_each(|event| session.report(event));
                 }
                 self.begin_group(session, memory, &key, attempt)
             }
             Turn::Behind(newest) => {
                 let flight = open(session, newest.bytes)?;
-                self.merge(session, flight, newest.merged)?.into_iter().for_each(|event| session.report(event));
+                let event = self.merge(session, flight, newest.merged)?;
+                if self.is_renewal && !session.needs_write()? {
+                    return Ok(Step::Done(Ok(Saved::default())));
+                }
+                event.into_iter().for_each(|event| session.report(event));
                 self.begin_group(session, memory, &key, attempt)
             }
         }
