@@ -20,7 +20,7 @@ use crate::session::expiry::{Deadline, Expiry, Lifetime, format_iso, parse_iso};
 use crate::session::identity::Position;
 use crate::session::incoming::SessionToken;
 use crate::session::json;
-use crate::session::record::{self, Head, Opened, Record};
+use crate::session::record::{self, Head, Record};
 use crate::session::signing;
 use crate::{ErrorKind, ExpiryOptions, MemoryStore, Session, Sessions, Settings, StorageKey};
 
@@ -201,10 +201,7 @@ pub fn journal(bytes: &[u8]) {
 }
 
 fn opened(bytes: &[u8]) -> Option<Record> {
-    match record::decode(bytes.to_vec()) {
-        Opened::Record(record) => Some(record),
-        Opened::Newer | Opened::Corrupt => None,
-    }
+    record::decode(bytes.to_vec()).record()
 }
 
 fn members(record: &Record) -> Vec<(Vec<u8>, Vec<u8>)> {

@@ -9,7 +9,7 @@ use edge_session::{
     ErrorKind, Expiry, LoadReason, Op, Session, SessionHeaders, SessionKey, Settings, SettingsBuilder, StorageKey,
     Store,
 };
-use support::{Browser, Failing, OLD_SECRET, SECRET, defaults, kind, run, site, site_on, site_with};
+use support::{Browser, COOKIE_NAMES, Failing, OLD_SECRET, SECRET, defaults, kind, run, site, site_on, site_with};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -37,14 +37,17 @@ fn cve_2011_4136_what_else_is_in_the_namespace_is_no_session() {
         format!("edge-session:session:{digest}x"),
         format!("edge-session:session:{}", digest.to_ascii_uppercase()),
     ];
+    // Another isolate, which remembers nothing of the save.
+    let reader = site_on(site.store.clone(), defaults());
+    site.pass(101);
     for other in &others {
         let name = StorageKey::listed(other.as_str());
         run(site.store.memory.write(vec![Op::Delete { key: key.clone() }])).unwrap();
         site.store.memory.put(name.clone(), bytes.clone());
-        site.pass(101);
-        assert_eq!(site.load(&browser).load_reason(), LoadReason::Unknown, "{other}");
+        assert_eq!(reader.load(&browser).load_reason(), LoadReason::Unknown, "{other}");
         site.store.memory.put(key.clone(), bytes.clone());
     }
+    assert_eq!(reader.user(&browser).as_deref(), Some("alice"));
     // Two sites in one namespace, told apart by their prefix.
     let neighbour = site_on(site.store.clone(), defaults().key_prefix("neighbour"));
     assert_eq!(neighbour.user(&browser), None);
@@ -54,7 +57,7 @@ fn cve_2011_4136_what_else_is_in_the_namespace_is_no_session() {
     let tombstone =
         site.store.memory.entries().into_iter().find(|(key, _)| key.as_str().contains(":ended:")).unwrap().1;
     site.store.memory.put(key.clone(), tombstone);
-    assert_eq!(site.load(&browser).load_reason(), LoadReason::Corrupt);
+    assert_eq!(reader.load(&browser).load_reason(), LoadReason::Corrupt);
     // And a sweep removes none of what is not its own.
     site.pass(100_000_000);
     run(site.sessions.clear_expired()).unwrap();
@@ -79,14 +82,16 @@ fn cve_2020_13254_every_key_that_reaches_the_store_is_one_that_it_takes() {
     for (key, _) in entries {
         let key = key.as_str();
         assert!(key.len() <= 512 && key != "." && key != "..", "{key}");
-        assert!(key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_:".contains(&byte)), "{key}");
+        assert!(key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_:.".contains(&byte)), "{key}");
     }
     site.operations();
     for key in ["a b", "a\nb", "\u{0}", "ключ", &"x".repeat(513), ".", ".."] {
         assert!(!run(site.sessions.exists(key)).unwrap());
         run(site.sessions.delete(key)).unwrap();
-        let mut session = run(site.sessions.load(format!("__Host-sessionid={key}"))).unwrap();
-        assert!(session.keys().unwrap().is_empty());
+        for name in COOKIE_NAMES {
+            let mut session = run(site.sessions.load(format!("{name}={key}"))).unwrap();
+            assert!(session.keys().unwrap().is_empty());
+        }
     }
     assert!(site.operations().is_empty(), "nothing of the kind is asked for");
 }
@@ -111,10 +116,12 @@ fn cve_2025_61686_no_cookie_names_what_the_store_is_asked_for() {
         &session_key,
         &format!("{session_key}/../{session_key}"),
     ] {
-        let mut session = run(site.sessions.load(format!("__Host-sessionid={value}"))).unwrap();
-        session.set("user", "mallory").unwrap();
-        assert_ne!(session.session_key().map(|key| key.as_str().to_owned()), Some(session_key.clone()));
-        assert!(site.operations().is_empty(), "{value}");
+        for name in COOKIE_NAMES {
+            let mut session = run(site.sessions.load(format!("{name}={value}"))).unwrap();
+            session.set("user", "mallory").unwrap();
+            assert_ne!(session.session_key().map(|key| key.as_str().to_owned()), Some(session_key.clone()));
+            assert!(site.operations().is_empty(), "{name}={value}");
+        }
     }
     assert_eq!(site.user(&browser).as_deref(), Some("alice"));
 }
@@ -196,7 +203,7 @@ fn every_put_has_an_end() {
         site.login(&mut browser);
         site.logout(&mut browser, 200);
         let puts = site.store.ttls.take();
-        assert!(puts.len() >= 6 && puts.iter().all(|(_, ttl)| (1..=longest + 180).contains(ttl)), "{puts:?}");
+        assert!(puts.len() >= 6 && puts.iter().all(|(_, ttl)| (1..=longest + 300).contains(ttl)), "{puts:?}");
     }
 }
 

@@ -4,18 +4,19 @@
 
 mod support;
 
-use edge_session::{MemoryStore, SessionKey, Sessions, Settings};
+use edge_session::{LoadReason, MemoryStore, SessionKey, Sessions, Settings};
 use proptest::prelude::*;
-use support::{Browser, OLD_SECRET, SECRET, defaults, run, site, site_on};
+use support::{ANONYMOUS, Browser, COOKIE_NAMES, OLD_SECRET, ROTATED, SECRET, cookies, defaults, run, site, site_on};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 #[test]
 fn ten_thousand_forged_cookies_cost_no_operation() {
     let site = site();
-    let visitor = site.visitor();
-    let token = visitor.0.clone().unwrap().split_once('=').unwrap().1.to_owned();
-    let key = site.load(&visitor).session_key().unwrap().as_str().to_owned();
+    let (visitor, mut user) = (site.visitor(), site.visitor());
+    site.login(&mut user);
+    let tokens = [user.cookie(ROTATED).unwrap(), visitor.cookie(ANONYMOUS).unwrap()];
+    let key = site.session_key(&visitor);
     site.operations();
     // A small generator of its own, so that every run forges the same cookies.
     let mut state = 0x9e37_79b9_u32;
@@ -24,6 +25,8 @@ fn ten_thousand_forged_cookies_cost_no_operation() {
         (state >> 16) as usize
     };
     for number in 0..10_000 {
+        // Under either name, those of the one and of the other.
+        let (name, token) = (COOKIE_NAMES[number / 5 % 2], &tokens[number / 10 % 2]);
         let forged = match number % 5 {
             0 => (0..next() % 200).map(|_| char::from((next() % 95 + 32) as u8)).filter(|c| *c != ';').collect(),
             1 => {
@@ -36,34 +39,65 @@ fn ten_thousand_forged_cookies_cost_no_operation() {
             3 => format!("{key}{}", "x".repeat(next() % 3)),
             _ => (0..120).map(|_| char::from(b"abcXYZ019-_"[next() % 11])).collect(),
         };
-        let mut session = run(site.sessions.load(format!("__Host-sessionid={forged}"))).unwrap();
+        let mut session = run(site.sessions.load(format!("{name}={forged}"))).unwrap();
         assert!(session.session_key().is_none(), "{number}");
         assert!(session.keys().unwrap().is_empty());
         let headers = run(site.sessions.commit_headers(&mut session, 200)).unwrap();
-        assert!(headers.set_cookie().unwrap().contains("; Max-Age=0;"), "what does not verify is deleted");
+        assert_eq!(cookies(&headers), [format!("-{name}")], "what does not verify is deleted");
     }
     assert!(site.operations().is_empty());
 }
 
 // B6
 #[test]
-fn two_different_sessions_in_one_header_are_nobody() {
+fn two_live_sessions_under_one_name_open_neither() {
     let site = site();
-    let (alice, bob) = (site.visitor().header(), site.visitor().header());
-    site.operations();
-    for header in [format!("{alice}; {bob}"), format!("{bob}; {alice}")] {
-        let mut session = run(site.sessions.load(&header)).unwrap();
-        assert!(session.keys().unwrap().is_empty());
+    let (mut alice, mut bob) = (site.visitor(), site.visitor());
+    for _ in 0..2 {
+        site.operations();
+        let (alice_header, bob_header) = (alice.header(), bob.header());
+        for header in [format!("{alice_header}; {bob_header}"), format!("{bob_header}; {alice_header}")] {
+            let mut session = run(site.sessions.load(&header)).unwrap();
+            assert_eq!(session.load_reason(), LoadReason::Malformed);
+            assert!(session.keys().unwrap().is_empty() && session.session_key().is_none());
+            session.set("user", "mallory").unwrap();
+            run(site.sessions.commit_headers(&mut session, 200)).unwrap();
+        }
+        assert_eq!(site.operations(), ["read", "put", "read", "put"], "what is set is a session of its own");
+        for visitor in [&alice, &bob] {
+            assert_eq!(site.user(visitor).as_deref(), Some("alice"), "neither is written to");
+        }
+        site.login(&mut alice);
+        site.login(&mut bob);
     }
-    assert!(site.operations().is_empty());
+}
+
+// B6
+#[test]
+fn a_token_that_comes_twice_or_beside_a_forged_one_opens_its_session() {
+    let site = site();
+    let alice = site.visitor().header();
     for header in [
         format!("{alice}; {alice}"),
-        format!("__Host-sessionid=evil; {alice}"),
-        format!("{alice}; __Host-sessionid=evil"),
+        format!("{ANONYMOUS}=evil; {alice}"),
+        format!("{alice}; {ANONYMOUS}=evil"),
+        format!("{ROTATED}=evil; {alice}"),
     ] {
         let mut session = run(site.sessions.load(&header)).unwrap();
         assert_eq!(session.keys().unwrap(), ["user"], "{header}");
     }
+}
+
+// B6
+#[test]
+fn more_than_two_valid_tokens_of_one_name_open_no_session_and_cost_no_operation() {
+    let site = site();
+    let header = [(); 3].map(|()| site.visitor().header()).join("; ");
+    site.operations();
+    let mut session = run(site.sessions.load(&header)).unwrap();
+    assert_eq!(session.load_reason(), LoadReason::Malformed);
+    assert!(session.keys().unwrap().is_empty() && session.session_key().is_none());
+    assert!(site.operations().is_empty());
 }
 
 // B4, B5, B10: a token as it stands, between semicolons; joined by a comma, quoted or encoded it is none.
@@ -112,11 +146,13 @@ fn a_cookie_that_is_lost_is_a_visitor_without_a_session() {
 fn cve_2019_25025_a_storage_key_or_a_session_key_is_no_cookie() {
     let site = site();
     let browser = site.visitor();
-    let key = site.load(&browser).session_key().unwrap().as_str().to_owned();
+    let key = site.session_key(&browser);
     let storage_key = site.store.memory.entries()[0].0.as_str().to_owned();
     for value in [key.as_str(), &storage_key, storage_key.rsplit(':').next().unwrap()] {
-        let session = run(site.sessions.load(format!("__Host-sessionid={value}"))).unwrap();
-        assert!(session.session_key().is_none());
+        for name in COOKIE_NAMES {
+            let session = run(site.sessions.load(format!("{name}={value}"))).unwrap();
+            assert!(session.session_key().is_none());
+        }
     }
 }
 
@@ -130,7 +166,7 @@ fn cve_2019_16782_the_session_key_never_reaches_the_store() {
     keys.push(site.load(&browser).session_key().unwrap().as_str().to_owned());
     site.request(&mut browser, |session| session.cycle_key().unwrap());
     keys.push(site.load(&browser).session_key().unwrap().as_str().to_owned());
-    let token = browser.header();
+    let token = browser.cookie(ROTATED).unwrap();
     for (storage_key, record) in site.store.memory.entries() {
         let record = String::from_utf8(record).unwrap();
         for secret in keys.iter().chain([&token]) {

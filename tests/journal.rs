@@ -5,25 +5,23 @@
 mod support;
 
 use edge_session::{ErrorKind, LoadReason, Settings};
-use support::{Browser, OLD_SECRET, SECRET, Site, defaults, run, site, site_with};
+use support::{ANONYMOUS, Browser, COOKIE_NAMES, OLD_SECRET, SECRET, Site, defaults, run, site, site_with};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-const NAME: &str = "__Host-sessionid=";
-
-/// Characters of a token that carries nothing, without and with another key's family.
-const BARE: [usize; 2] = [116, 148];
+/// Characters of a token that carries nothing.
+const BARE: usize = 116;
 
 fn set(site: &Site, browser: &mut Browser, key: &str, value: &str) {
     site.request(browser, |session| session.set(key, value).unwrap());
 }
 
 fn token(browser: &Browser) -> String {
-    browser.header().strip_prefix(NAME).unwrap().to_owned()
+    COOKIE_NAMES.iter().find_map(|name| browser.cookie(name)).unwrap()
 }
 
 fn with_token(token: &str) -> Browser {
-    Browser(Some([NAME, token].concat()))
+    Browser(Some([ANONYMOUS, "=", token].concat()))
 }
 
 fn reason(site: &Site, browser: &Browser) -> LoadReason {
@@ -43,12 +41,12 @@ fn ahead() -> (Site, Site, Browser) {
 fn a_first_save_carries_nothing_and_a_second_one_what_it_changed() {
     let site = site();
     let mut browser = site.visitor();
-    assert_eq!(token(&browser).len(), BARE[0], "a record that is not there can't be repaired");
+    assert_eq!(token(&browser).len(), BARE, "a record that is not there can't be repaired");
     site.request(&mut browser, |_| ());
-    assert_eq!(token(&browser).len(), BARE[0]);
+    assert_eq!(token(&browser).len(), BARE);
     set(&site, &mut browser, "page", "two");
     let carrying = token(&browser).len();
-    assert!(carrying > BARE[0] && carrying < 250, "{carrying}");
+    assert!(carrying > BARE && carrying < 250, "{carrying}");
     set(&site, &mut browser, "page", "six");
     let twice = token(&browser).len();
     assert!(twice > carrying && twice < carrying + 16, "the newest change of each key: {twice}");
@@ -86,19 +84,19 @@ fn meddling_with_what_is_sealed_is_as_if_it_was_not_there() {
     let (site, far, browser) = ahead();
     let token = token(&browser);
     assert_eq!(reason(&far, &browser), LoadReason::StaleRepaired);
-    for at in BARE[0]..token.len() - 1 {
+    for at in BARE..token.len() - 1 {
         let other = if &token[at..=at] == "A" { "B" } else { "A" };
         let meddled = with_token(&[&token[..at], other, &token[at + 1..]].concat());
         assert_eq!(reason(&site, &meddled), LoadReason::Live, "the token itself is as good as before: {at}");
         assert_eq!(reason(&far, &meddled), LoadReason::Stale, "{at}");
     }
-    assert_eq!(reason(&far, &with_token(&token[..BARE[0]])), LoadReason::Stale, "cut off");
+    assert_eq!(reason(&far, &with_token(&token[..BARE])), LoadReason::Stale, "cut off");
     for cut in [1, 4, 8] {
         let cut = with_token(&token[..token.len() - cut]);
         assert!(matches!(reason(&far, &cut), LoadReason::Stale | LoadReason::Malformed));
     }
-    assert_eq!(reason(&far, &with_token(&[&token[..BARE[0]], "AAAA"].concat())), LoadReason::Malformed, "too short");
-    let mut session = far.load(&with_token(&token[..BARE[0]]));
+    assert_eq!(reason(&far, &with_token(&[&token[..BARE], "AAAA"].concat())), LoadReason::Malformed, "too short");
+    let mut session = far.load(&with_token(&token[..BARE]));
     session.set("page", "three").unwrap();
     assert_eq!(run(far.sessions.commit_headers(&mut session, 200)).unwrap_err().kind(), ErrorKind::Stale);
 }
@@ -109,7 +107,7 @@ fn what_another_token_carries_is_no_use() {
     let mut later = browser.clone();
     set(&site, &mut later, "page", "three");
     let (one, other) = (token(&browser), token(&later));
-    let mixed = with_token(&[&other[..BARE[0]], &one[BARE[0]..]].concat());
+    let mixed = with_token(&[&other[..BARE], &one[BARE..]].concat());
     assert_eq!(reason(&site, &mixed), LoadReason::Live);
     assert_eq!(reason(&far, &mixed), LoadReason::Stale, "it is bound to the token's MAC");
 }
@@ -182,7 +180,7 @@ fn a_save_that_is_too_large_for_a_cookie_is_not_carried() {
     let mut browser = site.visitor();
     let far = site.elsewhere(defaults());
     set(&site, &mut browser, "essay", &"x".repeat(5_000));
-    assert_eq!(token(&browser).len(), BARE[0]);
+    assert_eq!(token(&browser).len(), BARE);
     assert_eq!(site.told(), ["journal-cut"]);
     assert_eq!(reason(&far, &browser), LoadReason::Stale);
     let near = site.elsewhere(defaults());
@@ -198,12 +196,16 @@ fn a_login_carries_nothing_of_what_was_before() {
     // At a location that does not show the last save it is put back first, and comes along.
     far.login(&mut browser);
     assert_eq!(far.told(), ["stale-repaired", "cycled"]);
-    assert!(token(&browser).len() == BARE[0] && carrying > BARE[0]);
-    assert_eq!(far.record()["data"], serde_json::json!({ "user": "alice", "page": "two" }));
-    assert!(far.record().get("writes").is_none());
+    assert!(token(&browser).len() == BARE && carrying > BARE);
+    let record = far.record_of(&browser);
+    assert_eq!(record["data"], serde_json::json!({ "user": "alice", "page": "two" }));
+    assert!(record.get("writes").is_none());
     assert_eq!(reason(&site, &browser), LoadReason::NotYetVisible, "what it carries is put onto no other key's record");
-    far.login(&mut browser);
-    assert_eq!(token(&browser).len(), BARE[1]);
+    // From 14 rotations on, their number follows in two bytes.
+    for rotations in 1..=15 {
+        assert_eq!(token(&browser).len(), if rotations < 14 { BARE } else { 119 }, "{rotations}");
+        far.login(&mut browser);
+    }
 }
 
 #[test]
@@ -224,7 +226,7 @@ fn more_than_a_journal_can_tell_one_by_one_is_not_repaired_but_refused() {
     let mut browser = site.visitor();
     let far = site.elsewhere(defaults());
     site.request(&mut browser, many);
-    assert_eq!(token(&browser).len(), BARE[0]);
+    assert_eq!(token(&browser).len(), BARE);
     assert_eq!(reason(&far, &browser), LoadReason::Stale);
     assert_eq!(
         site.record()["writes"],

@@ -4,7 +4,7 @@
 
 mod support;
 
-use edge_session::{ErrorKind, Session};
+use edge_session::{ErrorKind, LoadReason, Session};
 use serde_json::Value;
 use support::{Browser, defaults, run, site, site_on, site_with};
 #[cfg(target_arch = "wasm32")]
@@ -100,30 +100,51 @@ fn a_wide_value_is_not_a_deep_one() {
     assert_eq!(session.get::<Value>("k").unwrap(), Some(wide));
 }
 
-// H1, F6: a record is as large as the setting allows, when it is written and when it is read.
+/// The bytes of a record without its header: the sizes and the data.
+fn counted(record: &[u8]) -> usize {
+    let sizes = br#","sizes":["#;
+    let header = record.windows(sizes.len()).position(|window| window == sizes).unwrap();
+    record.len() - header
+}
+
+// H1, F6: the header does not count when a record is written, and 1024 bytes are allowed for it when one is read.
 #[test]
-fn one_size_holds_for_writing_and_for_reading() {
+fn one_limit_holds_for_writing_and_for_reading() {
     let text = "x".repeat(5_000);
     let site = site_with(defaults().max_record_bytes(26_214_400));
     let mut browser = Browser::default();
     site.request(&mut browser, |session| session.set("k", &text).unwrap());
-    let size = site.store.memory.entries()[0].1.len();
+    let record = site.store.memory.entries().remove(0).1;
+    let size = counted(&record);
+    assert!(size > 5_000 && size < record.len());
     for (limit, fits) in [(size, true), (size + 1, true), (size - 1, false)] {
         let own = site_with(defaults().max_record_bytes(limit));
         let mut session = own.sessions.new_session().unwrap();
         session.set("k", &text).unwrap();
         match run(own.sessions.save(&mut session)) {
-            Ok(_) => assert!(fits),
+            Ok(_) => {
+                assert!(fits);
+                let key = session.session_key().unwrap().as_str().to_owned();
+                let reader = site_on(own.store.clone(), defaults().max_record_bytes(limit));
+                let mut session = run(reader.sessions.open(&key)).unwrap();
+                assert_eq!(session.item::<String>("k").unwrap(), text, "what is written is read");
+            }
             Err(error) => {
                 assert!(!fits);
                 assert_eq!(error.kind(), ErrorKind::TooLarge);
+                let sentence = format!("the session's data have {size} bytes; SESSION_MAX_RECORD_BYTES allows {limit}");
+                assert_eq!(error.to_string(), sentence);
                 assert!(own.store.memory.is_empty(), "nothing is written, and nothing is cut");
                 // What is left fits again.
                 session.remove("k").unwrap();
                 run(own.sessions.save(&mut session)).unwrap();
             }
         }
+    }
+    for (limit, fits) in [(record.len() - 1_024, true), (record.len() - 1_025, false)] {
         let reading = site_on(site.store.clone(), defaults().max_record_bytes(limit));
+        let expected = if fits { LoadReason::Live } else { LoadReason::OtherSettings };
+        assert_eq!(reading.load(&browser).load_reason(), expected, "{limit}");
         assert_eq!(reading.load(&browser).get::<String>("k").unwrap().is_some(), fits, "{limit}");
     }
     assert_eq!(site.load(&browser).item::<String>("k").unwrap(), text, "what is too large is left as it is");

@@ -2,6 +2,8 @@
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
+use std::collections::BTreeSet;
+
 /// The quick start is the Worker that `tests/workerd` runs, word for word.
 #[test]
 fn the_quick_start_is_the_worker_that_is_tested() {
@@ -25,20 +27,22 @@ fn the_javascript_ones_are_the_workers_that_are_tested() {
     }
 }
 
-/// The README names every setting that a Worker reads.
+/// The README documents the settings that a Worker reads, those and no others; wrangler.toml lists them, too.
 #[test]
 fn the_settings_table_is_complete() {
     let readme = include_str!("../README.md");
     let code = include_str!("../src/cloudflare/env.rs");
-    let names = code.split('"').filter(|text| {
+    let is_name = |text: &&str| {
         text.len() > 8 && text.starts_with("SESSION_") && text.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
-    });
-    let mut count = 0;
-    for name in names {
-        assert!(readme.contains(&format!("| `{name}` |")), "{name}");
-        count += 1;
+    };
+    let read: BTreeSet<_> = code.split('"').filter(is_name).collect();
+    let rows = readme.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    assert_eq!(read, rows.filter(is_name).collect());
+    let file = include_str!("../wrangler.toml");
+    for name in read.iter().filter(|name| !name.starts_with("SESSION_SECRET")) {
+        assert!(file.contains(&format!("\n{name} = ")) || file.contains(&format!("\n# {name} = ")), "{name}");
     }
-    assert!(count >= 14);
+    assert!(read.len() >= 16);
 }
 
 /// Whether a Rust file of this project has a test of this name.

@@ -4,8 +4,9 @@
 
 mod support;
 
-use edge_session::{Error, ErrorKind, Expiry, Session, SessionHeaders};
-use support::{Browser, Site, defaults, kind, run, site, site_with};
+use chrono::SubsecRound;
+use edge_session::{Error, ErrorKind, Expiry, LoadReason, Session, SessionHeaders};
+use support::{Browser, COOKIE_NAMES, Site, defaults, run, site, site_with, start};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -55,10 +56,10 @@ fn writes(session: &mut Session) {
     session.set("page", 1).unwrap();
 }
 
-/// A browser whose record is gone, and has been for so long that it is not on its way.
+/// A browser whose record is gone, and was saved so long ago that neither KV hides it nor the isolate remembers it.
 fn unknown(site: &Site) -> Browser {
     let browser = site.visitor();
-    site.pass(101);
+    site.pass(131);
     for (key, _) in site.store.memory.entries() {
         run(edge_session::Store::write(&site.store.memory, vec![edge_session::Op::Delete { key }])).unwrap();
     }
@@ -95,11 +96,13 @@ fn a_request_with_a_cookie_that_is_no_token() {
     for value in ["", "short", "\"\"", &"x".repeat(120), &"x".repeat(5_000)] {
         for save_every_request in [false, true] {
             let site = site_with(defaults().save_every_request(save_every_request));
-            let browser = Browser(Some(format!("__Host-sessionid={value}")));
-            row(&site, &browser, 200, nothing, (Cookie::Deleted, true, &[]));
-            row(&site, &browser, 200, reads, (Cookie::Deleted, true, &[]));
-            row(&site, &browser, 500, nothing, (Cookie::Deleted, true, &[]));
-            row(&site, &browser, 200, writes, (Cookie::Given, true, &["put"]));
+            for name in COOKIE_NAMES {
+                let browser = Browser(Some(format!("{name}={value}")));
+                row(&site, &browser, 200, nothing, (Cookie::Deleted, true, &[]));
+                row(&site, &browser, 200, reads, (Cookie::Deleted, true, &[]));
+                row(&site, &browser, 500, nothing, (Cookie::Deleted, true, &[]));
+                row(&site, &browser, 200, writes, (Cookie::Given, true, &["put"]));
+            }
         }
     }
 }
@@ -124,13 +127,35 @@ fn a_request_with_a_live_session() {
     row(&site, &browser, 200, writes, (Cookie::Given, true, &["read", "read", "put"]));
     row(&site, &browser, 500, writes, (Cookie::Nothing, true, &["read"]));
     row(&site, &browser, 200, |s| s.set_modified(true), (Cookie::Given, true, &["read", "read", "put"]));
-    row(
-        &site,
-        &browser,
-        200,
-        |s| s.cycle_key().unwrap(),
-        (Cookie::Given, true, &["read", "read", "put", "put ended", "delete"]),
-    );
+    let cycles = |session: &mut Session| session.cycle_key().unwrap();
+    // The record of the anonymous session stays for a second login that is on its way.
+    let user = row(&site, &browser, 200, cycles, (Cookie::Given, true, &["read", "read", "put", "put cycled"]));
+    let steps = &["read", "read", "put", "put cycled", "delete"];
+    row(&site, &user, 200, cycles, (Cookie::Given, true, steps));
+}
+
+/// What each read of a request asks for.
+#[track_caller]
+fn reads_of(site: &Site, browser: &mut Browser, handler: impl FnOnce(&mut Session)) -> Vec<Vec<String>> {
+    site.store.reads.take();
+    site.request(browser, handler);
+    site.store.reads.take()
+}
+
+#[test]
+fn a_load_reads_the_record_and_its_tombstone_and_a_login_the_tombstone_of_its_successor_too() {
+    let site = site();
+    let mut browser = site.visitor();
+    let two = ["session", "ended"].map(str::to_owned).to_vec();
+    let three = ["session", "ended", "ended"].map(str::to_owned).to_vec();
+    assert_eq!(reads_of(&site, &mut browser, nothing), [two.clone()]);
+    assert_eq!(reads_of(&site, &mut browser, writes), [two.clone(), two.clone()]);
+    assert_eq!(reads_of(&site, &mut browser, |session| session.cycle_key().unwrap()), [two.clone(), three]);
+    for handler in
+        [|session: &mut Session| session.set("page", 2).unwrap(), |session: &mut Session| session.cycle_key().unwrap()]
+    {
+        assert_eq!(reads_of(&site, &mut browser, handler), [two.clone(), two.clone()], "once logged in");
+    }
 }
 
 // D5, CVE-2023-20862 (Spring Security): a session that was emptied was not stored, and the old data came back.
@@ -168,14 +193,30 @@ fn a_logout_ends_the_session_at_once() {
         let old = browser.clone();
         let headers = site.logout(&mut browser, status);
         assert_eq!(
-            headers.set_cookie().unwrap(),
-            "__Host-sessionid=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; Secure; HttpOnly; SameSite=Lax"
+            headers.set_cookies(),
+            [
+                "__Host-sessionid-anonymous=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; Secure; HttpOnly; \
+              SameSite=Lax"
+            ]
         );
         assert!(headers.depends_on_cookie());
-        assert_eq!(site.operations(), ["read", "put ended", "delete"]);
-        assert_eq!(site.stored(), (0, 1, 0));
+        // Its own tombstone, and that of a login that may have replaced its key.
+        assert_eq!(site.operations(), ["read", "put ended", "put ended", "delete"]);
+        assert_eq!(site.stored(), (0, 2));
         assert!(browser.0.is_none());
-        assert_eq!(site.user(&old), None, "the old cookie is nobody's");
+        assert_eq!(site.user(&old), None, "the old cookie opens nothing");
+
+        let mut browser = site.visitor();
+        site.login(&mut browser);
+        site.operations();
+        let headers = site.logout(&mut browser, status);
+        assert_eq!(
+            headers.set_cookies(),
+            [
+                "__Host-sessionid=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; Secure; HttpOnly; SameSite=Lax"
+            ]
+        );
+        assert_eq!(site.operations(), ["read", "put ended", "put ended", "delete"]);
     }
 }
 
@@ -223,11 +264,12 @@ fn cve_2014_0482_another_user_starts_with_nothing_of_the_first() {
 #[test]
 fn cve_2015_5143_neither_reading_nor_logging_out_creates_a_record() {
     let site = site();
-    for header in ["", "__Host-sessionid=x", "__Host-sessionid=0123456789abcdefghijklmnopqrstuv"] {
-        let mut browser = Browser(Some(header.to_owned()));
-        site.request(&mut browser, reads);
-        let mut browser = Browser(Some(header.to_owned()));
-        site.logout(&mut browser, 200);
+    for value in ["", "x", "0123456789abcdefghijklmnopqrstuv"] {
+        for name in COOKIE_NAMES {
+            let browser = Browser(Some(format!("{name}={value}")));
+            site.request(&mut browser.clone(), reads);
+            site.logout(&mut browser.clone(), 200);
+        }
     }
     assert!(site.operations().is_empty() && site.store.memory.is_empty());
     let well_signed = unknown(&site);
@@ -235,7 +277,7 @@ fn cve_2015_5143_neither_reading_nor_logging_out_creates_a_record() {
     for _ in 0..3 {
         site.logout(&mut well_signed.clone(), 200);
     }
-    assert_eq!(site.stored(), (0, 1, 0), "one tombstone, for a key that was given out here");
+    assert_eq!(site.stored(), (0, 4), "tombstones, of a key that was given out here and of those that could follow it");
 }
 
 // D1, Auth0-PHP #837: a login went on with the key of before.
@@ -248,12 +290,12 @@ fn auth0_php_837_a_login_is_one_put_under_a_new_key_and_ends_the_old_one() {
         session.cycle_key().unwrap();
         session.set("_auth_user_id", 7).unwrap();
     });
-    assert_eq!(site.operations(), ["read", "read", "put", "put ended", "delete"]);
+    assert_eq!(site.operations(), ["read", "read", "put", "put cycled"]);
     assert_ne!(browser.0, old.0);
     let mut session = site.load(&browser);
     assert_eq!(session.keys().unwrap(), ["user", "_auth_user_id"]);
     assert_eq!(site.user(&old), None);
-    assert_eq!(site.stored(), (1, 1, 0));
+    assert_eq!(site.stored(), (2, 1), "the anonymous record is there, and no request with its key reads it");
 }
 
 #[test]
@@ -266,9 +308,9 @@ fn several_cycles_in_one_request_are_one_put() {
         session.cycle_key().unwrap();
         assert_ne!(session.session_key(), Some(&first), "the key is new at once");
     });
-    assert_eq!(site.operations(), ["read", "read", "put", "put ended", "delete"]);
+    assert_eq!(site.operations(), ["read", "read", "put", "put cycled"]);
     assert_eq!(site.user(&browser).as_deref(), Some("alice"));
-    assert_eq!(site.stored(), (1, 1, 0), "the key in between was never anybody's");
+    assert_eq!(site.stored(), (2, 1), "nothing was stored under the key in between");
 }
 
 #[test]
@@ -280,7 +322,7 @@ fn a_logout_after_a_cycle_in_the_same_request_ends_the_stored_key() {
     session.cycle_key().unwrap();
     run(site.sessions.flush(&mut session)).unwrap();
     site.commit(&mut browser, session, 200);
-    assert_eq!(site.stored(), (0, 1, 0));
+    assert_eq!(site.stored(), (0, 2));
     assert_eq!(site.user(&old), None);
 }
 
@@ -298,7 +340,7 @@ fn a_record_deleted_meanwhile_interrupts_the_save() {
         "The request's session was deleted before the request completed. \
          The user may have logged out in a concurrent request, for example."
     );
-    assert_eq!(site.stored(), (0, 1, 0), "nothing came back");
+    assert_eq!(site.stored(), (0, 2), "nothing came back");
 }
 
 #[test]
@@ -309,7 +351,7 @@ fn an_explicit_save_is_not_written_again_by_the_commit_and_the_cookie_is_sent() 
     session.set("user", "alice").unwrap();
     run(site.sessions.save(&mut session)).unwrap();
     let headers = site.commit(&mut browser, session, 200);
-    assert_eq!(site.operations(), ["put"]);
+    assert_eq!(site.operations(), ["put", "read"], "the commit looks whether the session has ended meanwhile");
     assert_eq!(cookie(&headers), Cookie::Given);
     assert_eq!(site.user(&browser).as_deref(), Some("alice"));
 }
@@ -359,6 +401,7 @@ fn a_renewal_looks_at_the_session_on_a_failed_page_too_and_changes_no_cookie() {
     let headers = run(site.sessions.commit_headers(&mut session, 500)).unwrap();
     assert_eq!((cookie(&headers), headers.depends_on_cookie(), session.accessed()), (Cookie::Nothing, false, true));
     let mut session = site.load(&unknown(&site));
+    assert_eq!(session.load_reason(), LoadReason::Unknown);
     assert!(session.session_key().is_some());
     let headers = run(site.sessions.commit_headers(&mut session, 500)).unwrap();
     assert_eq!((cookie(&headers), session.session_key()), (Cookie::Nothing, None));
@@ -513,7 +556,10 @@ fn a_login_on_an_unknown_key_makes_a_session_of_its_own() {
     let mut browser = unknown(&site);
     let old = site.load(&browser).session_key().unwrap().clone();
     site.operations();
-    site.request(&mut browser, |session| session.cycle_key().unwrap());
+    site.request(&mut browser, |session| {
+        assert_eq!(session.load_reason(), LoadReason::Unknown);
+        session.cycle_key().unwrap();
+    });
     assert_eq!(site.operations(), ["read", "put"], "nothing is there to be ended");
     assert_ne!(site.load(&browser).session_key(), Some(&old));
 }
@@ -538,26 +584,33 @@ fn each_save_has_a_tag_of_its_own_and_a_higher_generation() {
 }
 
 #[test]
-fn the_first_cycle_names_the_family_and_later_ones_and_other_doors_keep_it() {
+fn a_rotated_key_keeps_its_predecessors_first_twelve_characters_and_counts_its_rotations() {
     let site = site();
+    // A cookie has the deadline to the millisecond.
+    site.now.set(start().trunc_subsecs(3));
     let mut browser = site.visitor();
-    assert!(site.record()["family"].is_null());
+    let mut keys = vec![site.session_key(&browser)];
+    assert_eq!(site.record()["rotations"], 0);
     site.request(&mut browser, |session| session.cycle_key().unwrap());
-    let (family, absolute) = (site.record()["family"].clone(), site.record()["absolute"].clone());
-    let record = site.store.memory.entries().into_iter().rfind(|(key, _)| kind(key) == "session");
-    let key = record.unwrap().0.as_str().rsplit(':').next().unwrap().to_owned();
-    assert_eq!(family, key, "it is the hash of the key that the first cycle made");
-    site.pass(60);
-    site.request(&mut browser, |session| session.cycle_key().unwrap());
-    assert_eq!((&site.record()["family"], &site.record()["absolute"]), (&family, &absolute));
+    keys.push(site.session_key(&browser));
+    let absolute = site.record_of(&browser)["absolute"].clone();
+    for rotations in 1..=20 {
+        assert_eq!(site.record_of(&browser)["rotations"], rotations);
+        assert_eq!(site.record_of(&browser)["absolute"], absolute, "the first rotation fixes the absolute deadline");
+        site.pass(60);
+        site.request(&mut browser, |session| session.cycle_key().unwrap());
+        keys.push(site.session_key(&browser));
+    }
+    assert!(keys.windows(2).all(|keys| keys[0][..12] == keys[1][..12] && keys[0][12..] != keys[1][12..]), "{keys:?}");
 
-    let key = site.load(&browser).session_key().unwrap().as_str().to_owned();
+    // A save outside of a request keeps both.
     let calls: [fn(&mut Session); 2] = [|session| session.set("page", 2).unwrap(), Session::clear];
     for call in calls {
-        let mut session = run(site.sessions.open(&key)).unwrap();
+        let mut session = run(site.sessions.open(keys.last().unwrap())).unwrap();
         call(&mut session);
         run(site.sessions.save(&mut session)).unwrap();
-        assert_eq!((&site.record()["family"], &site.record()["absolute"]), (&family, &absolute));
+        let record = site.record_of(&browser);
+        assert_eq!((&record["rotations"], &record["absolute"]), (&21.into(), &absolute));
     }
 }
 
@@ -580,7 +633,7 @@ fn a_flush_deletes_the_key_that_waited_for_its_end() {
     run(site.sessions.save(&mut session)).unwrap();
     session.cycle_key().unwrap();
     run(site.sessions.flush(&mut session)).unwrap();
-    assert_eq!(site.stored(), (0, 1, 0));
+    assert_eq!(site.stored(), (0, 2));
 }
 
 #[test]
@@ -588,9 +641,16 @@ fn outside_of_a_request_a_flush_ends_its_own_key_only() {
     let site = site();
     let browser = site.visitor();
     let key = site.load(&browser).session_key().unwrap().as_str().to_owned();
+    for is_saved in [false, true] {
+        let mut session = run(site.sessions.open(&key)).unwrap();
+        session.create();
+        if is_saved {
+            run(site.sessions.save(&mut session)).unwrap();
+        }
+        run(site.sessions.flush(&mut session)).unwrap();
+        assert_eq!(site.user(&browser).as_deref(), Some("alice"));
+    }
     let mut session = run(site.sessions.open(&key)).unwrap();
-    session.create();
-    run(site.sessions.save(&mut session)).unwrap();
     run(site.sessions.flush(&mut session)).unwrap();
-    assert_eq!(site.user(&browser).as_deref(), Some("alice"));
+    assert_eq!(site.user(&browser), None);
 }

@@ -4,9 +4,10 @@
 
 mod support;
 
-use chrono::TimeDelta;
 use edge_session::{ErrorKind, LoadReason, Op, Session, Store};
-use support::{Browser, Failing, Site, defaults, kind, run, site, site_on, site_with};
+use support::{
+    Browser, COOKIE_NAMES, Failing, Site, cookies, defaults, kind, record_key, run, site, site_on, site_with,
+};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -29,10 +30,6 @@ fn lose(site: &Site, what: &str) {
     }
 }
 
-fn is_deletion(cookie: Option<&str>) -> bool {
-    cookie.is_some_and(|cookie| cookie.contains("; Max-Age=0;"))
-}
-
 // CVE-2025-32441 and CVE-2025-46336 (Rack): a slow request stored the session again after its logout.
 #[test]
 fn cve_2025_46336_a_logout_cannot_be_undone_by_a_slow_request() {
@@ -46,9 +43,11 @@ fn cve_2025_46336_a_logout_cannot_be_undone_by_a_slow_request() {
     site.store.memory.put(record[0].0.clone(), record[0].1.clone());
     assert_eq!(run(site.sessions.commit_headers(&mut slow, 200)).unwrap_err().kind(), ErrorKind::SessionInterrupted);
     assert_eq!(site.told(), ["interrupted"]);
-    assert_eq!(site.stored(), (1, 1, 0));
-    assert_eq!(site.store.memory.entries()[1], record[0], "and it is not written");
-    assert_eq!((reason(&site, &browser), site.user(&browser)), (LoadReason::Revoked, None));
+    assert_eq!(site.stored(), (1, 2));
+    assert_eq!(site.store.memory.entries()[2], record[0], "and it is not written");
+    for site in [&site, &site.another_isolate()] {
+        assert_eq!((reason(site, &browser), site.user(&browser)), (LoadReason::Revoked, None));
+    }
     for call in [|s: &mut Session| s.cycle_key().unwrap(), |s: &mut Session| s.set("page", 3).unwrap()] {
         let mut other = browser.clone();
         site.request(&mut other, call);
@@ -66,7 +65,7 @@ fn a_login_that_meets_a_logout_is_interrupted() {
     login.cycle_key().unwrap();
     site.logout(&mut browser, 200);
     assert_eq!(run(site.sessions.commit_headers(&mut login, 200)).unwrap_err().kind(), ErrorKind::SessionInterrupted);
-    assert_eq!(site.stored(), (0, 2, 1));
+    assert_eq!(site.stored(), (1, 3), "the record is that of before the login");
 }
 
 // An application can have a user in a session whose key it never changed.
@@ -84,12 +83,12 @@ fn a_new_key_brings_back_no_session_that_was_logged_out_whether_it_ever_had_anot
         }
         let error = run(site.sessions.commit_headers(&mut slow, 200)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::SessionInterrupted);
-        assert_eq!(site.stored(), (0, 1, 0));
+        assert_eq!(site.stored(), (0, if by_key { 4 } else { 2 }));
     }
 }
 
 #[test]
-fn two_logins_at_once_from_an_anonymous_session_are_both_one() {
+fn two_logins_at_once_from_an_anonymous_session_belong_to_one_family_and_a_logout_ends_both() {
     let site = site();
     let mut browser = site.visitor();
     let mut parallel = browser.clone();
@@ -98,14 +97,19 @@ fn two_logins_at_once_from_an_anonymous_session_are_both_one() {
     other.cycle_key().unwrap();
     site.commit(&mut browser, one, 200);
     site.commit(&mut parallel, other, 200);
+    assert_ne!(browser, parallel);
     assert_eq!((site.user(&browser).as_deref(), site.user(&parallel).as_deref()), (Some("alice"), Some("alice")));
-    assert_eq!(site.stored(), (2, 1, 0));
-    site.logout(&mut browser, 200);
-    assert_eq!(site.user(&parallel).as_deref(), Some("alice"), "each began a family of its own");
+    assert_eq!(site.stored(), (3, 1));
+    site.logout(&mut browser.clone(), 200);
+    for site in [&site, &site.another_isolate()] {
+        for browser in [&browser, &parallel] {
+            assert_eq!((reason(site, browser), site.user(browser)), (LoadReason::Revoked, None));
+        }
+    }
 }
 
 #[test]
-fn two_new_keys_at_once_for_somebody_who_is_logged_in_are_one_and_an_interruption() {
+fn of_two_rotations_at_once_of_a_logged_in_session_the_second_is_refused_as_superseded() {
     let site = site();
     let mut browser = site.visitor();
     site.login(&mut browser);
@@ -113,8 +117,11 @@ fn two_new_keys_at_once_for_somebody_who_is_logged_in_are_one_and_an_interruptio
     one.cycle_key().unwrap();
     other.cycle_key().unwrap();
     site.commit(&mut browser, one, 200);
-    assert_eq!(run(site.sessions.commit_headers(&mut other, 200)).unwrap_err().kind(), ErrorKind::SessionInterrupted);
-    assert_eq!((site.user(&browser).as_deref(), site.stored()), (Some("alice"), (1, 2, 0)));
+    site.told();
+    let error = run(site.sessions.commit_headers(&mut other, 200)).unwrap_err();
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Superseded, "ES_SUPERSEDED"));
+    assert_eq!(site.told(), ["refused-superseded"]);
+    assert_eq!((site.user(&browser).as_deref(), site.stored()), (Some("alice"), (2, 2)));
 }
 
 // A late answer must not clear the cookie of a new login, and here it cannot be told which one the browser has.
@@ -137,35 +144,6 @@ fn the_cookie_of_an_ended_session_is_left_alone() {
     assert_eq!(site.user(&browser).as_deref(), Some("bob"), "what is set then is a new session");
 }
 
-// The cookie may have been replaced by a login meanwhile.
-#[test]
-fn after_five_seconds_a_request_says_nothing_about_the_cookie_that_it_came_with() {
-    for (milliseconds, late) in [(5_000, false), (5_001, true)] {
-        // Begun just before the second is full.
-        let slow = |browser: &mut Browser, site: &Site, handler: &dyn Fn(&mut Session)| {
-            site.now.set(site.now.get() + TimeDelta::milliseconds(900));
-            let mut session = site.load(browser);
-            site.now.set(site.now.get() + TimeDelta::milliseconds(milliseconds));
-            handler(&mut session);
-            let headers = site.commit(browser, session, 200);
-            headers.set_cookie().map(|cookie| !cookie.contains("; Max-Age=0;"))
-        };
-        let site = site();
-        let browser = site.visitor();
-        let change = |session: &mut Session| session.set("page", 1).unwrap();
-        let given = slow(&mut browser.clone(), &site, &change);
-        assert_eq!(given, (!late).then_some(true), "an identity that is as it was");
-        assert_eq!(slow(&mut Browser::default(), &site, &change), Some(true), "a new session");
-        assert_eq!(slow(&mut browser.clone(), &site, &|session| session.cycle_key().unwrap()), Some(true), "a login");
-        let gone = site.visitor();
-        lose(&site, "session");
-        site.pass(200);
-        let looked = |session: &mut Session| assert!(session.keys().unwrap().is_empty());
-        assert_eq!(slow(&mut gone.clone(), &site, &looked), (!late).then_some(false), "a session that is gone");
-        assert_eq!(slow(&mut gone.clone(), &site, &change), Some(true), "a new session in its place");
-    }
-}
-
 #[test]
 fn a_tombstone_counts_whatever_stands_beside_it() {
     for beside in ["the record", "nothing", "junk", "a newer version's"] {
@@ -179,7 +157,9 @@ fn a_tombstone_counts_whatever_stands_beside_it() {
             "a newer version's" => site.store.memory.put(key, b"{\"edge-session\":2}".to_vec()),
             _ => {}
         }
-        assert_eq!(reason(&site, &browser), LoadReason::Revoked, "{beside}");
+        for site in [&site, &site.another_isolate()] {
+            assert_eq!(reason(site, &browser), LoadReason::Revoked, "{beside}");
+        }
     }
 }
 
@@ -202,44 +182,69 @@ fn a_logout_ends_the_whole_family() {
     site.operations();
     let mut leaving = browser.clone();
     site.logout(&mut leaving, 200);
-    assert_eq!(site.operations(), ["read", "put ended", "put family", "put ended", "delete"]);
+    assert_eq!(site.operations(), ["read", "put ended", "put ended", "put ended", "delete"]);
     olds.extend([browser, parallel]);
-    for old in &olds {
-        assert_eq!(reason(&site, old), LoadReason::Revoked);
+    for site in [&site, &site.another_isolate()] {
+        for old in &olds {
+            assert_eq!(reason(site, old), LoadReason::Revoked);
+        }
     }
-    assert_eq!(site.stored().0, 1, "the other tab's record is there, and nobody's");
+    assert_eq!(
+        site.stored().0,
+        2,
+        "the records of the other tab and of the anonymous session are there, and open nothing"
+    );
+}
+
+/// The numbers of the rotations that have a tombstone with this word.
+fn tombstones(site: &Site, word: &str) -> Vec<u16> {
+    let entries = site.store.memory.entries().into_iter().filter(|(key, _)| kind(key) == "ended");
+    let entries = entries.filter(|(_, value)| String::from_utf8_lossy(value).contains(&format!("\"{word}\":")));
+    let mut numbers: Vec<_> =
+        entries.map(|(key, _)| key.as_str().rsplit('.').next().unwrap().parse().unwrap()).collect();
+    numbers.sort_unstable();
+    numbers
 }
 
 #[test]
-fn a_session_that_never_logged_in_has_no_family_and_the_first_key_of_one_ends_with_it() {
-    let site = site();
-    let mut browser = site.visitor();
-    site.logout(&mut browser, 200);
-    assert_eq!(site.operations(), ["read", "put ended", "delete"]);
-    let mut browser = site.visitor();
-    site.login(&mut browser);
-    site.operations();
-    site.logout(&mut browser.clone(), 200);
-    assert_eq!(site.operations(), ["read", "put ended", "put family", "delete"]);
-    assert_eq!(site.store.reads.take().last().unwrap(), &["session", "ended"], "its own tombstone says it all");
-    assert_eq!(reason(&site, &browser), LoadReason::Revoked);
+fn a_logout_revokes_seven_rotations_before_the_sessions_own_and_the_next_one() {
+    for (rotations, first) in [(0, 0), (1, 1), (2, 1), (8, 1), (9, 2), (20, 13)] {
+        let site = site();
+        let mut browser = site.visitor();
+        (0..rotations).for_each(|_| _ = site.login(&mut browser));
+        lose(&site, "ended");
+        site.logout(&mut browser, 200);
+        assert_eq!(tombstones(&site, "ended"), (first..=rotations + 1).collect::<Vec<_>>(), "{rotations}");
+        assert_eq!(tombstones(&site, "cycled"), [0; 0]);
+    }
 }
 
 #[test]
-fn a_load_reads_the_record_and_its_tombstones_at_once() {
-    let site = site();
-    let mut browser = site.visitor();
-    let take = || std::mem::take(&mut *site.store.reads.borrow_mut());
-    site.load(&browser);
-    assert_eq!(take(), [["session", "ended"]]);
-    site.login(&mut browser);
-    take();
-    site.load(&browser);
-    assert_eq!(take(), [["session", "ended"]], "the family is the key itself");
-    site.login(&mut browser);
-    take();
-    site.request(&mut browser, |session| session.set("page", 2).unwrap());
-    assert_eq!(take(), [["session", "ended", "family"], ["session", "ended", "family"]], "load and save");
+fn a_logout_of_a_key_that_may_be_behind_revokes_three_rotations_ahead() {
+    // Superseded, revoked, unknown, and one that is opened by its key.
+    for case in 0..4 {
+        let site = site();
+        let browser = site.visitor();
+        let mut ahead = browser.clone();
+        match case {
+            0 => _ = site.login(&mut ahead),
+            1 => _ = site.logout(&mut ahead, 200),
+            2 => {
+                site.pass(131);
+                lose(&site, "session");
+            }
+            _ => {}
+        }
+        let mut session = match case {
+            3 => run(site.sessions.open(&site.session_key(&browser))).unwrap(),
+            _ => site.load(&browser),
+        };
+        let reasons = [LoadReason::Superseded, LoadReason::Revoked, LoadReason::Unknown, LoadReason::Live];
+        assert_eq!(session.load_reason(), reasons[case]);
+        run(site.sessions.flush(&mut session)).unwrap();
+        assert_eq!(tombstones(&site, "ended"), [0, 1, 2, 3], "{case}");
+        assert_eq!(site.user(&ahead), None);
+    }
 }
 
 #[test]
@@ -251,34 +256,37 @@ fn outside_of_a_request_tombstones_count_too() {
     assert!(run(site.sessions.exists(&named)).unwrap());
     site.operations();
     run(site.sessions.delete(&named)).unwrap();
-    assert_eq!(site.operations(), ["put ended", "delete"]);
+    assert_eq!(site.operations(), ["read", "put ended", "put ended", "put ended", "put ended", "delete"]);
     site.store.memory.put(storage_key, record);
-    assert!(!run(site.sessions.exists(&named)).unwrap());
-    let mut session = run(site.sessions.open(&named)).unwrap();
-    assert_eq!((session.load_reason(), session.session_key().is_some()), (LoadReason::Revoked, true));
-    assert!(session.keys().unwrap().is_empty() && session.session_key().is_none());
-    assert_eq!(reason(&site, &browser), LoadReason::Revoked);
+    for site in [&site, &site.another_isolate()] {
+        assert!(!run(site.sessions.exists(&named)).unwrap());
+        let mut session = run(site.sessions.open(&named)).unwrap();
+        assert_eq!((session.load_reason(), session.session_key().is_some()), (LoadReason::Revoked, true));
+        assert!(session.keys().unwrap().is_empty() && session.session_key().is_none());
+        assert_eq!(reason(site, &browser), LoadReason::Revoked);
+    }
 }
 
 #[test]
-fn a_familys_end_that_only_the_record_names_is_found() {
+fn a_session_that_is_opened_by_its_key_is_revoked_by_the_tombstone_that_its_record_names() {
     let site = site();
     let mut browser = site.visitor();
     site.login(&mut browser);
     site.login(&mut browser);
-    let named = key(&site.load(&browser));
-    let record = site.store.memory.entries().into_iter().find(|(key, _)| kind(key) == "session").unwrap();
+    let named = site.session_key(&browser);
+    let record = site.store.memory.entries().into_iter().find(|(key, _)| *key == record_key(&named)).unwrap();
     site.logout(&mut browser.clone(), 200);
-    lose(&site, "ended");
     site.store.memory.put(record.0, record.1);
+    let site = site.another_isolate();
     site.store.reads.take();
     assert!(!run(site.sessions.exists(&named)).unwrap());
-    assert_eq!(site.store.reads.take(), [vec!["session", "ended"], vec!["family"]]);
+    assert_eq!(site.store.reads.take(), [["session"], ["ended"]]);
     assert_eq!(run(site.sessions.open(&named)).unwrap().load_reason(), LoadReason::Revoked);
-    site.refuse(["read family"]);
+    site.allow("read");
+    site.refuse(["read"]);
     let error = run(site.sessions.exists(&named)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::StoreUnavailable, "a failure is no answer");
-    lose(&site, "family");
+    lose(&site, "ended");
     assert!(run(site.sessions.exists(&named)).unwrap());
 }
 
@@ -290,23 +298,30 @@ fn a_tombstone_outlives_every_record_that_could_still_be_written() {
     site.pass(1_000);
     site.login(&mut browser);
     let ttls = site.store.ttls.take();
-    assert_eq!(ttls, [("session".to_owned(), 10_000), ("ended".to_owned(), 9_180)], "to the old key's absolute end");
+    assert_eq!(ttls, [("session".to_owned(), 10_000), ("ended".to_owned(), 9_300)], "to the old key's absolute end");
     site.pass(4_000);
     site.login(&mut browser);
     site.store.ttls.take();
     site.logout(&mut browser, 200);
     let ttls = site.store.ttls.take();
-    assert_eq!(ttls, ["ended", "family", "ended"].map(|kind| (kind.to_owned(), 6_180)));
+    let all = |seconds, number| vec![("ended".to_owned(), seconds); number];
+    assert_eq!(ttls, all(6_300, 3));
 
-    // Who names a key alone does not know when its session ends.
+    // The tombstone of a login that may have replaced an anonymous key lives as long as that login could.
+    let mut browser = site.visitor();
+    site.pass(1_000);
+    site.logout(&mut browser, 200);
+    assert_eq!(site.store.ttls.take(), [("ended".to_owned(), 9_300), ("ended".to_owned(), 10_300)]);
+
+    // A key alone does not say when its session ends.
     let site = support::site();
     let named = key(&site.load(&site.visitor()));
     run(site.sessions.delete(&named)).unwrap();
-    assert_eq!(site.store.ttls.take(), [("ended".to_owned(), 400 * DAY + 180)]);
+    assert_eq!(site.store.ttls.take(), all(400 * DAY + 300, 4));
     let site = site_with(settings());
     let mut session = run(site.sessions.open(&key(&site.load(&site.visitor())))).unwrap();
     run(site.sessions.flush(&mut session)).unwrap();
-    assert_eq!(site.store.ttls.take(), [("ended".to_owned(), 10_180)], "but where the record was read, it does");
+    assert_eq!(site.store.ttls.take(), all(10_300, 4), "but its record does");
 }
 
 #[test]
@@ -315,66 +330,35 @@ fn a_session_past_its_absolute_end_is_ended_for_a_few_minutes_still() {
     let mut browser = site.visitor();
     site.pass(200);
     site.logout(&mut browser, 200);
-    assert_eq!(site.store.ttls.take(), [("ended".to_owned(), 180)], "clocks differ");
+    let ttls = [("ended".to_owned(), 300), ("ended".to_owned(), 100 + 300)];
+    assert_eq!(site.store.ttls.take(), ttls, "clocks differ, and a login would have begun another life");
 }
 
-/// What each way of failing does to a login: what fails, the operations, the error, whether the old key remains, and what
-/// is stored.
-#[test]
-fn a_login_step_by_step_with_each_one_failing() {
-    type Row<'a> = (&'a [&'static str], &'a [&'a str], Result<bool, ErrorKind>, (usize, usize, usize), &'a [&'a str]);
-    let unavailable = Err(ErrorKind::StoreUnavailable);
-    let rows: [Row; 9] = [
-        (&[], &["read", "put", "put ended", "delete"], Ok(false), (1, 1, 0), &["cycled"]),
-        (&["read"], &["read"], unavailable, (1, 0, 0), &["store-failed"]),
-        (
-            &["put"],
-            &["read", "put", "read", "put", "put ended", "delete"],
-            Ok(false),
-            (1, 1, 0),
-            &["retried", "cycled"],
-        ),
-        (&["put", "put"], &["read", "put", "read", "put"], unavailable, (1, 0, 0), &["retried", "store-failed"]),
-        (&["put ended"], &["read", "put", "put ended", "put ended", "delete"], Ok(false), (1, 1, 0), &["cycled"]),
-        (
-            &["put ended", "put ended"],
-            &["read", "put", "put ended", "put ended", "delete"],
-            Ok(true),
-            (1, 0, 0),
-            &["cycled", "old-key-remains"],
-        ),
-        (&["delete"], &["read", "put", "put ended", "delete"], Ok(false), (2, 1, 0), &["cycled"]),
-        (
-            &["put ended", "put ended", "delete"],
-            &["read", "put", "put ended", "put ended", "delete"],
-            Ok(true),
-            (2, 0, 0),
-            &["cycled", "old-key-remains"],
-        ),
-        (
-            &["put", "put ended", "delete"],
-            &["read", "put", "read", "put", "put ended", "put ended", "delete"],
-            Ok(false),
-            (2, 1, 0),
-            &["retried", "cycled"],
-        ),
-    ];
+/// What each way of failing does to a login: what fails, the operations, whether the old key remains, what is stored, and the
+/// events.
+type LoginRow<'a> = (&'a [&'static str], &'a [&'a str], Result<bool, ErrorKind>, (usize, usize), &'a [&'a str]);
+
+const UNAVAILABLE: Result<bool, ErrorKind> = Err(ErrorKind::StoreUnavailable);
+
+/// Logs a browser in once more, while operations fail as each row says.
+fn login_step_by_step(rows: &[LoginRow], visitor: impl Fn(&Site) -> Browser) {
     for (failing, operations, result, stored, told) in rows {
         let site = site();
-        let mut browser = site.visitor();
+        let mut browser = visitor(&site);
         let mut session = site.load(&browser);
         session.cycle_key().unwrap();
         session.set("_auth_user_id", 7).unwrap();
         site.operations();
-        for operation in failing {
+        site.told();
+        for operation in *failing {
             site.refuse([*operation]);
         }
         let headers = run(site.sessions.commit_headers(&mut session, 200));
         let outcome = headers.as_ref().map(|headers| headers.saved().old_record_remains);
-        assert_eq!(outcome.map_err(edge_session::Error::kind), result, "{failing:?}");
+        assert_eq!(outcome.map_err(edge_session::Error::kind), *result, "{failing:?}");
         assert_eq!((site.operations(), site.stored(), site.told()), {
             let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
-            (texts(operations), stored, texts(told))
+            (texts(operations), *stored, texts(told))
         });
         if let Ok(headers) = headers {
             browser.take(&headers);
@@ -385,26 +369,104 @@ fn a_login_step_by_step_with_each_one_failing() {
     }
 }
 
-/// The same of a logout, of a session with a family whose first key was another one.
+#[test]
+fn a_login_step_by_step_with_each_one_failing() {
+    login_step_by_step(
+        &[
+            (&[], &["read", "put", "put cycled"], Ok(false), (2, 1), &["cycled"]),
+            (&["read"], &["read"], UNAVAILABLE, (1, 0), &["store-failed"]),
+            (&["put"], &["read", "put", "read", "put", "put cycled"], Ok(false), (2, 1), &["retried", "cycled"]),
+            (
+                &["put", "put", "put"],
+                &["read", "put", "read", "put", "read", "put", "read", "put", "put cycled"],
+                Ok(false),
+                (2, 1),
+                &["retried", "retried", "retried", "cycled"],
+            ),
+            (
+                &["put", "put", "put", "put"],
+                &["read", "put", "read", "put", "read", "put", "read", "put"],
+                UNAVAILABLE,
+                (1, 0),
+                &["retried", "retried", "retried", "store-failed"],
+            ),
+            (&["put cycled"], &["read", "put", "put cycled", "put cycled"], Ok(false), (2, 1), &["cycled"]),
+            // The second defence, where the first one failed: the record of the old key.
+            (
+                &["put cycled", "put cycled"],
+                &["read", "put", "put cycled", "put cycled", "delete"],
+                Ok(true),
+                (1, 0),
+                &["cycled", "old-key-remains"],
+            ),
+            (
+                &["put cycled", "put cycled", "delete"],
+                &["read", "put", "put cycled", "put cycled", "delete"],
+                Ok(true),
+                (2, 0),
+                &["cycled", "old-key-remains"],
+            ),
+        ],
+        Site::visitor,
+    );
+}
+
+#[test]
+fn a_rotation_of_a_logged_in_session_step_by_step_with_each_one_failing() {
+    let user = |site: &Site| {
+        let mut browser = site.visitor();
+        site.login(&mut browser);
+        browser
+    };
+    // Beside what is said here there are the anonymous session's record and tombstone.
+    login_step_by_step(
+        &[
+            (&[], &["read", "put", "put cycled", "delete"], Ok(false), (2, 2), &["cycled"]),
+            (&["read"], &["read"], UNAVAILABLE, (2, 1), &["store-failed"]),
+            (
+                &["put"],
+                &["read", "put", "read", "put", "put cycled", "delete"],
+                Ok(false),
+                (2, 2),
+                &["retried", "cycled"],
+            ),
+            (&["put cycled"], &["read", "put", "put cycled", "put cycled", "delete"], Ok(false), (2, 2), &["cycled"]),
+            (
+                &["put cycled", "put cycled"],
+                &["read", "put", "put cycled", "put cycled", "delete"],
+                Ok(true),
+                (2, 1),
+                &["cycled", "old-key-remains"],
+            ),
+            (&["delete"], &["read", "put", "put cycled", "delete"], Ok(false), (3, 2), &["cycled"]),
+            (
+                &["put", "put cycled", "delete"],
+                &["read", "put", "read", "put", "put cycled", "put cycled", "delete"],
+                Ok(false),
+                (3, 2),
+                &["retried", "cycled"],
+            ),
+        ],
+        user,
+    );
+}
+
+/// The same of a logout, of a session whose key was rotated twice: the refused operations, the puts of tombstones, whether it
+/// succeeds, and what is stored beside the anonymous session's record.
 #[test]
 fn a_logout_step_by_step_with_each_one_failing() {
-    let ends = ["put ended", "put family", "put ended", "delete"];
-    type Row<'a> = (&'a [&'static str], &'a [&'a str], bool, (usize, usize, usize));
-    let twice = |at: usize| {
-        let mut all = ends.to_vec();
-        all.insert(at, ends[at]);
-        all
-    };
-    let (first, second) = (twice(0), twice(1));
-    let rows: [Row; 6] = [
-        (&[], &ends, true, (0, 2, 1)),
-        (&["put ended"], &first, true, (0, 2, 1)),
-        (&["put family"], &second, true, (0, 2, 1)),
-        (&["put ended", "put ended"], &first, false, (0, 1, 1)),
-        (&["put family", "put family"], &second, false, (0, 2, 0)),
-        (&["delete"], &ends, true, (1, 2, 1)),
+    let ended = |number| vec!["put ended"; number];
+    let rows = [
+        (vec![], 3, true, (1, 3)),
+        (ended(1), 4, true, (1, 3)),
+        (ended(2), 5, true, (1, 3)),
+        (ended(3), 6, true, (1, 3)),
+        (ended(4), 6, false, (1, 2)),
+        (ended(5), 6, false, (1, 1)),
+        (ended(6), 6, false, (1, 0)),
+        (vec!["delete"], 3, true, (2, 3)),
     ];
-    for (failing, operations, is_ok, stored) in rows {
+    for (failing, puts, is_ok, stored) in rows {
         let site = site();
         let mut browser = site.visitor();
         site.login(&mut browser);
@@ -413,7 +475,7 @@ fn a_logout_step_by_step_with_each_one_failing() {
         let mut session = site.load(&browser);
         site.operations();
         site.told();
-        for operation in failing {
+        for operation in &failing {
             site.refuse([*operation]);
         }
         let result = run(site.sessions.flush(&mut session));
@@ -423,13 +485,17 @@ fn a_logout_step_by_step_with_each_one_failing() {
         );
         assert_eq!(
             (site.operations(), site.stored()),
-            (operations.iter().map(|op| (*op).to_owned()).collect(), stored)
+            ([ended(puts), vec!["delete"]].concat().iter().map(|op| (*op).to_owned()).collect(), stored)
         );
         assert_eq!(site.told(), [if is_ok { "flushed" } else { "store-failed" }], "{failing:?}");
         assert!(session.is_empty() && session.session_key().is_none());
-        assert_eq!(site.store.waits.take().len(), usize::from(failing.first().is_some_and(|op| op.starts_with("put"))));
+        let waits = if puts > 3 { vec![1_000] } else { Vec::new() };
+        assert_eq!(site.store.waits.take(), waits, "all that failed are tried once more after one pause");
         let headers = run(site.sessions.commit_headers(&mut session, if is_ok { 200 } else { 503 })).unwrap();
-        assert!(is_deletion(headers.set_cookie()), "the cookie goes all the same");
+        // The cookie of a logout that failed is replaced by an ending token.
+        assert_eq!(cookies(&headers), [if is_ok { "-__Host-sessionid" } else { "+__Host-sessionid" }]);
+        browser.take(&headers);
+        assert_eq!(site.user(&browser), None);
     }
 }
 
@@ -443,7 +509,7 @@ fn a_logout_ends_the_tokens_key_whatever_its_load_came_to() {
         let (key, _) = site.store.memory.entries().remove(0);
         match reason {
             LoadReason::Unknown => {
-                site.pass(101);
+                site.pass(131);
                 lose(&site, "session");
             }
             LoadReason::NotYetVisible => return (far, browser),
@@ -452,6 +518,11 @@ fn a_logout_ends_the_tokens_key_whatever_its_load_came_to() {
             LoadReason::Corrupt => site.store.memory.put(key, b"junk".to_vec()),
             LoadReason::NewerVersion => site.store.memory.put(key, b"{\"edge-session\":2}".to_vec()),
             LoadReason::Revoked => _ = site.logout(&mut browser.clone(), 200),
+            LoadReason::Superseded => _ = site.login(&mut browser.clone()),
+            LoadReason::OtherSettings => {
+                site.request(&mut browser, |session| session.set("essay", "x".repeat(3_000)).unwrap());
+                return (site_on(site.store.clone(), defaults().max_record_bytes(1_024)), browser);
+            }
             LoadReason::Stale => {
                 far.catch_up(&site);
                 let mut other = run(site.sessions.open(&self::key(&site.load(&browser)))).unwrap();
@@ -479,6 +550,8 @@ fn a_logout_ends_the_tokens_key_whatever_its_load_came_to() {
         LoadReason::Unavailable,
         LoadReason::Corrupt,
         LoadReason::NewerVersion,
+        LoadReason::OtherSettings,
+        LoadReason::Superseded,
         LoadReason::Revoked,
     ];
     for expected in all {
@@ -493,10 +566,13 @@ fn a_logout_ends_the_tokens_key_whatever_its_load_came_to() {
             site.operations();
             site.told();
             run(site.sessions.flush(&mut session)).unwrap();
-            assert_eq!(site.operations(), ["put ended", "delete"], "{expected}");
-            assert_eq!((site.told(), site.stored()), (vec!["flushed".to_owned()], (0, 1, 0)));
+            let is_behind = matches!(expected, LoadReason::Superseded | LoadReason::Revoked | LoadReason::Unknown);
+            let tombstones = if is_behind { 4 } else { 2 };
+            assert_eq!(site.operations(), [vec!["put ended"; tombstones], vec!["delete"]].concat(), "{expected}");
+            let login = usize::from(expected == LoadReason::Superseded);
+            assert_eq!((site.told(), site.stored()), (vec!["flushed".to_owned()], (login, tombstones)));
             let headers = site.commit(&mut browser, session, 200);
-            assert!(is_deletion(headers.set_cookie()), "{expected}: who logs out has no cookie any more");
+            assert_eq!(cookies(&headers), ["-__Host-sessionid-anonymous"], "{expected}: a logout deletes the cookie");
             let reason = reason(&site, &old);
             assert!(reason == LoadReason::Revoked || expected == LoadReason::Expired, "{expected}: {reason}");
         }
@@ -506,49 +582,14 @@ fn a_logout_ends_the_tokens_key_whatever_its_load_came_to() {
 #[test]
 fn a_logout_of_nobody_does_nothing() {
     let site = site();
-    for header in [None, Some("__Host-sessionid=forged".to_owned())] {
-        let mut session = site.load(&Browser(header.clone()));
+    for name in [None, Some(COOKIE_NAMES[0]), Some(COOKIE_NAMES[1])] {
+        let mut session = site.load(&Browser(name.map(|name| format!("{name}=forged"))));
         run(site.sessions.flush(&mut session)).unwrap();
         let headers = run(site.sessions.commit_headers(&mut session, 200)).unwrap();
-        assert_eq!(is_deletion(headers.set_cookie()), header.is_some());
+        assert_eq!(cookies(&headers), name.map(|name| format!("-{name}")).into_iter().collect::<Vec<_>>());
     }
     assert!(site.operations().is_empty());
-    assert_eq!(site.told(), ["malformed"]);
-}
-
-#[test]
-fn an_answer_after_five_seconds_says_nothing_about_a_cookie_that_may_be_another_one_by_now() {
-    let site = site();
-    let mut browser = site.visitor();
-    for (milliseconds, sent) in [(5_000, true), (6_000, false)] {
-        let mut session = site.load(&browser);
-        session.set("page", milliseconds).unwrap();
-        site.now.set(site.now.get() + TimeDelta::milliseconds(milliseconds.into()));
-        let headers = site.commit(&mut browser, session, 200);
-        assert_eq!(headers.set_cookie().is_some(), sent);
-        assert!(headers.depends_on_cookie());
-        assert_eq!(site.load(&browser).get("page").unwrap(), Some(milliseconds), "it was stored all the same");
-        assert_eq!(reason(&site, &browser), LoadReason::Live);
-    }
-    // Nor is a cookie taken away.
-    let mut session = site.load(&Browser(Some("__Host-sessionid=forged".to_owned())));
-    assert!(session.keys().unwrap().is_empty());
-    site.pass(6);
-    assert!(run(site.sessions.commit_headers(&mut session, 200)).unwrap().set_cookie().is_none());
-    // What was asked for is done: a new key, a logout, a first session.
-    let slowly: [fn(&Site, &mut Session); 2] =
-        [|_, session| session.cycle_key().unwrap(), |site, session| run(site.sessions.flush(session)).unwrap()];
-    for slow in slowly {
-        let browser = site.visitor();
-        let mut session = site.load(&browser);
-        slow(&site, &mut session);
-        site.pass(6);
-        assert!(run(site.sessions.commit_headers(&mut session, 200)).unwrap().set_cookie().is_some());
-    }
-    let mut session = site.load(&Browser::default());
-    session.set("page", 1).unwrap();
-    site.pass(6);
-    assert!(run(site.sessions.commit_headers(&mut session, 200)).unwrap().set_cookie().is_some());
+    assert_eq!(site.told(), ["malformed", "malformed"]);
 }
 
 #[test]
@@ -563,7 +604,7 @@ fn without_the_check_a_load_is_one_read_and_a_cached_record_goes_on_being_served
     let old = browser.clone();
     site.logout(&mut browser, 200);
     assert_eq!(site.store.reads.take(), [["session"]]);
-    assert_eq!(site.stored(), (0, 3, 1), "the tombstones are put");
+    assert_eq!(site.stored(), (0, 4), "the tombstones are put");
     assert_eq!(site.user(&old), None);
 
     // This is what is lost: where the record is still shown, the tombstone is not asked for.

@@ -99,6 +99,7 @@ fn without_settings_the_cookie_is_bound_to_the_host_and_hidden_from_scripts() {
     };
     let settings = defaults().build().unwrap();
     assert_eq!(settings.cookie_name(), "__Host-sessionid");
+    assert_eq!(settings.anonymous_cookie_name(), "__Host-sessionid-anonymous");
     visit(&choice, settings);
 }
 

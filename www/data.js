@@ -50,6 +50,7 @@ item.addEventListener("reset", () => setTimeout(showItemRoutes)); // the fields 
 whenUsed(item, async () => {
   const text = readValue(item);
   if (text === undefined) return;
+  if (!hasPath(key.value)) return explain(`No path can name the key ${quoted(key.value)}. Choose another one.`);
   if (await perform(setting(key.value, text), `${quoted(key.value)} is set.`)) {
     item.reset();
     key.focus();
@@ -68,8 +69,8 @@ whenUsed(remove, async () => {
 
 /** Writes onto the buttons what they send for the key that stands in the field. */
 function showItemRoutes() {
-  const path = key.value === "" ? "/session/data/{key}" : itemPath(key.value);
-  showRoute(set, key.value === "" ? `PUT ${path}` : routeOf(setting(key.value, "")));
+  const path = hasPath(key.value) ? itemPath(key.value) : "/session/data/{key}";
+  showRoute(set, `PUT ${path}`);
   showRoute(get, `GET ${path}`);
   showRoute(remove, `DELETE ${path}`);
 }
@@ -112,7 +113,7 @@ function makeRow(key) {
   remove.ariaLabel = `Delete ${quoted(key)}`;
   remove.title = hasPath(key) ? `DELETE ${itemPath(key)}` : "";
   value.ariaLabel = `Value of ${quoted(key)}, as JSON`;
-  showRoute(part("button.primary", HTMLElement, form), routeOf(setting(key, "")));
+  showRoute(part("button.primary", HTMLElement, form), `PUT ${hasPath(key) ? itemPath(key) : "/session/data/{key}"}`);
 
   /** @param {boolean} editing */
   const show = (editing) => {
@@ -132,6 +133,7 @@ function makeRow(key) {
   whenUsed(form, async () => {
     const text = readValue(form);
     if (text === undefined) return;
+    if (!hasPath(key)) return explain(`No path can name the key ${quoted(key)}. Only the application changes its value.`);
     if (await perform(setting(key, text), `${quoted(key)} is set.`)) show(false);
   });
   whenUsed(remove, async () => {
@@ -143,11 +145,6 @@ function makeRow(key) {
   });
   rows.set(key, row);
   return row;
-}
-
-/** @param {import("./session.js").Question} question */
-function routeOf({ method, path }) {
-  return `${method} ${path}`;
 }
 
 /** As much of a value as a sentence takes. @param {string} text */

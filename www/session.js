@@ -71,16 +71,14 @@ export function parseSession(text) {
 }
 
 /**
- * The request that sets one value. Browsers resolve "." and ".." in a path even if they are encoded, and an empty key would
- * leave no path at all, so these three go by the route that takes an object.
+ * The request that sets one value.
  *
  * @param {string} key
  * @param {string} text JSON
  * @returns {Question}
  */
 export function setting(key, text) {
-  if (hasPath(key)) return { method: "PUT", path: itemPath(key), body: text };
-  return { method: "PATCH", path: "/session/data", body: `{${JSON.stringify(key)}: ${text}}` };
+  return { method: "PUT", path: itemPath(key), body: text };
 }
 
 /** @param {string} key */
@@ -88,7 +86,12 @@ export function itemPath(key) {
   return `/session/data/${encodeURIComponent(key)}`;
 }
 
-/** @param {string} key */
+/**
+ * Whether a path can name the key: browsers resolve "." and ".." even if they are encoded, and an empty key leaves no path at all. The
+ * routes set no such key; one that the application has set is shown.
+ *
+ * @param {string} key
+ */
 export function hasPath(key) {
   return !["", ".", ".."].includes(key);
 }

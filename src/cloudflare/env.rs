@@ -5,25 +5,54 @@ use worker::js_sys::{Array, JSON, Object, Reflect};
 use worker::wasm_bindgen::{JsCast, JsValue};
 
 use crate::error::{Error, Result};
-use crate::settings::{SameSite, Settings};
+use crate::settings::{SameSite, Settings, SettingsBuilder};
 
-/// Every name that is read, in the README's order.
-const NAMES: [&str; 14] = [
-    "SESSION_SECRET",
-    "SESSION_SECRET_FALLBACKS",
-    "SESSION_COOKIE_AGE",
-    "SESSION_COOKIE_NAME",
-    "SESSION_COOKIE_DOMAIN",
-    "SESSION_COOKIE_PATH",
-    "SESSION_COOKIE_SECURE",
-    "SESSION_COOKIE_HTTPONLY",
-    "SESSION_COOKIE_SAMESITE",
-    "SESSION_EXPIRE_AT_BROWSER_CLOSE",
-    "SESSION_SAVE_EVERY_REQUEST",
-    "SESSION_ABSOLUTE_AGE",
-    "SESSION_MAX_RECORD_BYTES",
-    "SESSION_KEY_PREFIX",
+/// The secret that signs, and verifies.
+const SECRET: &str = "SESSION_SECRET";
+
+/// Older secrets, which still verify.
+const SECRET_FALLBACKS: &str = "SESSION_SECRET_FALLBACKS";
+
+/// How the text of a setting is read, and the builder's method that takes the value.
+enum Setting {
+    Integer(fn(SettingsBuilder, i64) -> SettingsBuilder),
+    Flag(fn(SettingsBuilder, bool) -> SettingsBuilder),
+    Text(fn(SettingsBuilder, String) -> SettingsBuilder),
+    SameSite(fn(SettingsBuilder, SameSite) -> SettingsBuilder),
+}
+
+/// All settings but the two secrets, in the README's order. The one list: a name that is read is a name that is known.
+const SETTINGS: [(&str, Setting); 14] = [
+    ("SESSION_COOKIE_AGE", Setting::Integer(SettingsBuilder::cookie_age)),
+    ("SESSION_COOKIE_NAME", Setting::Text(SettingsBuilder::cookie_name)),
+    ("SESSION_COOKIE_DOMAIN", Setting::Text(cookie_domain)),
+    ("SESSION_COOKIE_PATH", Setting::Text(SettingsBuilder::cookie_path)),
+    ("SESSION_COOKIE_SECURE", Setting::Flag(SettingsBuilder::cookie_secure)),
+    ("SESSION_COOKIE_HTTPONLY", Setting::Flag(SettingsBuilder::cookie_httponly)),
+    ("SESSION_COOKIE_SAMESITE", Setting::SameSite(SettingsBuilder::cookie_samesite)),
+    ("SESSION_EXPIRE_AT_BROWSER_CLOSE", Setting::Flag(SettingsBuilder::expire_at_browser_close)),
+    ("SESSION_SAVE_EVERY_REQUEST", Setting::Flag(SettingsBuilder::save_every_request)),
+    ("SESSION_ABSOLUTE_AGE", Setting::Integer(SettingsBuilder::absolute_age)),
+    ("SESSION_MAX_RECORD_BYTES", Setting::Integer(max_record_bytes)),
+    ("SESSION_KEY_PREFIX", Setting::Text(SettingsBuilder::key_prefix)),
+    ("SESSION_CHECK_ENDED", Setting::Flag(SettingsBuilder::check_ended)),
+    ("SESSION_MERGE_STALE", Setting::Flag(SettingsBuilder::merge_stale)),
 ];
+
+/// The names of all settings.
+fn names() -> impl Iterator<Item = &'static str> {
+    [SECRET, SECRET_FALLBACKS].into_iter().chain(SETTINGS.iter().map(|(name, _)| *name))
+}
+
+/// Sets the domain; an empty text means the host itself.
+fn cookie_domain(builder: SettingsBuilder, domain: String) -> SettingsBuilder {
+    if domain.is_empty() { builder } else { builder.cookie_domain(domain) }
+}
+
+/// Sets the size limit; the builder refuses 0, and so what no memory holds.
+fn max_record_bytes(builder: SettingsBuilder, bytes: i64) -> SettingsBuilder {
+    builder.max_record_bytes(usize::try_from(bytes).unwrap_or_default())
+}
 
 impl Settings {
     /// Reads the settings from a Worker's `[vars]` and secrets: `SESSION_SECRET`, `SESSION_SECRET_FALLBACKS` (a JSON array)
@@ -37,8 +66,9 @@ impl Settings {
         for name in Object::keys(env.unchecked_ref::<Object>()).iter().filter_map(|name| name.as_string()) {
             let value = Reflect::get(env, &JsValue::from_str(&name)).unwrap_or(JsValue::UNDEFINED);
             let is_binding = value.is_object() && !Array::is_array(&value);
-            if name.starts_with("SESSION_") && !NAMES.contains(&name.as_str()) && !is_binding {
-                return Err(Error::config(format!("{name} is no setting; the settings are {}", NAMES.join(", "))));
+            if name.starts_with("SESSION_") && !is_binding && names().all(|known| known != name) {
+                let known = Vec::from_iter(names()).join(", ");
+                return Err(Error::config(format!("Unknown setting {name}. Known settings: {known}")));
             }
         }
         read(|name| variable(env, name))
@@ -57,67 +87,35 @@ fn variable(env: &Env, name: &str) -> Result<Option<String>> {
 
 /// Reads the settings through `variable`, which gives the text behind a name.
 fn read(variable: impl Fn(&str) -> Result<Option<String>>) -> Result<Settings> {
-    let mut secrets: Vec<String> = variable("SESSION_SECRET")?.into_iter().collect();
+    let mut secrets: Vec<String> = variable(SECRET)?.into_iter().collect();
     if secrets.is_empty() {
         return Err(Error::config(
             "SESSION_SECRET is missing: run `wrangler secret put SESSION_SECRET` with at least 32 random bytes \
              (locally, npm start writes one into .dev.vars)",
         ));
     }
-    if let Some(text) = variable("SESSION_SECRET_FALLBACKS")? {
+    if let Some(text) = variable(SECRET_FALLBACKS)? {
         let fallbacks: Vec<String> = serde_json::from_str(&text).map_err(|_| {
             Error::config("SESSION_SECRET_FALLBACKS must be a JSON array of texts, such as [\"the secret before\"]")
         })?;
         secrets.extend(fallbacks);
     }
     let mut settings = Settings::builder(secrets);
-    let number = |name: &str| variable(name)?.map(|text| parse_number(name, &text)).transpose();
-    let flag = |name: &str| variable(name)?.map(|text| parse_flag(name, &text)).transpose();
-    if let Some(seconds) = number("SESSION_COOKIE_AGE")? {
-        settings = settings.cookie_age(seconds);
-    }
-    if let Some(name) = variable("SESSION_COOKIE_NAME")? {
-        settings = settings.cookie_name(name);
-    }
-    if let Some(domain) = variable("SESSION_COOKIE_DOMAIN")?.filter(|domain| !domain.is_empty()) {
-        settings = settings.cookie_domain(domain);
-    }
-    if let Some(path) = variable("SESSION_COOKIE_PATH")? {
-        settings = settings.cookie_path(path);
-    }
-    if let Some(secure) = flag("SESSION_COOKIE_SECURE")? {
-        settings = settings.cookie_secure(secure);
-    }
-    if let Some(httponly) = flag("SESSION_COOKIE_HTTPONLY")? {
-        settings = settings.cookie_httponly(httponly);
-    }
-    if let Some(text) = variable("SESSION_COOKIE_SAMESITE")? {
-        settings = settings.cookie_samesite(SameSite::parse(&text).ok_or_else(|| {
-            Error::config("SESSION_COOKIE_SAMESITE must be \"Strict\", \"Lax\" or \"None\"; it cannot be left out")
-        })?);
-    }
-    if let Some(yes) = flag("SESSION_EXPIRE_AT_BROWSER_CLOSE")? {
-        settings = settings.expire_at_browser_close(yes);
-    }
-    if let Some(yes) = flag("SESSION_SAVE_EVERY_REQUEST")? {
-        settings = settings.save_every_request(yes);
-    }
-    if let Some(seconds) = number("SESSION_ABSOLUTE_AGE")? {
-        settings = settings.absolute_age(seconds);
-    }
-    if let Some(bytes) = number("SESSION_MAX_RECORD_BYTES")? {
-        settings = settings.max_record_bytes(usize::try_from(bytes).unwrap_or_default());
-    }
-    if let Some(yes) = flag("SESSION_CHECK_ENDED")? {
-        settings = settings.check_ended(yes);
-    }
-    if let Some(yes) = flag("SESSION_MERGE_STALE")? {
-        settings = settings.merge_stale(yes);
-    }
-    if let Some(prefix) = variable("SESSION_KEY_PREFIX")? {
-        settings = settings.key_prefix(prefix);
+    for (name, setting) in &SETTINGS {
+        let Some(text) = variable(name)? else { continue };
+        settings = match setting {
+            Setting::Integer(set) => set(settings, parse_number(name, &text)?),
+            Setting::Flag(set) => set(settings, parse_flag(name, &text)?),
+            Setting::Text(set) => set(settings, text),
+            Setting::SameSite(set) => set(settings, parse_same_site(name, &text)?),
+        };
     }
     settings.build()
+}
+
+fn parse_same_site(name: &str, text: &str) -> Result<SameSite> {
+    SameSite::parse(text)
+        .ok_or_else(|| Error::config(format!("{name} must be \"Strict\", \"Lax\" or \"None\"; it cannot be left out")))
 }
 
 fn parse_number(name: &str, text: &str) -> Result<i64> {
@@ -136,7 +134,7 @@ fn parse_flag(name: &str, text: &str) -> Result<bool> {
 mod tests {
     use super::*;
 
-    const SECRET: (&str, &str) = ("SESSION_SECRET", "a secret of at least thirty-two bytes");
+    const SIGNING: (&str, &str) = (SECRET, "a secret of at least thirty-two bytes");
 
     fn read_from(variables: &[(&str, &str)]) -> Result<Settings> {
         read(|name| Ok(variables.iter().find(|(key, _)| *key == name).map(|(_, text)| (*text).to_owned())))
@@ -144,8 +142,8 @@ mod tests {
 
     #[test]
     fn every_setting_is_read() {
-        let settings = read_from(&[
-            SECRET,
+        let variables = [
+            SIGNING,
             ("SESSION_SECRET_FALLBACKS", "[\"an older secret, of thirty-two bytes too\"]"),
             ("SESSION_COOKIE_AGE", "60"),
             ("SESSION_COOKIE_NAME", "sid"),
@@ -159,8 +157,11 @@ mod tests {
             ("SESSION_ABSOLUTE_AGE", "3600"),
             ("SESSION_MAX_RECORD_BYTES", "2048"),
             ("SESSION_KEY_PREFIX", "shop"),
-        ])
-        .unwrap();
+            ("SESSION_CHECK_ENDED", "false"),
+            ("SESSION_MERGE_STALE", "true"),
+        ];
+        assert!(names().eq(variables.iter().map(|(name, _)| *name)), "this test sets every setting");
+        let settings = read_from(&variables).unwrap();
         assert_eq!(settings.cookie_age, 60);
         assert_eq!(settings.cookie_name, "sid");
         assert_eq!(settings.cookie_domain.as_deref(), Some("example.com"));
@@ -170,6 +171,7 @@ mod tests {
         assert!(settings.expire_at_browser_close && settings.save_every_request);
         assert_eq!((settings.absolute_age, settings.max_record_bytes), (3600, 2048));
         assert_eq!(settings.key_prefix, "shop");
+        assert!(!settings.check_ended && settings.merge_stale);
         assert_eq!(settings.secrets.bytes().count(), 2);
     }
 
@@ -186,7 +188,7 @@ mod tests {
             ("SESSION_COOKIE_SAMESITE", "false"),
             ("SESSION_MAX_RECORD_BYTES", "-1"),
         ] {
-            let error = read_from(&[SECRET, (name, text)]).unwrap_err();
+            let error = read_from(&[SIGNING, (name, text)]).unwrap_err();
             assert_eq!(error.kind(), crate::ErrorKind::Config);
             assert!(error.to_string().contains(name), "{error}");
             assert!(!error.to_string().contains("older secret"), "{error}");

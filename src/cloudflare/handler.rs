@@ -1,6 +1,8 @@
 //! Sessions around a Worker's requests.
 
-use worker::{Headers, Request, Response, console_error};
+use worker::js_sys::Reflect;
+use worker::wasm_bindgen::JsValue;
+use worker::{Headers, Request, Response, ResponseBody, console_error, web_sys};
 
 use crate::error::{Error, ErrorKind};
 use crate::protocol::headers::{ResponseHeaders, SessionHeaders};
@@ -25,8 +27,14 @@ impl<S: Store> Sessions<S> {
     ///
     /// # Errors
     ///
-    /// As [`commit_headers`](Self::commit_headers).
-    pub async fn commit(&self, mut session: Session, response: Response) -> crate::Result<Response> {
+    /// As [`commit_headers`](Self::commit_headers), and [`ErrorKind::Value`] for a response that cannot be sent: its body was
+    /// read or is locked, or its status allows none. Nothing is saved then. To read or cache what is answered, take
+    /// [`Response::cloned`].
+    pub async fn commit(&self, session: Session, response: Response) -> crate::Result<Response> {
+        self.commit_sendable(session, sendable(response)?).await
+    }
+
+    async fn commit_sendable(&self, mut session: Session, response: Response) -> crate::Result<Response> {
         let headers = self.commit_headers(&mut session, response.status_code()).await?;
         apply(&headers, response)
     }
@@ -57,7 +65,8 @@ impl<S: Store> Sessions<S> {
     ///
     /// # Errors
     ///
-    /// What the handler fails with, where it is not the session's doing. Nothing is saved then either.
+    /// What the handler fails with, where it is not the session's doing, and a response that cannot be sent, as for
+    /// [`commit`](Self::commit). Nothing is saved then either.
     pub async fn serve(
         &self,
         request: Request,
@@ -65,10 +74,10 @@ impl<S: Store> Sessions<S> {
     ) -> worker::Result<Response> {
         let mut session = self.load_request(&request).await?;
         let response = match handler(request, &mut session).await {
-            Ok(response) => response,
+            Ok(response) => sendable(response)?,
             Err(error) => answer(of_session(error)?)?,
         };
-        match self.commit(session, response).await {
+        match self.commit_sendable(session, response).await {
             Ok(response) => Ok(response),
             Err(error) => Ok(apply(&SessionHeaders::for_failure(), answer(error)?)?),
         }
@@ -133,6 +142,42 @@ impl From<Error> for worker::Error {
             _ => Self::RustError(format!("{}: {error}", error.code())),
         }
     }
+}
+
+/// Refuses a response that the platform would refuse to send, before anything is saved for it. It is found by making another one
+/// with the same status, headers and stream; a body of bytes needs no copy for that.
+fn sendable(response: Response) -> crate::Result<Response> {
+    let (head, body) = response.into_parts();
+    let init = head.clone().into();
+    let made = match &body {
+        ResponseBody::Stream(stream) if is_used(stream) => {
+            Err("its body was read or is locked; read, or cache, response.cloned() instead".into())
+        }
+        ResponseBody::Stream(stream) => web_sys::Response::new_with_opt_readable_stream_and_init(Some(stream), &init),
+        ResponseBody::Body(bytes) => {
+            let text = if bytes.is_empty() { "" } else { " " };
+            web_sys::Response::new_with_opt_str_and_init(Some(text), &init)
+        }
+        ResponseBody::Empty => web_sys::Response::new_with_opt_str_and_init(None, &init),
+    };
+    match made {
+        Ok(_) => Ok(head.body(body)),
+        Err(thrown) => {
+            let reason = message(&thrown);
+            Err(Error::value(format!("nothing was saved, since the response cannot be sent: {reason}")))
+        }
+    }
+}
+
+/// Whether no response can be made of a stream any more.
+fn is_used(stream: &web_sys::ReadableStream) -> bool {
+    stream.locked() || web_sys::Response::new_with_opt_readable_stream(Some(stream)).is_err()
+}
+
+/// The message of what JavaScript threw, or the text that it threw.
+fn message(thrown: &JsValue) -> String {
+    let message = if thrown.is_object() { Reflect::get(thrown, &"message".into()).ok() } else { Some(thrown.clone()) };
+    message.and_then(|message| message.as_string()).unwrap_or_else(|| "the platform does not say why".to_owned())
 }
 
 /// Puts a session's headers into a response, whose own may be immutable. What a login left behind goes into the log.

@@ -1,6 +1,7 @@
 // Carries out what the core's machines ask for, one operation after the other. It decides nothing.
 
 import { type CoreSession, End, Fact, Figure, Next } from "#core";
+import { bytesIn } from "./realm.js";
 import type { Store } from "./store.js";
 
 /**
@@ -45,9 +46,9 @@ export async function carryOut(store: Store, core: CoreSession, next: Next, keys
 /** The bytes that a store gave; undefined for null. Anything else is a store that fails, not one that holds nothing. */
 function bytesOf(value: unknown): Uint8Array | undefined {
   if (value === null) return undefined;
-  if (value instanceof ArrayBuffer) return new Uint8Array(value);
-  if (value instanceof Uint8Array) return value;
-  throw new Error("the store answered with neither bytes nor null");
+  const bytes = bytesIn(value);
+  if (bytes === undefined) throw new Error("the store answered with neither bytes nor null");
+  return bytes;
 }
 
 function text(value: unknown): string {

@@ -3,6 +3,7 @@
 import { type CoreMemory, type CoreSession, type CoreSettings, End, ExpiryKind, Fact, Next, Run } from "#core";
 import { carryOut } from "./driver.js";
 import { KeyError, PanicError, SessionBusyError, SessionClosedError, ValueError } from "./errors.js";
+import { millisecondsIn } from "./realm.js";
 import type { Expiry, ExpiryOptions, Key, LoadReason, Pairs, Saved, Session, SessionEvent, Value } from "./session.js";
 import { decode, encode } from "./signing.js";
 import type { Store } from "./store.js";
@@ -431,16 +432,16 @@ function measure(expiry: Expiry): [ExpiryKind, string] {
     if (!Number.isSafeInteger(expiry)) throw new ValueError("an expiry in seconds is a whole number");
     return [ExpiryKind.Seconds, String(expiry)];
   }
-  if (typeof expiry === "string" || expiry instanceof Date) return [ExpiryKind.At, iso(expiry)];
-  const seconds = typeof expiry === "object" ? expiry.seconds : undefined;
+  if (typeof expiry === "string" || millisecondsIn(expiry) !== undefined) return [ExpiryKind.At, iso(expiry)];
+  const seconds = typeof expiry === "object" ? (expiry as { seconds?: unknown }).seconds : undefined;
   if (Number.isFinite(seconds)) return [ExpiryKind.In, String(Math.round(Number(seconds) * 1e6))];
   throw new ValueError(`an expiry is a number, a Date, an ISO text, { seconds } or null, not ${kind(expiry)}`);
 }
 
 /** A date as it crosses into the core. */
-function iso(date: Date | string): string {
+function iso(date: unknown): string {
   if (typeof date === "string") return date;
-  const milliseconds = date instanceof Date ? Number(date.getTime()) : NaN; // a number before it crosses: the core calls nothing of the user's
+  const milliseconds = millisecondsIn(date) ?? NaN;
   if (Number.isNaN(milliseconds)) throw new ValueError(`a date is a valid Date or an ISO text, not ${kind(date)}`);
   return new Date(milliseconds).toISOString();
 }

@@ -109,7 +109,7 @@ export interface Saved {
  *
  * @example
  * const session = await sessions.load(request);
- * session.get("cart", []).push("apple");
+ * session.setDefault("cart", []).push("apple");
  * session.modified = true;
  * return sessions.commit(session, new Response("Added"));
  */
@@ -152,7 +152,7 @@ export interface Session<Data extends object = Record<string, unknown>> extends 
   item<K extends Key<Data>>(key: K): Value<Data, K>;
 
   /**
-   * The value under a key: `fallback`, or undefined, where there is none.
+   * The value under a key: `fallback`, or undefined, where there is none. The fallback is not stored; `setDefault` stores it.
    *
    * @example
    * const visits = session.get("visits", 0);
@@ -207,6 +207,7 @@ export interface Session<Data extends object = Record<string, unknown>> extends 
    *
    * @example
    * session.setDefault("cart", []).push("apple");
+   * session.modified = true; // stores what was changed inside, also where there was a cart
    */
   setDefault<K extends Key<Data>>(key: K, value: Value<Data, K>): Value<Data, K>;
 

@@ -4,6 +4,8 @@ import { CoreMemory, type CoreSession, CoreSettings, Fact, Figure, Run } from "#
 import { ConfigError, EntropyError, ValueError } from "./errors.js";
 import { mergeHeaders, newHeaders } from "./headers.js";
 import { type Home, OpenSession } from "./open-session.js";
+import { bytesIn } from "./realm.js";
+import { mutable } from "./response.js";
 import type { Session, SessionEvent } from "./session.js";
 import type { Store } from "./store.js";
 import { instance, recover, typed } from "./typed.js";
@@ -98,6 +100,9 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
   /**
    * Saves the session where Django's middleware saves it, and gives the response its `Set-Cookie`, `Vary` and
    * `Cache-Control`. The session is closed then. If it fails, nothing is closed, and the response is still yours.
+   *
+   * A response that cannot be sent is refused with a `ValueError` before anything is saved: one whose body was read or is locked,
+   * `Response.error()`, and what is no response. To read or cache what is answered, take `response.clone()`.
    *
    * @example
    * return sessions.commit(session, new Response("Hello"));
@@ -203,9 +208,9 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   }
 
   async commit(session: Session<Data>, response: Response): Promise<Response> {
-    return this.#commit(session, response.status, (core) => {
+    const answer = mutable(response); // first: what cannot be sent saves nothing
+    return this.#commit(session, answer.status, (core) => {
       if (!core.is(Fact.Speaks)) return response;
-      const answer = new Response(response.body, response); // whose headers are not immutable
       mergeHeaders(answer.headers, core.setCookies());
       return answer;
     });
@@ -253,9 +258,9 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
 
   /** Has the core remember randomness for some sessions ahead; from `entropy`, for one at a time. */
   #draw(): void {
-    const bytes = this.#entropy ? this.#entropy() : randomBytes();
+    const bytes = bytesIn(this.#entropy ? this.#entropy() : randomBytes());
     const seeds = this.#entropy ? 1 : SESSIONS_A_DRAW;
-    if (!(bytes instanceof Uint8Array) || bytes.length !== seeds * SEED) throw new EntropyError("entropy must give 32 random bytes");
+    if (bytes?.length !== seeds * SEED) throw new EntropyError("entropy must give 32 random bytes");
     typed(() => this.#home.settings.seed(bytes));
     this.#seeds = seeds;
   }
@@ -347,7 +352,8 @@ function checked(parts: Uint8Array[], settings: string): CoreSettings {
 
 function bytesOf(secret: unknown): Uint8Array {
   if (typeof secret === "string") return new TextEncoder().encode(secret);
-  if (secret instanceof Uint8Array) return secret.slice();
+  const bytes = bytesIn(secret);
+  if (bytes) return bytes.slice();
   throw new ConfigError(
     "one of secrets is missing: set it with `wrangler secret put SESSION_SECRET` to at least 32 random bytes (locally, in .dev.vars)",
   );

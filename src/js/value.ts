@@ -213,8 +213,16 @@ export function step(path: string, name: string | number): string {
   return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name) ? `${path}.${name}` : `${path}[${JSON.stringify(name)}]`;
 }
 
-/** What a value is, for a message: "a BigInt", "undefined", "a Date". */
+/** What a value is, for a message: "a BigInt", "undefined", "a Date". It can be anything, a proxy that throws too. */
 export function kind(value: unknown): string {
+  try {
+    return named(value);
+  } catch {
+    return "an object that cannot be read";
+  }
+}
+
+function named(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   const type = typeof value;
   if (type === "bigint") return "a BigInt";

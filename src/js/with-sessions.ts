@@ -30,7 +30,8 @@ export interface SessionsWorker<Env, Context = unknown> {
  * Runs a handler with the request's session and commits what it answers: the whole of it in one call.
  *
  * A session that was used but could not be read is answered with 503, unless the handler catches the error; one that could
- * not be saved with 503, 400, 409 or 413. What else the handler throws is thrown on. Nothing is saved then, and the cookie stays.
+ * not be saved with 503, 400, 409 or 413. What else the handler throws is thrown on, and a response that cannot be sent is a
+ * `ValueError` of the handler's. Nothing is saved then, and the cookie stays.
  *
  * @example
  * export default withSessions<{ visits: number }, Env>((env) => ({ store: kv(env.SESSIONS), secrets: [env.SESSION_SECRET] }), {

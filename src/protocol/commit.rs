@@ -238,9 +238,10 @@ fn give(session: &mut Session, lifetime: CookieLifetime, saved: Saved) -> Result
     let slot = CookieSlot::of(identity);
     let mut set_cookies = vec![set::give(settings, slot, &token, lifetime, now)];
     let is_flushed = matches!(session.flush, FlushState::Done);
+    let is_late = session.clock.elapsed_millis() > LATE && has_unchanged_key(session);
     for other in CookieSlot::ALL {
         // A login takes the anonymous cookie away. An anonymous session leaves a login's alone, unless that was flushed.
-        let is_replaced = is_flushed || slot == CookieSlot::Rotated;
+        let is_replaced = is_flushed || (slot == CookieSlot::Rotated && !is_late);
         if other != slot && is_replaced && session.incoming.has(other) {
             set_cookies.push(set::take_away(&session.settings, other));
         }

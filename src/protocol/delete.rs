@@ -7,8 +7,10 @@
 //! | `Reading` | `Unavailable` | `Revoking`, from an unrotated key on | |
 //! | `Revoking` | as [`Revoke`] | `Done` | no key of the session opens it after the published bound |
 
+use alloc::boxed::Box;
+
 use super::flush::FAR_REACH;
-use super::isolate::{IsolateMemory, Newest};
+use super::isolate::IsolateMemory;
 use super::revoke::{self, Revoke};
 use super::{Reply, Step};
 use crate::error::{Error, Result};
@@ -27,7 +29,7 @@ enum State {
     #[default]
     Start,
     Reading,
-    Revoking(Revoke),
+    Revoking(Box<Revoke>),
     Failed,
 }
 
@@ -42,10 +44,7 @@ impl Delete {
             }
             (State::Reading, Reply::Values(mut values)) => {
                 let newest = memory.newest(&key, values.pop().flatten(), session.clock.latest_millis());
-                let head = match newest {
-                    Newest::Bytes(bytes) => bytes.as_deref().and_then(record::head),
-                    Newest::Merged(record, _) => Some(record.head),
-                };
+                let head = newest.bytes.as_deref().and_then(record::head);
                 let rotations = head.map_or(0, |head| head.rotations);
                 self.revoke(session, memory, Identity { rotations, ..identity.clone() })
             }
@@ -60,7 +59,7 @@ impl Delete {
     }
 
     fn revoke(&mut self, session: &Session, memory: &IsolateMemory, identity: Identity) -> Step<Result<()>> {
-        let mut revoke = Revoke::new(&session.settings, memory, &[identity], FAR_REACH, session.now());
+        let mut revoke = Box::new(Revoke::new(&session.settings, memory, &[identity], FAR_REACH, session.now()));
         let step = revoke.step(memory, Reply::Start);
         self.state = State::Revoking(revoke);
         step

@@ -17,7 +17,7 @@ use super::revoke::Revocation;
 use crate::session::identity::Tag;
 use crate::session::key::StorageKey;
 use crate::session::reconcile;
-use crate::session::record::{self, Head, MAX_TAGS, Opened, Record};
+use crate::session::record::{self, Head, MAX_TAGS, Opened};
 use crate::session::saving::Group;
 
 /// For how long a record or a revocation is remembered, in milliseconds: longer than KV may hide it.
@@ -72,7 +72,8 @@ pub struct IsolateMemory(Rc<RefCell<Memory>>);
 
 #[derive(Debug, Default)]
 struct Memory {
-    /// In the order of their storage keys.
+    /// In the order of their storage keys. Each is boxed, so that inserting one moves pointers only.
+    #[allow(clippy::vec_box, reason = "lanes are large, and inserted in the middle")]
     lanes: Vec<Box<Lane>>,
     /// The bytes of all remembered records.
     bytes: usize,
@@ -94,7 +95,7 @@ struct Lane {
     /// The newest record that was put here and acknowledged.
     landed: Option<Landed>,
     flight: Option<Flight>,
-    pending: Option<Pending>,
+    pending: Option<Box<Pending>>,
     /// The groups that landed a moment ago, for members that have not polled since.
     finished: Vec<(Ticket, i64, Rc<Group>)>,
     /// No put before this time, after one that failed.
@@ -136,11 +137,11 @@ struct Mark {
 
 /// The newest record that is known of a session.
 #[derive(Debug)]
-pub(super) enum Newest {
-    /// The bytes that the store gave, or that this isolate put.
-    Bytes(Option<Vec<u8>>),
-    /// Two records that were written apart, merged, and the save that was merged in.
-    Merged(Record, Tag),
+pub(super) struct Newest {
+    /// What the store gave, or what this isolate put, or both merged.
+    pub(super) bytes: Option<Vec<u8>>,
+    /// The save that was merged in, where the two were written apart.
+    pub(super) merged: Option<Tag>,
 }
 
 /// What a save has to do before its put.
@@ -153,7 +154,7 @@ pub(super) enum Turn {
     /// Begin a group on this record, which is in flight.
     Behind(Vec<u8>),
     /// Join this group, which is given back with [`IsolateMemory::put_back`].
-    Join(Pending),
+    Join(Box<Pending>),
     /// Wait until the login that holds the lane is over.
     Held,
 }
@@ -176,9 +177,12 @@ impl IsolateMemory {
         let memory = self.0.borrow();
         let landed = memory.lane(key).and_then(|lane| lane.landed.as_ref());
         match (landed.filter(|landed| is_within(landed.at, now, REMEMBERED)), stored) {
-            (None, stored) => Newest::Bytes(stored),
-            (Some(landed), None) => Newest::Bytes(Some(landed.bytes.to_vec())),
-            (Some(landed), Some(bytes)) => landed.reconcile(bytes),
+            (None, bytes) => Newest { bytes, merged: None },
+            (Some(landed), None) => Newest { bytes: Some(landed.bytes.to_vec()), merged: None },
+            (Some(landed), Some(bytes)) => {
+                let (bytes, merged) = landed.reconcile(bytes);
+                Newest { bytes: Some(bytes), merged }
+            }
         }
     }
 
@@ -234,16 +238,25 @@ impl IsolateMemory {
         }
     }
 
+    /// Whether no put under the key is on its way or planned.
+    pub(super) fn is_quiet(&self, key: &StorageKey, now: i64) -> bool {
+        let mut memory = self.0.borrow_mut();
+        memory.lane_mut(key).is_none_or(|lane| {
+            lane.expire(now);
+            lane.flight.is_none() && lane.pending.is_none()
+        })
+    }
+
     /// Begins a group of saves. Returns its ticket.
     pub(super) fn begin_group(&self, key: &StorageKey, group: Group, now: i64) -> Ticket {
         let mut memory = self.0.borrow_mut();
         let ticket = memory.next_ticket();
-        memory.enter(key, 0, now).pending = Some(Pending { ticket, group, polled: now });
+        memory.enter(key, 0, now).pending = Some(Box::new(Pending { ticket, group, polled: now }));
         ticket
     }
 
     /// Puts a group back that [`turn`](Self::turn) gave out.
-    pub(super) fn put_back(&self, key: &StorageKey, pending: Pending) {
+    pub(super) fn put_back(&self, key: &StorageKey, pending: Box<Pending>) {
         if let Some(lane) = self.0.borrow_mut().lane_mut(key) {
             lane.pending = Some(pending);
         }
@@ -450,28 +463,26 @@ impl Landed {
         Self { bytes: bytes.into(), tags: head.tags.clone(), generation: head.generation, at }
     }
 
-    /// This record and the one that the store gave: the newer one, or both merged.
-    fn reconcile(&self, bytes: Vec<u8>) -> Newest {
+    /// This record and the one that the store gave: the newer one, or both merged and the save that was merged in.
+    fn reconcile(&self, bytes: Vec<u8>) -> (Vec<u8>, Option<Tag>) {
         if *bytes == *self.bytes {
-            return Newest::Bytes(Some(bytes));
+            return (bytes, None);
         }
-        let Some(head) = record::head(&bytes) else { return Newest::Bytes(Some(bytes)) };
+        let Some(head) = record::head(&bytes) else { return (bytes, None) };
         let forgot = self.generation.saturating_add(u32::try_from(MAX_TAGS).unwrap_or_default()) <= head.generation;
         if forgot || self.tags.first().is_some_and(|tag| head.tags.contains(tag)) {
-            return Newest::Bytes(Some(bytes));
+            return (bytes, None);
         }
         if head.tags.first().is_some_and(|tag| self.tags.contains(tag)) {
-            return Newest::Bytes(Some(self.bytes.to_vec()));
+            return (self.bytes.to_vec(), None);
         }
-        let (Opened::Record(stored), Opened::Record(own)) =
-            (record::decode(bytes.clone()), record::decode(self.bytes.to_vec()))
-        else {
-            return Newest::Bytes(Some(bytes));
-        };
-        match reconcile::merge(stored, own) {
-            (merged, Some(tag)) => Newest::Merged(merged, tag),
-            (_, None) => Newest::Bytes(Some(bytes)),
+        if let Opened::Record(stored) = record::decode(bytes.clone())
+            && let Opened::Record(own) = record::decode(self.bytes.to_vec())
+            && let (merged, Some(tag)) = reconcile::merge(stored, own)
+        {
+            return (record::encode(&merged.head, &merged.data), Some(tag));
         }
+        (bytes, None)
     }
 }
 

@@ -6,7 +6,7 @@
 //! | `Ending` | `Written` | `Done`: the logout has finished, and the cookies go |
 //! | `Ending` | `Unavailable` | `Done`: unavailable, so that nothing is created |
 //! | `Reading` | `Values` | the session: `Done`; no session: `Reading` under the next cookie name, or `Done` |
-//! | `Reading` | `Values` | a record without a token: `ReadingTombstone`; a rotated anonymous key: `ReadingSuccessor` |
+//! | `Reading` | `Values` | a record without a token: `ReadingTombstone`; a rotated key: `ReadingSuccessor` |
 //! | `ReadingTombstone` | `Values` | `Done` |
 //! | `ReadingSuccessor` | `Values` | `Done`: superseded, or revoked if the login that replaced it has ended |
 //! | any that reads | `Unavailable` | `Done`: the error is kept until the first access |
@@ -19,7 +19,7 @@ use alloc::vec::Vec;
 use chrono::{DateTime, Utc};
 
 use super::freshness::{self, Freshness};
-use super::isolate::{IsolateMemory, Newest};
+use super::isolate::IsolateMemory;
 use super::revoke::{self, Revocation};
 use super::{Reply, Step};
 use crate::cookie::find::find;
@@ -74,10 +74,11 @@ pub(crate) fn from_cookie_header(
     Session::begin(settings, now, seed, incoming)
 }
 
-/// Adds a token, or replaces an older one of the same session.
+/// Adds a token, or replaces an older one of the same session: of the keys of a family, the one that was rotated most counts.
 fn add(tokens: &mut Vec<SessionToken>, token: SessionToken) {
-    match tokens.iter_mut().find(|other| other.identity.key == token.identity.key) {
-        Some(other) if other.position.issued < token.position.issued => *other = token,
+    let age = |token: &SessionToken| (token.identity.rotations, token.position.issued);
+    match tokens.iter_mut().find(|other| other.identity.key.family() == token.identity.key.family()) {
+        Some(other) if age(other) < age(&token) => *other = token,
         Some(_) => {}
         None => tokens.push(token),
     }
@@ -101,7 +102,7 @@ enum State {
     Reading(Vec<usize>),
     /// The record of a session that was opened by its key.
     ReadingTombstone(Option<Vec<u8>>),
-    /// The tombstone of the login that replaced an anonymous key; the anonymous record.
+    /// The tombstone of the key that replaced this one; the anonymous record, if that is what it was.
     ReadingSuccessor(Option<Record>),
     #[default]
     Failed,
@@ -207,7 +208,7 @@ impl Load {
         mut values: Vec<Option<Vec<u8>>>,
     ) -> Step<()> {
         session.clock.revocation_checked();
-        let each = values.len() / places.len().max(1);
+        let each = if session.settings.check_ended { 2 } else { 1 };
         let mut found: Option<(usize, Fetched)> = None;
         // From the last one on, so that what the first one leaves on the session stays there.
         for place in places.into_iter().rev() {
@@ -243,10 +244,8 @@ impl Load {
         let bytes = values.pop().flatten();
         let Some(identity) = session.key.identity() else { return Step::Done(()) };
         let key = revoke::record_key(&session.settings, identity);
-        let rotations = match memory.newest(&key, bytes.clone(), session.clock.latest_millis()) {
-            Newest::Bytes(bytes) => bytes.as_deref().and_then(record::head).map(|head| head.rotations),
-            Newest::Merged(record, _) => Some(record.head.rotations),
-        };
+        let newest = memory.newest(&key, bytes.clone(), session.clock.latest_millis());
+        let rotations = newest.bytes.as_deref().and_then(record::head).map(|head| head.rotations);
         let identity = Identity { rotations: rotations.unwrap_or_default(), ..identity.clone() };
         let tombstone = revoke::tombstone_key(&session.settings, &identity);
         self.state = State::ReadingTombstone(bytes);
@@ -255,8 +254,7 @@ impl Load {
 
     fn judged(&mut self, session: &mut Session, fetched: Fetched) -> Step<()> {
         let Fetched::Superseded(record) = fetched else { return done(session, fetched) };
-        let identity = session.key.identity().filter(|identity| identity.is_anonymous());
-        let Some(identity) = identity else { return done(session, Fetched::Superseded(None)) };
+        let Some(identity) = session.key.identity() else { return done(session, Fetched::Superseded(None)) };
         let key = successor_tombstone(&session.settings, identity);
         self.state = State::ReadingSuccessor(record);
         Step::Read(vec![key])
@@ -291,12 +289,12 @@ const fn is_over(fetched: &Fetched) -> bool {
     matches!(fetched, Fetched::Nothing(Corrupt | Expired | Revoked | Unknown) | Fetched::Record(Expired, _))
 }
 
-/// The tombstone that a logout of the login would have put which replaced this anonymous key.
+/// The tombstone that a logout of the successor of this key would have put.
 pub(super) fn successor_tombstone(settings: &Settings, identity: &Identity) -> StorageKey {
     StorageKey::tombstone(&settings.key_prefix, identity.key.family(), identity.rotations.saturating_add(1))
 }
 
-/// A rotated anonymous key: a second login may still start from its record, unless the first one has ended.
+/// A rotated key: a second login may still join its family, unless the first one has ended.
 fn superseded(session: &Session, memory: &IsolateMemory, record: Option<Record>, tombstone: Option<&[u8]>) -> Fetched {
     let Some(identity) = session.key.identity() else { return Fetched::Superseded(None) };
     let key = successor_tombstone(&session.settings, identity);
@@ -312,31 +310,39 @@ fn fetch(session: &mut Session, memory: &IsolateMemory, bytes: Option<Vec<u8>>, 
     let now = session.clock.latest_millis();
     let key = revoke::tombstone_key(&session.settings, identity);
     let record_key = revoke::record_key(&session.settings, identity);
+    let is_anonymous = identity.is_anonymous();
     let revocation = revoke::revocation(memory, &key, tombstone, now);
     if revocation.is_some_and(|revocation| !revocation.is_superseding(now)) {
         return Fetched::Nothing(LoadReason::Revoked);
     }
     let newest = memory.newest(&record_key, bytes, now);
+    let limit = session.settings.max_record_bytes;
+    let bytes = newest.bytes;
     if revocation.is_some() {
-        return Fetched::Superseded(open_newest(&session.settings, newest));
+        let record = bytes.filter(|_| is_anonymous).map(|bytes| record::decode_within(limit, bytes));
+        let mut record = record.and_then(Opened::record);
+        if let Some(record) = &mut record
+            && freshness::classify(session, record) == Freshness::Stale
+        {
+            session.report(EventKind::MergedStale);
+        }
+        return Fetched::Superseded(record);
     }
-    let (mut record, merged) = match newest {
-        Newest::Merged(record, merged) => {
-            session.report(EventKind::Diverged);
-            (record, Some(merged))
+    if newest.merged.is_some() {
+        session.report(EventKind::Diverged);
+    }
+    let mut record = match bytes.map(|bytes| record::decode_within(limit, bytes)) {
+        Some(Opened::Record(record)) => record,
+        other => {
+            let reason = match other {
+                Some(Opened::TooLarge) => LoadReason::OtherSettings,
+                Some(Opened::Newer) => LoadReason::NewerVersion,
+                Some(Opened::Corrupt | Opened::Record(_)) => LoadReason::Corrupt,
+                None if freshness::may_not_be_visible_yet(session) => LoadReason::NotYetVisible,
+                None => LoadReason::Unknown,
+            };
+            return Fetched::Nothing(reason);
         }
-        Newest::Bytes(None) if freshness::may_not_be_visible_yet(session) => {
-            return Fetched::Nothing(LoadReason::NotYetVisible);
-        }
-        Newest::Bytes(None) => return Fetched::Nothing(LoadReason::Unknown),
-        Newest::Bytes(Some(bytes)) if !record::is_within(session.settings.max_record_bytes, &bytes) => {
-            return Fetched::Nothing(LoadReason::OtherSettings);
-        }
-        Newest::Bytes(Some(bytes)) => match record::decode(bytes) {
-            Opened::Corrupt => return Fetched::Nothing(LoadReason::Corrupt),
-            Opened::Newer => return Fetched::Nothing(LoadReason::NewerVersion),
-            Opened::Record(record) => (record, None),
-        },
     };
     let is_over = record.head.end().has_passed(session.now());
     let reason = match freshness::classify(session, &mut record) {
@@ -349,18 +355,6 @@ fn fetch(session: &mut Session, memory: &IsolateMemory, bytes: Option<Vec<u8>>, 
         Freshness::Lost => LoadReason::Lost,
     };
     let complete = reason != LoadReason::StaleRepaired;
-    session.stored = Some(Stored { head: record.head.clone(), complete, merged });
+    session.stored = Some(Stored { head: record.head.clone(), complete, merged: newest.merged });
     Fetched::Record(reason, record)
-}
-
-fn open_newest(settings: &Settings, newest: Newest) -> Option<Record> {
-    match newest {
-        Newest::Merged(record, _) => Some(record),
-        Newest::Bytes(bytes) => {
-            match record::decode(bytes.filter(|bytes| record::is_within(settings.max_record_bytes, bytes))?) {
-                Opened::Record(record) => Some(record),
-                Opened::Newer | Opened::Corrupt => None,
-            }
-        }
-    }
 }

@@ -16,6 +16,7 @@
 //! | `Revoking` | `Unavailable` | `PausingToRevoke` once, then `Deleting` | |
 //! | `Deleting` | any | `Done(Ok)` | |
 
+use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
@@ -85,7 +86,7 @@ struct Attempt {
 /// A record that was put.
 #[derive(Debug)]
 enum Sent {
-    Alone(Head, i64),
+    Alone(Box<(Head, i64)>),
     Group(Rc<Group>),
 }
 
@@ -227,31 +228,26 @@ impl Save {
         let is_login = session.key.is_new();
         let mut values = values.into_iter();
         let (bytes, tombstone, successor) = (values.next().flatten(), values.next().flatten(), values.next().flatten());
-        if self.is_revoked(session, memory, tombstone.as_deref(), successor.as_deref())? {
-            // A second login beside the first: the session has loaded the record from which it starts.
-            return self.write(session, memory, attempt);
-        }
+        self.check_revocation(session, memory, tombstone.as_deref(), successor.as_deref())?;
         let newest = memory.newest(&key, bytes, now);
-        if let Some(sent) = attempt.sent.take_if(|sent| is_stored(&newest, sent.tag())) {
-            // The last put landed after all. What came on top of it stays there.
+        if let Some(sent) = attempt.sent.take_if(|sent| is_stored(&newest, sent.tag()) && memory.is_quiet(&key, now)) {
+            // The last put landed after all, and nothing is on its way that would overwrite it.
             return Ok(self.stored(session, memory, sent));
         }
-        let newest = match newest {
-            Newest::Merged(record, merged) => {
-                session.report(EventKind::Diverged);
-                Some((record, Some(merged)))
-            }
-            Newest::Bytes(bytes) => match session.is_fresh(bytes.as_deref()) {
-                Some(true) => None,
-                Some(false) => Some((open(session, bytes).ok_or_else(Error::interrupted)?, None)),
-                None => return self.without_record(session, memory, attempt, is_login),
-            },
+        let merged = newest.merged;
+        if merged.is_some() {
+            session.report(EventKind::Diverged);
+        }
+        let newest = match session.is_fresh(newest.bytes.as_deref()) {
+            None => return self.without_record(session, memory, attempt, is_login),
+            Some(true) if merged.is_none() => None,
+            Some(_) => Some(open(session, newest.bytes)?),
         };
         if is_login {
             if !memory.hold(&key, now) && attempt.waited < MAX_HOLD {
                 return Ok(self.hold(attempt));
             }
-            if let Some((record, merged)) = newest {
+            if let Some(record) = newest {
                 attempt.tag = None;
                 self.merge(session, record, merged)?.into_iter().for_each(|event| session.report(event));
             }
@@ -260,7 +256,7 @@ impl Save {
         match memory.turn(&key, now) {
             Turn::Held => Ok(self.hold(attempt)),
             Turn::Free => {
-                if let Some((record, merged)) = newest {
+                if let Some(record) = newest {
                     attempt.tag = None;
                     let event = self.merge(session, record, merged)?;
                     if self.is_renewal && !session.needs_write()? {
@@ -271,13 +267,13 @@ impl Save {
                 self.write(session, memory, attempt)
             }
             Turn::TooSoon => {
-                if let Some((record, merged)) = newest {
+                if let Some(record) = newest {
                     self.merge(session, record, merged)?.into_iter().for_each(|event| session.report(event));
                 }
                 self.begin_group(session, memory, &key, attempt)
             }
             Turn::Behind(bytes) => {
-                let Opened::Record(flight) = record::decode(bytes) else { return Ok(self.hold(attempt)) };
+                let flight = open(session, Some(bytes))?;
                 self.merge(session, flight, None)?.into_iter().for_each(|event| session.report(event));
                 self.begin_group(session, memory, &key, attempt)
             }
@@ -285,15 +281,15 @@ impl Save {
         }
     }
 
-    /// Fails where the session has ended. True for a second login beside the first, which goes on.
-    fn is_revoked(
+    /// Fails where the session has ended.
+    fn check_revocation(
         &self,
         session: &Session,
         memory: &IsolateMemory,
         tombstone: Option<&[u8]>,
         successor: Option<&[u8]>,
-    ) -> Result<bool> {
-        let Some(origin) = session.key.origin() else { return Ok(false) };
+    ) -> Result<()> {
+        let Some(origin) = session.key.origin() else { return Ok(()) };
         let now = session.clock.latest_millis();
         let starts_login = session.key.is_new() && origin.is_anonymous();
         if starts_login {
@@ -304,8 +300,9 @@ impl Save {
         }
         let key = revoke::tombstone_key(&session.settings, origin);
         match revoke::revocation(memory, &key, tombstone, now) {
-            None => Ok(false),
-            Some(Revocation::Cycled { .. }) if starts_login => Ok(true),
+            None => Ok(()),
+            // A second login beside the first.
+            Some(Revocation::Cycled { .. }) if starts_login => Ok(()),
             Some(revocation) if revocation.is_superseding(now) => Err(Error::superseded()),
             Some(_) => Err(Error::interrupted()),
         }
@@ -371,7 +368,7 @@ impl Save {
         memory: &IsolateMemory,
         key: &StorageKey,
         attempt: Attempt,
-        mut pending: Pending,
+        mut pending: Box<Pending>,
     ) -> Result<Next> {
         let joined = self.joined(session, &pending.group);
         let ticket = pending.ticket;
@@ -429,7 +426,8 @@ impl Save {
         match memory.poll(&key, ticket, now) {
             Poll::Landed(group) => Ok(self.stored(session, memory, Sent::Group(group))),
             Poll::Put(group) => {
-                self.is_revoked(session, memory, None, None).inspect_err(|_| memory.failed(&key, ticket, 0, now))?;
+                self.check_revocation(session, memory, None, None)
+                    .inspect_err(|_| memory.failed(&key, ticket, 0, now))?;
                 let value = record::encode(&group.head, &group.data);
                 memory.set_bytes(&key, &value);
                 let op = put(session, key, &group.head, value, OnlyIf::Any);
@@ -464,11 +462,11 @@ impl Save {
         let only_if = if session.key.is_new() { OnlyIf::Absent } else { OnlyIf::Any };
         if head.end().has_passed(session.now()) && only_if == OnlyIf::Absent {
             // It has expired before it was written: nothing is left to keep.
-            return Ok(self.stored(session, memory, Sent::Alone(head, time)));
+            return Ok(self.stored(session, memory, Sent::Alone(Box::new((head, time)))));
         }
         let ticket = memory.begin_flight(&key, &head, &value, now);
         let op = put(session, key, &head, value, only_if);
-        self.state = State::Writing { attempt, ticket, sent: Sent::Alone(head, time) };
+        self.state = State::Writing { attempt, ticket, sent: Sent::Alone(Box::new((head, time))) };
         Ok(Step::Write(vec![op]))
     }
 
@@ -495,7 +493,7 @@ impl Save {
         }
         session.report(EventKind::Retried);
         let tag = match &sent {
-            Sent::Alone(..) => attempt.tag,
+            Sent::Alone(_) => attempt.tag,
             Sent::Group(_) => None,
         };
         let pause = pause(session);
@@ -517,7 +515,7 @@ impl Save {
     fn stored(&mut self, session: &mut Session, memory: &IsolateMemory, sent: Sent) -> Next {
         let is_new = session.key.is_new();
         let replaced = match sent {
-            Sent::Alone(head, time) => session.record_stored(head, time),
+            Sent::Alone(record) => session.record_stored(record.0, record.1),
             Sent::Group(group) => session.group_stored(group),
         };
         match replaced {
@@ -563,7 +561,7 @@ impl Save {
 impl Sent {
     fn tag(&self) -> Option<&Tag> {
         match self {
-            Self::Alone(head, _) => head.tags.first(),
+            Self::Alone(record) => record.0.tags.first(),
             Self::Group(group) => group.head.tags.first(),
         }
     }
@@ -600,19 +598,14 @@ fn release(session: &Session, memory: &IsolateMemory) {
     }
 }
 
-fn open(session: &Session, bytes: Option<Vec<u8>>) -> Option<Record> {
-    match record::decode(bytes.filter(|bytes| record::is_within(session.settings.max_record_bytes, bytes))?) {
-        Opened::Record(record) => Some(record),
-        Opened::Newer | Opened::Corrupt => None,
-    }
+fn open(session: &Session, bytes: Option<Vec<u8>>) -> Result<Record> {
+    let opened = bytes.map(|bytes| record::decode_within(session.settings.max_record_bytes, bytes));
+    opened.and_then(Opened::record).ok_or_else(Error::interrupted)
 }
 
 fn is_stored(newest: &Newest, tag: Option<&Tag>) -> bool {
-    let contains = |head: &Head| tag.is_some_and(|tag| head.tags.contains(tag));
-    match newest {
-        Newest::Bytes(bytes) => bytes.as_deref().and_then(record::head).is_some_and(|head| contains(&head)),
-        Newest::Merged(record, _) => contains(&record.head),
-    }
+    let head = newest.bytes.as_deref().and_then(record::head);
+    head.zip(tag).is_some_and(|(head, tag)| head.tags.contains(tag))
 }
 
 /// The operation that stores a record; one that has expired is removed.

@@ -21,7 +21,8 @@ pub(crate) enum Text {
 #[derive(Clone, Debug)]
 struct Entry {
     key: Text,
-    value: Text,
+    /// None once the entry was removed: its key stays for the index.
+    value: Option<Text>,
     /// Whether it was set since the data were stored.
     touched: bool,
 }
@@ -31,15 +32,14 @@ pub(crate) type Change<'a> = (&'a [u8], Option<&'a [u8]>);
 
 /// An ordered map from keys to JSON texts.
 ///
-/// Removed entries leave a hole, so that places stay valid; small maps are searched, large ones have an index. A value is
-/// bytes here: whether it is text is asked when somebody reads it.
+/// Removed entries keep their slot, so that places stay valid; small maps are searched, large ones have an index. A value is
+/// bytes here: whether it is text is checked when it is read.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Data {
     record: Vec<u8>,
-    slots: Vec<Option<Entry>>,
+    slots: Vec<Entry>,
     len: usize,
-    /// The places of all entries, in the order of their keys' bytes.
-    index: Option<Vec<usize>>,
+    index: Option<Index>,
     /// The quoted keys that were removed since the data were stored; one of them can be back.
     removed: Vec<Box<[u8]>>,
     /// Whether everything was removed first, what is not known here too.
@@ -52,12 +52,10 @@ impl Data {
     /// `None` where a key comes twice.
     pub(crate) fn stored(record: Vec<u8>, members: Vec<(Text, Text)>) -> Option<Self> {
         let len = members.len();
-        let slots = members.into_iter().map(|(key, value)| Some(Entry { key, value, touched: false })).collect();
+        let slots = members.into_iter().map(|(key, value)| Entry { key, value: Some(value), touched: false }).collect();
         let mut data = Self { record, slots, len, ..Self::default() };
         let unique = if len > INDEXED_FROM {
-            data.build_index();
-            let index = data.index.as_deref().unwrap_or_default();
-            index.iter().zip(index.iter().skip(1)).all(|(one, next)| data.key_at(*one) != data.key_at(*next))
+            data.build_index()
         } else {
             (0..len).all(|place| data.find(data.key_at(place)) == Some(place))
         };
@@ -73,44 +71,47 @@ impl Data {
 
     /// The quoted key at `place`.
     fn key_at(&self, place: usize) -> &[u8] {
-        self.slots.get(place).and_then(Option::as_ref).map_or(&[], |entry| self.bytes(&entry.key))
+        self.slots.get(place).map_or(&[], |entry| self.bytes(&entry.key))
+    }
+
+    /// The JSON text of an entry that was not removed.
+    fn value_of<'a>(&'a self, entry: &'a Entry) -> Option<&'a [u8]> {
+        entry.value.as_ref().map(|value| self.bytes(value))
     }
 
     /// The place of a quoted key.
     fn find(&self, key: &[u8]) -> Option<usize> {
+        let is_it = |place: &usize| {
+            self.slots.get(*place).is_some_and(|entry| entry.value.is_some() && self.bytes(&entry.key) == key)
+        };
         match &self.index {
-            Some(index) => index.get(self.rank(index, key).ok()?).copied(),
-            None => self.slots.iter().position(|slot| slot.as_ref().is_some_and(|entry| self.bytes(&entry.key) == key)),
+            Some(index) => index.nearest(key).filter(is_it),
+            None => (0..self.slots.len()).find(is_it),
         }
     }
 
-    /// Where the index has a quoted key, or would have it.
-    fn rank(&self, index: &[usize], key: &[u8]) -> Result<usize, usize> {
-        index.binary_search_by(|place| self.key_at(*place).cmp(key))
-    }
-
+    /// Adds an entry whose key is not there.
     fn push(&mut self, entry: Entry) {
         let place = self.slots.len();
-        if let Some(mut index) = self.index.take() {
-            let rank = self.rank(&index, self.bytes(&entry.key)).unwrap_or_else(|rank| rank);
-            index.insert(rank, place);
-            self.index = Some(index);
-        }
-        self.slots.push(Some(entry));
+        self.slots.push(entry);
         self.len = self.len.saturating_add(1);
-        if self.index.is_none() && self.slots.len() > INDEXED_FROM {
+        if let Some(mut index) = self.index.take() {
+            index.put(place, self); // a removed entry of the same key loses its place
+            self.index = Some(index);
+        } else if self.slots.len() > INDEXED_FROM {
             self.build_index();
         }
     }
 
-    /// Places are put in one by one: a sort's code would weigh more than it saves at the sizes that sessions have.
-    fn build_index(&mut self) {
-        let mut index = Vec::with_capacity(self.slots.len());
-        for place in (0..self.slots.len()).filter(|place| !self.key_at(*place).is_empty()) {
-            let rank = self.rank(&index, self.key_at(place)).unwrap_or_else(|rank| rank);
-            index.insert(rank, place);
+    /// Builds the index. Says whether each key is there once.
+    fn build_index(&mut self) -> bool {
+        let mut index = Index::default();
+        let mut unique = true;
+        for (place, _) in self.slots.iter().enumerate().filter(|(_, entry)| entry.value.is_some()) {
+            unique &= index.put(place, self).is_none();
         }
         self.index = Some(index);
+        unique
     }
 
     pub(crate) const fn is_empty(&self) -> bool {
@@ -121,15 +122,14 @@ impl Data {
     pub(crate) fn get(&self, key: &str) -> Option<&[u8]> {
         if self.index.is_none() && json::is_plain(key) {
             let is_it = |entry: &&Entry| matches!(self.bytes(&entry.key), [_, name @ .., _] if name == key.as_bytes());
-            return self.slots.iter().flatten().find(is_it).map(|entry| self.bytes(&entry.value));
+            return self.slots.iter().filter(is_it).find_map(|entry| self.value_of(entry));
         }
         self.value(&json::quoted(key))
     }
 
     /// The JSON text under a quoted key.
     pub(crate) fn value(&self, key: &[u8]) -> Option<&[u8]> {
-        let entry = self.slots.get(self.find(key)?)?.as_ref()?;
-        Some(self.bytes(&entry.value))
+        self.value_of(self.slots.get(self.find(key)?)?)
     }
 
     /// Puts `json` under `key`; a key that is there keeps its place. Says whether the text under it is another one now.
@@ -144,8 +144,8 @@ impl Data {
 
     /// Puts `json` under a quoted key; `touched` says whether that is a change since the data were stored.
     pub(crate) fn put(&mut self, key: &[u8], json: Box<[u8]>, touched: bool) {
-        let value = Text::Own(json);
-        match self.find(key).and_then(|place| self.slots.get_mut(place)?.as_mut()) {
+        let value = Some(Text::Own(json));
+        match self.find(key).and_then(|place| self.slots.get_mut(place)) {
             Some(entry) => {
                 entry.value = value;
                 entry.touched |= touched;
@@ -161,22 +161,14 @@ impl Data {
 
     /// Takes a quoted key out; `touched` as for [`put`](Self::put). Says whether it was there.
     pub(crate) fn take(&mut self, key: &[u8], touched: bool) -> bool {
-        let Some(place) = self.find(key) else { return false };
-        if let Some(mut index) = self.index.take() {
-            if let Ok(rank) = self.rank(&index, key) {
-                index.remove(rank);
-            }
-            self.index = Some(index);
-        }
-        if let Some(slot) = self.slots.get_mut(place) {
-            *slot = None;
-        }
+        let Some(entry) = self.find(key).and_then(|place| self.slots.get_mut(place)) else { return false };
+        entry.value = None;
         if touched {
             self.removed.push(key.into());
         }
         self.len = self.len.saturating_sub(1);
         if self.slots.len() > INDEXED_FROM && self.len < self.slots.len() / 2 {
-            self.slots.retain(Option::is_some);
+            self.slots.retain(|entry| entry.value.is_some());
             self.build_index();
         }
         true
@@ -192,8 +184,8 @@ impl Data {
     /// What was changed since the data were stored.
     pub(crate) fn changes(&self) -> impl Iterator<Item = Change<'_>> {
         let removed = self.removed.iter().filter(|key| self.find(key).is_none()).map(|key| (&**key, None));
-        let touched = self.slots.iter().flatten().filter(|entry| entry.touched);
-        removed.chain(touched.map(|entry| (self.bytes(&entry.key), Some(self.bytes(&entry.value)))))
+        let touched = self.slots.iter().filter(|entry| entry.touched && entry.value.is_some());
+        removed.chain(touched.map(|entry| (self.bytes(&entry.key), self.value_of(entry))))
     }
 
     /// Moves what was changed here onto `newer` data, which become these; it stays a change, as does what was one there.
@@ -216,14 +208,14 @@ impl Data {
 
     /// Takes note that the data are stored as they are.
     pub(crate) fn settle(&mut self) {
-        self.slots.iter_mut().flatten().for_each(|entry| entry.touched = false);
+        self.slots.iter_mut().for_each(|entry| entry.touched = false);
         self.removed.clear();
         self.cleared = false;
     }
 
     /// Quoted keys and JSON texts, in insertion order.
     pub(crate) fn members(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.slots.iter().flatten().map(|entry| (self.bytes(&entry.key), self.bytes(&entry.value)))
+        self.slots.iter().filter_map(|entry| Some((self.bytes(&entry.key), self.value_of(entry)?)))
     }
 
     /// Keys and JSON texts, in insertion order.
@@ -233,9 +225,95 @@ impl Data {
     }
 }
 
+/// The places of entries by their quoted keys: a binary trie that has a node only where keys differ (a crit-bit tree).
+///
+/// Invariants: the bits of nodes grow on the way down, and all keys below a node are the same up to its bit. So a look-up takes no
+/// more steps than the key has bits, one comparison included, and neither the order nor the choice of keys makes it slower. It needs that
+/// no key is the beginning of another one, which the closing quote provides.
+#[derive(Clone, Debug, Default)]
+struct Index {
+    root: Option<Child>,
+    nodes: Vec<Node>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Child {
+    Node(usize),
+    Place(usize),
+}
+
+/// The bit, counted from the beginning, in which the keys on one side differ from those on the other.
+#[derive(Clone, Copy, Debug)]
+struct Node {
+    bit: usize,
+    zero: Child,
+    one: Child,
+}
+
+impl Node {
+    fn child(&self, key: &[u8]) -> Child {
+        #[cfg(test)]
+        tests::step();
+        if is_set(key, self.bit) { self.one } else { self.zero }
+    }
+}
+
+impl Index {
+    /// The place of the one key that can be equal to `key`.
+    fn nearest(&self, key: &[u8]) -> Option<usize> {
+        let mut child = self.root?;
+        loop {
+            match child {
+                Child::Node(at) => child = self.nodes.get(at)?.child(key),
+                Child::Place(place) => return Some(place),
+            }
+        }
+    }
+
+    /// Adds the place of an entry. Returns the place that its key had before.
+    fn put(&mut self, place: usize, data: &Data) -> Option<usize> {
+        let key = data.key_at(place);
+        let nearest = self.nearest(key);
+        let difference = nearest.and_then(|other| first_difference(key, data.key_at(other)));
+        // Down to where this key parts from all others, or to the place of the same key.
+        let (mut above, mut below) = (None, self.root);
+        while let Some(Child::Node(at)) = below
+            && let Some(node) = self.nodes.get(at).filter(|node| difference.is_none_or(|bit| node.bit < bit))
+        {
+            (above, below) = (Some(at), Some(node.child(key)));
+        }
+        let mut new = Child::Place(place);
+        if let (Some(bit), Some(other)) = (difference, below) {
+            let (zero, one) = if is_set(key, bit) { (other, new) } else { (new, other) };
+            new = Child::Node(self.nodes.len());
+            self.nodes.push(Node { bit, zero, one });
+        }
+        match above.and_then(|at| self.nodes.get_mut(at)) {
+            Some(node) if is_set(key, node.bit) => node.one = new,
+            Some(node) => node.zero = new,
+            None => self.root = Some(new),
+        }
+        nearest.filter(|_| difference.is_none())
+    }
+}
+
+/// Whether a bit of a key is set; behind its end none is.
+fn is_set(key: &[u8], bit: usize) -> bool {
+    key.get(bit / 8).is_some_and(|byte| byte & (0x80 >> (bit % 8)) != 0)
+}
+
+/// The first bit in which two keys differ.
+fn first_difference(key: &[u8], other: &[u8]) -> Option<usize> {
+    let differ = |(at, (one, other)): (usize, (&u8, &u8))| {
+        (one != other).then(|| at.saturating_mul(8).saturating_add((one ^ other).leading_zeros() as usize))
+    };
+    key.iter().zip(other).enumerate().find_map(differ)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use core::cell::Cell;
     use proptest::prelude::*;
 
     #[derive(Clone, Debug)]
@@ -281,6 +359,11 @@ mod tests {
                 }
                 prop_assert_eq!(data.len, model.len());
             }
+            for key in 0..90_u8 {
+                let key = format!("k{key}");
+                let value = model.iter().find(|(k, _)| *k == key).map(|(_, value)| value.as_bytes());
+                prop_assert_eq!(data.get(&key), value);
+            }
             let pairs: Vec<_> = data.iter().map(|(k, v)| (k.into_owned(), String::from_utf8(v.to_vec()).unwrap())).collect();
             prop_assert_eq!(pairs, model);
         }
@@ -296,6 +379,77 @@ mod tests {
             };
             assert!(Data::stored(Vec::new(), members("\"k0\"".to_owned())).is_some());
             assert!(Data::stored(Vec::new(), members("\"k2\"".to_owned())).is_none());
+        }
+    }
+
+    /// The data of a record with these keys.
+    fn record(keys: &[String]) -> Data {
+        let member = |key: &String| (Text::Own(json::quoted(key).into()), Text::Own(b"1".as_slice().into()));
+        Data::stored(Vec::new(), keys.iter().map(member).collect()).unwrap()
+    }
+
+    thread_local!(static STEPS: Cell<usize> = const { Cell::new(0) });
+
+    /// Counts a step in the index.
+    pub(super) fn step() {
+        STEPS.set(STEPS.get().saturating_add(1));
+    }
+
+    /// What is done with so many keys, by name.
+    type Work = (&'static str, fn(&[String]));
+
+    #[test]
+    fn no_order_of_keys_makes_loading_adding_or_removing_quadratic() {
+        let works: [Work; 4] = [
+            ("loading", |keys| drop(record(keys))),
+            ("adding one by one", |keys| {
+                let mut data = Data::default();
+                keys.iter().for_each(|key| assert!(data.set(key, b"1".as_slice().into())));
+            }),
+            ("removing one by one", |keys| {
+                let mut data = record(keys);
+                keys.iter().for_each(|key| assert!(data.remove(key)));
+                assert!(data.is_empty());
+            }),
+            ("removing and adding again", |keys| {
+                let mut data = record(keys);
+                keys.iter().for_each(|key| assert!(data.remove(key) && data.set(key, b"2".as_slice().into())));
+                assert!(data.iter().map(|(key, _)| key.into_owned()).eq(keys.iter().cloned()));
+            }),
+        ];
+        for count in [1_000_usize, 4_000, 16_000] {
+            let key = |n: usize| format!("{n:06}");
+            let orders: [(&str, Vec<String>); 3] = [
+                ("rising", (0..count).map(key).collect()),
+                ("falling", (0..count).rev().map(key).collect()),
+                ("scattered", (0..count).map(|n| key(n * 7_919 % count)).collect()),
+            ];
+            for (order, keys) in &orders {
+                for (what, work) in works {
+                    STEPS.set(0);
+                    work(keys);
+                    let each = STEPS.get() as f64 / count as f64;
+                    // At least one step, or nothing was counted; at most a few for each halving of the keys.
+                    let most = 8.0 * (count as f64).log2();
+                    assert!((1.0..most).contains(&each), "{what}, {count} keys {order}: {each:.1} steps a key");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_choice_of_keys_makes_a_look_up_longer_than_its_key() {
+        // Each key is the beginning of the next, so that the trie is one long branch.
+        let mut keys = Vec::from_iter((1..=400).map(|length| "k".repeat(length)));
+        keys.reverse();
+        let data = record(&keys);
+        for key in &keys {
+            STEPS.set(0);
+            assert_eq!(data.get(key), Some(b"1".as_slice()));
+            assert!(STEPS.get() <= key.len() + 1, "{} steps for a key of {}", STEPS.get(), key.len());
+        }
+        for absent in ["", "j", "l", &"k".repeat(401), "kkj", "k\"", "\"", "é"] {
+            assert_eq!(data.get(absent), None, "{absent}");
         }
     }
 

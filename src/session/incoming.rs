@@ -86,10 +86,14 @@ impl Incoming {
         }
     }
 
-    /// All identities that the request proves or names. A logout revokes them, whatever became of them since.
+    /// All identities that the request proves or names.
     pub(crate) fn identities(&self) -> impl Iterator<Item = &Identity> {
-        let tokens = self.tokens.iter().map(|token| &token.identity);
-        self.ending.iter().chain(&self.opened).chain(tokens)
+        self.opened.iter().chain(self.proven())
+    }
+
+    /// The identities that the request's cookies prove. A logout revokes them, whatever became of them since.
+    pub(crate) fn proven(&self) -> impl Iterator<Item = &Identity> {
+        self.ending.iter().chain(self.tokens.iter().map(|token| &token.identity))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The session key, its family, and the storage keys under which a record and its tombstones are kept.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use core::fmt;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
@@ -41,9 +42,13 @@ const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 /// assert!(SessionKey::parse("../../etc/passwd").is_none());
 /// ```
 #[derive(Clone)]
-pub struct SessionKey {
+pub struct SessionKey(Arc<KeyParts>);
+
+/// A key and the two hashes of it. It is shared by all that name the session in a request.
+struct KeyParts {
     bytes: Zeroizing<[u8; KEY_CHARS]>,
     digest: KeyDigest,
+    family: KeyDigest,
 }
 
 impl SessionKey {
@@ -60,7 +65,8 @@ impl SessionKey {
 
     fn new(bytes: Zeroizing<[u8; KEY_CHARS]>) -> Self {
         let digest = KeyDigest::of(RECORD_PURPOSE, bytes.as_slice());
-        Self { bytes, digest }
+        let family = KeyDigest::of(FAMILY_PURPOSE, bytes.get(..FAMILY_CHARS).unwrap_or_default());
+        Self(Arc::new(KeyParts { bytes, digest, family }))
     }
 
     /// The key's text, for the application to hand on where Django would hand on `session.session_key`.
@@ -71,21 +77,21 @@ impl SessionKey {
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.bytes.as_slice()
+        self.0.bytes.as_slice()
     }
 
     /// The hash that stands for this key outside: in the store, and as a family's name.
     ///
     /// It needs no secret to be safe: the key's 165 random bits cannot be searched. So rotating the application's secret
     /// never moves a record.
-    pub(crate) const fn digest(&self) -> KeyDigest {
-        self.digest
+    pub(crate) fn digest(&self) -> KeyDigest {
+        self.0.digest
     }
 
     /// The family of the key: a hash of the characters that every rotation keeps. Each key of a lineage has the same one,
     /// so that a logout reaches keys whose records are not visible yet.
     pub(crate) fn family(&self) -> KeyDigest {
-        KeyDigest::of(FAMILY_PURPOSE, self.as_bytes().get(..FAMILY_CHARS).unwrap_or_default())
+        self.0.family
     }
 }
 
@@ -197,7 +203,7 @@ impl Random {
 
     /// A new key of the same family.
     pub(crate) fn successor(&mut self, of: &SessionKey) -> SessionKey {
-        self.fill(of.bytes.clone(), FAMILY_CHARS)
+        self.fill(of.0.bytes.clone(), FAMILY_CHARS)
     }
 
     /// Draws the characters of `key` from `first` on.

@@ -29,7 +29,7 @@ const VERSION: i64 = 1;
 const START: &str = "{\"edge-session\":1,\"deadline\":";
 
 /// How many of its last saves a record remembers.
-pub(crate) const MAX_TAGS: usize = 8;
+pub(crate) const MAX_TAGS: usize = 16;
 
 /// For how long a record remembers when a key was written, in milliseconds: longer than any browser carries a change of it.
 const WRITES_WINDOW: i64 = journal::WINDOW + 20_000;
@@ -119,6 +119,18 @@ pub(crate) enum Opened {
     Newer,
     /// Truncated, damaged, or not a record at all.
     Corrupt,
+    /// Larger than records may be under the settings in force. It was not read.
+    TooLarge,
+}
+
+impl Opened {
+    /// The record, if it is one.
+    pub(crate) fn record(self) -> Option<Record> {
+        match self {
+            Self::Record(record) => Some(record),
+            Self::Newer | Self::Corrupt | Self::TooLarge => None,
+        }
+    }
 }
 
 /// The bytes to store.
@@ -213,6 +225,11 @@ pub(crate) fn uncounted(bytes: &[u8], data: &Data) -> usize {
     // Two sizes of up to three digits, and the separators.
     let entry = |(key, value): (&[u8], &[u8])| key.len().saturating_add(value.len()).saturating_add(10);
     django.map(entry).fold(header, usize::saturating_add).min(RESERVED)
+}
+
+/// Opens stored bytes as [`decode`] does, unless they are more than this limit allows.
+pub(crate) fn decode_within(limit: usize, bytes: Vec<u8>) -> Opened {
+    if is_within(limit, &bytes) { decode(bytes) } else { Opened::TooLarge }
 }
 
 /// What the record in `bytes` says about itself, for those who do not want its data.

@@ -95,7 +95,8 @@ impl Session {
     /// Django's `create`: a new key at once, and a record under it with the next save or commit.
     ///
     /// The data come along if they were loaded, and with them the absolute deadline and, after a `cycle_key`, the family: a
-    /// logout ends the copy, too. A session that was not accessed starts empty. The old record stays.
+    /// logout ends the copy, too, as does a `cycle_key` of either. A session that was not accessed starts empty. The old record
+    /// stays.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -114,7 +115,14 @@ impl Session {
         let (copied, replaces) = match core::mem::take(&mut self.key) {
             KeyState::Stored(identity) => (Some(identity), None),
             KeyState::New { identity, replaces } => (Some(identity), replaces),
-            KeyState::None | KeyState::Superseded { .. } => (None, None),
+            KeyState::None => (None, None),
+            // Only `cycle_key` leads out of it: a session beside the login that superseded this one would take its cookie's place.
+            superseded @ KeyState::Superseded { .. } => {
+                self.key = superseded;
+                self.flags.accessed = true;
+                self.mark_changed();
+                return;
+            }
         };
         let identity = match copied.filter(|_| is_loaded) {
             Some(Identity { key, rotations, absolute }) if rotations > 0 => {
@@ -122,7 +130,9 @@ impl Session {
             }
             copied => {
                 let absolute = copied.map_or(absolute, |identity| identity.absolute);
-                Identity { key: self.random.session_key(), rotations: 0, absolute }
+                // Django's login flushes another user's session and begins a new one: that is a login's session, too.
+                let rotations = u16::from(matches!(self.flush, FlushState::Done));
+                Identity { key: self.random.session_key(), rotations, absolute }
             }
         };
         self.become_new(identity, replaces);
@@ -152,12 +162,16 @@ impl Session {
         let (old, replaces) = match core::mem::take(&mut self.key) {
             KeyState::Stored(identity) => (Some(identity.clone()), Some(identity)),
             KeyState::New { identity, replaces } => (Some(identity), replaces),
-            // A second login beside the first: it starts from the same anonymous record, and belongs to the same family.
-            KeyState::Superseded { identity, record: Some(record) } => {
-                self.data()?.merge_onto(record.data);
-                (Some(identity.clone()), Some(identity))
-            }
-            KeyState::None | KeyState::Superseded { .. } => (None, None),
+            // A second login beside the first: it belongs to the same family, so that a logout ends both. It starts from the same
+            // anonymous record; the data of a login stay with the key that its rotation made.
+            KeyState::Superseded { identity, record } => match record {
+                Some(record) => {
+                    self.data()?.merge_onto(record.data);
+                    (Some(identity.clone()), Some(identity))
+                }
+                None => (Some(identity), None),
+            },
+            KeyState::None => (None, None),
         };
         let identity = match old {
             Some(old) => old.successor(&mut self.random, absolute),
@@ -188,12 +202,15 @@ impl Session {
             FlushState::NotAsked | FlushState::Done => Vec::new(),
         };
         self.clear();
+        // As Django's: outside of a request a session that has another key by now ends that one only.
+        let has_key = self.session_key().is_some();
         let (own, replaced) = match core::mem::take(&mut self.key) {
             KeyState::Stored(identity) | KeyState::Superseded { identity, .. } => (Some(identity), None),
             KeyState::New { replaces, .. } => (None, replaces),
             KeyState::None => (None, None),
         };
-        let named = self.incoming.identities().cloned();
+        let opened = self.incoming.opened.iter().filter(|_| !has_key);
+        let named: Vec<_> = self.incoming.proven().chain(opened).cloned().collect();
         for identity in own.into_iter().chain(replaced).chain(named) {
             if !pending.iter().any(|other: &Identity| other.key == identity.key) {
                 pending.push(identity);

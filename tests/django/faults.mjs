@@ -69,7 +69,7 @@ export const faults = [
   { what: "what is not visible yet is written", file: save, from: "Err(Error::stale())\n        } else if session.is_cycling()", to: "self.write(session)\n        } else if session.is_cycling()" },
   { what: "the last whole record wins", file: save, from: "if !head.tags.first().is_some_and(|tag| session.has_seen(tag)) {", to: "if head.tags.is_empty() {" },
   { what: "a merge brings back what was removed", file: data, from: "None => _ = newer.take(key, false),", to: "None => {}" },
-  { what: "a merge takes along what was saved before", file: data, from: "self.slots.iter_mut().flatten().for_each(|entry| entry.touched = false);\n", to: "" },
+  { what: "a merge takes along what was saved before", file: data, from: "self.slots.iter_mut().for_each(|entry| entry.touched = false);\n", to: "" },
   { what: "a merge moves keys to the end", file: data, from: "Some(value) => newer.put(key, value.into(), true),", to: "Some(value) => { newer.take(key); newer.put(key, value.into(), true) }" },
 
   // The response.

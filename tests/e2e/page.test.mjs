@@ -156,16 +156,35 @@ visit("strange keys keep their order, nothing in them is executed, and each can 
   assert.deepEqual(await table(page), []);
 });
 
-visit("keys that no path can name are edited by another route, and deleted with the rest", async ({ page, sent }) => {
+visit("keys that no path can name are not set, alone or among others", async ({ page, sent }) => {
+  for (const key of [".", ".."]) {
+    await set(page, key, "1");
+    await said(page, `No path can name the key “${key}”.`);
+  }
+  assert.ok(!sent.some((request) => request.startsWith("PUT")));
+  for (const key of ["", ".", ".."]) {
+    await setSeveral(page, JSON.stringify({ before: 1, [key]: 2 }));
+    await said(page, 'a key cannot be empty, "." or "..", since no URL can name it');
+  }
+  assert.deepEqual(await table(page), []);
+}, { refusals: true });
+
+visit("keys that no path can name, which only an application sets, are shown; the page says why it cannot change them", async ({ page, sent }) => {
+  await page.route("**/session", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...(await response.json()), data: { "": 1, "..": 2 } } });
+  });
+  await click(page, "Read again");
+  await page.getByRole("button", { name: "Edit “..”" }).waitFor();
+  assert.deepEqual(await table(page), [["", "1"], ["..", "2"]]);
   await click(page, "Edit “..”");
   await page.getByLabel("Value of “..”, as JSON").fill("30");
   await click(page, "Save");
-  await page.getByRole("button", { name: "Edit “..”" }).waitFor();
-  assert.deepEqual(await table(page), [["", "1"], [".", "2"], ["..", "30"]]);
-  await click(page, "Delete “.”");
-  await said(page, "No path can name the key “.”");
-  assert.ok(!sent.some((request) => request.startsWith("DELETE")));
-}, { data: { "": 1, ".": 2, "..": 3 } });
+  await said(page, "No path can name the key “..”. Only the application changes its value.");
+  await click(page, "Delete “”");
+  await said(page, "No path can name the key “”. “Delete all” deletes it with the others.");
+  assert.ok(sent.every((request) => request.startsWith("GET")));
+});
 
 visit("a key that begins with _ is refused with the server's words, and pollutes nothing", async ({ page }) => {
   await set(page, "__proto__", '{"polluted": true}');

@@ -5,13 +5,20 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use base64ct::Encoding;
 use chrono::{DateTime, TimeDelta, Utc};
 use edge_session::{
     Error, MemoryStore, Op, Page, Result, Session, SessionHeaders, Sessions, Settings, SettingsBuilder, StorageKey,
     Store, Written,
 };
+use sha2::{Digest, Sha256};
 
 pub const SECRET: &str = "a secret of at least thirty-two bytes";
+/// The names under which sessions travel with the default settings: once `cycle_key` has changed the key, and before.
+pub const COOKIE_NAMES: [&str; 2] = [ROTATED, ANONYMOUS];
+pub const ROTATED: &str = "__Host-sessionid";
+pub const ANONYMOUS: &str = "__Host-sessionid-anonymous";
+
 pub const OLD_SECRET: &str = "an older secret, of thirty-two bytes too";
 
 /// Runs a future that never waits: the memory store answers at once, here and in a browser.
@@ -42,11 +49,14 @@ enum Fault {
     Refused,
     /// It is carried out, and the answer is lost.
     Landed,
+    /// It is carried out as usual: the fault that was planned next meets a later operation.
+    Passed,
 }
 
 /// A memory store that writes down what it is asked for and fails when it is told to.
 ///
-/// Operations are called `read`, `read family` (and nothing else), `list`, `put` and `delete` (of a record), `put ended` and `put family` (a tombstone).
+/// Operations are called `read`, `list`, `put` and `delete` (of a record), `put cycled` and `put ended` (the tombstone of a rotation,
+/// and that of an end).
 #[derive(Clone)]
 pub struct Watched {
     pub memory: MemoryStore,
@@ -94,21 +104,29 @@ impl Watched {
         match fault {
             Some(Fault::Landed) => (true, failed()),
             Some(Fault::Refused) => (false, failed()),
+            Some(Fault::Passed) => (true, Ok(())),
             None if failing => (false, failed()),
             None => (true, Ok(())),
         }
     }
 }
 
-/// What kind of thing is kept under a key: `session`, `ended` or `family`.
+/// What kind of thing is kept under a key: `session` or `ended`.
 pub fn kind(key: &StorageKey) -> &str {
     key.as_str().split(':').nth(1).unwrap()
+}
+
+/// The storage key of the record under a session key, with the default prefix.
+pub fn record_key(session_key: &str) -> StorageKey {
+    let hash = Sha256::digest(["edge-session record v1", session_key].concat());
+    let digest = base64ct::Base64UrlUnpadded::encode_string(&hash[..24]);
+    StorageKey::listed(["edge-session:session:", &digest].concat())
 }
 
 impl Store for Watched {
     async fn read(&self, keys: &[StorageKey]) -> Result<Vec<Option<Vec<u8>>>> {
         self.reads.borrow_mut().push(keys.iter().map(|key| kind(key).to_owned()).collect());
-        self.note(if keys.iter().all(|key| kind(key) == "family") { "read family" } else { "read" }).1?;
+        self.note("read").1?;
         self.memory.read(keys).await
     }
 
@@ -116,12 +134,12 @@ impl Store for Watched {
         let mut written = Written::All;
         for op in ops {
             let operation = match &op {
-                Op::Put { key, ttl, .. } => {
+                Op::Put { key, ttl, value, .. } => {
                     self.ttls.borrow_mut().push((kind(key).to_owned(), *ttl));
                     match kind(key) {
                         "session" => "put",
-                        "ended" => "put ended",
-                        _ => "put family",
+                        _ if value.starts_with(b"{\"edge-session\":1,\"cycled\":") => "put cycled",
+                        _ => "put ended",
                     }
                 }
                 Op::Delete { .. } => "delete",
@@ -205,6 +223,11 @@ impl Site {
         self.store.planned.borrow_mut().extend(operations.map(|operation| (operation, Fault::Refused)));
     }
 
+    /// Carries out the next operation of this name, so that what is planned after it meets a later one.
+    pub fn allow(&self, operation: &'static str) {
+        self.store.planned.borrow_mut().push((operation, Fault::Passed));
+    }
+
     /// Carries out the next operation of this name, and says that it failed.
     pub fn lose_the_answer(&self, operation: &'static str) {
         self.store.planned.borrow_mut().push((operation, Fault::Landed));
@@ -225,6 +248,11 @@ impl Site {
         self.events.take()
     }
 
+    /// Another isolate on the same store, which remembers nothing of what this one saved and revoked.
+    pub fn another_isolate(&self) -> Site {
+        site_on(self.store.clone(), defaults())
+    }
+
     /// Another location, at the same time: it shows what is stored now, until it [catches up](Self::catch_up).
     pub fn elsewhere(&self, settings: SettingsBuilder) -> Site {
         let other = site_on(Watched::new(MemoryStore::default(), Rc::clone(&self.now)), settings);
@@ -242,11 +270,11 @@ impl Site {
         }
     }
 
-    /// How many records, tombstones of keys and tombstones of families are stored.
-    pub fn stored(&self) -> (usize, usize, usize) {
+    /// How many records and how many tombstones are stored.
+    pub fn stored(&self) -> (usize, usize) {
         let entries = self.store.memory.entries();
         let count = |of: &str| entries.iter().filter(|(key, _)| kind(key) == of).count();
-        (count("session"), count("ended"), count("family"))
+        (count("session"), count("ended"))
     }
 
     /// The one record that is stored, as JSON.
@@ -257,6 +285,26 @@ impl Site {
         let record = serde_json::from_slice(&records.next().unwrap().1).unwrap();
         assert!(records.next().is_none());
         record
+    }
+
+    /// The record of a browser's session, as JSON. Neither operations nor events of this look are noted.
+    #[track_caller]
+    pub fn record_of(&self, browser: &Browser) -> serde_json::Value {
+        let entries = self.store.memory.entries();
+        let wanted = record_key(&self.session_key(browser));
+        let (_, record) = entries.iter().find(|(key, _)| *key == wanted).unwrap();
+        serde_json::from_slice(record).unwrap()
+    }
+
+    /// The key of a browser's session. Neither operations nor events of this look are noted.
+    #[track_caller]
+    pub fn session_key(&self, browser: &Browser) -> String {
+        let noted = (self.store.log.take(), self.store.reads.take(), self.events.take());
+        let session = self.load(browser);
+        self.store.log.replace(noted.0);
+        self.store.reads.replace(noted.1);
+        self.events.replace(noted.2);
+        session.session_key().unwrap().as_str().to_owned()
     }
 
     pub fn load(&self, browser: &Browser) -> Session {
@@ -312,8 +360,8 @@ impl Site {
     }
 }
 
-/// Keeps one cookie, as name and value.
-#[derive(Clone, Default)]
+/// A browser that keeps the cookies it is given, as the text of its `Cookie` header; `None` where it has none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Browser(pub Option<String>);
 
 impl Browser {
@@ -321,10 +369,40 @@ impl Browser {
         self.0.clone().unwrap_or_default()
     }
 
+    /// Takes what each `Set-Cookie` header says, in their order: a cookie replaces the one of its name, or deletes it.
     pub fn take(&mut self, headers: &SessionHeaders) {
-        if let Some(cookie) = headers.set_cookie() {
-            let deleted = cookie.contains("; Max-Age=0;");
-            self.0 = (!deleted).then(|| cookie.split(';').next().unwrap().to_owned());
+        for set_cookie in headers.set_cookies() {
+            let pair = set_cookie.split(';').next().unwrap();
+            let name = pair.split('=').next().unwrap();
+            let header = self.header();
+            let others = header.split("; ").filter(|other| !other.is_empty() && other.split('=').next() != Some(name));
+            let mut cookies: Vec<_> = others.collect();
+            if !is_deletion(set_cookie) {
+                cookies.push(pair);
+            }
+            self.0 = (!cookies.is_empty()).then(|| cookies.join("; "));
         }
     }
+
+    /// The value of the cookie with this name.
+    pub fn cookie(&self, name: &str) -> Option<String> {
+        let header = self.header();
+        let mut pairs = header.split("; ").filter_map(|pair| pair.split_once('='));
+        pairs.find(|(other, _)| *other == name).map(|(_, value)| value.to_owned())
+    }
+}
+
+/// Whether a `Set-Cookie` header deletes its cookie.
+pub fn is_deletion(set_cookie: &str) -> bool {
+    set_cookie.contains("; Max-Age=0;")
+}
+
+/// What a response does to the cookies: each name, with `+` where it is given and `-` where it is deleted.
+pub fn cookies(headers: &SessionHeaders) -> Vec<String> {
+    let name = |cookie: &String| cookie.split('=').next().unwrap().to_owned();
+    headers
+        .set_cookies()
+        .iter()
+        .map(|cookie| if is_deletion(cookie) { "-" } else { "+" }.to_owned() + &name(cookie))
+        .collect()
 }

@@ -1,4 +1,4 @@
-//! A visitor's way from a first cookie to a logout, under any settings, with what has to hold on the way. For the tests and for
+//! A visitor's way from a first cookie through a login to a logout, under any settings, with what has to hold on the way. For the tests and for
 //! the fuzz target `set_cookie`.
 
 use chrono::DateTime;
@@ -43,9 +43,9 @@ impl Choice {
     }
 
     /// What a browser has to keep of it.
-    fn cookie(&self, settings: &Settings, value: &[u8], expires: Option<i64>) -> Cookie {
+    fn cookie(&self, name: &str, value: &[u8], expires: Option<i64>) -> Cookie {
         Cookie {
-            name: settings.cookie_name().as_bytes().to_vec(),
+            name: name.as_bytes().to_vec(),
             value: value.to_vec(),
             domain: self.url().host,
             host_only: self.domain.is_none(),
@@ -68,22 +68,47 @@ pub fn attributes(header: &str) -> Vec<(String, String)> {
     set.attributes.into_iter().map(|(name, value)| (name, String::from_utf8(value).unwrap())).collect()
 }
 
-/// A visit that stores something, a second one that reads it, a logout: what the browser keeps each time.
+/// A visit that stores something, a login, a logout: what the browser keeps each time.
 pub fn visit(choice: &Choice, settings: Settings) {
     // 1 January 2030
     let now = DateTime::from_timestamp(1_893_456_000, 0).unwrap();
     let sessions = Sessions::new(MemoryStore::default(), settings).with_clock(move || now);
+    let settings = sessions.settings();
     let url = choice.url();
     let mut agent = UserAgent::at(now.timestamp());
     let mut session = run(sessions.load("")).unwrap();
     session.set("user", "alice").unwrap();
     let headers = run(sessions.commit_headers(&mut session, 200)).unwrap();
-    let header = headers.set_cookie().unwrap();
-    assert_eq!(agent.receive(&url, header.as_bytes()), Outcome::Stored, "{} from {:?}", header, choice);
+    let [given] = headers.set_cookies() else { panic!("one cookie: {headers:?}") };
+    receive(choice, &mut agent, settings.anonymous_cookie_name(), given);
+
+    let mut session = run(sessions.load(agent.send(&url))).unwrap();
+    assert_eq!(session.item::<String>("user").unwrap(), "alice");
+    session.cycle_key().unwrap();
+    let headers = run(sessions.commit_headers(&mut session, 200)).unwrap();
+    let [login, deleted] = headers.set_cookies() else { panic!("a cookie and a deletion: {headers:?}") };
+    // C10: the cookie that deletes it is one that the browser holds for the same.
+    assert_eq!(agent.receive(&url, deleted.as_bytes()), Outcome::Expired);
+    assert!(agent.cookies.is_empty());
+    deletes(deleted, given);
+    receive(choice, &mut agent, settings.cookie_name(), login);
+
+    let mut session = run(sessions.load(agent.send(&url))).unwrap();
+    assert_eq!(session.item::<String>("user").unwrap(), "alice");
+    run(sessions.flush(&mut session)).unwrap();
+    let headers = run(sessions.commit_headers(&mut session, 200)).unwrap();
+    let [deleted] = headers.set_cookies() else { panic!("one deletion: {headers:?}") };
+    assert_eq!(agent.receive(&url, deleted.as_bytes()), Outcome::Expired);
+    assert!(agent.cookies.is_empty());
+    deletes(deleted, login);
+}
+
+/// A browser keeps the cookie that this header gives, as the settings have it, and no other.
+fn receive(choice: &Choice, agent: &mut UserAgent, name: &str, header: &str) {
+    assert_eq!(agent.receive(&choice.url(), header.as_bytes()), Outcome::Stored, "{} from {:?}", header, choice);
     let value = SetCookie::parse(header.as_bytes()).unwrap().value;
     // B12, C6: nothing but what was meant, and far from the 4096 bytes of a cookie.
-    let name_and_value = sessions.settings().cookie_name().len() + value.len();
-    assert!(name_and_value <= 4096);
+    assert!(name.len() + value.len() <= 4096);
     let mut wanted = Vec::new();
     if !choice.closes {
         wanted.extend(["expires", "max-age"]);
@@ -96,17 +121,15 @@ pub fn visit(choice: &Choice, settings: Settings) {
     let found = attributes(header);
     assert_eq!(found.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), wanted, "{}", header);
     // C12: a cookie that ends with the browser has no end of its own.
-    let expires = (!choice.closes).then(|| now.timestamp() + 1_209_600);
-    assert_eq!(&agent.cookies, &[choice.cookie(sessions.settings(), &value, expires)]);
+    let expires = (!choice.closes).then(|| agent.now + 1_209_600);
+    assert_eq!(&agent.cookies, &[choice.cookie(name, &value, expires)]);
+}
 
-    let mut session = run(sessions.load(agent.send(&url))).unwrap();
-    assert_eq!(session.item::<String>("user").unwrap(), "alice");
-    run(sessions.flush(&mut session)).unwrap();
-    let headers = run(sessions.commit_headers(&mut session, 200)).unwrap();
-    // C10: the cookie that takes it away is one that the browser holds for the same.
-    assert_eq!(agent.receive(&url, headers.set_cookie().unwrap().as_bytes()), Outcome::Expired);
-    assert!(agent.cookies.is_empty());
-    let repeated = attributes(headers.set_cookie().unwrap());
+/// The header deletes the cookie that another one gave: the same name and attributes, no value, an end in the past.
+fn deletes(header: &str, given: &str) {
+    let name = |header: &str| SetCookie::parse(header.as_bytes()).unwrap().name;
+    assert_eq!(name(header), name(given));
+    let repeated = attributes(header);
     assert_eq!(
         &repeated[..2],
         [("expires".to_owned(), "Thu, 01 Jan 1970 00:00:00 GMT".to_owned()), ("max-age".to_owned(), "0".to_owned())]
@@ -114,7 +137,7 @@ pub fn visit(choice: &Choice, settings: Settings) {
     let same = |found: &[(String, String)]| {
         found.iter().filter(|(name, _)| name != "expires" && name != "max-age").cloned().collect::<Vec<_>>()
     };
-    assert_eq!(same(&repeated), same(&found));
+    assert_eq!(same(&repeated), same(&attributes(given)));
 }
 
 /// [`visit`] under what the bytes say: flags first, then name, domain and path, each after a byte that no text holds.

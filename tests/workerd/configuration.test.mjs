@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import readme from "../../README.md?raw";
 import { fetch, refusingTombstones, sessionKey, visitor, watched } from "./worker.mjs";
 
 const long = "0123456789abcdef0123456789abcdef";
@@ -15,6 +16,46 @@ test("texts, numbers and booleans are taken alike", async () => {
     const { headers } = await one.put("/session/data/a", 1);
     expect(headers.get("Set-Cookie")).not.toContain("Max-Age");
     expect((await one.get("/session")).json.expiry).toMatchObject({ age: 60, atBrowserClose: true });
+  }
+});
+
+/** The settings that the README documents, each with a value that is not the default where there is a choice. */
+function documented() {
+  const [, table] = readme.match(/\n\| setting \| default \| \|\n(.+?)\n\n/s);
+  const rows = [...table.matchAll(/^\| `(SESSION_\w+)` \| (.+?) \|/gm)].map(([, name, text]) => [name, text.replaceAll("`", "")]);
+  const own = {
+    SESSION_SECRET: long,
+    SESSION_SECRET_FALLBACKS: JSON.stringify([`an older secret: ${long}`]),
+    SESSION_COOKIE_NAME: "shop-sessionid",
+    SESSION_COOKIE_DOMAIN: "example.com",
+    SESSION_COOKIE_PATH: "/shop",
+    SESSION_COOKIE_SAMESITE: "Strict",
+    SESSION_KEY_PREFIX: "shop",
+  };
+  const other = (text) => (/^(true|false)$/.test(text) ? text !== "true" : Number(text) - 1);
+  return rows.map(([name, text]) => [name, own[name] ?? other(text)]);
+}
+
+test("every documented setting works, as text, number and boolean, alone and with all others", async () => {
+  const settings = documented();
+  expect(settings.length).toBeGreaterThanOrEqual(16);
+  expect(settings.filter(([, value]) => Number.isNaN(value)), "a new setting without a number or a boolean as default needs a value in this test").toEqual([]);
+  const all = Object.fromEntries(settings);
+  for (const bindings of [...settings.flatMap(([name, value]) => [{ [name]: value }, { [name]: String(value) }]), all]) {
+    const one = visitor(bindings);
+    expect([(await one.put("/session/data/a", 1)).status, await one.data()], JSON.stringify(bindings)).toEqual([204, { a: 1 }]);
+  }
+  expect(log).not.toHaveBeenCalled();
+});
+
+test("SESSION_CHECK_ENDED = false saves the read of the tombstone", async () => {
+  for (const [value, reads] of [[undefined, 2], [true, 2], ["true", 2], [false, 1], ["False", 1]]) {
+    const { kv, names } = watched();
+    const one = visitor({ SESSIONS: kv, SESSION_CHECK_ENDED: value });
+    await one.put("/session/data/a", 1);
+    names();
+    expect(await one.data()).toEqual({ a: 1 });
+    expect(names(), String(value)).toEqual(Array(reads).fill("get"));
   }
 });
 

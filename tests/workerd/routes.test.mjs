@@ -186,6 +186,31 @@ test("keys of every kind are plain keys", async () => {
   expect(places.every((place) => place > 0)).toBe(true);
 });
 
+test("keys that no URL can name are refused with a sentence, alone and among others, and nothing is set", async () => {
+  const alice = visitor();
+  await alice.put("/session/data/a", 1);
+  const long = "x".repeat(16_000);
+  for (const key of ["", ".", "..", `${long}x`, "é".repeat(2_667)]) {
+    const body = { b: 2, [key]: 3 };
+    for (const [method, path] of [["PATCH", "/session/data"], ["POST", "/session/cycle-key"]]) {
+      const { status, json, headers } = await alice.request(method, path, body);
+      expect([status, json], key.slice(0, 9)).toEqual([400, error("bad_key")]);
+      expect(headers.getSetCookie()).toEqual([]);
+    }
+    const status = key.length < 3 ? 404 : 400; // the URL names something else
+    expect((await alice.put(`/session/data/${encodeURIComponent(key)}`, 3)).status, key.slice(0, 9)).toBe(status);
+    expect(await alice.data()).toEqual({ a: 1 });
+  }
+  const keys = ["...", "a/b", "%", "+", " ", "é", "😀", "\0", "a?b", "#", "%2e", "%2E%2e", ".%2e", "/", "//", "./", "constructor", "toString", "a\nb", "\\", "*", long, "é".repeat(2_666)];
+  expect((await alice.request("PATCH", "/session/data", Object.fromEntries(keys.map((key) => [key, key.length])))).status).toBe(204);
+  for (const key of keys) {
+    const path = `/session/data/${encodeURIComponent(key)}`;
+    expect((await alice.get(path)).json, key.slice(0, 9)).toBe(key.length);
+    expect((await alice.request("DELETE", path)).status, key.slice(0, 9)).toBe(204);
+  }
+  expect(await alice.data()).toEqual({ a: 1 });
+});
+
 test("what is absent is 404, deleted is gone", async () => {
   const alice = visitor();
   await alice.put("/session/data/a", 1);

@@ -101,6 +101,26 @@ fn check_visible(key: &str) -> Result<(), Refusal> {
     ))
 }
 
+/// The longest path segment for a key, in bytes: Cloudflare takes URLs of 16 KB, with scheme and host.
+const MAX_SEGMENT: usize = 16_000;
+
+/// Refuses keys that could be stored, but that no URL names: `/session/data/{key}` could neither read nor delete them. URLs resolve
+/// `.` and `..` even if they are percent-encoded.
+fn check_nameable(key: &str) -> Result<(), Refusal> {
+    if matches!(key, "" | "." | "..") {
+        let message = "a key cannot be empty, \".\" or \"..\", since no URL can name it; choose another one";
+        return Err(Refusal::new(400, "bad_key", message));
+    }
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&byte);
+    let segment = key.bytes().map(|byte| if is_plain(byte) { 1 } else { 3 }).sum::<usize>();
+    if segment > MAX_SEGMENT {
+        let message =
+            "a key may have 16000 bytes at most, percent-encoded, since no longer URL is taken; choose a shorter one";
+        return Err(Refusal::new(400, "bad_key", message));
+    }
+    Ok(())
+}
+
 /// Answers a request; `parts` gives the store and the settings once the request is known to be one for a session.
 pub(super) async fn answer<S: Store>(
     request: Incoming,
@@ -188,7 +208,10 @@ impl<S: Store> Call<S> {
             (Resource::Item(key), method) => {
                 check_visible(key)?;
                 match method {
-                    "PUT" => session.set_json(key, &self.body).map_err(bad_json)?,
+                    "PUT" => {
+                        check_nameable(key)?;
+                        session.set_json(key, &self.body).map_err(bad_json)?;
+                    }
                     "DELETE" => session.remove(key)?,
                     _ => {
                         let json = session.get_json(key)?.map(str::to_owned);
@@ -221,6 +244,7 @@ impl<S: Store> Call<S> {
     fn update(&self, session: &mut Session) -> Result<(), Refusal> {
         for (key, _) in json::members(&self.body).unwrap_or_default() {
             check_visible(&key)?;
+            check_nameable(&key)?;
         }
         session.update_json(&self.body).map_err(bad_json)
     }

@@ -1,6 +1,7 @@
 // The calls of a namespace: what they take is brought into one form, and what they give into the one that was asked for.
 
 import type { CoreEntry, CoreLocation } from "#model";
+import { bytesIn } from "../realm.js";
 import type { KvModel } from "./model.js";
 import type { KvModelListOptions, KvModelNamespace, KvModelPage, KvModelPutOptions } from "./namespace.js";
 
@@ -101,7 +102,7 @@ const forms: Record<Type, (bytes: Uint8Array) => unknown> = {
 
 function bytesOf(value: unknown): Uint8Array {
   if (typeof value === "string") return new TextEncoder().encode(value);
-  if (value instanceof ArrayBuffer) return new Uint8Array(value);
-  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-  throw new TypeError("put takes a text, an ArrayBuffer or a view of one");
+  const bytes = bytesIn(value);
+  if (bytes === undefined) throw new TypeError("put takes a text, an ArrayBuffer or a view of one");
+  return bytes;
 }

@@ -1,6 +1,7 @@
 // Faults and options as they cross into the model.
 
 import { type CoreModel, Mishap } from "#model";
+import { bytesIn } from "../realm.js";
 import type { Fault } from "./fault.js";
 
 const mishaps: Record<string, Mishap> = {
@@ -32,7 +33,8 @@ export function crossing(fault: Fault): CrossingFault {
   if (mishap !== undefined && others.length === 0) {
     if (plain.includes(name) && fault === name) return [mishap, 0, new Uint8Array()];
     if (told.includes(name) && typeof amount === "string") return [mishap, 0, new TextEncoder().encode(amount)];
-    if (name === "replaced" && amount instanceof Uint8Array) return [mishap, 0, amount];
+    const bytes = name === "replaced" ? bytesIn(amount) : undefined;
+    if (bytes) return [mishap, 0, bytes];
     if (!plain.includes(name) && !told.includes(name) && typeof amount === "number" && amount >= 0) return [mishap, amount, new Uint8Array()];
   }
   throw new TypeError('a fault is one of those that the type Fault names, such as { status: 429 } or "hang"');

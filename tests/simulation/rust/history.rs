@@ -1,32 +1,35 @@
-//! What happened: every request with what it saw, did and answered, and every record that was put.
+//! The history of a simulation: every request with what it saw, did and answered, every record that was put, and every
+//! change of a browser's cookies.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use edge_session::{ErrorKind, EventKind, LoadReason};
 
-use crate::plan::{Deed, KEYS, Who};
+use crate::plan::{Action, CLOCKS, KEYS, Who};
 
-/// A request's number, from 1 on: what it writes is this number.
+/// A request's number, from 1 on. The values that it writes begin with it.
 pub type Id = usize;
 
-/// Who wrote a data key last; 0 for nobody.
+/// The last writer of a data key; 0 for none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Mark {
+pub struct SaveMark {
     pub by: Id,
-    /// False after a removal, and where nobody ever set it.
+    /// False after a removal, and if the key was never set.
     pub present: bool,
 }
 
-pub type Marks = [Mark; KEYS.len()];
+/// A put that takes longer counts as failed, and the next one may begin.
+const GIVEN_UP: Duration = Duration::from_secs(5);
 
-/// What a response did to the cookie.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Given {
-    #[default]
-    Nothing,
-    TakenAway,
-    Token(usize),
+pub type Marks = [SaveMark; KEYS.len()];
+
+/// One `Set-Cookie` line of a response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CookieChange {
+    pub name: String,
+    /// `None` deletes the cookie.
+    pub token: Option<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -37,123 +40,241 @@ pub struct Commit {
     pub old_record_remains: bool,
 }
 
+/// A logout, or the deletion of a session by its key.
 #[derive(Clone, Debug)]
 pub struct Flush {
     pub ended: Duration,
     pub outcome: Result<(), ErrorKind>,
 }
 
-/// A record that a request put, or tried to.
+/// An attempt to put a record.
 #[derive(Clone, Debug)]
 pub struct Put {
-    /// Which data keys the request had set or removed by then.
-    pub touched: BTreeSet<usize>,
-    /// Who wrote what in it.
+    pub place: String,
     pub marks: Marks,
-    /// The newest record that the request had read; `None` for a new key.
+    /// The newest record that the request had read; `None` for a new session.
     pub base: Option<Marks>,
-    /// Whether it went under another key than the one that was loaded.
+    /// Whether the storage key differs from the one that was loaded.
     pub is_new_key: bool,
     pub acknowledged: bool,
+    /// Whether the store answered with an error.
+    pub failed: bool,
     pub at: Duration,
     pub saves: Saves,
 }
 
-/// How many saves something builds on: at least, and at most.
+/// The number of saves that a record builds on: at least, and at most.
 #[derive(Clone, Copy, Debug)]
 pub struct Saves {
     pub least: usize,
     pub most: usize,
 }
 
-/// What a record holds that was put.
+/// The content of a record that was put.
 #[derive(Clone, Copy, Debug)]
 pub struct Written {
     pub by: Id,
+    /// Its place among the puts of that request.
+    pub put: usize,
     pub marks: Marks,
     pub saves: Saves,
 }
 
 #[derive(Clone, Debug)]
-pub struct Exchange {
+pub struct Request {
     pub who: Who,
-    pub deed: Deed,
+    pub action: Action,
     pub location: usize,
-    /// When the browser sent it, and when it came in.
+    /// The number of the isolate that served it. An isolate that takes the place of an evicted one has another number.
+    pub isolate: usize,
+    pub version: usize,
+    /// When the browser sent it, and when the handler began.
     pub sent: Duration,
     pub began: Duration,
+    /// The tokens that it carried.
+    pub presented: Vec<usize>,
+    /// The one among them that names its session, and the session key.
     pub token: Option<usize>,
-    /// The session key that its token named.
     pub key: Option<usize>,
     pub read_failed_in_load: bool,
     pub is_loaded: bool,
-    /// Why the session is what it is, once it was loaded.
+    pub loaded_at: Duration,
     pub reason: Option<LoadReason>,
-    /// What happened to its session.
     pub events: Vec<EventKind>,
-    /// What the application found, if it looked and could.
+    /// What the application read; `None` if it did not look or could not.
     pub seen: Option<Marks>,
+    /// The data keys that it set or removed.
     pub touched: BTreeSet<usize>,
-    /// The key that it cycled, and the new one.
+    pub removed: BTreeSet<usize>,
+    /// The key that it rotated, and the new one.
     pub cycled: Option<(Option<usize>, usize)>,
+    /// The key beside which it created another one, and that one.
+    pub created: Option<(Option<usize>, usize)>,
     pub flush: Option<Flush>,
+    /// When it began to write to the store.
+    pub write_began: Option<Duration>,
     pub commit: Option<Commit>,
     pub key_after: Option<usize>,
     pub puts: Vec<Put>,
-    pub given: Given,
-    /// When the browser had the answer, and the cookie that it had until then.
-    pub received: Option<(Duration, Option<usize>)>,
+    pub cookies: Vec<CookieChange>,
+    /// When the browser had the answer.
+    pub received: Option<Duration>,
+    /// Whether the browser aborted it.
+    pub aborted: bool,
     /// KV's reads, writes and deletes.
     pub operations: [u64; 3],
-    /// The newest record read, and where the load found it.
+    /// When an operation failed other than by the limit of writes, or took more than a second.
+    pub disturbed: Option<Duration>,
+    /// The newest record read, and the storage key of the one that the load found.
     pub read: Option<Marks>,
+    pub place: Option<String>,
     /// The saves that the record of its load builds on, and those of all records read.
     pub loaded: Option<Saves>,
     pub saves: Option<Saves>,
     /// The newest removal of each data key in all records read.
     pub gone: Marks,
-    pub place: Option<String>,
 }
 
-impl Exchange {
+impl Request {
+    pub fn new(who: Who, action: Action, location: usize, sent: Duration, began: Duration) -> Self {
+        Self {
+            who,
+            action,
+            location,
+            isolate: 0,
+            version: 0,
+            sent,
+            began,
+            presented: Vec::new(),
+            token: None,
+            key: None,
+            read_failed_in_load: false,
+            is_loaded: false,
+            loaded_at: Duration::ZERO,
+            reason: None,
+            events: Vec::new(),
+            seen: None,
+            touched: BTreeSet::new(),
+            removed: BTreeSet::new(),
+            cycled: None,
+            created: None,
+            flush: None,
+            write_began: None,
+            commit: None,
+            key_after: None,
+            puts: Vec::new(),
+            cookies: Vec::new(),
+            received: None,
+            aborted: false,
+            operations: [0; 3],
+            disturbed: None,
+            read: None,
+            place: None,
+            loaded: None,
+            saves: None,
+            gone: Marks::default(),
+        }
+    }
+
     pub fn is_acknowledged(&self) -> bool {
         self.commit.as_ref().is_some_and(|commit| commit.outcome.is_ok())
     }
 
-    /// When it can have changed something, as far as it is known.
-    pub fn committed(&self) -> Duration {
-        self.commit.as_ref().map_or(self.began, |commit| commit.began)
+    /// Returns the code of the error that it ended with.
+    pub fn error(&self) -> Option<&'static str> {
+        self.commit.as_ref().and_then(|commit| commit.outcome.err()).map(ErrorKind::code)
     }
 
-    /// When it can have changed something the last time. Whose browser went away may have put what it put at any time.
+    /// When it can have changed something at the earliest.
+    pub fn committed(&self) -> Duration {
+        self.write_began.or(self.commit.as_ref().map(|commit| commit.began)).unwrap_or(self.began)
+    }
+
+    /// When it can have changed something at the latest. The writes of an aborted request can arrive at any time.
     pub fn ended(&self) -> Duration {
-        let unknown = if self.puts.is_empty() { self.began } else { Duration::MAX };
+        let unknown = if self.write_began.is_none() && self.puts.is_empty() { self.began } else { Duration::MAX };
         self.commit.as_ref().map_or(unknown, |commit| commit.ended)
     }
 
-    /// How much time passed between two commits; none where they overlap.
+    /// The time between two commits; zero if they overlap.
     pub fn apart(&self, other: &Self) -> Duration {
         let gap = |one: &Self, next: &Self| next.committed().saturating_sub(one.ended());
         gap(self, other).max(gap(other, self))
     }
 
-    /// Why the session is what it is, in a word.
     pub fn reason(&self) -> &'static str {
         self.reason.map_or("", LoadReason::as_str)
+    }
+
+    /// Returns whether the load outcome tells the application that the session may lack something.
+    pub fn is_told(&self) -> bool {
+        matches!(self.reason(), "lost" | "not-yet-visible" | "stale" | "unavailable" | "superseded")
+    }
+
+    /// Returns whether anything tells the application that the session may lack something: an event or the load outcome.
+    pub fn is_noticed(&self) -> bool {
+        !self.events.is_empty() || self.reason() != "live"
     }
 
     pub fn has_put(&self) -> bool {
         self.puts.iter().any(|put| put.acknowledged)
     }
+
+    /// Returns whether it saved something that the application changed.
+    pub fn is_acknowledged_write(&self) -> bool {
+        self.is_acknowledged() && !self.touched.is_empty() && !matches!(self.action, Action::Break(_))
+    }
+
+    pub fn is_login(&self) -> bool {
+        matches!(self.action, Action::Login { .. })
+    }
+
+    /// Returns whether it ends, or may end, the session of its cookie: a logout, or a change of the user.
+    pub fn is_logout(&self) -> bool {
+        matches!(self.action, Action::Logout | Action::Login { switch: true }) || self.flush.is_some()
+    }
+
+    /// The token that its answer gives.
+    pub fn given(&self) -> Option<usize> {
+        self.cookies.iter().find_map(|change| change.token)
+    }
+
+    pub fn takes_cookie_away(&self) -> bool {
+        self.cookies.iter().any(|change| change.token.is_none())
+    }
+
+    /// Returns whether it came from a browser.
+    pub const fn browser(&self) -> Option<usize> {
+        match self.who {
+            Who::Tab(browser) => Some(browser),
+            _ => None,
+        }
+    }
+
+    pub fn is_probe(&self) -> bool {
+        self.action == Action::Probe
+    }
+}
+
+/// How a session key was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    New,
+    /// By `cycle_key`.
+    Rotated,
+    /// By `create`, with the data of another session.
+    Created,
 }
 
 #[derive(Clone, Debug)]
 pub struct Key {
     pub text: String,
-    /// The key that it was cycled from.
     pub parent: Option<usize>,
-    /// The key that the first login made; none before it.
-    pub family: Option<usize>,
+    pub origin: Origin,
+    /// Whether the session was logged in at some time: it has been rotated since it began.
+    pub is_logged_in: bool,
+    /// The key from whose creation the absolute age counts.
+    pub absolute_from: usize,
     /// When it was made, at the latest.
     pub made: Duration,
 }
@@ -161,80 +282,170 @@ pub struct Key {
 #[derive(Clone, Debug)]
 pub struct Token {
     pub text: String,
+    pub name: String,
+    pub version: usize,
     pub key: usize,
+    /// Whether it opens no session, and only ends one.
+    pub is_ending: bool,
     pub by: Id,
     /// Who wrote what when it was given.
     pub known: Marks,
     pub saves: Option<Saves>,
 }
 
+/// A browser's cookies after an answer.
+#[derive(Clone, Debug)]
+pub struct JarChange {
+    pub browser: usize,
+    pub at: Duration,
+    pub by: Id,
+    pub tokens: Vec<usize>,
+}
+
 #[derive(Default)]
 pub struct History {
-    pub exchanges: Vec<Exchange>,
+    pub requests: Vec<Request>,
     pub keys: Vec<Key>,
     pub tokens: Vec<Token>,
+    pub jars: Vec<JarChange>,
     /// Each record that was ever put, by its bytes.
     pub records: BTreeMap<Vec<u8>, Written>,
-    /// What the store holds under each storage key, in the order in which writes land.
+    /// The content of the store under each storage key, in the order in which writes are applied.
     pub stored: BTreeMap<String, Marks>,
-    /// Writes that a record held and a later one of the same session did not, though nobody had overwritten them; and whose the
-    /// later one was.
+    /// Where a write was applied after the request had its error or was aborted, or so late that others gave it up.
+    pub late: BTreeSet<String>,
+    /// Writes that a record held and a later one of the same session did not, though no later write replaced them, with the
+    /// request that put the later one.
     pub dropped: BTreeMap<(Id, usize), Id>,
-    /// Storage keys, and where the session was kept before it was cycled.
-    pub places: BTreeMap<String, String>,
+    /// The storage key of each session key, and of each storage key the one before the rotation.
+    pub places: BTreeMap<usize, String>,
+    pub rotated_from: BTreeMap<String, String>,
 }
 
 impl History {
-    pub fn exchange(&mut self, id: Id) -> &mut Exchange {
-        &mut self.exchanges[id - 1]
+    pub fn request(&mut self, id: Id) -> &mut Request {
+        &mut self.requests[id - 1]
     }
 
-    pub fn of(&self, id: Id) -> &Exchange {
-        &self.exchanges[id - 1]
+    pub fn of(&self, id: Id) -> &Request {
+        &self.requests[id - 1]
     }
 
-    pub fn each(&self) -> impl Iterator<Item = (Id, &Exchange)> {
-        self.exchanges.iter().enumerate().map(|(at, exchange)| (at + 1, exchange))
+    pub fn each(&self) -> impl Iterator<Item = (Id, &Request)> {
+        self.requests.iter().enumerate().map(|(at, request)| (at + 1, request))
     }
 
+    /// The requests of one browser.
+    pub fn of_browser(&self, browser: usize) -> impl Iterator<Item = (Id, &Request)> {
+        self.each().filter(move |(_, request)| request.browser() == Some(browser) && !request.is_probe())
+    }
+
+    pub fn find_key(&self, text: &str) -> Option<usize> {
+        self.keys.iter().position(|key| key.text == text)
+    }
+
+    /// The number of a session key; a new one if it was not known.
     pub fn key(&mut self, text: &str, now: Duration) -> usize {
-        let known = self.keys.iter().position(|key| key.text == text);
-        known.unwrap_or_else(|| {
-            self.keys.push(Key { text: text.to_owned(), parent: None, family: None, made: now });
-            self.keys.len() - 1
-        })
+        self.find_key(text).unwrap_or_else(|| self.new_key(text, None, Origin::New, now))
+    }
+
+    /// Notes a new key that was made from another one.
+    pub fn new_key(&mut self, text: &str, parent: Option<usize>, origin: Origin, now: Duration) -> usize {
+        let (place, parent_key) = (self.keys.len(), parent.map(|parent| &self.keys[parent]));
+        let was_logged_in = parent_key.is_some_and(|parent| parent.is_logged_in);
+        let absolute_from = match (parent_key, origin) {
+            (Some(parent), Origin::Created) => parent.absolute_from,
+            (Some(parent), Origin::Rotated) if was_logged_in => parent.absolute_from,
+            _ => place,
+        };
+        let is_logged_in = was_logged_in || origin == Origin::Rotated;
+        self.keys.push(Key { text: text.to_owned(), parent, origin, is_logged_in, absolute_from, made: now });
+        place
+    }
+
+    pub fn find_token(&self, text: &str) -> Option<usize> {
+        self.tokens.iter().position(|token| token.text == text)
     }
 
     pub fn token(&mut self, token: Token) -> usize {
-        let known = self.tokens.iter().position(|known| known.text == token.text);
-        known.unwrap_or_else(|| {
+        self.find_token(&token.text).unwrap_or_else(|| {
             self.tokens.push(token);
             self.tokens.len() - 1
         })
     }
 
-    /// The first key of the session that this one is of.
+    /// The first key of the session. All keys that were made from it share it.
     pub fn root(&self, key: usize) -> usize {
         self.keys[key].parent.map_or(key, |parent| self.root(parent))
     }
 
-    /// Whether a logout under `ended` ends `key` as well.
-    pub fn ends(&self, ended: usize, key: usize) -> bool {
-        ended == key || self.keys[ended].family.is_some_and(|family| self.keys[key].family == Some(family))
+    pub fn are_related(&self, one: usize, other: usize) -> bool {
+        self.root(one) == self.root(other)
     }
 
-    /// Takes note of a write that the store applied.
-    pub fn landed(&mut self, place: &str, value: Option<&[u8]>) {
-        let Some(Written { by, marks, .. }) = value.and_then(|value| self.records.get(value)).copied() else { return };
-        let before = self.places.get(place).and_then(|before| self.stored.get(before));
+    /// Returns whether `key` was made from `other`, directly or not.
+    pub fn descends(&self, key: usize, other: usize) -> bool {
+        self.keys[key].parent.is_some_and(|parent| parent == other || self.descends(parent, other))
+    }
+
+    /// Returns whether a request other than `but` can have ended or rotated `key` before a moment.
+    ///
+    /// A logout ends every key that was made from the session's first one. A rotation ends the rotated key, and possibly its
+    /// siblings; never the keys that were made from it.
+    pub fn is_touched(&self, but: Id, key: usize, until: Duration) -> bool {
+        self.each().filter(|(id, other)| *id != but && other.began <= until).any(|(_, other)| {
+            let ended = other.flush.is_some() && other.key.is_some_and(|ended| self.are_related(ended, key));
+            let rotates = |old: usize| self.are_related(old, key) && !self.descends(key, old);
+            ended || self.is_ending(other, key) || other.cycled.and_then(|(old, _)| old).is_some_and(rotates)
+        })
+    }
+
+    /// Returns whether a request carried a token that continues a logout of the session of `key`.
+    pub fn is_ending(&self, request: &Request, key: usize) -> bool {
+        let mut tokens = request.presented.iter().map(|token| &self.tokens[*token]);
+        tokens.any(|token| token.is_ending && self.are_related(token.key, key))
+    }
+
+    /// Returns whether a mark certainly is of an earlier write than the one by `id`: the two do not overlap, by any clock.
+    pub fn is_older(&self, mark: SaveMark, id: Id) -> bool {
+        if mark.by == 0 || mark.by == id {
+            return mark.by == 0;
+        }
+        let (one, other) = (self.of(mark.by), self.of(id));
+        let clocks = if one.location == other.location { Duration::ZERO } else { CLOCKS };
+        one.ended().saturating_add(clocks) < other.committed()
+    }
+
+    /// Notes a write that the store applied.
+    pub fn landed(&mut self, place: &str, value: Option<&[u8]>, now: Duration) {
+        let Some(Written { by, put, marks, .. }) = value.and_then(|value| self.records.get(value)).copied() else {
+            return;
+        };
+        let is_given_up = self.of(by).aborted || self.of(by).puts[put].failed;
+        if is_given_up || now > self.of(by).puts[put].at + GIVEN_UP {
+            self.late.insert(place.to_owned());
+        }
+        let before = self.rotated_from.get(place).and_then(|before| self.stored.get(before));
         let before = self.stored.get(place).or(before).copied().unwrap_or_default();
         for (key, (old, new)) in before.into_iter().zip(marks).enumerate() {
-            let order = |mark: Mark| if mark.by == 0 { Duration::ZERO } else { self.of(mark.by).committed() };
-            if old.by > 0 && old.by != new.by && new.by != by && order(new) < order(old) {
+            let order = |mark: SaveMark| if mark.by == 0 { Duration::ZERO } else { self.of(mark.by).committed() };
+            // A request that is not over yet wrote it just now, and shares the put.
+            let is_shared = new.by == by || new.by > 0 && self.of(new.by).commit.is_none() && !self.of(new.by).aborted;
+            if old.by > 0 && old.by != new.by && !is_shared && order(new) < order(old) {
                 self.dropped.insert((old.by, key), by);
             }
             self.dropped.remove(&(new.by, key));
         }
         self.stored.insert(place.to_owned(), marks);
+    }
+
+    /// The removal that explains why a data key is absent from a record that an isolate puts: the last one that began before.
+    pub fn last_removal(&self, root: usize, isolate: usize, key: usize) -> SaveMark {
+        let removals = self.each().filter(|(_, other)| {
+            let is_related = other.key.is_some_and(|key| self.root(key) == root);
+            other.isolate == isolate && other.removed.contains(&key) && other.write_began.is_some() && is_related
+        });
+        let last = removals.max_by_key(|(_, other)| other.committed());
+        last.map_or(SaveMark::default(), |(by, _)| SaveMark { by, present: false })
     }
 }

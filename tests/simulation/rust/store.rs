@@ -1,52 +1,61 @@
-//! A location's KV for one request, which writes down what the request reads and puts.
+//! The KV of one request at one location, which records what the request reads and puts.
 
+use std::error::Error as _;
 use std::rc::Rc;
+use std::time::Duration;
 
-use edge_session::{KvLocation, Op, Page, Result, StorageKey, Store, Written};
+use edge_session::{IsolateMemory, KvLocation, Op, Page, Result, StorageKey, Store, Written};
 use serde_json::Value;
 
-use crate::history::{Id, Mark, Marks, Put, Saves, Written as Record};
+use crate::history::{Id, Marks, Put, SaveMark, Saves, Written as Record};
 use crate::plan::KEYS;
-use crate::world::World;
+use crate::simulation::Simulation;
 
-pub struct Watched {
+/// An operation that takes longer excuses a save that was refused.
+const SLOW: Duration = Duration::from_secs(1);
+
+pub struct RecordingStore {
     pub location: KvLocation,
-    pub world: Rc<World>,
+    pub memory: IsolateMemory,
+    pub simulation: Rc<Simulation>,
     pub id: Id,
     /// Whether older code writes here.
     pub older: bool,
 }
 
-/// Whether a session's record is kept under this storage key, and not a tombstone.
+/// Returns whether a storage key is that of a record, not of a tombstone.
 fn is_record(key: &StorageKey) -> bool {
     key.as_str().contains(":session:")
 }
 
-impl Store for Watched {
+impl Store for RecordingStore {
     async fn read(&self, keys: &[StorageKey]) -> Result<Vec<Option<Vec<u8>>>> {
-        self.world.history.borrow_mut().exchange(self.id).operations[0] += keys.len() as u64;
+        self.simulation.history.borrow_mut().request(self.id).operations[0] += keys.len() as u64;
+        let began = self.simulation.model.now();
         let read = self.location.read(keys).await;
-        let mut history = self.world.history.borrow_mut();
+        self.note_disturbance(began, &read);
+        let mut history = self.simulation.history.borrow_mut();
         match &read {
             Err(_) => {
-                let exchange = history.exchange(self.id);
-                exchange.read_failed_in_load |= !exchange.is_loaded;
+                let request = history.request(self.id);
+                request.read_failed_in_load |= !request.is_loaded;
             }
             Ok(values) => {
                 for (key, value) in keys.iter().zip(values).filter(|(key, _)| is_record(key)) {
                     let record = value.as_ref().and_then(|value| history.records.get(value)).copied();
                     let marks = record.map(|record| record.marks);
-                    let exchange = history.exchange(self.id);
+                    let request = history.request(self.id);
                     let saves = record.map(|record| record.saves);
-                    exchange.saves = either(exchange.saves, saves, |one, other| Saves {
+                    request.saves = either(request.saves, saves, |one, other| Saves {
                         least: one.least.min(other.least),
                         most: one.most.max(other.most),
                     });
-                    exchange.loaded = if exchange.is_loaded { exchange.loaded } else { saves };
-                    exchange.place.get_or_insert_with(|| key.as_str().to_owned());
-                    exchange.read = marks.or(exchange.read);
-                    let gone = marks.unwrap_or_default().map(|mark| if mark.present { Mark::default() } else { mark });
-                    exchange.gone = core::array::from_fn(|at| exchange.gone[at].max(gone[at]));
+                    request.loaded = if request.is_loaded { request.loaded } else { saves };
+                    request.place.get_or_insert_with(|| key.as_str().to_owned());
+                    request.read = marks.or(request.read);
+                    let removal = |mark: SaveMark| if mark.present { SaveMark::default() } else { mark };
+                    let gone = marks.unwrap_or_default().map(removal);
+                    request.gone = core::array::from_fn(|at| request.gone[at].max(gone[at]));
                 }
             }
         }
@@ -62,15 +71,20 @@ impl Store for Watched {
                 *value = without_writes(value);
             }
             let put = match &op {
-                Op::Put { key, value, .. } if is_record(key) => Some(self.note(key, value)),
+                Op::Put { key, value, .. } if is_record(key) => Some(self.note_put(key, value)),
                 _ => None,
             };
             let is_delete = matches!(op, Op::Delete { .. });
-            self.world.history.borrow_mut().exchange(self.id).operations[1 + usize::from(is_delete)] += 1;
-            self.location.write(vec![op]).await?;
+            let began = self.simulation.model.now();
+            self.simulation.history.borrow_mut().request(self.id).operations[1 + usize::from(is_delete)] += 1;
+            let written = self.location.write(vec![op]).await;
+            self.note_disturbance(began, &written);
             if let Some(place) = put {
-                self.world.history.borrow_mut().exchange(self.id).puts[place].acknowledged = true;
+                let mut history = self.simulation.history.borrow_mut();
+                let put = &mut history.request(self.id).puts[place];
+                (put.acknowledged, put.failed) = (written.is_ok(), written.is_err());
             }
+            written?;
         }
         Ok(Written::All)
     }
@@ -79,56 +93,84 @@ impl Store for Watched {
         self.location.wait(milliseconds).await;
     }
 
+    fn memory(&self) -> IsolateMemory {
+        self.memory.clone()
+    }
+
     async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Page> {
         self.location.list(prefix, cursor).await
     }
 }
 
-impl Watched {
-    /// Writes down who wrote what in a record that is about to be put. Gives its place among the request's puts.
-    fn note(&self, key: &StorageKey, value: &[u8]) -> usize {
-        let mut history = self.world.history.borrow_mut();
-        let exchange = history.of(self.id);
-        let known = exchange.token.map(|token| history.tokens[token].known);
-        let (touched, gone, place) = (exchange.touched.clone(), exchange.gone, exchange.place.clone());
+impl RecordingStore {
+    /// Notes an operation that failed or was slow. The limit of one write per second and key is neither: it is always there.
+    fn note_disturbance<T>(&self, began: Duration, outcome: &Result<T>) {
+        let now = self.simulation.model.now();
+        let is_limit =
+            |error: &edge_session::Error| error.source().is_some_and(|cause| cause.to_string().contains("429"));
+        if outcome.as_ref().is_err_and(|error| !is_limit(error)) || now - began > SLOW {
+            self.simulation.history.borrow_mut().request(self.id).disturbed = Some(now);
+        }
+    }
+
+    /// Notes who wrote what in a record that is about to be put. Returns its place among the request's puts.
+    fn note_put(&self, key: &StorageKey, value: &[u8]) -> usize {
+        let mut history = self.simulation.history.borrow_mut();
+        let request = history.of(self.id);
+        let known = request.token.map(|token| history.tokens[token].known);
+        let (removed, gone, place) = (request.removed.clone(), request.gone, request.place.clone());
         let is_new_key = place.as_deref() != Some(key.as_str());
-        // Whether the record goes on with what was loaded, under the same key or after a login.
-        let goes_on =
-            exchange.flush.is_none() && (!is_new_key || exchange.cycled.is_some_and(|(old, _)| old.is_some()));
+        let rotated = request.cycled.and_then(|(old, _)| old);
+        let created = request.created.and_then(|(old, _)| old);
+        // Whether the record continues what was loaded, under the same key or under another one.
+        let continues = request.flush.is_none() && (!is_new_key || rotated.or(created).is_some());
+        let root = request.key.filter(|_| continues).map(|key| history.root(key));
+        let isolate = request.isolate;
+        let order = |mark: &SaveMark| if mark.by == 0 { Duration::ZERO } else { history.of(mark.by).committed() };
         let record: Value = serde_json::from_slice(value).unwrap();
         let marks: Marks = core::array::from_fn(|at| {
-            let found = record["data"][KEYS[at]].as_str().map(writer);
-            let known = known.map(|marks| marks[at]).filter(|mark| !mark.present);
-            match found {
-                Some(by) => Mark { by, present: true },
-                None if touched.contains(&at) => Mark { by: self.id, present: false },
-                None if !goes_on => Mark::default(),
-                None => known.unwrap_or_default().max(gone[at]),
+            if let Some(by) = record["data"][KEYS[at]].as_str().map(writer) {
+                return SaveMark { by, present: true };
             }
+            if removed.contains(&at) {
+                return SaveMark { by: self.id, present: false };
+            }
+            let Some(root) = root else { return SaveMark::default() };
+            let known = known.map(|marks| marks[at]).filter(|mark| !mark.present);
+            // One put can carry the removals of several requests of an isolate.
+            let shared = history.last_removal(root, isolate, at);
+            known.into_iter().chain([gone[at], shared]).max_by_key(order).unwrap_or_default()
         });
-        if is_new_key
-            && goes_on
-            && let Some(before) = place
-        {
-            history.places.entry(key.as_str().to_owned()).or_insert(before);
-        }
-        let exchange = history.of(self.id);
-        let known = exchange.token.and_then(|token| history.tokens[token].saves);
-        let before = either(exchange.saves, known, |one, other| Saves {
+        let known = request.token.and_then(|token| history.tokens[token].saves);
+        let before = either(request.saves, known, |one, other| Saves {
             least: one.least.max(other.least),
             most: one.most.max(other.most),
         });
-        let before = before.filter(|_| goes_on).unwrap_or(Saves { least: 0, most: 0 });
+        let before = before.filter(|_| continues).unwrap_or(Saves { least: 0, most: 0 });
         let saves = Saves { least: before.least + 1, most: before.most + 1 };
-        history.records.insert(value.to_vec(), Record { by: self.id, marks, saves });
-        let exchange = history.exchange(self.id);
-        let (base, at) = (exchange.read.filter(|_| goes_on), self.world.model.now());
-        exchange.puts.push(Put { touched, marks, base, is_new_key, acknowledged: false, at, saves });
-        exchange.puts.len() - 1
+        let (base, session_key) = (request.read.filter(|_| continues), request.key);
+        let at = self.simulation.model.now();
+        if is_new_key
+            && rotated.is_some()
+            && continues
+            && let Some(before) = place
+        {
+            history.rotated_from.entry(key.as_str().to_owned()).or_insert(before);
+        }
+        if let Some(session_key) = session_key.filter(|_| !is_new_key) {
+            history.places.entry(session_key).or_insert_with(|| key.as_str().to_owned());
+        }
+        let place = key.as_str().to_owned();
+        let put = Put { place, marks, base, is_new_key, acknowledged: false, failed: false, at, saves };
+        let request = history.request(self.id);
+        request.puts.push(put);
+        let put = request.puts.len() - 1;
+        history.records.insert(value.to_vec(), Record { by: self.id, put, marks, saves });
+        put
     }
 }
 
-/// What two make of it, or the one that there is.
+/// Combines two values, or returns the one that there is.
 fn either(one: Option<Saves>, other: Option<Saves>, both: impl FnOnce(Saves, Saves) -> Saves) -> Option<Saves> {
     match (one, other) {
         (Some(one), Some(other)) => Some(both(one, other)),
@@ -144,7 +186,7 @@ fn without_writes(record: &[u8]) -> Vec<u8> {
     [&text[..start], &text[end..]].concat().into_bytes()
 }
 
-/// The request that wrote a value: its number stands at the beginning.
+/// Returns the request that wrote a value: the value begins with its number.
 pub fn writer(value: &str) -> Id {
     value.split('.').next().unwrap().parse().unwrap()
 }

@@ -8,32 +8,44 @@ import { root } from "../../../scripts/project.mjs";
 export const read = (path) => readFileSync(join(root, path));
 const [, compatibilityDate] = read("wrangler.toml").toString().match(/^compatibility_date = "(.+)"/m);
 
+/** The Rust Workers that a script can import, and where each was built. */
+const workers = { app: "build", pages: "tests/packages/rust-pages/build" };
+
 /**
- * Serves a script of the test's own that imports the Workers: `./app/index.js`, `./pages/index.js`, and the package,
- * `./package/workerd.js`. Gives `{ url, output(), stop() }`.
+ * Serves a script of the test's own that imports the Workers: `./app/index.js`, `./pages/index.js`, the package,
+ * `./package/workerd.js`, and a Worker made with it, `./package-worker.js`. Returns `{ url, urls, output(), stop() }`.
+ *
+ * With more than one isolate, each runs the script by itself and has a URL of its own in `urls`; the namespaces are the same.
  */
-export async function serve(script) {
+export async function serve(script, { isolates = 1, namespaces = ["SESSIONS"] } = {}) {
   const lines = [];
-  const worker = (name, folder) => [
-    { type: "ESModule", path: `${name}/index.js`, contents: read(join(folder, "index.js")).toString() },
-    { type: "CompiledWasm", path: `${name}/index_bg.wasm`, contents: read(join(folder, "index_bg.wasm")) },
+  const imported = Object.entries(workers).filter(([name]) => script.includes(`./${name}/`));
+  const packageWorker = read("tests/workerd/package-worker.mjs").toString().replace("../../dist/workerd.js", "./package/workerd.js");
+  const modules = [
+    { type: "ESModule", path: "script.mjs", contents: script },
+    ...imported.flatMap(([name, folder]) => [
+      { type: "ESModule", path: `${name}/index.js`, contents: read(join(folder, "index.js")).toString() },
+      { type: "CompiledWasm", path: `${name}/index_bg.wasm`, contents: read(join(folder, "index_bg.wasm")) },
+    ]),
+    { type: "ESModule", path: "package-worker.js", contents: packageWorker },
+    ...["workerd.js", "door.js"].map((name) => ({ type: "ESModule", path: `package/${name}`, contents: read(join("dist", name)).toString() })),
+    { type: "CompiledWasm", path: "package/edge-session.wasm", contents: read("dist/edge-session.wasm") },
   ];
+  const names = Array.from({ length: isolates }, (_, n) => `isolate-${n}`);
   const miniflare = new Miniflare(convertV4MiniflareOptions({
-    modules: [
-      { type: "ESModule", path: "script.mjs", contents: script },
-      ...worker("app", "build"),
-      ...worker("pages", "tests/packages/rust-pages/build"),
-      ...["workerd.js", "door.js"].map((name) => ({ type: "ESModule", path: `package/${name}`, contents: read(join("dist", name)).toString() })),
-      { type: "CompiledWasm", path: "package/edge-session.wasm", contents: read("dist/edge-session.wasm") },
-    ],
-    compatibilityDate,
-    kvNamespaces: ["SESSIONS"],
-    unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
-    bindings: { SESSION_SECRET: "the workerd tests' secret, of more than 32 bytes" },
+    workers: names.map((name) => ({
+      name,
+      modules,
+      compatibilityDate,
+      kvNamespaces: Object.fromEntries(namespaces.map((binding) => [binding, binding])),
+      unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
+      bindings: { SESSION_SECRET: "the workerd tests' secret, of more than 32 bytes" },
+    })),
     log: new Log(LogLevel.NONE),
     handleStructuredLogs: ({ message }) => lines.push(message),
   }));
   await miniflare.ready;
-  const url = await miniflare.unsafeGetDirectURL(); // past the Worker that Miniflare puts in front, which trips over odd requests
-  return { url, output: () => lines.join("\n"), stop: () => miniflare.dispose() };
+  // Past the Worker that Miniflare puts in front, which trips over odd requests.
+  const urls = await Promise.all(names.map((name) => miniflare.unsafeGetDirectURL(name)));
+  return { url: urls[0], urls, output: () => lines.join("\n"), stop: () => miniflare.dispose() };
 }

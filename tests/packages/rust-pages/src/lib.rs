@@ -9,7 +9,7 @@ async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
     let sessions = Sessions::new(Kv::from_env(&env, "SESSIONS")?, Settings::from_env(&env)?);
     sessions
         .serve(request, async |request, session| match request.path().strip_prefix("/answer/") {
-            Some(kind) => answer::answer(kind, &request, session),
+            Some(kind) => answer::answer(kind, &request, session).await,
             None => page(&request.path(), session),
         })
         .await

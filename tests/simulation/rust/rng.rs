@@ -1,16 +1,16 @@
-//! Chance, from a seed: SplitMix64.
+//! Pseudo-random numbers from a seed: SplitMix64.
 
 use std::time::Duration;
 
 #[derive(Clone)]
-pub struct Chance(u64);
+pub struct Rng(u64);
 
-impl Chance {
+impl Rng {
     pub fn new(seed: u64) -> Self {
-        // Seeds that follow one another have nothing in common.
-        let mut chance = Self(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ 0x9e37_79b9);
-        chance.next();
-        chance
+        // Consecutive seeds give unrelated streams.
+        let mut rng = Self(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ 0x9e37_79b9);
+        rng.next();
+        rng
     }
 
     pub fn next(&mut self) -> u64 {
@@ -29,12 +29,12 @@ impl Chance {
         self.below(100) < percent
     }
 
-    /// Milliseconds from the first to the second.
+    /// A time between the two numbers of milliseconds, both included.
     pub fn millis(&mut self, (least, most): (u64, u64)) -> Duration {
         Duration::from_millis(least + self.next() % (most - least + 1))
     }
 
-    /// One of several, each as often as its weight says.
+    /// One of the choices, with a probability in proportion to its weight.
     pub fn weighted<T: Copy>(&mut self, choices: &[(usize, T)]) -> T {
         let mut at = self.below(choices.iter().map(|(weight, _)| weight).sum());
         for (weight, choice) in choices {
@@ -43,7 +43,7 @@ impl Chance {
                 None => return *choice,
             }
         }
-        unreachable!("the weights add up")
+        unreachable!("the number drawn is below the sum of the weights")
     }
 
     pub fn bytes(&mut self) -> [u8; 32] {
