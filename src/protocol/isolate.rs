@@ -364,6 +364,14 @@ impl IsolateMemory {
         is_free
     }
 
+    /// Whether a login has to wait for saves that are on their way, or another save for the login that holds the lane.
+    pub(super) fn is_taken(&self, key: &StorageKey, is_login: bool, now: i64) -> bool {
+        let mut memory = self.0.borrow_mut();
+        let Some(lane) = memory.lane_mut(key) else { return false };
+        lane.expire(now);
+        if is_login { lane.flight.is_some() || lane.pending.is_some() } else { lane.held.is_some() }
+    }
+
     /// Ends the hold of a login.
     pub(super) fn release(&self, key: &StorageKey) {
         if let Some(lane) = self.0.borrow_mut().lane_mut(key) {

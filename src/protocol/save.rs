@@ -136,6 +136,9 @@ impl Save {
         let next = match (core::mem::take(&mut self.state), reply) {
             (State::Start, Reply::Start) => self.start(session, memory),
             (State::Reading(attempt), Reply::Values(values)) => self.build(session, memory, attempt, values),
+            (State::Holding(attempt), Reply::Waited) if attempt.waited < MAX_HOLD && must_hold(session, memory) => {
+                Ok(self.hold(attempt))
+            }
             (State::Holding(attempt) | State::Pausing(attempt), Reply::Waited) => {
                 session.clock.catch_up();
                 self.look(session, memory, attempt)
@@ -608,6 +611,14 @@ impl Session {
         let head = record::head(bytes).filter(|head| !head.end().has_passed(self.now()))?;
         Some(head.tags.first().is_some_and(|tag| self.has_seen(tag)))
     }
+}
+
+/// Whether the lane is still taken. Nothing is read before it is free.
+fn must_hold(session: &Session, memory: &IsolateMemory) -> bool {
+    session.key.origin().is_some_and(|origin| {
+        let key = revoke::record_key(&session.settings, origin);
+        memory.is_taken(&key, session.key.is_new(), session.clock.latest_millis())
+    })
 }
 
 /// Releases the lane of the key that a failed login was to replace.
