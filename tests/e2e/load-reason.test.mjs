@@ -31,7 +31,7 @@ function expected(reason) {
 
 /** Reads the session again, and checks that the page describes it by this load reason. */
 async function readsAs(page, reason) {
-  await click(page, "Read again");
+  await Promise.all([page.waitForResponse("**/session"), click(page, "Read again")]);
   await page.locator("#load-reason", { hasText: new RegExp(`^${reason}$`) }).waitFor();
   assert.deepEqual(await shown(page), expected(reason));
 }
