@@ -339,6 +339,14 @@ impl IsolateMemory {
         memory.count();
     }
 
+    /// Remembers a record that the store holds: a put that failed had landed after all.
+    pub(super) fn remember(&self, key: &StorageKey, head: &Head, bytes: &[u8], now: i64) {
+        let mut memory = self.0.borrow_mut();
+        let lane = memory.enter(key, bytes.len(), now);
+        lane.landed = Some(Landed::new(head, bytes, now));
+        memory.count();
+    }
+
     /// Records that a put failed. The next one waits for `pause` milliseconds.
     pub(super) fn failed(&self, key: &StorageKey, ticket: Ticket, pause: i64, now: i64) {
         let mut memory = self.0.borrow_mut();
@@ -361,6 +369,14 @@ impl IsolateMemory {
             lane.held = Some(now);
         }
         is_free
+    }
+
+    /// Whether a login has to wait for saves that are on their way, or another save for the login that holds the lane.
+    pub(super) fn is_taken(&self, key: &StorageKey, is_login: bool, now: i64) -> bool {
+        let mut memory = self.0.borrow_mut();
+        let Some(lane) = memory.lane_mut(key) else { return false };
+        lane.expire(now);
+        if is_login { lane.flight.is_some() || lane.pending.is_some() } else { lane.held.is_some() }
     }
 
     /// Ends the hold of a login.

@@ -349,6 +349,9 @@ fn fetch(session: &mut Session, memory: &IsolateMemory, bytes: Option<Vec<u8>>, 
     if revocation.is_some() {
         let record = bytes.filter(|_| is_anonymous).map(|bytes| record::decode_within(limit, bytes));
         let mut record = record.and_then(Opened::record);
+        if is_anonymous && record.is_none() && freshness::may_not_be_visible_yet(session) {
+            return Fetched::Nothing(LoadReason::NotYetVisible);
+        }
         if let Some(record) = &mut record
             && freshness::classify(session, record) == Freshness::Stale
         {

@@ -136,6 +136,9 @@ impl Save {
         let next = match (core::mem::take(&mut self.state), reply) {
             (State::Start, Reply::Start) => self.start(session, memory),
             (State::Reading(attempt), Reply::Values(values)) => self.build(session, memory, attempt, values),
+            (State::Holding(attempt), Reply::Waited) if attempt.waited < MAX_HOLD && must_hold(session, memory) => {
+                Ok(self.hold(attempt))
+            }
             (State::Holding(attempt) | State::Pausing(attempt), Reply::Waited) => {
                 session.clock.catch_up();
                 self.look(session, memory, attempt)
@@ -196,6 +199,11 @@ impl Save {
         if session.session_key().is_none() {
             session.create();
         }
+        let is_copy = matches!(&session.key, KeyState::New { replaces: None, .. });
+        if is_copy && session.load_reason() == LoadReason::NotYetVisible && !matches!(session.flush, FlushState::Done) {
+            // A copy of a session that cannot be seen yet would take its place without its data.
+            return Err(Error::stale());
+        }
         self.look(session, memory, Attempt::default())
     }
 
@@ -228,8 +236,12 @@ impl Save {
         let (bytes, tombstone, successor) = (values.next().flatten(), values.next().flatten(), values.next().flatten());
         self.check_revocation(session, memory, tombstone.as_deref(), successor.as_deref())?;
         let newest = memory.newest(&key, bytes, now);
-        if let Some(sent) = attempt.sent.take_if(|sent| is_stored(&newest, sent.tag()) && memory.is_quiet(&key, now)) {
+        if let Some(head) = attempt.sent.as_ref().and_then(|sent| stored_head(&newest, sent.tag()))
+            && memory.is_quiet(&key, now)
+            && let (Some(sent), Some(bytes)) = (attempt.sent.take(), &newest.bytes)
+        {
             // The last put landed after all, and nothing is on its way that would overwrite it.
+            memory.remember(&key, &head, bytes, now);
             return Ok(self.stored(session, memory, sent));
         }
         let merged = newest.merged;
@@ -603,6 +615,14 @@ impl Session {
     }
 }
 
+/// Whether the lane is still taken. Nothing is read before it is free.
+fn must_hold(session: &Session, memory: &IsolateMemory) -> bool {
+    session.key.origin().is_some_and(|origin| {
+        let key = revoke::record_key(&session.settings, origin);
+        memory.is_taken(&key, session.key.is_new(), session.clock.latest_millis())
+    })
+}
+
 /// Releases the lane of the key that a failed login was to replace.
 fn release(session: &Session, memory: &IsolateMemory) {
     if let Some(origin) = session.key.origin().filter(|_| session.key.is_new()) {
@@ -615,9 +635,10 @@ fn open(newest: Newest, limit: usize) -> Result<Record> {
     opened.and_then(Opened::record).ok_or_else(Error::interrupted)
 }
 
-fn is_stored(newest: &Newest, tag: Option<&Tag>) -> bool {
-    let head = newest.bytes.as_deref().and_then(record::head);
-    head.zip(tag).is_some_and(|(head, tag)| head.tags.contains(tag))
+/// The header of the newest record, if it contains the save with this tag.
+fn stored_head(newest: &Newest, tag: Option<&Tag>) -> Option<Head> {
+    let head = newest.bytes.as_deref().and_then(record::head)?;
+    tag.is_some_and(|tag| head.tags.contains(tag)).then_some(head)
 }
 
 /// The operation that stores a record; one that has expired is removed.

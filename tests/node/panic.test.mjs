@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createSessions, EdgeSessionError, kv, PanicError, withSessions } from "../../target/panics/node.js";
-import { countingKv, secrets } from "./visitor.mjs";
+import { cookiesAfter, countingKv, secrets } from "./visitor.mjs";
 
 const cookieOf = (response) => response.headers.getSetCookie()[0].split(";")[0];
 
@@ -91,4 +91,75 @@ test("a load that waits for its store while the core panics, and signing for an 
   await assert.rejects(waiting, PanicError);
   assert.equal((await sessions.load(cookie)).get("user"), "alice");
   await assert.rejects(old.encode({ a: 1 }), PanicError);
+});
+
+/** A namespace that can show what it held when it was frozen. */
+function freezing() {
+  const inner = countingKv();
+  let shown;
+  return {
+    namespace: { ...inner.kv, get: async (key) => (shown ? (shown.get(key)?.value ?? null) : inner.kv.get(key)) },
+    freeze: () => (shown = new Map(inner.kept)),
+    catchUp: () => (shown = undefined),
+  };
+}
+
+const panic = async (sessions) => {
+  const lost = await sessions.open();
+  assert.throws(() => lost.get("panic now"), PanicError);
+};
+
+test("a panic drops what the isolate remembers, and does no harm: what a browser saved is repaired from its cookie or told", async () => {
+  const { namespace, freeze, catchUp } = freezing();
+  const [sessions, others] = [{}, { cookieAge: 600 }].map((settings) => createSessions({ store: kv(namespace), secrets, ...settings }));
+  const visit = async (cookie, act) => {
+    const session = await sessions.load(cookie);
+    act(session);
+    return cookiesAfter(cookie, new Headers(await sessions.commitHeaders(session, 200)));
+  };
+  const load = async (cookie, of = sessions) => {
+    const session = await of.load(cookie);
+    return [session.loadReason, session.get("user"), session.get("page")];
+  };
+  let cookie = await visit("", (session) => session.set("user", "alice"));
+  freeze();
+  cookie = await visit(cookie, (session) => session.set("page", 1));
+  const invisible = await visit("", (session) => session.set("user", "bob"));
+  assert.deepEqual([await load(cookie), await load(invisible, others)], [["live", "alice", 1], ["live", "bob", undefined]]);
+  await panic(sessions);
+  for (const of of [sessions, others]) {
+    assert.deepEqual(await load(cookie, of), ["stale-repaired", "alice", 1]);
+    assert.deepEqual(await load(invisible, of), ["not-yet-visible", undefined, undefined]);
+  }
+  catchUp();
+  cookie = await visit(cookie, (session) => session.set("page", 2));
+  freeze();
+  cookie = await visit(cookie, (session) => session.set("page", 3));
+  assert.deepEqual(await load(cookie, others), ["live", "alice", 3], "the new instance has one memory for all sessions of the namespace");
+});
+
+test("saves that wait for their turn while the core panics end in a PanicError, and what was acknowledged before and after is kept", async () => {
+  const { kv: inner, kept } = countingKv();
+  let gate;
+  const namespace = { ...inner, put: async (...args) => (await gate, inner.put(...args)) };
+  const sessions = createSessions({ store: kv(namespace), secrets });
+  const first = await sessions.load("");
+  const cookie = cookiesAfter("", new Headers(await sessions.commitHeaders(first.set("user", "alice"), 200)));
+  let open;
+  gate = new Promise((resolve) => { open = resolve; });
+  const save = async (n) => {
+    const session = await sessions.load(cookie);
+    await sessions.commitHeaders(session.set(`key ${n}`, n), 200);
+  };
+  const waiting = [0, 1, 2, 3].map(save);
+  for (const promise of waiting) promise.catch(() => {});
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await panic(sessions);
+  open();
+  for (const promise of waiting) await assert.rejects(promise, PanicError);
+  await Promise.all([4, 5, 6, 7].map(save));
+  const session = await sessions.load(cookie);
+  assert.deepEqual([4, 5, 6, 7].map((n) => session.get(`key ${n}`)), [4, 5, 6, 7]);
+  assert.equal(session.get("user"), "alice");
+  assert.equal(kept.size, 1);
 });

@@ -75,8 +75,13 @@ fn ends(history: &History, key: usize, login: &Request, other: &Request) -> Dura
             return from;
         }
         let replaces = other.is_login() && other.key_after.is_some_and(|other| !history.are_related(other, key));
-        let clears =
-            matches!(other.action, Action::Clear(_)) && other.key.is_some_and(|other| history.are_related(other, key));
+        // An application that clears the session, or copies one that it cannot see, has another one afterwards.
+        let replaces_data = match other.action {
+            Action::Clear(_) => true,
+            Action::Create(_) => other.is_degraded(),
+            _ => false,
+        };
+        let clears = replaces_data && is_related && other.key.is_some_and(|other| !history.descends(key, other));
         // Until the answer to another rotation arrives, the jar has the key from before it.
         let rotates = other.cycled.and_then(|(old, _)| old).is_some_and(|old| {
             history.keys[old].is_logged_in && history.are_related(old, key) && !history.descends(key, old)
@@ -135,13 +140,13 @@ fn fate_under(history: &History, key: usize, id: Id, data_key: usize) -> Fate {
     let Some(marks) = history.places.get(&key).and_then(|place| history.stored.get(place)) else {
         return Fate::Unknown;
     };
-    if history.is_older(marks[data_key], id) {
+    if lacks(history, marks[data_key], id, data_key) {
         return Fate::Lost;
     }
     let is_successor = |(_, login): &(Id, &Request)| {
         let is_from =
             |(old, new): (Option<usize>, usize)| old == Some(key) && history.keys[new].origin == Origin::Rotated;
-        login.is_acknowledged() && login.cycled.is_some_and(is_from)
+        login.is_acknowledged() && login.cycled.is_some_and(is_from) && !history.rotates_again(login)
     };
     let successors: Vec<_> = history.each().filter(is_successor).filter_map(|(_, login)| login.cycled).collect();
     let is_kept = |new: usize| matches!(fate_under(history, new, id, data_key), Fate::Kept | Fate::Unknown);

@@ -206,12 +206,12 @@ impl Request {
         self.reason.map_or("", LoadReason::as_str)
     }
 
-    /// Returns whether the load outcome tells the application that the session may lack something.
-    pub fn is_told(&self) -> bool {
+    /// Returns whether the load outcome says that the session may lack something.
+    pub fn is_degraded(&self) -> bool {
         matches!(self.reason(), "lost" | "not-yet-visible" | "stale" | "unavailable" | "superseded")
     }
 
-    /// Returns whether anything tells the application that the session may lack something: an event or the load outcome.
+    /// Returns whether an event or the load outcome says that the session may lack something.
     pub fn is_noticed(&self) -> bool {
         !self.events.is_empty() || self.reason() != "live"
     }
@@ -397,6 +397,12 @@ impl History {
     pub fn rotations(&self, key: usize) -> usize {
         let Key { parent, origin, .. } = &self.keys[key];
         usize::from(*origin == Origin::Rotated) + parent.map_or(0, |parent| self.rotations(parent))
+    }
+
+    /// Returns whether a request rotates a key that was logged in and that another request had rotated before.
+    pub fn rotates_again(&self, request: &Request) -> bool {
+        let old = request.cycled.and_then(|(old, _)| old);
+        request.reason() == "superseded" && old.is_some_and(|old| self.keys[old].is_logged_in)
     }
 
     /// Returns whether a logout by a request ends `key`: it ends the sessions of all cookies that came with it.

@@ -52,7 +52,7 @@ impl Store for RecordingStore {
                     });
                     request.loaded = if request.is_loaded { request.loaded } else { saves };
                     // The last one that the load reads: of an ended session's cookie, and then of the anonymous one.
-                    if !request.is_loaded {
+                    if !request.is_loaded || request.place.is_none() {
                         request.place = Some(key.as_str().to_owned());
                     }
                     request.read = marks.or(request.read);
