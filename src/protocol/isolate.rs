@@ -518,6 +518,7 @@ fn is_within(at: i64, now: i64, milliseconds: i64) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "a panic is what a test fails with")]
 mod tests {
     use super::*;
     use crate::session::data::Data;
