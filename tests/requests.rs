@@ -633,7 +633,7 @@ fn a_flush_deletes_the_key_that_waited_for_its_end() {
     run(site.sessions.save(&mut session)).unwrap();
     session.cycle_key().unwrap();
     run(site.sessions.flush(&mut session)).unwrap();
-    assert_eq!(site.stored(), (0, 2));
+    assert_eq!(site.stored(), (0, 4));
 }
 
 #[test]
