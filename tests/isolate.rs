@@ -620,3 +620,25 @@ fn what_one_isolate_acknowledged_it_keeps_on_a_bad_day_of_kv() {
     }
     assert!(acknowledged > 1_000 && refused < 100, "{acknowledged} {refused}");
 }
+
+#[test]
+fn a_logout_that_is_finished_by_an_ending_token_counts_at_once_in_its_isolate() {
+    let model = KvModel::new(KvModelOptions { locally_invisible: 1.0, ..usual() });
+    let (isolate, other) = (Isolate::at(&model, "AMS"), Isolate::at(&model, "AMS"));
+    let browser = isolate.visitor();
+    settle(&model);
+    model.on_operation(|operation| (operation.kind == OperationKind::Put).then_some(Fault::Status(503)));
+    let (sessions, mut session) = (isolate.sessions(), isolate.load(&browser));
+    let mut ending = browser.clone();
+    model.block_on(async {
+        sessions.flush(&mut session).await.unwrap_err();
+        ending.take(&sessions.commit_headers(&mut session, 503).await.unwrap());
+    });
+    model.on_operation(|_| None);
+    // The location's cache says from now on that there is neither record nor tombstone.
+    settle(&model);
+    assert_eq!(other.load(&browser).load_reason(), LoadReason::Unknown);
+    let outcome = other.request(&mut ending, |_| ());
+    assert_eq!(cookies(&outcome.result.unwrap()), ["-__Host-sessionid"]);
+    assert_eq!(other.load(&browser).load_reason(), LoadReason::Revoked);
+}
