@@ -144,6 +144,13 @@ pub(super) struct Newest {
     pub(super) merged: Option<Tag>,
 }
 
+impl Newest {
+    /// The size limit for its bytes: the setting's. Two records that were merged here may exceed it together.
+    pub(super) fn limit(&self, max_record_bytes: usize) -> usize {
+        if self.merged.is_some() { usize::MAX } else { max_record_bytes }
+    }
+}
+
 /// What a save has to do before its put.
 #[derive(Debug)]
 pub(super) enum Turn {
@@ -514,6 +521,7 @@ fn is_within(at: i64, now: i64, milliseconds: i64) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "a panic is what a test fails with")]
 mod tests {
     use super::*;
     use crate::session::data::Data;

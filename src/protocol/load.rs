@@ -344,7 +344,7 @@ fn fetch(session: &mut Session, memory: &IsolateMemory, bytes: Option<Vec<u8>>, 
         return Fetched::Nothing(LoadReason::Revoked);
     }
     let newest = memory.newest(&record_key, bytes, now);
-    let limit = session.settings.max_record_bytes;
+    let limit = newest.limit(session.settings.max_record_bytes);
     let bytes = newest.bytes;
     if revocation.is_some() {
         let record = bytes.filter(|_| is_anonymous).map(|bytes| record::decode_within(limit, bytes));
