@@ -73,7 +73,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use protocol::headers::{ResponseHeaders, SessionHeaders};
 pub use protocol::isolate::IsolateMemory;
 pub use protocol::save::Saved;
-pub use protocol::sweep::Swept;
+pub use protocol::sweep::{ClearExpired, Swept};
 pub use protocol::{OnlyIf, Op, Page};
 pub use session::event::{Event, EventKind};
 pub use session::expiry::{Expiry, ExpiryOptions};

@@ -1,7 +1,9 @@
 //! The Rust door: sessions around a request, and outside of one.
 
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::sync::Arc;
+use core::cell::RefCell;
 use core::fmt;
 
 use chrono::{DateTime, Utc};
@@ -15,7 +17,7 @@ use crate::protocol::headers::SessionHeaders;
 use crate::protocol::isolate::IsolateMemory;
 use crate::protocol::load::{Load, from_cookie_header};
 use crate::protocol::save::{Save, Saved};
-use crate::protocol::sweep::{Sweep, Swept};
+use crate::protocol::sweep::{ClearExpired, Sweep, Swept};
 use crate::session::event::Event;
 use crate::session::expiry::Deadline;
 use crate::session::identity::Identity;
@@ -55,14 +57,16 @@ pub struct Sessions<S> {
     clock: Box<dyn Fn() -> DateTime<Utc>>,
     entropy: Box<dyn Fn() -> Result<[u8; 32]>>,
     events: Option<Hook>,
+    /// Where the next `clear_expired` begins in the store's list.
+    sweep_cursor: RefCell<Option<String>>,
 }
 
 impl<S: Store> Sessions<S> {
     /// Sessions in `store`, with the platform's clock and random source.
     pub fn new(store: S, settings: Settings) -> Self {
         let (clock, entropy) = (Box::new(platform_now), Box::new(platform_entropy));
-        let memory = store.memory();
-        Self { store, memory, settings: Arc::new(settings), clock, entropy, events: None }
+        let (memory, sweep_cursor) = (store.memory(), RefCell::default());
+        Self { store, memory, settings: Arc::new(settings), clock, entropy, events: None, sweep_cursor }
     }
 
     /// Takes the time from `clock`, to test what time does.
@@ -301,8 +305,10 @@ impl<S: Store> Sessions<S> {
         self.drive(&mut session, |session, reply| delete.step(session, &self.memory, reply)).await
     }
 
-    /// Django's `clear_expired`: removes the records whose deadline passed more than two minutes ago, as many as one run
-    /// may (1000 store operations, KV's limit for an invocation).
+    /// Django's `clear_expired`: removes the records whose deadline passed more than two minutes ago, as many as one run may
+    /// (1000 store operations, a Worker's limit for an invocation). The next run of these `Sessions` continues where this one ended.
+    ///
+    /// Where the store expires records itself, as Workers KV does, it lists nothing and costs nothing.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -318,8 +324,35 @@ impl<S: Store> Sessions<S> {
     ///
     /// [`ErrorKind::StoreUnavailable`] where the store did not answer.
     pub async fn clear_expired(&self) -> Result<Swept> {
-        let mut sweep = Sweep::new(&self.settings, (self.clock)());
-        drive(&self.store, |reply| sweep.step(reply)).await
+        self.clear_expired_with(ClearExpired::default()).await
+    }
+
+    /// [`clear_expired`](Self::clear_expired) with options.
+    ///
+    /// ```
+    /// use edge_session::ClearExpired;
+    ///
+    /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+    /// # let sessions = edge_session::Sessions::new(edge_session::MemoryStore::default(), settings);
+    /// # pollster::block_on(async {
+    /// let swept = sessions.clear_expired_with(ClearExpired { full_pass: true }).await?;
+    /// assert!(swept.complete);
+    /// # Ok::<(), edge_session::Error>(()) })?;
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`clear_expired`](Self::clear_expired).
+    pub async fn clear_expired_with(&self, options: ClearExpired) -> Result<Swept> {
+        if self.store.expires_records() && !options.full_pass {
+            return Ok(Swept::NOTHING);
+        }
+        let cursor = self.sweep_cursor.borrow().clone();
+        let mut sweep = Sweep::new(&self.settings, (self.clock)(), cursor);
+        let swept = drive(&self.store, |reply| sweep.step(reply)).await;
+        self.sweep_cursor.replace(sweep.cursor());
+        swept
     }
 
     fn opened(&self, key: &str) -> Result<Session> {

@@ -12,14 +12,20 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use edge_session::{LoadReason, MemoryStore, Op, Page, Result, Session, Sessions, StorageKey, Store, Written};
+use chrono::TimeDelta;
+use edge_session::{
+    ErrorKind, LoadReason, MemoryStore, Op, Page, Result, Session, Sessions, StorageKey, Store, Written,
+};
 use support::{defaults, start};
 
-/// A memory store that keeps who asks waiting, before and after each operation, and refuses the puts that it is told to.
+/// A memory store in which each operation is pending once before and once after it, and which refuses as many puts as it is told
+/// to. Only its waits take time.
 #[derive(Clone, Default)]
 struct Slow {
     memory: MemoryStore,
     refusals: Rc<Cell<u32>>,
+    /// Milliseconds since the start.
+    now: Rc<Cell<i64>>,
 }
 
 /// Comes back later, once.
@@ -51,8 +57,9 @@ impl Store for Slow {
         Ok(Written::All)
     }
 
-    async fn wait(&self, _: u64) {
+    async fn wait(&self, milliseconds: u64) {
         later().await;
+        self.now.set(self.now.get() + i64::try_from(milliseconds).unwrap());
     }
 
     async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Page> {
@@ -84,25 +91,31 @@ struct World {
 
 fn world() -> World {
     let store = Slow::default();
-    let sessions = Sessions::new(store.clone(), defaults().build().unwrap()).with_clock(start);
+    let now = Rc::clone(&store.now);
+    let sessions = Sessions::new(store.clone(), defaults().build().unwrap())
+        .with_clock(move || start() + TimeDelta::milliseconds(now.get()));
     let mut world = World { store, sessions, cookie: String::new() };
     for _ in 0..2 {
-        // Logged in, and once more: with a family whose first key is another one.
-        world.cookie = finish(request(&world.sessions, &world.cookie, |session| {
+        // Logged in, and rotated once more.
+        let request = request(&world.sessions, &world.cookie, |session| {
             session.set("user", "alice").unwrap();
             session.cycle_key().unwrap();
-        }))
-        .unwrap();
+        });
+        world.cookie = finish(request).unwrap().unwrap();
     }
     world
 }
 
 /// One request; the cookie that its answer brings.
-async fn request(sessions: &Sessions<Slow>, cookie: &str, handler: impl FnOnce(&mut Session)) -> Option<String> {
+async fn request(
+    sessions: &Sessions<Slow>,
+    cookie: &str,
+    handler: impl FnOnce(&mut Session),
+) -> Result<Option<String>> {
     let mut session = sessions.load(cookie).await.unwrap();
     handler(&mut session);
-    let headers = sessions.commit_headers(&mut session, 200).await.unwrap();
-    headers.set_cookie().map(|line| line.split(';').next().unwrap().to_owned())
+    let headers = sessions.commit_headers(&mut session, 200).await?;
+    Ok(headers.set_cookie().map(|line| line.split(';').next().unwrap().to_owned()))
 }
 
 async fn logout(sessions: &Sessions<Slow>, cookie: &str) {
@@ -112,6 +125,8 @@ async fn logout(sessions: &Sessions<Slow>, cookie: &str) {
 }
 
 /// Cuts `story` off after 0, 1, 2 … polls, until it comes to its end, and looks each time at what the cookie of before opens then.
+/// Nothing waits for what was cut off: in the same isolate the next save succeeds within the five seconds after which a put, or a
+/// login, counts as gone.
 fn sweep<T>(
     refusals: u32,
     story: impl AsyncFn(&Sessions<Slow>, &str) -> T,
@@ -125,10 +140,19 @@ fn sweep<T>(
         let done = end.is_some();
         let mut session = finish(world.sessions.load(&world.cookie)).unwrap();
         look(&world, &mut session, end);
-        // The store takes what comes next, from this visitor and from others.
-        let next =
-            finish(request(&world.sessions, &world.cookie, |session| session.set("next", polls).unwrap())).unwrap();
-        let mut session = finish(world.sessions.load(&next)).unwrap();
+        let (reason, before) = (session.load_reason(), world.store.now.get());
+        let next = finish(request(&world.sessions, &world.cookie, |session| session.set("next", polls).unwrap()));
+        let waited = world.store.now.get() - before;
+        assert!(waited <= 5_100, "{waited}");
+        match next {
+            Ok(cookie) => {
+                let mut session = finish(world.sessions.load(cookie.unwrap())).unwrap();
+                assert_eq!(session.item::<usize>("next").unwrap(), polls);
+            }
+            Err(error) => assert_eq!((error.kind(), reason), (ErrorKind::Superseded, LoadReason::Superseded)),
+        }
+        let other = finish(request(&world.sessions, "", |session| session.set("next", polls).unwrap())).unwrap();
+        let mut session = finish(world.sessions.load(other.unwrap())).unwrap();
         assert_eq!(session.item::<usize>("next").unwrap(), polls);
         if done {
             return polls;
@@ -143,7 +167,9 @@ fn a_save_that_is_given_up_is_made_or_not() {
     for refusals in [0, 1] {
         let saves = sweep(
             refusals,
-            async |sessions, cookie| request(sessions, cookie, |session| session.set("page", 2).unwrap()).await,
+            async |sessions, cookie| {
+                request(sessions, cookie, |session| session.set("page", 2).unwrap()).await.unwrap();
+            },
             |_, session, end| {
                 assert_eq!(session.load_reason(), LoadReason::Live);
                 assert_eq!(session.item::<String>("user").unwrap(), "alice");
@@ -161,19 +187,29 @@ fn a_login_that_is_given_up_is_one_or_none() {
     for refusals in [0, 1] {
         let login = sweep(
             refusals,
-            async |sessions, cookie| request(sessions, cookie, |session| session.cycle_key().unwrap()).await,
-            |world, session, end| match session.load_reason() {
-                LoadReason::Live => {
-                    assert_eq!(session.item::<String>("user").unwrap(), "alice");
-                    assert!(end.is_none(), "a login that came to its end has ended the old key");
-                }
-                reason => {
-                    assert_eq!(reason, LoadReason::Revoked);
-                    assert!(session.keys().unwrap().is_empty());
-                    if let Some(cookie) = end.flatten() {
-                        let mut session = finish(world.sessions.load(cookie)).unwrap();
-                        assert_eq!(session.item::<String>("user").unwrap(), "alice");
+            async |sessions, cookie| {
+                request(sessions, cookie, |session| session.cycle_key().unwrap()).await.unwrap().unwrap()
+            },
+            |world, session, end| {
+                let is_alice =
+                    |session: &mut Session| session.get::<String>("user").unwrap().as_deref() == Some("alice");
+                match session.load_reason() {
+                    LoadReason::Live => {
+                        assert!(is_alice(session));
+                        assert!(end.is_none(), "a login that was acknowledged has ended the old key");
                     }
+                    reason => {
+                        assert_eq!(reason, LoadReason::Superseded);
+                        assert!(session.keys().unwrap().is_empty());
+                        // What the isolate remembers of a rotation that was not acknowledged counts for 15 seconds.
+                        let before = world.store.now.replace(world.store.now.get() + 15_001);
+                        let mut old = finish(world.sessions.load(&world.cookie)).unwrap();
+                        assert!(old.load_reason() == LoadReason::Superseded || (is_alice(&mut old) && end.is_none()));
+                        world.store.now.set(before);
+                    }
+                }
+                if let Some(cookie) = end {
+                    assert!(is_alice(&mut finish(world.sessions.load(cookie)).unwrap()));
                 }
             },
         );
@@ -210,7 +246,7 @@ fn a_first_save_that_is_given_up_leaves_at_most_a_record_of_nobodys() {
         let before = world.store.memory.len();
         let cookie = cut(polls, request(&world.sessions, "", |session| session.set("user", "bob").unwrap()));
         assert!((before..=before + 1).contains(&world.store.memory.len()));
-        if let Some(cookie) = cookie.flatten() {
+        if let Some(cookie) = cookie.and_then(|cookie| cookie.unwrap()) {
             assert_eq!(finish(world.sessions.load(cookie)).unwrap().item::<String>("user").unwrap(), "bob");
             return;
         }

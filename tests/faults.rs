@@ -10,7 +10,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use edge_session::{
-    ErrorKind, Fault, KvLocation, KvModel, KvModelOptions, LoadReason, OperationKind, Sessions, SettingsBuilder,
+    ClearExpired, ErrorKind, Fault, KvLocation, KvModel, KvModelOptions, LoadReason, OperationKind, Sessions,
+    SettingsBuilder,
 };
 use support::{Browser, defaults};
 
@@ -59,9 +60,21 @@ fn a_first_try_that_lands_over_the_second_one_is_not_taken_for_it() {
         let mut session = sessions.load(browser.header()).await.unwrap();
         assert_eq!(session.keys().unwrap(), ["first", "theirs", "mine"]);
         model.sleep(Duration::from_secs(40)).await;
-        let mut session = sessions.load(browser.header()).await.unwrap();
+        // Another isolate does not take it for the second try.
+        let mut session = sessions_at(&model, "AMS", defaults()).load(browser.header()).await.unwrap();
         assert_eq!(session.keys().unwrap(), ["first", "mine"]);
         assert_eq!(session.load_reason(), LoadReason::Stale);
+        // The isolate of the save remembers what it put, and its next commit repairs the record.
+        let mut session = sessions.load(browser.header()).await.unwrap();
+        let mut keys = session.keys().unwrap();
+        keys.sort();
+        assert_eq!(
+            (keys, session.load_reason()),
+            (["first", "mine", "theirs"].map(str::to_owned).into(), LoadReason::Live)
+        );
+        let _ = sessions.commit_headers(&mut session, 200).await.unwrap();
+        let mut session = sessions_at(&model, "AMS", defaults()).load(browser.header()).await.unwrap();
+        assert_eq!((session.keys().unwrap().len(), session.load_reason()), (3, LoadReason::Live));
     });
 }
 
@@ -72,14 +85,36 @@ enum Deed {
     Create,
     Save,
     Renewal,
+    /// Of an anonymous session, and of one that is logged in.
     Cycle,
+    CycleAgain,
     Flush,
+    FlushLogin,
     Delete,
+    DeleteLogin,
     ClearExpired,
 }
 
-const DEEDS: [Deed; 8] =
-    [Deed::Load, Deed::Create, Deed::Save, Deed::Renewal, Deed::Cycle, Deed::Flush, Deed::Delete, Deed::ClearExpired];
+const DEEDS: [Deed; 11] = [
+    Deed::Load,
+    Deed::Create,
+    Deed::Save,
+    Deed::Renewal,
+    Deed::Cycle,
+    Deed::CycleAgain,
+    Deed::Flush,
+    Deed::FlushLogin,
+    Deed::Delete,
+    Deed::DeleteLogin,
+    Deed::ClearExpired,
+];
+
+impl Deed {
+    /// Whether the session was logged in before.
+    fn is_of_login(self) -> bool {
+        matches!(self, Self::CycleAgain | Self::FlushLogin | Self::DeleteLogin)
+    }
+}
 
 /// What came of it.
 #[derive(Debug)]
@@ -109,7 +144,7 @@ fn settings() -> SettingsBuilder {
 }
 
 impl World {
-    fn new() -> Self {
+    fn new(deed: Deed) -> Self {
         let model = calm();
         let sessions = sessions_at(&model, "AMS", settings());
         let other = sessions_at(&model, "AMS", defaults().cookie_age(60));
@@ -124,6 +159,9 @@ impl World {
                 let mut session = sessions.load(alice.header()).await.unwrap();
                 session.set("user", "alice").unwrap();
                 session.set("page", page).unwrap();
+                if page == 1 && deed.is_of_login() {
+                    session.cycle_key().unwrap();
+                }
                 alice.take(&sessions.commit_headers(&mut session, 200).await.unwrap());
                 key = session.session_key().unwrap().as_str().to_owned();
             }
@@ -143,9 +181,12 @@ impl World {
 
     async fn carry_out(&self, deed: Deed, browser: &Browser) -> Outcome {
         match deed {
-            Deed::Delete => outcome(self.sessions.delete(&self.key).await.map_err(|error| error.kind())),
+            Deed::Delete | Deed::DeleteLogin => {
+                outcome(self.sessions.delete(&self.key).await.map_err(|error| error.kind()))
+            }
             Deed::ClearExpired => {
-                outcome(self.sessions.clear_expired().await.map(|_| ()).map_err(|error| error.kind()))
+                let swept = self.sessions.clear_expired_with(ClearExpired { full_pass: true }).await;
+                outcome(swept.map(|_| ()).map_err(|error| error.kind()))
             }
             _ => self.request(deed, if deed == Deed::Create { &Browser(None) } else { browser }).await,
         }
@@ -160,10 +201,10 @@ impl World {
         let mut session = sessions.load(browser.header()).await.unwrap();
         let seen = session.get::<String>("user").map_err(|error| error.kind());
         let handled = match (deed, &seen) {
-            (Deed::Flush, _) => sessions.flush(&mut session).await,
+            (Deed::Flush | Deed::FlushLogin, _) => sessions.flush(&mut session).await,
             (_, Err(_)) => Ok(()),
             (Deed::Create | Deed::Save, _) => session.set("saved", true),
-            (Deed::Cycle, _) => session.cycle_key().and_then(|()| session.set("saved", true)),
+            (Deed::Cycle | Deed::CycleAgain, _) => session.cycle_key().and_then(|()| session.set("saved", true)),
             _ => Ok(()),
         };
         let committed = sessions.commit_headers(&mut session, 200).await;
@@ -176,7 +217,7 @@ impl World {
             }
             Err(error) => result = result.and(Err(error.kind())),
         }
-        if deed != Deed::Flush {
+        if !matches!(deed, Deed::Flush | Deed::FlushLogin) {
             result = result.and(seen.clone().map(|_| ()));
         }
         let seen = seen.ok().flatten();
@@ -237,7 +278,7 @@ fn plant(world: &World, place: Option<usize>, fault: Fault) -> Operations {
 fn each_fault_at_each_step_of_each_operation() {
     let mut tried = 0;
     for deed in DEEDS {
-        let usual = World::new();
+        let usual = World::new(deed);
         let steps = plant(&usual, None, Fault::Hang);
         let result = usual.model.block_on(usual.carry_out(deed, &usual.alice)).unwrap().result;
         assert_eq!(result, Ok(()), "{deed:?}");
@@ -245,7 +286,7 @@ fn each_fault_at_each_step_of_each_operation() {
         assert!(!steps.is_empty());
         for (place, (kind, of)) in steps.iter().enumerate() {
             for fault in faults(&usual) {
-                let world = World::new();
+                let world = World::new(deed);
                 let fault = match fault {
                     Fault::OfKey(_) => Fault::OfKey(world.record_of("bob").unwrap()),
                     other => other,
@@ -283,9 +324,10 @@ fn judge(
     assert!(world.record_of("bob").is_some(), "{said}");
     let Some(outcome) = outcome else {
         assert_eq!(fault, &Fault::Hang, "{said}");
-        let ends = matches!(deed, Deed::Cycle | Deed::Flush | Deed::Delete);
-        assert!(ends || lives, "{said}: who went away logged nobody out");
-        assert!(deed != Deed::Cycle || world.record_of("alice").is_some(), "{said}: both keys are dead");
+        let cycles = matches!(deed, Deed::Cycle | Deed::CycleAgain);
+        let ends = matches!(deed, Deed::Flush | Deed::FlushLogin | Deed::Delete | Deed::DeleteLogin);
+        assert!(cycles || ends || lives, "{said}: a request that vanished ended no session");
+        assert!(!cycles || world.record_of("alice").is_some(), "{said}: both keys are dead");
         return;
     };
     let damaged = matches!(
@@ -310,7 +352,7 @@ fn judge(
             let opened = new.as_ref().is_some_and(|new| world.opens(new).1);
             assert_eq!(opened, outcome.result.is_ok(), "{said}: a new session is there if it was said to be");
         }
-        Deed::Cycle if !misread => {
+        Deed::Cycle | Deed::CycleAgain if !misread => {
             assert_eq!(outcome.result.is_err(), kind == OperationKind::Get && is_refused(kind, fault), "{said}");
             match new {
                 Some(new) => assert_eq!(world.opens(&new), (Some("alice".to_owned()), true), "{said}"),
@@ -319,10 +361,13 @@ fn judge(
             assert!(!lives || outcome.result.is_err() || outcome.old_record_remains, "{said}: the old key ended");
         }
         // Whoever cannot be read is nobody: a login is of somebody new.
-        Deed::Cycle => assert!(lives || new.is_some_and(|new| world.opens(&new).1), "{said}"),
-        Deed::Flush | Deed::Delete => {
-            assert!(!lives || outcome.result.is_err(), "{said}: what is over opens nothing");
-            assert!(deed == Deed::Delete || deleted, "{said}: the cookie goes");
+        Deed::Cycle | Deed::CycleAgain => assert!(lives || new.is_some_and(|new| world.opens(&new).1), "{said}"),
+        Deed::Delete | Deed::DeleteLogin => {
+            assert!(!lives || outcome.result.is_err(), "{said}: a session that was deleted opens nothing");
+        }
+        Deed::Flush | Deed::FlushLogin => {
+            assert!(!lives || outcome.result.is_err(), "{said}: a session that has ended opens nothing");
+            assert_eq!(deleted, outcome.result.is_ok(), "{said}: a logout that succeeded deletes the cookie");
         }
     }
     match (deed, kind) {
@@ -352,7 +397,7 @@ fn judge(
         }
         // A renewal fails no page.
         (Deed::Renewal, OperationKind::Put) => assert_eq!(outcome.result, Ok(()), "{said}"),
-        (Deed::Flush, _) if is_refused(kind, fault) => assert_eq!(outcome.result, Ok(()), "{said}"),
+        (Deed::Flush | Deed::FlushLogin, _) if is_refused(kind, fault) => assert_eq!(outcome.result, Ok(()), "{said}"),
         _ => {}
     }
 }

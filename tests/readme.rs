@@ -54,10 +54,12 @@ fn has_rust_test(path: &str, name: &str) -> bool {
     text[..at].trim_end().ends_with("#[test]")
 }
 
-/// Whether a JavaScript file of the tests has one whose title holds these words.
+/// Whether a JavaScript file of the tests has one whose title holds these words. `each` runs a test under each cookie name.
 fn has_javascript_test(path: &str, words: &str) -> bool {
     let text = read(&format!("tests/{path}.test.mjs"));
-    text.lines().any(|line| line.split_once("test(").is_some_and(|(_, title)| title.contains(words)))
+    let titles =
+        |call: &str| text.lines().any(|line| line.split_once(call).is_some_and(|(_, title)| title.contains(words)));
+    titles("test(") || titles("each(")
 }
 
 fn read(file: &str) -> String {

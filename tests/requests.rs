@@ -569,14 +569,14 @@ fn each_save_has_a_tag_of_its_own_and_a_higher_generation() {
     let site = site();
     let mut browser = site.visitor();
     let mut tags = vec![site.record()["tags"][0].clone()];
-    for page in 2..=12 {
+    for page in 2..=20 {
         site.request(&mut browser, |session| session.set("page", page).unwrap());
         let record = site.record();
         assert_eq!(record["generation"], page);
         assert!(!tags.contains(&record["tags"][0]));
         tags.insert(0, record["tags"][0].clone());
-        tags.truncate(8);
-        assert_eq!(record["tags"], serde_json::Value::Array(tags.clone()), "the last eight, the newest first");
+        tags.truncate(16);
+        assert_eq!(record["tags"], serde_json::Value::Array(tags.clone()), "the last sixteen, the newest first");
     }
     site.logout(&mut browser, 200);
     site.request(&mut browser, |session| session.set("page", 1).unwrap());

@@ -415,7 +415,7 @@ fn so_many_saves_later_a_tag_that_no_record_knows_is_lost_at_once() {
     let far = site.elsewhere(defaults());
     let before = browser.clone();
     set(&site, &mut browser, "mine", 1);
-    for value in 0..9 {
+    for value in 0..17 {
         save_of_another(&far, &before, "theirs", value);
     }
     assert_eq!(reason(&far, &browser), LoadReason::Lost, "waiting would not bring it back");

@@ -1,5 +1,5 @@
-// What a control does: one request, said in the dock, and then the session as it stands now. Requests go out one after the other,
-// because two writes at once would each start from the session as it was before the other.
+// What a control does: one request, its outcome in the dock, and then a reading of the session. Requests are sent one after the other,
+// so that each reading shows what the request before it did.
 
 import { tell } from "./dock.js";
 import { parseSession, send } from "./session.js";

@@ -2,6 +2,7 @@
 
 import { whenRead, whenSent } from "./actions.js";
 import { counted } from "./cost.js";
+import { describeLoad } from "./load-reason.js";
 import { element, part, show } from "./page.js";
 import { moment } from "./time.js";
 
@@ -21,10 +22,10 @@ whenSent(({ cost }) => {
 
 whenRead((session) => {
   const { cookie } = session;
-  show("#cookie-state", ...state(cookie));
+  show("#cookie-state", ...state(session));
   show("#visible-cookies", document.cookie || "nothing");
-  const now = JSON.stringify([cookie, session.isNew]);
-  if (now === shown) return; // somebody may be reading it
+  const now = JSON.stringify([cookie, session.loadReason]);
+  if (now === shown) return; // it may be being read
   shown = now;
   body.replaceChildren(...attributes(session).map(([attribute, value, meaning]) => {
     const head = element("th", attribute);
@@ -38,14 +39,17 @@ whenRead((session) => {
   }));
 });
 
-/** Whether this browser has it, and how often it changed. @param {Cookie} cookie */
-function state({ issued }) {
+/** Whether this browser has it, and how often it changed. @param {Session} session */
+function state({ cookie: { issued }, loadReason }) {
   const changes = [
     sent.given && `given ${counted(sent.given, "time")}`,
     sent.deleted && `deleted ${counted(sent.deleted, "time")}`,
   ].filter(Boolean).join(" and ");
   const since = changes && ` Since this page was opened it was ${changes}.`;
-  if (issued === null) return [`This browser has none. The first change brings it, with these attributes.${since}`];
+  if (issued === null) {
+    const { cookie = "This browser has none. The first change brings it, with these attributes." } = describeLoad(loadReason);
+    return [`${cookie}${since}`];
+  }
   return ["This browser has it since ", moment(issued), `.${since}`];
 }
 
@@ -53,11 +57,12 @@ function state({ issued }) {
  * @param {Session} session
  * @returns {[attribute: string, value: string | Node, meaning: string][]}
  */
-function attributes({ cookie, isNew }) {
+function attributes({ cookie, loadReason }) {
   return [
     ["Name", element("code", cookie.name), prefix(cookie.name)],
-    ["Value", "signed, never shown", "It names the session’s key. Nobody can make one up, and no route tells it. Each save gives a new one; a login changes the key in it."],
-    ["Expires", expires(cookie, isNew), "Then the browser drops it. It moves with each save, together with the record’s end."],
+    otherName(cookie),
+    ["Value", "signed, never shown", "It names the session’s key, and its signature cannot be forged. No route returns it. Each save gives a new one; a login changes the key in it."],
+    ["Expires", expires(cookie, loadReason), "Then the browser drops it. It moves with each save, together with the record’s end."],
     ["Domain", cookie.domain ?? "none", cookie.domain === null ? "It goes to this host alone." : "It goes to this host and to its subdomains."],
     ["Path", element("code", cookie.path), cookie.path === "/" ? "It goes with every request to the host." : "It goes with requests below this path."],
     ["Secure", yes(cookie.secure), cookie.secure ? "It travels over HTTPS only, and to localhost." : "It travels in the clear as well: anybody on the way can take it."],
@@ -70,6 +75,19 @@ function attributes({ cookie, isNew }) {
   ];
 }
 
+/**
+ * The name that is not in use now.
+ *
+ * @param {Cookie} cookie
+ * @returns {[attribute: string, value: Node, meaning: string]}
+ */
+function otherName({ name, anonymousName, loginName }) {
+  if (name === anonymousName) {
+    return ["After a login", element("code", loginName), "A login gives the cookie this name and deletes the other one. So no late answer to a request from before the login can replace the login’s cookie."];
+  }
+  return ["Before a login", element("code", anonymousName), "An anonymous session travels under this name, until its first login. A logout deletes the cookies of both names."];
+}
+
 /** @param {string} name */
 function prefix(name) {
   const lower = name.toLowerCase();
@@ -78,9 +96,9 @@ function prefix(name) {
   return "Without a prefix, other hosts of the domain can set a cookie of this name.";
 }
 
-/** @param {Cookie} cookie @param {boolean} isNew */
-function expires({ issued, expires }, isNew) {
-  if (isNew || issued === null) return "not sent yet";
+/** @param {Cookie} cookie @param {string} reason */
+function expires({ issued, expires }, reason) {
+  if (issued === null) return describeLoad(reason).cookie === undefined ? "not sent yet" : "not known";
   if (expires === null) return "when the browser closes";
   const age = Math.round((Date.parse(expires) - Date.parse(issued)) / 1000);
   return element("span", moment(expires), element("small", `Max-Age=${age}`));

@@ -72,8 +72,8 @@ export function reason({ method, path, status, cost }) {
   if (cookie === "unread") return "The request was refused before its cookie was looked at.";
   if (cookie === "refused") return "The cookie is not one that this server signed, so KV was not asked.";
   if (status >= 400 && !writes && !deletes) return "What is refused changes nothing.";
-  if (path === "/session/flush" && deletes) return "Notes that stay say that the session has ended; its record is gone, and the browser is told to drop the cookie.";
-  if (path === "/session/cycle-key" && deletes) return "The data moved under a new key; a note ends the old one, its record is gone, and the cookie names the new one.";
+  if (path === "/session/flush" && writes) return "A tombstone ends the session’s keys, its record is deleted, and the browser deletes its cookies.";
+  if (path === "/session/cycle-key" && writes) return "The data were stored under a new key, and the cookie names it. A tombstone ends the old key, if there was one.";
   if (deletes && !writes) return "Its end had come when it was saved, so the record was deleted instead.";
   if (writes && !reads) return "A new session is written without looking first.";
   if (writes) return "A save reads once more what is there now, and writes on top of it. That moves the end.";

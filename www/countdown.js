@@ -1,6 +1,7 @@
 // How long the stored session still lives: counted down by the server's clock, from the deadline that the last save gave it.
 
 import { read, whenRead } from "./actions.js";
+import { describeLoad } from "./load-reason.js";
 import { part, show } from "./page.js";
 import { inWords, moment, split, two } from "./time.js";
 
@@ -24,7 +25,8 @@ whenRead((session) => {
   const { stored, cookie, now } = session;
   const behind = Date.now() - Date.parse(now);
   span = stored ? { began: Date.parse(cookie.issued ?? now) + behind, end: Date.parse(stored.deadline) + behind } : undefined;
-  show("#movement", movement(deadline, stored?.deadline ?? null));
+  const isUnreadable = describeLoad(session.loadReason).values !== undefined;
+  show("#movement", isUnreadable ? "The end of the session cannot be read now." : movement(deadline, stored?.deadline ?? null));
   deadline = stored?.deadline ?? null;
   show("#saved", cookie.issued ? moment(cookie.issued) : "–");
   show("#deadline", stored ? moment(stored.deadline) : "–");

@@ -1,6 +1,7 @@
 // The table of the session's data, and the forms that change it.
 
 import { explain, perform, whenRead, whenUsed } from "./actions.js";
+import { describeLoad } from "./load-reason.js";
 import { copy, field, part, showRoute } from "./page.js";
 import { hasPath, itemPath, setting } from "./session.js";
 import { forgive, readValue } from "./value-field.js";
@@ -11,11 +12,13 @@ const item = part("#item", HTMLFormElement);
 const several = part("#several", HTMLFormElement);
 const clear = part("#clear", HTMLButtonElement);
 const confirmation = part("#confirm", HTMLDialogElement);
+const nothing = part("#nothing", HTMLElement);
+const noValues = nothing.textContent;
 
 /** @type {Map<string, HTMLTableRowElement>} */
 const rows = new Map();
 
-whenRead(({ data }) => {
+whenRead(({ data, loadReason }) => {
   const keys = new Set(data.map(([key]) => key));
   for (const [key, row] of rows) {
     if (!keys.has(key)) {
@@ -31,7 +34,8 @@ whenRead(({ data }) => {
   });
   table.hidden = data.length === 0;
   clear.hidden = data.length === 0;
-  part("#nothing", HTMLElement).hidden = data.length > 0;
+  nothing.hidden = data.length > 0;
+  nothing.textContent = describeLoad(loadReason).values ?? noValues;
 });
 
 // One value

@@ -50,6 +50,16 @@ export function element(name, ...content) {
 }
 
 /**
+ * A text as nodes: what is enclosed in backticks becomes code.
+ *
+ * @param {string} text
+ * @returns {(string | Node)[]}
+ */
+export function prose(text) {
+  return text.split("`").map((part, index) => (index % 2 ? element("code", part) : part));
+}
+
+/**
  * Puts texts and elements into the element that a selector names.
  *
  * @param {string} selector

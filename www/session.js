@@ -17,11 +17,11 @@ const PATIENCE = 15_000; // milliseconds
  * @typedef {{ age: number, date: string, atBrowserClose: boolean }} Expiry
  * @typedef {{ deadline: string, absoluteDeadline: string | null }} Stored
  * @typedef {{
- *   name: string, domain: string | null, path: string, secure: boolean, httpOnly: boolean, sameSite: "Strict" | "Lax" | "None",
+ *   name: string, anonymousName: string, loginName: string, domain: string | null, path: string, secure: boolean, httpOnly: boolean, sameSite: "Strict" | "Lax" | "None",
  *   issued: string | null, expires: string | null,
  * }} Cookie
  * @typedef {{
- *   data: [key: string, text: string][], isNew: boolean, expiry: Expiry, stored: Stored | null, cookie: Cookie,
+ *   data: [key: string, text: string][], isNew: boolean, loadReason: string, expiry: Expiry, stored: Stored | null, cookie: Cookie,
  *   saveEveryRequest: boolean, now: string,
  * }} Session
  */

@@ -1,17 +1,32 @@
-// Who the visitor is to the server: new or known, logged in or out, with a browser that keeps cookies or not.
+// The visitor as the server sees it: what the load of the session gave, logged in or out, with a browser that keeps cookies or not.
 
-import { perform, whenRead, whenUsed } from "./actions.js";
-import { field, part, show } from "./page.js";
+import { perform, whenRead, whenSent, whenUsed } from "./actions.js";
+import { describeLoad } from "./load-reason.js";
+import { element, field, part, prose, show } from "./page.js";
 
 const login = part("#login", HTMLFormElement);
 
-whenRead(({ isNew, data }) => {
+whenRead(({ loadReason, data }) => {
   const user = new Map(data).get("user");
-  show("#state", isNew ? "New" : "Stored");
-  show("#state-meaning", isNew ? "The server knows nothing about this browser yet." : "The server knows this browser by its cookie.");
+  showLoad(loadReason);
   show("#user", user === undefined ? "No user is logged in." : `user is ${user}`);
-  part("#state", HTMLElement).classList.toggle("stored", !isNew);
 });
+
+// Such an answer describes no session.
+whenSent(({ method, path, status }) => {
+  if (method === "GET" && path === "/session" && status === 503) showLoad("unavailable");
+});
+
+/** Shows what the load of the session gave, and what to do. @param {string} reason */
+function showLoad(reason) {
+  const { label, badge, meaning, next } = describeLoad(reason);
+  show("#state", label);
+  part("#state", HTMLElement).className = `badge ${badge}`;
+  show("#state-meaning", ...prose(meaning));
+  show("#state-next", ...(next === undefined ? [] : [element("b", "What to do:"), " ", ...prose(next)]));
+  part("#state-next", HTMLElement).hidden = next === undefined;
+  show("#load-reason", reason);
+}
 
 whenUsed(login, async () => {
   const user = field(login, "name").value.trim();

@@ -28,7 +28,7 @@ impl<S: Store> Sessions<S> {
     /// # Errors
     ///
     /// As [`commit_headers`](Self::commit_headers), and [`ErrorKind::Value`] for a response that cannot be sent: its body was
-    /// read or is locked, or its status allows none. Nothing is saved then. To read or cache what is answered, take
+    /// read or is locked, or its status allows none. Nothing is saved then. To read or cache the response as well, take
     /// [`Response::cloned`].
     pub async fn commit(&self, session: Session, response: Response) -> crate::Result<Response> {
         self.commit_sendable(session, sendable(response)?).await

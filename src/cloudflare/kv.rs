@@ -129,6 +129,10 @@ impl Store for Kv {
         Ok(Written::All)
     }
 
+    fn expires_records(&self) -> bool {
+        true
+    }
+
     async fn wait(&self, milliseconds: u64) {
         worker::Delay::from(Duration::from_millis(milliseconds)).await;
     }

@@ -101,6 +101,7 @@ impl CoreSettings {
             headers: None,
             saved: Saved::default(),
             swept: Swept::default(),
+            sweep_cursor: None,
         }
     }
 
@@ -141,6 +142,8 @@ pub struct CoreSession {
     headers: Option<SessionHeaders>,
     saved: Saved,
     swept: Swept,
+    /// Where the next sweep begins.
+    sweep_cursor: Option<String>,
 }
 
 #[derive(Debug)]
@@ -180,6 +183,12 @@ impl CoreSession {
         self.headers = None;
         self.saved = Saved::default();
         self.swept = Swept::default();
+        self.sweep_cursor = None;
+    }
+
+    /// Sets where the sweep begins: what [`cursor`](Self::cursor) returned after the last one.
+    pub fn resume(&mut self, cursor: Option<String>) {
+        self.sweep_cursor = cursor;
     }
 }
 
@@ -209,7 +218,7 @@ impl CoreSession {
             Run::Flush => Machine::Flush(Flush::default()),
             Run::Commit => Machine::Commit(Commit::new(status)),
             Run::Delete => Machine::Delete(Delete::default()),
-            Run::Sweep => Machine::Sweep(Sweep::new(&self.session.settings, moment(now))),
+            Run::Sweep => Machine::Sweep(Sweep::new(&self.session.settings, moment(now), self.sweep_cursor.take())),
         });
         self.advance(Some(Reply::Start))
     }
@@ -238,7 +247,9 @@ impl CoreSession {
                 }
             };
             if let Some(end) = end {
-                self.machine = None;
+                if let Some(Machine::Sweep(sweep)) = self.machine.take() {
+                    self.sweep_cursor = sweep.cursor();
+                }
                 check(end)?;
             }
         }
@@ -288,11 +299,11 @@ impl CoreSession {
         if self.told.split(' ').next() == Some(key) { None } else { Some(key.to_owned()) }
     }
 
-    /// From where to go on listing.
+    /// Where the page begins that is to be listed; after a sweep, where the next one begins.
     pub fn cursor(&self) -> Option<String> {
         match self.operations.first() {
             Some(Operation::List { cursor, .. }) => cursor.clone(),
-            _ => None,
+            _ => self.sweep_cursor.clone(),
         }
     }
 

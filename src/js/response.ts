@@ -4,8 +4,8 @@ import { ValueError } from "./errors.js";
 import { kind } from "./value.js";
 
 /**
- * Returns a response like `response` whose headers can be changed. Throws a `ValueError` for what no platform could send: what is
- * no response, a body that was read or is locked, and `Response.error()`.
+ * Returns a response like `response` whose headers can be changed. Throws a `ValueError` for values that no platform can send: a value
+ * that is not a response, a body that was read or is locked, and `Response.error()`.
  */
 export function mutable(response: unknown): Response {
   if (!isResponse(response)) throw new ValueError(`commit takes a Response, not ${kind(response)}; return one from every branch of the handler`);

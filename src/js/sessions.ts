@@ -68,11 +68,20 @@ export interface Options {
 /** What `load` takes: a request, the text of its `Cookie` header, or nothing where it has none. */
 export type From = { readonly headers: { get(name: string): string | null } } | string | null | undefined;
 
+/** Options of `clearExpired`. */
+export interface ClearExpiredOptions {
+  /**
+   * Whether to list the records even if the store expires them itself, as Workers KV does: for namespaces in which something put them
+   * without an expiration. On KV each page that is listed is billed. Default false.
+   */
+  fullPass?: boolean | undefined;
+}
+
 /** What a run of `clearExpired` did. */
 export interface Swept {
   /** How many records it removed. */
   removed: number;
-  /** Whether it came to the end of the list; if not, the next run goes on. */
+  /** Whether it reached the end of the list. If not, the next run continues where this one ended. */
   complete: boolean;
 }
 
@@ -102,7 +111,7 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
    * `Cache-Control`. The session is closed then. If it fails, nothing is closed, and the response is still yours.
    *
    * A response that cannot be sent is refused with a `ValueError` before anything is saved: one whose body was read or is locked,
-   * `Response.error()`, and what is no response. To read or cache what is answered, take `response.clone()`.
+   * `Response.error()`, and a value that is not a response. To read or cache the response as well, take `response.clone()`.
    *
    * @example
    * return sessions.commit(session, new Response("Hello"));
@@ -146,12 +155,13 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
   delete(key: string): Promise<void>;
 
   /**
-   * Django's `clear_expired`: deletes the records that are over, as many as one run may.
+   * Django's `clear_expired`: deletes the records that are over, as many as one run may (1000 store operations). The next run of these
+   * sessions continues where this one ended. Where the store expires records itself, as `kv` does, it lists nothing and costs nothing.
    *
    * @example
    * const { removed, complete } = await sessions.clearExpired();
    */
-  clearExpired(): Promise<Swept>;
+  clearExpired(options?: ClearExpiredOptions): Promise<Swept>;
 }
 
 /**
@@ -174,6 +184,8 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   #instance: number;
   /** For how many sessions the core has randomness. */
   #seeds = 0;
+  /** Where the next `clearExpired` begins in the store's list. */
+  #sweepCursor: string | undefined;
   /** The core's objects of closed sessions: making one anew costs more than all that it does. */
   #closed: CoreSession[] = [];
 
@@ -228,9 +240,21 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
     await this.#briefly(key, Run.Delete, nothing);
   }
 
-  async clearExpired(): Promise<Swept> {
-    const end = (core: CoreSession) => ({ removed: core.figure(Figure.Removed), complete: core.is(Fact.Complete) });
-    return this.#briefly(undefined, Run.Sweep, end);
+  async clearExpired({ fullPass }: ClearExpiredOptions = {}): Promise<Swept> {
+    if (this.#home.store.expiresRecords && !fullPass) return { removed: 0, complete: true };
+    const now = this.#home.clock();
+    let keepCursor = nothing;
+    const session = this.#begin((core) => {
+      core.open(this.#home.settings, undefined, now);
+      core.resume(this.#sweepCursor);
+      keepCursor = () => void (this.#sweepCursor = core.cursor());
+    });
+    try {
+      return await session.run(Run.Sweep, (core) => ({ removed: core.figure(Figure.Removed), complete: core.is(Fact.Complete) }));
+    } finally {
+      if (this.#instance === instance) keepCursor(); // of a run that failed, too
+      session[Symbol.dispose]();
+    }
   }
 
   #named(key: string | undefined): OpenSession<Data> {

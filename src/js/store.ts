@@ -40,6 +40,8 @@ export interface Store {
   delete(key: string): Promise<void>;
   /** One page of the keys that begin with `prefix`, in any order that stays. */
   list(prefix: string, cursor: string | undefined): Promise<Page>;
+  /** Whether the store removes values by itself once their `ttl` has passed: `clearExpired` then lists nothing. Default: it does not. */
+  readonly expiresRecords?: boolean;
   /** Waits before something that failed is tried once more. Default: `setTimeout`. */
   wait?(milliseconds: number): Promise<void>;
   /** The time there, in milliseconds of Unix time, where it is not the platform's: the default of the option `clock`. */
@@ -94,6 +96,7 @@ export function kv(namespace: KvNamespace): Store {
 function storeOf(namespace: KvNamespace): Store {
   const { time } = namespace;
   return {
+    expiresRecords: true,
     // An object: of a service binding, any name is a function.
     ...(typeof time === "object" && { now: () => time.now(), wait: (milliseconds: number) => time.wait(milliseconds) }),
     get(key) {

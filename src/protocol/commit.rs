@@ -7,6 +7,7 @@
 //! | `Verifying` | `Values` | `Done`: no cookie, or an error, if the session has ended | no late answer gives the cookie of a key that was seen to end |
 //! | `Verifying` | `Unavailable` | `Done`: no cookie | |
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::headers::SessionHeaders;
@@ -21,6 +22,7 @@ use crate::session::event::EventKind;
 use crate::session::expiry::ExpiryOptions;
 use crate::session::identity::Identity;
 use crate::session::incoming::CookieSlot;
+use crate::session::key_state::KeyState;
 use crate::session::session::{FlushState, Session};
 
 /// A request that ran for longer, in milliseconds, deletes no cookie that may have been replaced meanwhile. Where tombstones are
@@ -75,7 +77,7 @@ impl Commit {
                 Step::Done(verified(session, memory, tombstone, lifetime, saved, purpose))
             }
             (State::Verifying { saved, .. }, Reply::Unavailable(_)) => {
-                Step::Done(Ok(SessionHeaders::new(Vec::new(), true, saved)))
+                Step::Done(Ok(headers(session, None, true, saved)))
             }
             _ => Step::Done(Err(Error::unexpected_reply())),
         }
@@ -97,7 +99,9 @@ impl Commit {
         let is_wanted = session.modified() || session.settings.save_every_request || session.is_merged();
         // A failed automatic renewal must not fail the response; a change that was made does.
         let is_out_of_reach = session.is_out_of_reach() && !session.modified();
-        if session.is_empty() || !is_wanted || is_out_of_reach {
+        // An emptied session that was superseded is not the one that its handler meant to empty: the save says so.
+        let is_superseded = matches!(session.key, KeyState::Superseded { .. }) && session.modified();
+        if (session.is_empty() && !is_superseded) || !is_wanted || is_out_of_reach {
             return Ok(Step::Done(without_save(session)));
         }
         let depends_on_cookie = session.accessed();
@@ -119,7 +123,11 @@ impl Commit {
                 None => give(session, lifetime, saved).map(|headers| Step::Done(Ok(headers))),
             };
         }
-        Ok(Step::Done(Ok(SessionHeaders::new(Vec::new(), depends_on_cookie, Saved::default()))))
+        if failed {
+            // As Django's: the renewal of a page that failed changes no cookie, whatever its look at the session found out.
+            session.incoming.leave_alone();
+        }
+        Ok(Step::Done(Ok(headers(session, None, depends_on_cookie, Saved::default()))))
     }
 
     fn save(
@@ -135,7 +143,7 @@ impl Commit {
             // A failed automatic renewal must not fail the response.
             Step::Done(Err(error)) if !session.differs_from_stored() && fails_renewals(&error) => {
                 session.report(EventKind::RenewalFailed);
-                Step::Done(Ok(SessionHeaders::new(Vec::new(), session.accessed(), Saved::default())))
+                Step::Done(Ok(headers(session, None, session.accessed(), Saved::default())))
             }
             Step::Done(Err(error)) => Step::Done(Err(error)),
             step => {
@@ -148,11 +156,11 @@ impl Commit {
     fn saved(&mut self, session: &mut Session, lifetime: CookieLifetime, saved: Saved) -> Next {
         // Another request renewed it, and its answer brings the cookie.
         if !session.token_is_outdated() {
-            return Step::Done(Ok(SessionHeaders::new(Vec::new(), session.accessed(), saved)));
+            return Step::Done(Ok(headers(session, None, session.accessed(), saved)));
         }
         let is_unchanged = has_unchanged_key(session);
         if is_unchanged && !session.settings.check_ended && session.clock.elapsed_millis() > LATE {
-            return Step::Done(Ok(SessionHeaders::new(Vec::new(), true, saved)));
+            return Step::Done(Ok(headers(session, None, true, saved)));
         }
         let is_recent = session.clock.since_revocation_check() <= RECENTLY_READ;
         if is_unchanged
@@ -185,7 +193,7 @@ fn verified(
     let revocation = key.and_then(|key| revoke::revocation(memory, &key, tombstone, now));
     match (revocation, purpose) {
         (None, _) => give(session, lifetime, saved),
-        (Some(_), Purpose::LateAnswer) => Ok(SessionHeaders::new(Vec::new(), true, saved)),
+        (Some(_), Purpose::LateAnswer) => Ok(headers(session, None, true, saved)),
         (Some(_), Purpose::SavedBefore) => {
             session.report(EventKind::Interrupted);
             Err(Error::interrupted())
@@ -193,37 +201,50 @@ fn verified(
     }
 }
 
-/// The headers of a response without a save: a session that ended, or never was, takes its cookies along.
+/// The headers of a response without a save.
 fn without_save(session: &Session) -> Result<SessionHeaders> {
-    let is_flushed = !matches!(session.flush, FlushState::NotAsked);
+    let ending = match &session.flush {
+        FlushState::Pending(identities) => identities.first().map(|identity| ending(session, identity)).transpose()?,
+        FlushState::NotAsked | FlushState::Done => None,
+    };
+    Ok(headers(session, ending, session.accessed(), Saved::default()))
+}
+
+/// The headers with a session's cookie, if one is given, and the deletions of those that went with their sessions.
+fn headers(
+    session: &Session,
+    given: Option<(CookieSlot, String)>,
+    depends_on_cookie: bool,
+    saved: Saved,
+) -> SessionHeaders {
     let is_late = session.clock.elapsed_millis() > LATE;
-    let is_deleted = session.is_empty() && (is_flushed || (!session.incoming.is_left_alone() && !is_late));
-    let mut set_cookies = Vec::new();
-    if let FlushState::Pending(identities) = &session.flush
-        && let Some(identity) = identities.first()
-    {
-        set_cookies.push(ending(session, identity)?);
-    }
-    let is_ending = !set_cookies.is_empty();
-    for slot in CookieSlot::ALL {
-        let is_replaced = is_ending && slot == CookieSlot::Rotated;
-        if is_deleted && session.incoming.has(slot) && !is_replaced {
-            set_cookies.push(set::take_away(&session.settings, slot));
+    let is_flushed = !matches!(session.flush, FlushState::NotAsked);
+    let is_over = session.is_empty() && !session.incoming.is_left_alone() && !is_late;
+    let slot = given.as_ref().map(|(slot, _)| *slot);
+    // A login takes the anonymous cookie away; a slow answer only where it is that login's.
+    let is_login = slot == Some(CookieSlot::Rotated) && !(is_late && has_unchanged_key(session));
+    let mut set_cookies = Vec::from_iter(given.map(|(_, cookie)| cookie));
+    for other in CookieSlot::ALL {
+        let has_ended = session.incoming.has_ended && other == CookieSlot::Rotated;
+        let is_deleted = is_flushed || is_over || has_ended || (is_login && other == CookieSlot::Anonymous);
+        if is_deleted && slot != Some(other) && session.incoming.has(other) {
+            set_cookies.push(set::take_away(&session.settings, other));
         }
     }
-    let depends_on_cookie = session.accessed() || !set_cookies.is_empty();
-    Ok(SessionHeaders::new(set_cookies, depends_on_cookie, Saved::default()))
+    let depends_on_cookie = depends_on_cookie || !set_cookies.is_empty();
+    SessionHeaders::new(set_cookies, depends_on_cookie, saved)
 }
 
 /// The cookie of a session that a logout could not end: with it, later requests try again.
-fn ending(session: &Session, identity: &Identity) -> Result<alloc::string::String> {
+fn ending(session: &Session, identity: &Identity) -> Result<(CookieSlot, String)> {
     let now = session.now();
     let token = token::sign_ending(&session.settings, identity, now.timestamp_micros()).ok_or_else(no_secret)?;
     let lifetime = CookieLifetime::Seconds(identity.absolute.seconds_from(now));
-    Ok(set::give(&session.settings, CookieSlot::Rotated, &token, lifetime, now))
+    let slot = CookieSlot::Rotated;
+    Ok((slot, set::give(&session.settings, slot, &token, lifetime, now)))
 }
 
-/// The headers that give the browser the session's cookie, and delete the one that it replaces.
+/// The headers that give the browser the session's cookie.
 fn give(session: &mut Session, lifetime: CookieLifetime, saved: Saved) -> Result<SessionHeaders> {
     let (now, nonce) = (session.now(), session.random.nonce());
     let Session { settings, key, known, .. } = session;
@@ -236,18 +257,9 @@ fn give(session: &mut Session, lifetime: CookieLifetime, saved: Saved) -> Result
     let journal = known.journal.as_mut().map(|journal| (journal, nonce));
     let token = token::sign(settings, identity, position, journal).ok_or_else(no_secret)?;
     let slot = CookieSlot::of(identity);
-    let mut set_cookies = vec![set::give(settings, slot, &token, lifetime, now)];
-    let is_flushed = matches!(session.flush, FlushState::Done);
-    let is_late = session.clock.elapsed_millis() > LATE && has_unchanged_key(session);
-    for other in CookieSlot::ALL {
-        // A login takes the anonymous cookie away. An anonymous session leaves a login's alone, unless that was flushed.
-        let is_replaced = is_flushed || (slot == CookieSlot::Rotated && !is_late);
-        if other != slot && is_replaced && session.incoming.has(other) {
-            set_cookies.push(set::take_away(&session.settings, other));
-        }
-    }
+    let cookie = set::give(settings, slot, &token, lifetime, now);
     session.report_cut(carried);
-    Ok(SessionHeaders::new(set_cookies, true, saved))
+    Ok(headers(session, Some((slot, cookie)), true, saved))
 }
 
 fn no_secret() -> Error {

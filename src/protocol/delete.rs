@@ -2,63 +2,51 @@
 //!
 //! | state | reply | next | guaranteed afterwards |
 //! | --- | --- | --- | --- |
-//! | `Start` | `Start` | `Reading` | |
-//! | `Reading` | `Values` | `Revoking`: the record says how often the key was rotated | |
-//! | `Reading` | `Unavailable` | `Revoking`, from an unrotated key on | |
+//! | `Loading` | as [`Load`] | `Revoking`: the record or the tombstones say how often the key was rotated | |
 //! | `Revoking` | as [`Revoke`] | `Done` | no key of the session opens it after the published bound |
 
 use alloc::boxed::Box;
 
 use super::flush::FAR_REACH;
 use super::isolate::IsolateMemory;
-use super::revoke::{self, Revoke};
+use super::load::Load;
+use super::revoke::Revoke;
 use super::{Reply, Step};
-use crate::error::{Error, Result};
-use crate::session::identity::Identity;
-use crate::session::record;
+use crate::error::Result;
 use crate::session::session::Session;
 
 /// Ends the session that a session was opened for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Delete {
     state: State,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 enum State {
-    #[default]
-    Start,
-    Reading,
+    Loading(Load),
     Revoking(Box<Revoke>),
-    Failed,
+}
+
+impl Default for Delete {
+    fn default() -> Self {
+        Self { state: State::Loading(Load::default()) }
+    }
 }
 
 impl Delete {
-    pub(crate) fn step(&mut self, session: &Session, memory: &IsolateMemory, reply: Reply) -> Step<Result<()>> {
-        let Some(identity) = &session.incoming.opened else { return Step::Done(Ok(())) };
-        let key = revoke::record_key(&session.settings, identity);
-        match (core::mem::replace(&mut self.state, State::Failed), reply) {
-            (State::Start, Reply::Start) => {
-                self.state = State::Reading;
-                Step::Read(vec![key])
-            }
-            (State::Reading, Reply::Values(mut values)) => {
-                let newest = memory.newest(&key, values.pop().flatten(), session.clock.latest_millis());
-                let head = newest.bytes.as_deref().and_then(record::head);
-                let rotations = head.map_or(0, |head| head.rotations);
-                self.revoke(session, memory, Identity { rotations, ..identity.clone() })
-            }
-            (State::Reading, Reply::Unavailable(_)) => self.revoke(session, memory, identity.clone()),
-            (State::Revoking(mut revoke), reply) => {
-                let step = revoke.step(memory, reply);
-                self.state = State::Revoking(revoke);
-                step
-            }
-            _ => Step::Done(Err(Error::unexpected_reply())),
+    pub(crate) fn step(&mut self, session: &mut Session, memory: &IsolateMemory, reply: Reply) -> Step<Result<()>> {
+        match &mut self.state {
+            State::Revoking(revoke) => revoke.step(memory, reply),
+            State::Loading(load) => match load.step(session, memory, reply) {
+                Step::Done(()) => self.revoke(session, memory),
+                step => step.map(Ok),
+            },
         }
     }
 
-    fn revoke(&mut self, session: &Session, memory: &IsolateMemory, identity: Identity) -> Step<Result<()>> {
+    /// Whatever the load gave: a session that could not be read has to end as well.
+    fn revoke(&mut self, session: &mut Session, memory: &IsolateMemory) -> Step<Result<()>> {
+        let Some(identity) = session.incoming.opened.clone() else { return Step::Done(Ok(())) };
         let mut revoke = Box::new(Revoke::new(&session.settings, memory, &[identity], FAR_REACH, session.now()));
         let step = revoke.step(memory, Reply::Start);
         self.state = State::Revoking(revoke);

@@ -17,6 +17,9 @@ use crate::session::session::{FlushState, Session};
 const REACH: u16 = 1;
 pub(super) const FAR_REACH: u16 = 3;
 
+/// For how long after its load a session counts as the newest one, in milliseconds.
+const RECENT: i64 = 1_000;
+
 /// Revokes every key that the session has, had, or was proven by.
 #[derive(Debug, Default)]
 pub(crate) struct Flush {
@@ -26,9 +29,10 @@ pub(crate) struct Flush {
 impl Flush {
     pub(crate) fn step(&mut self, session: &mut Session, memory: &IsolateMemory, reply: Reply) -> Step<Result<()>> {
         if matches!(reply, Reply::Start) {
-            let is_behind =
-                matches!(session.load_reason(), LoadReason::Superseded | LoadReason::Revoked | LoadReason::Unknown);
-            let reach = if is_behind || session.incoming.opened.is_some() { FAR_REACH } else { REACH };
+            let is_newest = matches!(session.load_reason(), LoadReason::Live | LoadReason::StaleRepaired)
+                && session.clock.elapsed_millis() <= RECENT
+                && session.incoming.opened.is_none();
+            let reach = if is_newest { REACH } else { FAR_REACH };
             let identities = session.begin_flush();
             self.revoke = Some(Revoke::new(&session.settings, memory, &identities, reach, session.now()));
         }

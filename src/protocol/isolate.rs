@@ -75,7 +75,7 @@ struct Memory {
     /// In the order of their storage keys. Each is boxed, so that inserting one moves pointers only.
     #[allow(clippy::vec_box, reason = "lanes are large, and inserted in the middle")]
     lanes: Vec<Box<Lane>>,
-    /// The bytes of all remembered records.
+    /// The bytes of all records that are remembered or in flight.
     bytes: usize,
     /// Whether the store was seen to refuse a write that came within the interval.
     limits_writes: bool,
@@ -151,8 +151,8 @@ pub(super) enum Turn {
     Free,
     /// Begin a group, since the store takes no write yet.
     TooSoon,
-    /// Begin a group on this record, which is in flight.
-    Behind(Vec<u8>),
+    /// Begin a group on the record that is in flight, as far as it is newer than what is stored.
+    Behind(Newest),
     /// Join this group, which is given back with [`IsolateMemory::put_back`].
     Join(Box<Pending>),
     /// Wait until the login that holds the lane is over.
@@ -221,7 +221,7 @@ impl IsolateMemory {
     }
 
     /// What a save of the record under `key` has to do before its put.
-    pub(super) fn turn(&self, key: &StorageKey, now: i64) -> Turn {
+    pub(super) fn turn(&self, key: &StorageKey, stored: Option<&[u8]>, now: i64) -> Turn {
         let mut memory = self.0.borrow_mut();
         let limits_writes = memory.limits_writes;
         let Some(lane) = memory.lane_mut(key) else { return Turn::Free };
@@ -232,8 +232,12 @@ impl IsolateMemory {
                 Turn::Held
             }
             (None, Some(pending), _) => Turn::Join(pending),
-            (None, None, Some(flight)) => Turn::Behind(flight.record.bytes.to_vec()),
-            (None, None, None) if lane.due(limits_writes) > now => Turn::TooSoon,
+            (None, None, Some(flight)) => {
+                let stored = stored.map_or_else(|| flight.record.bytes.to_vec(), <[u8]>::to_vec);
+                let (bytes, merged) = flight.record.reconcile(stored);
+                Turn::Behind(Newest { bytes: Some(bytes), merged })
+            }
+            (None, None, None) if lane.due(limits_writes, now) > now => Turn::TooSoon,
             (None, None, None) => Turn::Free,
         }
     }
@@ -268,6 +272,7 @@ impl IsolateMemory {
         let ticket = memory.next_ticket();
         let lane = memory.enter(key, bytes.len(), now);
         lane.flight = Some(Flight { ticket, record: Landed::new(head, bytes, now), group: None });
+        memory.count();
         ticket
     }
 
@@ -277,6 +282,7 @@ impl IsolateMemory {
         if let Some(flight) = memory.lane_mut(key).and_then(|lane| lane.flight.as_mut()) {
             flight.record.bytes = bytes.into();
         }
+        memory.count();
     }
 
     /// The state of a group, for one of its members. The member to which it is given as due has to put it.
@@ -292,7 +298,7 @@ impl IsolateMemory {
         }
         lane.expire(now);
         let is_free = lane.flight.is_none() && lane.held.is_none();
-        let due = lane.due(limits_writes);
+        let due = lane.due(limits_writes, now);
         match (&lane.flight, lane.pending.take()) {
             (flight, Some(pending)) if pending.ticket == ticket => {
                 if flight.is_some() || !is_free || due > now {
@@ -320,12 +326,18 @@ impl IsolateMemory {
         if let Some(mut flight) = lane.flight.take_if(|flight| flight.ticket == ticket) {
             flight.record.at = now;
             lane.used = now;
-            let before = lane.size();
             lane.landed = Some(flight.record);
-            let after = lane.size();
             lane.finished.extend(flight.group.map(|group| (ticket, now, group)));
-            memory.bytes = memory.bytes.saturating_sub(before).saturating_add(after);
         }
+        memory.count();
+    }
+
+    /// Remembers a record that the store holds: a put that failed had landed after all.
+    pub(super) fn remember(&self, key: &StorageKey, head: &Head, bytes: &[u8], now: i64) {
+        let mut memory = self.0.borrow_mut();
+        let lane = memory.enter(key, bytes.len(), now);
+        lane.landed = Some(Landed::new(head, bytes, now));
+        memory.count();
     }
 
     /// Records that a put failed. The next one waits for `pause` milliseconds.
@@ -337,6 +349,7 @@ impl IsolateMemory {
             let soon = lane.landed.as_ref().is_some_and(|landed| is_within(landed.at, now, INTERVAL));
             memory.limits_writes |= soon;
         }
+        memory.count();
     }
 
     /// Has a login hold the lane of the key that it replaces, unless a save is on its way there.
@@ -384,9 +397,7 @@ impl Memory {
 
     /// The lane of a key, which is used now, with room for a record of so many bytes.
     fn enter(&mut self, key: &StorageKey, bytes: usize, now: i64) -> &mut Lane {
-        if self.lanes.len() >= MAX_LANES || self.bytes.saturating_add(bytes) > MAX_BYTES {
-            self.make_room(now);
-        }
+        self.make_room(bytes, now);
         let place = match self.place(key) {
             Ok(place) => place,
             Err(place) => {
@@ -402,12 +413,17 @@ impl Memory {
         lane
     }
 
-    /// Forgets the older half of the idle lanes by the time of their last use, and all that can matter no more.
-    fn make_room(&mut self, now: i64) {
-        let oldest = self.lanes.iter().map(|lane| lane.used).min().unwrap_or(now);
-        let middle = oldest.saturating_add(now.saturating_sub(oldest) / 2).max(now.saturating_sub(REMEMBERED));
-        self.lanes.retain(|lane| lane.used > middle || !lane.is_idle());
-        self.count();
+    /// Forgets idle lanes until there is room: the older half by the time since their last use, and all that can matter no more.
+    fn make_room(&mut self, bytes: usize, now: i64) {
+        while self.lanes.len() >= MAX_LANES || self.bytes.saturating_add(bytes) > MAX_BYTES {
+            // What vanished requests left behind is not idle before it expires.
+            self.lanes.iter_mut().for_each(|lane| lane.expire(now));
+            let age = |lane: &Lane| now.saturating_sub(lane.used).saturating_abs();
+            let ages = self.lanes.iter().filter(|lane| lane.is_idle()).map(|lane| age(lane));
+            let Some(oldest) = ages.max() else { break };
+            self.lanes.retain(|lane| !lane.is_idle() || age(lane) < (oldest / 2).min(REMEMBERED));
+            self.count();
+        }
     }
 
     fn count(&mut self) {
@@ -430,7 +446,7 @@ impl Lane {
             flight: None,
             pending: None,
             finished: Vec::new(),
-            not_before: 0,
+            not_before: i64::MIN,
             held: None,
         }
     }
@@ -447,14 +463,17 @@ impl Lane {
         self.flight.is_none() && self.pending.is_none() && self.held.is_none()
     }
 
-    /// When the next put may begin.
-    fn due(&self, limits_writes: bool) -> i64 {
-        let interval = self.landed.as_ref().filter(|_| limits_writes).map(|landed| landed.at.saturating_add(INTERVAL));
-        interval.map_or(self.not_before, |interval| interval.max(self.not_before))
+    /// When the next put may begin. A time that is too far ahead is one of before the clock was set back: no put waits for it.
+    fn due(&self, limits_writes: bool, now: i64) -> i64 {
+        let landed = self.landed.as_ref().filter(|_| limits_writes);
+        let interval = landed.map_or(i64::MIN, |landed| landed.at.saturating_add(INTERVAL));
+        let due = interval.max(self.not_before);
+        if is_within(due, now, GONE) { due } else { now }
     }
 
     fn size(&self) -> usize {
-        self.landed.as_ref().map_or(0, |landed| landed.bytes.len())
+        let flight = self.flight.as_ref().map(|flight| &flight.record);
+        self.landed.iter().chain(flight).map(|record| record.bytes.len()).fold(0, usize::saturating_add)
     }
 }
 
@@ -489,4 +508,378 @@ impl Landed {
 /// Whether `now` is at most so many milliseconds away from `at`. A clock that was set back makes nothing last for ever.
 fn is_within(at: i64, now: i64, milliseconds: i64) -> bool {
     now.saturating_sub(at).saturating_abs() <= milliseconds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::data::Data;
+    use crate::session::expiry::Deadline;
+    use crate::session::record::Write;
+    use crate::session::session::Stored;
+
+    /// 1 January 2030, in milliseconds of Unix time.
+    const NOW: i64 = 1_893_456_000_000;
+
+    fn key(name: impl core::fmt::Display) -> StorageKey {
+        StorageKey::listed(format!("edge-session:session:{name}"))
+    }
+
+    fn tag(number: u32) -> Tag {
+        number.to_be_bytes()
+    }
+
+    fn head(generation: u32, tags: &[u32]) -> Head {
+        let end = Deadline(i64::MAX);
+        let tags = tags.iter().map(|number| tag(*number)).collect();
+        Head { deadline: end, absolute: end, generation, tags, rotations: 0, writes: Vec::new() }
+    }
+
+    /// The bytes of a record with one member, which was written at `time`.
+    fn bytes(head: &Head, member: &str, time: Option<i64>) -> Vec<u8> {
+        let mut data = Data::default();
+        data.set(member, b"1".as_slice().into());
+        data.settle();
+        let mut head = head.clone();
+        head.writes.extend(time.map(|time| Write { time, key: format!("\"{member}\"").into_bytes().into() }));
+        record::encode(&head, &data)
+    }
+
+    fn group(generation: u32, tags: &[u32]) -> Group {
+        let base = Stored::new(head(generation - 1, &tags[1..]));
+        Group { base, head: head(generation, tags), data: Data::default(), time: NOW }
+    }
+
+    /// A put that begins and is acknowledged at once.
+    fn put(memory: &IsolateMemory, key: &StorageKey, head: &Head, bytes: &[u8], now: i64) {
+        let ticket = memory.begin_flight(key, head, bytes, now);
+        memory.landed(key, ticket, now);
+    }
+
+    #[track_caller]
+    fn newest(memory: &IsolateMemory, key: &StorageKey, stored: Option<&[u8]>, now: i64) -> Option<Vec<u8>> {
+        let newest = memory.newest(key, stored.map(<[u8]>::to_vec), now);
+        assert_eq!(newest.merged, None);
+        newest.bytes
+    }
+
+    #[test]
+    fn a_record_is_remembered_for_130_seconds_from_its_acknowledgement() {
+        let (memory, key, head) = (IsolateMemory::default(), key("a"), head(1, &[1]));
+        let bytes = bytes(&head, "a", None);
+        let ticket = memory.begin_flight(&key, &head, &bytes, NOW);
+        assert_eq!(newest(&memory, &key, None, NOW), None, "a put that was not acknowledged proves nothing");
+        memory.landed(&key, ticket, NOW + 100);
+        // Of a clock that was set back it is the same.
+        for (elapsed, is_remembered) in
+            [(0, true), (130_000, true), (130_001, false), (-130_000, true), (-130_001, false)]
+        {
+            let expected = is_remembered.then(|| bytes.clone());
+            assert_eq!(newest(&memory, &key, None, NOW + 100 + elapsed), expected, "{elapsed}");
+        }
+        assert_eq!(newest(&memory, &self::key("b"), None, NOW), None, "of another key nothing is known");
+    }
+
+    #[test]
+    fn a_put_that_failed_is_not_remembered_nor_is_a_record_that_was_deleted() {
+        let (memory, key, head) = (IsolateMemory::default(), key("a"), head(1, &[1]));
+        let bytes = bytes(&head, "a", None);
+        let ticket = memory.begin_flight(&key, &head, &bytes, NOW);
+        memory.failed(&key, ticket, 0, NOW);
+        memory.landed(&key, ticket, NOW);
+        assert_eq!(newest(&memory, &key, None, NOW), None);
+        put(&memory, &key, &head, &bytes, NOW);
+        assert!(newest(&memory, &key, None, NOW).is_some());
+        memory.forget(&key);
+        assert_eq!(newest(&memory, &key, None, NOW), None);
+        assert_eq!(memory.0.borrow().bytes, 0);
+    }
+
+    #[test]
+    fn of_the_stored_record_and_the_remembered_one_the_newer_counts() {
+        let own = head(5, &[5, 4, 3]);
+        let own_bytes = bytes(&own, "own", Some(NOW));
+        let cases = [
+            ("older", head(4, &[4, 3]), false),
+            ("newer", head(6, &[6, 5, 4, 3]), true),
+            ("newer, by several saves", head(9, &[9, 8, 7, 6, 5]), true),
+            (
+                "so much newer that it has forgotten the own one",
+                head(21, &core::array::from_fn::<_, 16, _>(|n| 21 - n as u32)),
+                true,
+            ),
+            ("written apart, without a list of its writes", head(5, &[55, 4, 3]), true),
+        ];
+        for (case, stored, is_stored) in cases {
+            let (memory, key) = (IsolateMemory::default(), key("a"));
+            put(&memory, &key, &own, &own_bytes, NOW);
+            let stored = bytes(&stored, "stored", if case.starts_with("so much") { Some(NOW) } else { None });
+            let expected = if is_stored { &stored } else { &own_bytes };
+            assert_eq!(newest(&memory, &key, Some(&stored), NOW).as_ref(), Some(expected), "{case}");
+            assert_eq!(newest(&memory, &key, Some(&stored), NOW + 130_001), Some(stored), "{case}, once forgotten");
+        }
+        for junk in [b"".as_slice(), b"junk", b"{\"edge-session\":2}"] {
+            let (memory, key) = (IsolateMemory::default(), key("a"));
+            put(&memory, &key, &own, &own_bytes, NOW);
+            assert_eq!(newest(&memory, &key, Some(junk), NOW).as_deref(), Some(junk), "it is judged as what it is");
+        }
+    }
+
+    #[test]
+    fn records_that_were_written_apart_are_merged_and_the_merge_is_not_remembered() {
+        let (memory, key, own) = (IsolateMemory::default(), key("a"), head(5, &[5, 3]));
+        let own_bytes = bytes(&own, "own", Some(NOW));
+        put(&memory, &key, &own, &own_bytes, NOW);
+        for generation in [4, 6] {
+            let stored = bytes(&head(generation, &[66, 3]), "stored", Some(NOW + 1));
+            let newest = memory.newest(&key, Some(stored), NOW);
+            assert_eq!(newest.merged, Some(tag(if generation > 5 { 5 } else { 66 })), "the save of the older branch");
+            let Opened::Record(record) = record::decode(newest.bytes.unwrap()) else { panic!("{generation}") };
+            assert_eq!(record.data.members().count(), 2);
+            assert!(record.head.tags.contains(&tag(5)) && record.head.tags.contains(&tag(66)));
+        }
+        assert_eq!(newest(&memory, &key, None, NOW), Some(own_bytes));
+    }
+
+    #[test]
+    fn an_end_is_remembered_for_130_seconds_and_a_rotation_that_was_not_acknowledged_for_15() {
+        let cycled = Revocation::Cycled { at: NOW };
+        for (revocation, is_acknowledged, seconds) in
+            [(Revocation::Ended, false, 130), (Revocation::Ended, true, 130), (cycled, false, 15), (cycled, true, 130)]
+        {
+            let (memory, key) = (IsolateMemory::default(), key("a"));
+            assert_eq!(memory.revocation(&key, NOW), None);
+            memory.mark(&key, revocation, NOW);
+            if is_acknowledged {
+                memory.acknowledge(&key);
+            }
+            for sign in [1, -1] {
+                let elapsed = sign * seconds * 1_000;
+                assert_eq!(memory.revocation(&key, NOW + elapsed), Some(revocation), "{revocation:?} {elapsed}");
+                assert_eq!(memory.revocation(&key, NOW + elapsed + sign), None, "{revocation:?} {elapsed}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_rotation_does_not_replace_an_end_and_an_end_replaces_a_rotation() {
+        let (memory, key) = (IsolateMemory::default(), key("a"));
+        memory.mark(&key, Revocation::Cycled { at: NOW }, NOW);
+        memory.mark(&key, Revocation::Cycled { at: NOW + 1 }, NOW + 1);
+        assert_eq!(memory.revocation(&key, NOW), Some(Revocation::Cycled { at: NOW + 1 }));
+        memory.mark(&key, Revocation::Ended, NOW);
+        memory.mark(&key, Revocation::Cycled { at: NOW }, NOW);
+        assert_eq!(memory.revocation(&key, NOW), Some(Revocation::Ended));
+    }
+
+    #[test]
+    fn saves_that_meet_a_put_in_flight_form_one_group_which_one_member_puts_after_it() {
+        let (memory, key) = (IsolateMemory::default(), key("a"));
+        assert!(matches!(memory.turn(&key, NOW), Turn::Free));
+        let flight = memory.begin_flight(&key, &head(1, &[1]), b"in flight", NOW);
+        assert!(matches!(memory.turn(&key, NOW), Turn::Behind(bytes) if bytes == b"in flight"));
+        let ticket = memory.begin_group(&key, group(2, &[2, 1]), NOW);
+        let Turn::Join(pending) = memory.turn(&key, NOW) else { panic!("the second member joins") };
+        assert_eq!(pending.ticket, ticket);
+        memory.put_back(&key, pending);
+        for _ in 0..2 {
+            assert!(matches!(memory.poll(&key, ticket, NOW + 1), Poll::Wait(None)), "the flight has not landed");
+        }
+        memory.landed(&key, flight, NOW + 2);
+        assert!(matches!(memory.poll(&key, ticket, NOW + 2), Poll::Put(_)));
+        memory.set_bytes(&key, b"group");
+        assert!(matches!(memory.poll(&key, ticket, NOW + 2), Poll::Wait(None)), "one member puts it");
+        assert!(matches!(memory.turn(&key, NOW + 2), Turn::Behind(bytes) if bytes == b"group"));
+        assert_eq!(newest(&memory, &key, None, NOW + 2).as_deref(), Some(b"in flight".as_slice()));
+        memory.landed(&key, ticket, NOW + 3);
+        for _ in 0..2 {
+            assert!(matches!(memory.poll(&key, ticket, NOW + 3), Poll::Landed(group) if group.head.generation == 2));
+        }
+        assert_eq!(newest(&memory, &key, None, NOW + 3).as_deref(), Some(b"group".as_slice()));
+        assert!(matches!(memory.turn(&key, NOW + 3), Turn::Free));
+    }
+
+    #[test]
+    fn a_group_whose_put_failed_is_gone_for_its_members() {
+        let (memory, key) = (IsolateMemory::default(), key("a"));
+        let flight = memory.begin_flight(&key, &head(1, &[1]), b"", NOW);
+        let ticket = memory.begin_group(&key, group(2, &[2, 1]), NOW);
+        memory.landed(&key, flight, NOW);
+        assert!(matches!(memory.poll(&key, ticket, NOW), Poll::Put(_)));
+        memory.failed(&key, ticket, 1_000, NOW);
+        assert!(matches!(memory.poll(&key, ticket, NOW), Poll::Gone));
+        assert!(matches!(memory.poll(&key, ticket + 1, NOW), Poll::Gone), "as is one that never was");
+    }
+
+    #[test]
+    fn a_put_of_over_five_seconds_counts_as_gone_and_its_late_acknowledgement_says_nothing() {
+        let (memory, key) = (IsolateMemory::default(), key("a"));
+        let flight = memory.begin_flight(&key, &head(1, &[1]), b"slow", NOW);
+        let ticket = memory.begin_group(&key, group(2, &[2, 1]), NOW);
+        let mut now = NOW;
+        while now < NOW + 5_000 {
+            now += 1_000;
+            assert!(matches!(memory.poll(&key, ticket, now), Poll::Wait(None)), "{now}");
+        }
+        assert!(matches!(memory.poll(&key, ticket, now + 1), Poll::Put(_)));
+        memory.set_bytes(&key, b"group");
+        memory.landed(&key, flight, now + 2);
+        assert_eq!(newest(&memory, &key, None, now + 2), None);
+        memory.landed(&key, ticket, now + 3);
+        memory.landed(&key, flight, now + 4);
+        assert_eq!(newest(&memory, &key, None, now + 4).as_deref(), Some(b"group".as_slice()));
+    }
+
+    #[test]
+    fn a_group_that_no_request_polls_for_two_and_a_half_seconds_is_dropped() {
+        for (elapsed, is_there) in [(2_500, true), (2_501, false)] {
+            let (memory, key) = (IsolateMemory::default(), key("a"));
+            let flight = memory.begin_flight(&key, &head(1, &[1]), b"", NOW);
+            memory.begin_group(&key, group(2, &[2, 1]), NOW);
+            memory.landed(&key, flight, NOW);
+            let turn = memory.turn(&key, NOW + elapsed);
+            assert_eq!(matches!(turn, Turn::Join(_)), is_there, "{turn:?}");
+            assert_eq!(matches!(turn, Turn::Free), !is_there, "{turn:?}");
+        }
+    }
+
+    #[test]
+    fn a_put_that_failed_delays_the_next_one() {
+        let (memory, key) = (IsolateMemory::default(), key("a"));
+        let flight = memory.begin_flight(&key, &head(1, &[1]), b"", NOW);
+        memory.failed(&key, flight, 1_000, NOW);
+        assert!(matches!(memory.turn(&key, NOW + 999), Turn::TooSoon));
+        let ticket = memory.begin_group(&key, group(2, &[2, 1]), NOW + 999);
+        assert!(matches!(memory.poll(&key, ticket, NOW + 999), Poll::Wait(Some(1))));
+        assert!(matches!(memory.poll(&key, ticket, NOW + 1_000), Poll::Put(_)));
+        assert!(!memory.0.borrow().limits_writes, "the store may have failed for another reason");
+    }
+
+    #[test]
+    fn puts_are_spaced_once_the_store_refused_one_within_the_interval() {
+        let memory = IsolateMemory::default();
+        let (first, second) = (key("a"), key("b"));
+        put(&memory, &first, &head(1, &[1]), b"", NOW);
+        assert!(matches!(memory.turn(&first, NOW), Turn::Free), "a store without a limit never waits");
+        let late = memory.begin_flight(&first, &head(2, &[2, 1]), b"", NOW + 1_021);
+        memory.failed(&first, late, 0, NOW + 1_021);
+        assert!(!memory.0.borrow().limits_writes);
+        let refused = memory.begin_flight(&first, &head(2, &[2, 1]), b"", NOW + 1_020);
+        memory.failed(&first, refused, 0, NOW + 1_020);
+        // That counts for every key.
+        put(&memory, &second, &head(1, &[1]), b"", NOW + 3_000);
+        assert!(matches!(memory.turn(&second, NOW + 3_000 + 1_019), Turn::TooSoon));
+        assert!(matches!(memory.turn(&second, NOW + 3_000 + 1_020), Turn::Free));
+        assert!(matches!(memory.turn(&key("c"), NOW + 3_000), Turn::Free), "a key that was not written does not wait");
+    }
+
+    #[test]
+    fn a_login_holds_the_lane_of_the_key_that_it_replaces_for_five_seconds_at_most() {
+        let (memory, key) = (IsolateMemory::default(), key("a"));
+        assert!(memory.hold(&key, NOW));
+        assert!(matches!(memory.turn(&key, NOW + 5_000), Turn::Held));
+        assert!(matches!(memory.turn(&key, NOW + 5_001), Turn::Free), "its request has vanished");
+        assert!(memory.hold(&key, NOW));
+        memory.release(&key);
+        assert!(matches!(memory.turn(&key, NOW), Turn::Free));
+        // Neither a put in flight nor a group is overtaken.
+        let flight = memory.begin_flight(&key, &head(1, &[1]), b"", NOW);
+        assert!(!memory.hold(&key, NOW));
+        let ticket = memory.begin_group(&key, group(2, &[2, 1]), NOW);
+        memory.landed(&key, flight, NOW);
+        assert!(!memory.hold(&key, NOW));
+        assert!(matches!(memory.poll(&key, ticket, NOW), Poll::Put(_)));
+        assert!(!memory.hold(&key, NOW));
+        memory.landed(&key, ticket, NOW);
+        assert!(memory.hold(&key, NOW));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_makes_no_put_and_no_group_wait() {
+        for back in [10_000, 3_600_000, 100 * 365 * 86_400_000] {
+            let (memory, key) = (IsolateMemory::default(), key("a"));
+            put(&memory, &key, &head(1, &[1]), b"", NOW);
+            let refused = memory.begin_flight(&key, &head(2, &[2, 1]), b"", NOW);
+            memory.failed(&key, refused, 1_000, NOW);
+            assert!(matches!(memory.turn(&key, NOW), Turn::TooSoon));
+            assert!(matches!(memory.turn(&key, NOW - back), Turn::Free), "{back}");
+            put(&memory, &key, &head(2, &[2, 1]), b"", NOW);
+            let _vanished = memory.begin_flight(&key, &head(3, &[3, 2]), b"", NOW);
+            memory.hold(&key, NOW);
+            assert!(matches!(memory.turn(&key, NOW - back), Turn::Free), "{back}");
+        }
+        // Also before 1970, for a key that no put was refused for.
+        let (memory, key) = (IsolateMemory::default(), key("a"));
+        put(&memory, &key, &head(1, &[1]), b"", -1_000);
+        assert!(matches!(memory.turn(&key, -1_000), Turn::Free));
+    }
+
+    #[test]
+    fn at_most_512_keys_are_remembered_and_the_ones_used_last() {
+        let memory = IsolateMemory::default();
+        let head = head(1, &[1]);
+        for number in 0..3_000 {
+            let now = NOW + number;
+            put(&memory, &key(number), &head, b"record", now);
+            memory.mark(&key(format!("mark {number}")), Revocation::Ended, now);
+            let lanes = memory.0.borrow().lanes.len();
+            assert!(lanes <= MAX_LANES, "{lanes}");
+            for recent in number.saturating_sub(50).max(0)..=number {
+                assert!(newest(&memory, &key(recent), None, now).is_some(), "{recent} of {number}");
+                assert!(memory.revocation(&key(format!("mark {recent}")), now).is_some(), "{recent} of {number}");
+            }
+        }
+    }
+
+    #[test]
+    fn records_take_at_most_eight_mebibytes() {
+        let memory = IsolateMemory::default();
+        let head = head(1, &[1]);
+        let bytes = vec![b' '; 1024 * 1024];
+        for number in 0..50 {
+            put(&memory, &key(number), &head, &bytes, NOW + number);
+            let held: usize = memory.0.borrow().lanes.iter().map(|lane| lane.size()).sum();
+            assert_eq!(held, memory.0.borrow().bytes);
+            assert!(held <= MAX_BYTES, "{held}");
+            assert!(newest(&memory, &key(number), None, NOW + number).is_some());
+        }
+        // A record that is larger than all of it is remembered alone.
+        put(&memory, &key("large"), &head, &[0; MAX_BYTES + 1], NOW + 50);
+        assert_eq!(memory.0.borrow().lanes.len(), 1);
+        put(&memory, &key("small"), &head, &bytes, NOW + 51);
+        assert_eq!(memory.0.borrow().bytes, bytes.len());
+    }
+
+    #[test]
+    fn what_vanished_requests_left_behind_is_forgotten_once_it_expires() {
+        let memory = IsolateMemory::default();
+        let head = head(1, &[1]);
+        let bytes = vec![b' '; 128 * 1024];
+        for number in 0..2_000 {
+            // Each is put by a request that never learns what became of it; 100 of them are under way at a time.
+            let now = NOW + number * 51;
+            let _ticket = memory.begin_flight(&key(number), &head, &bytes, now);
+            memory.begin_group(&key(number), group(2, &[2, 1]), now);
+            let memory = memory.0.borrow();
+            assert!(memory.lanes.len() <= MAX_LANES, "{}", memory.lanes.len());
+            assert!(memory.bytes <= 100 * bytes.len(), "{}", memory.bytes);
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_does_not_keep_old_records_in_memory() {
+        let memory = IsolateMemory::default();
+        let head = head(1, &[1]);
+        for number in 0..MAX_LANES {
+            put(&memory, &key(number), &head, b"before", NOW);
+        }
+        let now = NOW - 3_600_000;
+        for number in 0..300 {
+            put(&memory, &key(format!("after {number}")), &head, b"after", now + number);
+            assert!(memory.0.borrow().lanes.len() <= MAX_LANES);
+        }
+        for number in 0..300 {
+            assert!(newest(&memory, &key(format!("after {number}")), None, now + 300).is_some(), "{number}");
+        }
+    }
 }

@@ -3,11 +3,11 @@
 //! | state | reply | next |
 //! | --- | --- | --- |
 //! | `Start` | `Start` | no token: `Done`; an ending token: `Ending`; otherwise `Reading` |
-//! | `Ending` | `Written` | `Done`: the logout has finished, and the cookies go |
+//! | `Ending` | `Written` | the logout has finished: as from `Start` without the ending token, whose cookie goes |
 //! | `Ending` | `Unavailable` | `Done`: unavailable, so that nothing is created |
 //! | `Reading` | `Values` | the session: `Done`; no session: `Reading` under the next cookie name, or `Done` |
-//! | `Reading` | `Values` | a record without a token: `ReadingTombstone`; a rotated key: `ReadingSuccessor` |
-//! | `ReadingTombstone` | `Values` | `Done` |
+//! | `Reading` | `Values` | a key without a token: `ReadingTombstones`; a rotated key: `ReadingSuccessor` |
+//! | `ReadingTombstones` | `Values` | `Done`, or `ReadingSuccessor` |
 //! | `ReadingSuccessor` | `Values` | `Done`: superseded, or revoked if the login that replaced it has ended |
 //! | any that reads | `Unavailable` | `Done`: the error is kept until the first access |
 //!
@@ -33,11 +33,14 @@ use crate::session::key_state::KeyState;
 use crate::session::load_reason::LoadReason;
 use crate::session::load_state::Fetched;
 use crate::session::record::{self, Opened, Record};
-use crate::session::session::{FlushState, Session, Stored};
+use crate::session::session::{Session, Stored};
 use crate::settings::Settings;
 
 /// More distinct tokens of one name than this name no session.
 const MAX_TOKENS: usize = 2;
+
+/// How many rotations of a key without a record and a token are looked up.
+const MAX_SEARCHED: u16 = 8;
 
 /// How many rotations ahead of its key an ending token ends.
 const ENDING_REACH: u16 = 1;
@@ -100,8 +103,11 @@ enum State {
     Ending,
     /// The places of one name's tokens, for each of which record and tombstone are read.
     Reading(Vec<usize>),
-    /// The record of a session that was opened by its key.
-    ReadingTombstone(Option<Vec<u8>>),
+    /// The record of a session that was opened by its key, and the rotations of the first tombstone that is read.
+    ReadingTombstones {
+        record: Option<Vec<u8>>,
+        first: u16,
+    },
     /// The tombstone of the key that replaced this one; the anonymous record, if that is what it was.
     ReadingSuccessor(Option<Record>),
     #[default]
@@ -119,18 +125,16 @@ impl Load {
         match (core::mem::take(&mut self.state), reply) {
             (State::Start, Reply::Start) => self.start(session, memory),
             (State::Ending, Reply::Written) => {
-                session.flush = FlushState::Done;
                 session.report(EventKind::Flushed);
-                done(session, Fetched::Nothing(LoadReason::Revoked))
+                session.incoming.has_ended = true;
+                self.next_name(session)
             }
             (State::Reading(tokens), Reply::Values(values)) if tokens.is_empty() => {
                 self.opened(session, memory, values)
             }
             (State::Reading(tokens), Reply::Values(values)) => self.tokens_read(session, memory, tokens, values),
-            (State::ReadingTombstone(record), Reply::Values(mut values)) => {
-                let tombstone = values.pop().flatten();
-                let fetched = fetch(session, memory, record, tombstone.as_deref());
-                self.judged(session, fetched)
+            (State::ReadingTombstones { record, first }, Reply::Values(values)) => {
+                self.tombstones_read(session, memory, record, first, values)
             }
             (State::ReadingSuccessor(record), Reply::Values(values)) => {
                 let tombstone = values.first().and_then(Option::as_deref);
@@ -194,6 +198,7 @@ impl Load {
                 session.adopt(place);
                 done(session, fetched)
             }
+            None if session.incoming.has_ended => done(session, Fetched::Nothing(LoadReason::Revoked)),
             None if session.incoming.is_presented() => done(session, Fetched::Nothing(LoadReason::Malformed)),
             None => done(session, Fetched::Nothing(LoadReason::New)),
         }
@@ -239,17 +244,40 @@ impl Load {
         }
     }
 
-    /// The record of a key that was given without a token says which tombstone ends it.
-    fn opened(&mut self, session: &Session, memory: &IsolateMemory, mut values: Vec<Option<Vec<u8>>>) -> Step<()> {
+    /// The record of a key that was given without a token says which tombstone ends it. Where the key was rotated, its record is
+    /// gone: then the tombstones of the family say how far the rotations have come.
+    fn opened(&mut self, session: &mut Session, memory: &IsolateMemory, mut values: Vec<Option<Vec<u8>>>) -> Step<()> {
         let bytes = values.pop().flatten();
-        let Some(identity) = session.key.identity() else { return Step::Done(()) };
+        let Some(identity) = session.key.identity() else {
+            return done(session, Fetched::Nothing(LoadReason::Unknown));
+        };
         let key = revoke::record_key(&session.settings, identity);
         let newest = memory.newest(&key, bytes.clone(), session.clock.latest_millis());
-        let rotations = newest.bytes.as_deref().and_then(record::head).map(|head| head.rotations);
-        let identity = Identity { rotations: rotations.unwrap_or_default(), ..identity.clone() };
-        let tombstone = revoke::tombstone_key(&session.settings, &identity);
-        self.state = State::ReadingTombstone(bytes);
-        Step::Read(vec![tombstone])
+        let head = newest.bytes.as_deref().and_then(record::head);
+        let rotations = head.map_or(0..MAX_SEARCHED, |head| head.rotations..head.rotations.saturating_add(1));
+        let tombstone =
+            |rotations| revoke::tombstone_key(&session.settings, &Identity { rotations, ..identity.clone() });
+        let keys = rotations.clone().map(tombstone).collect();
+        self.state = State::ReadingTombstones { record: bytes, first: rotations.start };
+        Step::Read(keys)
+    }
+
+    /// Takes the last tombstone that was found for the one that ends the key.
+    fn tombstones_read(
+        &mut self,
+        session: &mut Session,
+        memory: &IsolateMemory,
+        record: Option<Vec<u8>>,
+        first: u16,
+        tombstones: Vec<Option<Vec<u8>>>,
+    ) -> Step<()> {
+        let found = (first..).zip(tombstones).filter(|(_, tombstone)| tombstone.is_some()).last();
+        let (rotations, tombstone) = found.unwrap_or((first, None));
+        for identity in [session.incoming.opened.as_mut(), session.key.stored_mut()].into_iter().flatten() {
+            identity.rotations = rotations;
+        }
+        let fetched = fetch(session, memory, record, tombstone.as_deref());
+        self.judged(session, fetched)
     }
 
     fn judged(&mut self, session: &mut Session, fetched: Fetched) -> Step<()> {
@@ -321,6 +349,9 @@ fn fetch(session: &mut Session, memory: &IsolateMemory, bytes: Option<Vec<u8>>, 
     if revocation.is_some() {
         let record = bytes.filter(|_| is_anonymous).map(|bytes| record::decode_within(limit, bytes));
         let mut record = record.and_then(Opened::record);
+        if is_anonymous && record.is_none() && freshness::may_not_be_visible_yet(session) {
+            return Fetched::Nothing(LoadReason::NotYetVisible);
+        }
         if let Some(record) = &mut record
             && freshness::classify(session, record) == Freshness::Stale
         {

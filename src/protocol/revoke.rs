@@ -158,6 +158,9 @@ impl Revoke {
         let mut deletions = Vec::new();
         // The last operation is taken first.
         for identity in identities.iter().rev() {
+            // The anonymous key before a login has a tombstone already. Here it ends with the session.
+            let anonymous = Identity { rotations: 0, ..identity.clone() };
+            memory.mark(&tombstone_key(settings, &anonymous), Revocation::Ended, now.timestamp_millis());
             for op in ended(settings, identity, reach, now).into_iter().rev() {
                 memory.mark(op.key(), Revocation::Ended, now.timestamp_millis());
                 left.retain(|other| other.key() != op.key());

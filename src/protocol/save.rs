@@ -32,6 +32,7 @@ use crate::session::identity::{Identity, Tag};
 use crate::session::key::StorageKey;
 use crate::session::key_state::KeyState;
 use crate::session::load_reason::LoadReason;
+use crate::session::reconcile;
 use crate::session::record::{self, Head, Opened, Record};
 use crate::session::saving::Group;
 use crate::session::session::{FlushState, Session, Stored};
@@ -198,6 +199,11 @@ impl Save {
         if session.session_key().is_none() {
             session.create();
         }
+        let is_copy = matches!(&session.key, KeyState::New { replaces: None, .. });
+        if is_copy && session.load_reason() == LoadReason::NotYetVisible && !matches!(session.flush, FlushState::Done) {
+            // A copy of a session that cannot be seen yet would take its place without its data.
+            return Err(Error::stale());
+        }
         self.look(session, memory, Attempt::default())
     }
 
@@ -230,19 +236,29 @@ impl Save {
         let (bytes, tombstone, successor) = (values.next().flatten(), values.next().flatten(), values.next().flatten());
         self.check_revocation(session, memory, tombstone.as_deref(), successor.as_deref())?;
         let newest = memory.newest(&key, bytes, now);
-        if let Some(sent) = attempt.sent.take_if(|sent| is_stored(&newest, sent.tag()) && memory.is_quiet(&key, now)) {
+        if let Some(head) = attempt.sent.as_ref().and_then(|sent| stored_head(&newest, sent.tag()))
+            && memory.is_quiet(&key, now)
+            && let (Some(sent), Some(bytes)) = (attempt.sent.take(), &newest.bytes)
+        {
             // The last put landed after all, and nothing is on its way that would overwrite it.
+            memory.remember(&key, &head, bytes, now);
             return Ok(self.stored(session, memory, sent));
         }
         let merged = newest.merged;
-        if merged.is_some() {
+        // The load has reported what it merged itself.
+        if merged.is_some() && session.stored.as_ref().is_none_or(|stored| stored.merged != merged) {
             session.report(EventKind::Diverged);
         }
-        let newest = match session.is_fresh(newest.bytes.as_deref()) {
+        let is_fresh = match session.is_fresh(newest.bytes.as_deref()) {
             None => return self.without_record(session, memory, attempt, is_login),
-            Some(true) if merged.is_none() => None,
-            Some(_) => Some(open(session, newest.bytes)?),
+            Some(is_fresh) => is_fresh && merged.is_none(),
         };
+        let turn = if is_login { Turn::Free } else { memory.turn(&key, newest.bytes.as_deref(), now) };
+        let turn = match turn {
+            Turn::Join(pending) => return self.join(session, memory, &key, attempt, pending, newest.bytes),
+            other => other,
+        };
+        let newest = if is_fresh { None } else { Some(open(session, newest.bytes)?) };
         if is_login {
             if !memory.hold(&key, now) && attempt.waited < MAX_HOLD {
                 return Ok(self.hold(attempt));
@@ -253,8 +269,8 @@ impl Save {
             }
             return self.write(session, memory, attempt);
         }
-        match memory.turn(&key, now) {
-            Turn::Held => Ok(self.hold(attempt)),
+        match turn {
+            Turn::Held | Turn::Join(_) => Ok(self.hold(attempt)),
             Turn::Free => {
                 if let Some(record) = newest {
                     attempt.tag = None;
@@ -268,16 +284,23 @@ impl Save {
             }
             Turn::TooSoon => {
                 if let Some(record) = newest {
-                    self.merge(session, record, merged)?.into_iter().for_each(|event| session.report(event));
+                    let event = self.merge(session, record, merged)?;
+                    if self.is_renewal && !session.needs_write()? {
+                        return Ok(Step::Done(Ok(Saved::default())));
+                    }
+                    event.into_iter().for_each(|event| session.report(event));
                 }
                 self.begin_group(session, memory, &key, attempt)
             }
-            Turn::Behind(bytes) => {
-                let flight = open(session, Some(bytes))?;
-                self.merge(session, flight, None)?.into_iter().for_each(|event| session.report(event));
+            Turn::Behind(newest) => {
+                let flight = open(session, newest.bytes)?;
+                let event = self.merge(session, flight, newest.merged)?;
+                if self.is_renewal && !session.needs_write()? {
+                    return Ok(Step::Done(Ok(Saved::default())));
+                }
+                event.into_iter().for_each(|event| session.report(event));
                 self.begin_group(session, memory, &key, attempt)
             }
-            Turn::Join(pending) => self.join(session, memory, &key, attempt, pending),
         }
     }
 
@@ -369,17 +392,24 @@ impl Save {
         key: &StorageKey,
         attempt: Attempt,
         mut pending: Box<Pending>,
+        stored: Option<Vec<u8>>,
     ) -> Result<Next> {
-        let joined = self.joined(session, &pending.group);
+        let joined = self.joined(session, &pending.group, stored);
         let ticket = pending.ticket;
         let result = joined.map(|group| pending.group = group);
         memory.put_back(key, pending);
         result.map(|()| self.join_wait(attempt, ticket, FIRST_LOOK))
     }
 
-    /// The group with the session's changes.
-    fn joined(&self, session: &mut Session, group: &Group) -> Result<Group> {
-        let record = Record { head: group.head.clone(), data: group.data.clone() };
+    /// The group with the session's changes, and with what is stored by now, if the group was begun without it.
+    fn joined(&self, session: &mut Session, group: &Group, stored: Option<Vec<u8>>) -> Result<Group> {
+        let mut record = Record { head: group.head.clone(), data: group.data.clone() };
+        let mut foreign = None;
+        let stored = stored.and_then(|bytes| open(session, Some(bytes)).ok());
+        if let Some(stored) = stored.filter(|stored| !stored.head.is_known_to(&record.head)) {
+            foreign = stored.head.tags.first().copied();
+            reconcile::apply_writes(&mut record, &stored);
+        }
         self.merge(session, record, None)?;
         freshness::open_journal(session);
         let Some(Stored { mut head, complete, .. }) = session.stored.take() else {
@@ -389,7 +419,7 @@ impl Save {
         let tag = group.head.tags.first().copied().unwrap_or_default();
         head.tags.retain(|other| *other != tag);
         head.generation = group.base.head.generation;
-        let base = Stored { head, complete: complete && group.base.complete, merged: group.base.merged };
+        let base = Stored { head, complete: complete && group.base.complete, merged: foreign.or(group.base.merged) };
         session.stored = Some(base.clone());
         let mut joined = session.begin_group(base, tag)?;
         joined.time = joined.time.max(group.time);
@@ -603,9 +633,10 @@ fn open(session: &Session, bytes: Option<Vec<u8>>) -> Result<Record> {
     opened.and_then(Opened::record).ok_or_else(Error::interrupted)
 }
 
-fn is_stored(newest: &Newest, tag: Option<&Tag>) -> bool {
-    let head = newest.bytes.as_deref().and_then(record::head);
-    head.zip(tag).is_some_and(|(head, tag)| head.tags.contains(tag))
+/// The header of the newest record, if it contains the save with this tag.
+fn stored_head(newest: &Newest, tag: Option<&Tag>) -> Option<Head> {
+    let head = newest.bytes.as_deref().and_then(record::head)?;
+    tag.is_some_and(|tag| head.tags.contains(tag)).then_some(head)
 }
 
 /// The operation that stores a record; one that has expired is removed.

@@ -1,4 +1,19 @@
-//! Sweep: Django's `clear_expired`, page after page, within the operations that one run may use.
+//! Sweep: Django's `clear_expired`. It lists records and tombstones page after page and deletes those that are over, within the
+//! operations that one run may use.
+//!
+//! | state | reply | next | guaranteed afterwards |
+//! | --- | --- | --- | --- |
+//! | `Start` | `Start` | `Listing`, from where the last run ended | |
+//! | `Listing` | `Page`, something on it is over | `Deleting` | |
+//! | `Listing` | `Page`, nothing on it is over | `Listing` the next page, or `Done` | |
+//! | `Listing { resumed: true }` | `Unavailable` | `Listing`, from the beginning | |
+//! | `Listing { resumed: false }` | `Unavailable` | `Failed` | the next run lists this page again |
+//! | `Deleting` | `Written` | `Listing` the next page, or `Done` | everything that was deleted had been over for `MARGIN` |
+//! | `Deleting` | `Unavailable` | `Failed` | the next run lists this page again |
+//! | any | any other | `Failed` | the next run lists this page again |
+//!
+//! A run is `Done` at the end of the list, and after `MAX_OPERATIONS`. [`Sweep::cursor`] is where the next run begins. No run is needed
+//! where the [store expires records](crate::Store::expires_records) itself.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -13,8 +28,16 @@ use crate::settings::Settings;
 /// How long after its deadline a record goes, in seconds: a list can be older than a renewal.
 const MARGIN: i64 = 120;
 
-/// Store operations of one run: KV allows 1000 an invocation.
+/// Store operations of one run: a Worker has 1000 an invocation.
 const MAX_OPERATIONS: usize = 1_000;
+
+/// Options of [`clear_expired_with`](crate::Sessions::clear_expired_with).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClearExpired {
+    /// Whether to list the records even if the store expires them itself, as Workers KV does: for namespaces in which something put
+    /// them without an expiration. On KV each page that is listed is billed.
+    pub full_pass: bool,
+}
 
 /// What a run of `clear_expired` did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,61 +45,168 @@ const MAX_OPERATIONS: usize = 1_000;
 pub struct Swept {
     /// How many records it removed.
     pub removed: usize,
-    /// Whether it came to the end of the list; if not, the next run goes on.
+    /// Whether it reached the end of the list. If not, the next run continues where this one ended.
     pub complete: bool,
 }
 
-/// Lists the records and removes those that are over.
+impl Swept {
+    /// The result where there is nothing to list.
+    pub(crate) const NOTHING: Self = Self { removed: 0, complete: true };
+}
+
+/// One run.
 #[derive(Debug)]
 pub(crate) struct Sweep {
     prefix: String,
     now: DateTime<Utc>,
+    /// Where the page begins that is listed, or of which records are deleted.
+    cursor: Option<String>,
     operations: usize,
     swept: Swept,
-    /// Where the list goes on after the page at hand.
-    cursor: Option<String>,
+    state: State,
 }
 
+#[derive(Debug, Default)]
+enum State {
+    Start,
+    Listing {
+        /// Whether the cursor is that of an earlier run, which the store may no longer know.
+        resumed: bool,
+    },
+    Deleting {
+        /// Where the next page begins.
+        next: Option<String>,
+        /// Whether these are all records of the page that are over.
+        all: bool,
+    },
+    #[default]
+    Failed,
+}
+
+type Next = Step<Result<Swept>>;
+
 impl Sweep {
-    pub(crate) fn new(settings: &Settings, now: DateTime<Utc>) -> Self {
+    /// A run that begins at the cursor at which the last one ended.
+    pub(crate) fn new(settings: &Settings, now: DateTime<Utc>, cursor: Option<String>) -> Self {
         let prefix = StorageKey::begins(&settings.key_prefix);
-        Self { prefix, now, operations: 0, swept: Swept::default(), cursor: None }
+        Self { prefix, now, cursor, operations: 0, swept: Swept::default(), state: State::Start }
     }
 
-    pub(crate) fn step(&mut self, reply: Reply) -> Step<Result<Swept>> {
-        match reply {
-            Reply::Start => self.list(),
-            Reply::Page(page) => self.page(page),
-            Reply::Written => self.go_on(),
-            Reply::Unavailable(error) => Step::Done(Err(error)),
+    pub(crate) fn step(&mut self, reply: Reply) -> Next {
+        match (core::mem::take(&mut self.state), reply) {
+            (State::Start, Reply::Start) => self.list(self.cursor.is_some()),
+            (State::Listing { .. }, Reply::Page(page)) => self.page(page),
+            (State::Listing { resumed: true }, Reply::Unavailable(_)) => {
+                self.cursor = None;
+                self.list(false)
+            }
+            (State::Deleting { next, all }, Reply::Written) => self.go_on(next, all),
+            (State::Listing { .. } | State::Deleting { .. }, Reply::Unavailable(error)) => Step::Done(Err(error)),
             _ => Step::Done(Err(Error::unexpected_reply())),
         }
     }
 
-    fn list(&mut self) -> Step<Result<Swept>> {
-        self.operations = self.operations.saturating_add(1);
-        Step::List { prefix: self.prefix.clone(), cursor: self.cursor.take() }
+    /// Where the next run begins; `None` is the beginning of the list.
+    pub(crate) fn cursor(self) -> Option<String> {
+        self.cursor
     }
 
-    fn page(&mut self, page: Page) -> Step<Result<Swept>> {
-        self.cursor = page.cursor;
+    fn list(&mut self, resumed: bool) -> Next {
+        self.operations = self.operations.saturating_add(1);
+        self.state = State::Listing { resumed };
+        Step::List { prefix: self.prefix.clone(), cursor: self.cursor.clone() }
+    }
+
+    fn page(&mut self, page: Page) -> Next {
         let is_over =
             |deadline: i64| Deadline(deadline.saturating_add(MARGIN.saturating_mul(1_000_000))).has_passed(self.now);
         let over = page.entries.into_iter().filter(|(_, deadline)| deadline.is_some_and(is_over));
         let mut ops: Vec<_> = over.map(|(key, _)| Op::Delete { key }).collect();
         let left = MAX_OPERATIONS.saturating_sub(self.operations);
-        let enough = ops.len() <= left;
+        let all = ops.len() <= left;
         ops.truncate(left);
+        if ops.is_empty() {
+            return self.go_on(page.cursor, all);
+        }
         self.operations = self.operations.saturating_add(ops.len());
         self.swept.removed = self.swept.removed.saturating_add(ops.len());
-        self.swept.complete = enough && self.cursor.is_none();
-        if ops.is_empty() { self.go_on() } else { Step::Write(ops) }
+        self.state = State::Deleting { next: page.cursor, all };
+        Step::Write(ops)
     }
 
-    fn go_on(&mut self) -> Step<Result<Swept>> {
-        if self.cursor.is_none() || self.operations >= MAX_OPERATIONS {
+    /// Ends the page: to the next one, which begins at `next`, if this one is finished and the run has operations left.
+    fn go_on(&mut self, next: Option<String>, all: bool) -> Next {
+        if all {
+            self.swept.complete = next.is_none();
+            self.cursor = next;
+        }
+        if !all || self.swept.complete || self.operations >= MAX_OPERATIONS {
             return Step::Done(Ok(self.swept));
         }
-        self.list()
+        self.list(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+
+    fn sweep(cursor: Option<&str>) -> Sweep {
+        let settings = Settings::builder(["a secret of at least thirty-two bytes"]).build().unwrap();
+        Sweep::new(&settings, DateTime::from_timestamp(1_000_000, 0).unwrap(), cursor.map(str::to_owned))
+    }
+
+    /// A page with one record that is over, and one that is not.
+    fn page(cursor: Option<&str>) -> Reply {
+        let entry = |name: &str, seconds: i64| (StorageKey::listed(name), Some(seconds.saturating_mul(1_000_000)));
+        let entries = vec![entry("edge-session:session:a", 1), entry("edge-session:session:b", 2_000_000)];
+        Reply::Page(Page { entries, cursor: cursor.map(str::to_owned) })
+    }
+
+    fn unavailable() -> Reply {
+        Reply::Unavailable(Error::unavailable("as the test wants it"))
+    }
+
+    fn listed_from(next: Next) -> Option<String> {
+        let Step::List { cursor, .. } = next else { panic!("{next:?}") };
+        cursor
+    }
+
+    #[test]
+    fn a_page_is_finished_before_the_next_one_and_a_failure_leaves_it_to_the_next_run() {
+        let mut run = sweep(Some("page 3"));
+        assert_eq!(listed_from(run.step(Reply::Start)).as_deref(), Some("page 3"));
+        assert!(matches!(run.step(page(Some("page 4"))), Step::Write(ops) if ops.len() == 1));
+        assert_eq!(listed_from(run.step(Reply::Written)).as_deref(), Some("page 4"));
+        assert!(matches!(run.step(page(Some("page 5"))), Step::Write(_)));
+        assert!(matches!(run.step(unavailable()), Step::Done(Err(_))));
+        assert_eq!(run.cursor().as_deref(), Some("page 4"), "its record is still there");
+    }
+
+    #[test]
+    fn only_a_cursor_of_an_earlier_run_starts_over_when_it_is_refused() {
+        let mut run = sweep(Some("gone"));
+        assert!(listed_from(run.step(Reply::Start)).is_some());
+        assert_eq!(listed_from(run.step(unavailable())), None);
+        assert!(matches!(run.step(unavailable()), Step::Done(Err(_))), "then the store itself fails");
+        assert_eq!(run.cursor(), None);
+
+        let mut run = sweep(None);
+        assert_eq!(listed_from(run.step(Reply::Start)), None);
+        assert!(matches!(run.step(unavailable()), Step::Done(Err(_))));
+    }
+
+    #[test]
+    fn what_is_out_of_turn_fails_and_a_run_that_ended_stays_so() {
+        let replies: [fn() -> Reply; 5] =
+            [|| Reply::Start, || page(None), || Reply::Written, || Reply::Waited, unavailable];
+        let ended = |run: &mut Sweep| replies.iter().all(|reply| matches!(run.step(reply()), Step::Done(Err(_))));
+        let mut fresh = sweep(None);
+        assert!(matches!(fresh.step(Reply::Written), Step::Done(Err(_))) && ended(&mut fresh));
+        let mut done = sweep(None);
+        assert!(matches!((done.step(Reply::Start), done.step(page(None))), (Step::List { .. }, Step::Write(_))));
+        assert!(matches!(done.step(Reply::Written), Step::Done(Ok(Swept { removed: 1, complete: true }))));
+        assert!(ended(&mut done));
     }
 }

@@ -44,6 +44,8 @@ pub(crate) struct Incoming {
     pub(crate) tokens: Vec<SessionToken>,
     /// The session that a logout could not end, from its ending token.
     pub(crate) ending: Option<Identity>,
+    /// Whether that session has ended by now, so that the cookie goes.
+    pub(crate) has_ended: bool,
     /// The identity given by `open(key)`.
     pub(crate) opened: Option<Identity>,
     /// Whether the cookies stay as they are although they open no session.

@@ -36,6 +36,14 @@ impl KeyState {
         }
     }
 
+    /// The identity of a stored key, to complete what is known of it.
+    pub(crate) const fn stored_mut(&mut self) -> Option<&mut Identity> {
+        match self {
+            Self::Stored(identity) => Some(identity),
+            Self::None | Self::New { .. } | Self::Superseded { .. } => None,
+        }
+    }
+
     /// Whether the key was made in this request.
     pub(crate) const fn is_new(&self) -> bool {
         matches!(self, Self::New { .. })

@@ -14,12 +14,16 @@ pub(crate) fn merge(one: Record, other: Record) -> (Record, Option<Tag>) {
     if newer.head.writes.is_empty() || older.head.writes.is_empty() {
         return (newer, None);
     }
-    for write in &older.head.writes {
-        apply(&mut newer, &older, write);
+    apply_writes(&mut newer, &older);
+    (newer, older.head.tags.first().copied())
+}
+
+/// Puts the recent writes of another branch on a record, unless the keys were written there since.
+pub(crate) fn apply_writes(onto: &mut Record, from: &Record) {
+    for write in &from.head.writes {
+        apply(onto, from, write);
     }
-    let merged = older.head.tags.first().copied();
-    newer.head.tags = interleaved(&newer.head.tags, &older.head.tags);
-    (newer, merged)
+    onto.head.tags = interleaved(&onto.head.tags, &from.head.tags);
 }
 
 fn last_write(head: &Head) -> i64 {

@@ -64,6 +64,11 @@ impl Head {
         self.deadline.min(self.absolute)
     }
 
+    /// Whether the record with the other header contains this one's last save.
+    pub(crate) fn is_known_to(&self, other: &Self) -> bool {
+        self.tags.first().is_none_or(|tag| other.tags.contains(tag))
+    }
+
     /// Puts `tag` in front of the tags of `before`, as far as a record remembers them.
     pub(crate) fn remember(tag: Tag, before: Option<&Self>) -> Vec<Tag> {
         let older = before.map(|head| head.tags.as_slice()).unwrap_or_default();

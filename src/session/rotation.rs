@@ -76,8 +76,11 @@ impl Session {
 
     /// Empties the data without looking at them. The key stays: whether it still names a session is the next save's question.
     pub(super) fn empty(&mut self) {
-        if matches!(self.state, LoadState::Unjudged(Fetched::Superseded(_))) {
-            let _ = self.data();
+        match &self.state {
+            LoadState::Unjudged(Fetched::Superseded(_)) => _ = self.data(),
+            // Without a key there is nothing that the next save could look at: what the store did not answer stays unknown.
+            LoadState::Unjudged(Fetched::Unavailable(_)) if self.key.identity().is_none() => return,
+            LoadState::Unjudged(_) | LoadState::Judged(..) => {}
         }
         let reason = self.load_reason();
         let before = match core::mem::replace(&mut self.state, LoadState::Unjudged(Fetched::Nothing(reason))) {

@@ -55,6 +55,12 @@ pub trait Store {
     /// returns at once.
     async fn wait(&self, _milliseconds: u64) {}
 
+    /// Whether the store removes values by itself once their `ttl` has passed, as Workers KV does.
+    /// [`clear_expired`](crate::Sessions::clear_expired) then has nothing to do and lists nothing.
+    fn expires_records(&self) -> bool {
+        false
+    }
+
     /// The memory of this isolate for this store. The default is a memory of its own for each [`Sessions`](crate::Sessions).
     fn memory(&self) -> IsolateMemory {
         IsolateMemory::default()

@@ -5,7 +5,8 @@ import { after, before, test } from "node:test";
 import { launch } from "./browser.mjs";
 import { serve } from "./serve.mjs";
 
-export const COOKIE = "__Host-sessionid";
+/** The name of the session's cookie after a login; before it, the name is followed by `-anonymous`. */
+const COOKIE = "__Host-sessionid";
 
 /** Where the page is served; known once the tests run. */
 export const site = { url: "" };
@@ -81,6 +82,14 @@ export async function setSeveral(page, object) {
   await click(page, "Set all of them");
 }
 
+/** The browser's session cookie. A test in which it has both names fails. */
 export async function sessionCookie(context, name = COOKIE) {
-  return (await context.cookies()).find((cookie) => cookie.name === name);
+  const cookies = (await context.cookies()).filter((cookie) => [name, `${name}-anonymous`].includes(cookie.name));
+  assert.ok(cookies.length < 2, "the browser has a session cookie of each name");
+  return cookies[0];
+}
+
+/** What the server answers to a request with this cookie alone, from outside of the browser. */
+export async function opened({ name, value }) {
+  return (await fetch(`${site.url}/session`, { headers: { Cookie: `${name}=${value}` } })).json();
 }

@@ -1,4 +1,4 @@
-// The examples in the documentation of sessions that change what is inside a value, as they stand there, run twice.
+// The examples in the documentation of sessions that change what is inside a value, word for word, run twice.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

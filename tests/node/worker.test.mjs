@@ -156,16 +156,31 @@ test("a logout that fails says so, and later requests finish it: until then whoe
   assert.equal(await (await one.get("/")).text(), "nobody", "the login has ended");
 });
 
-test("scheduled clears what has expired", async () => {
-  const { kv: namespace, kept } = countingKv();
+test("scheduled clears what has expired, and lists nothing in KV, which expires records itself", async () => {
   let now = Date.UTC(2030, 0, 1);
-  const worker = withSessions({ store: kv(namespace), secrets, cookieAge: 60, clock: () => now }, {
+  const workerOn = (store) => withSessions({ store, secrets, cookieAge: 60, clock: () => now }, {
     fetch: (_, __, ___, session) => (session.set("a", 1), new Response("ok")),
   });
-  await browser(worker).get("/");
-  await worker.scheduled({}, undefined);
-  assert.equal(kept.size, 1);
+  const store = memory();
+  const { kv: namespace, names } = countingKv();
+  const workers = [workerOn(store), workerOn(kv(namespace))];
+  for (const worker of workers) await browser(worker).get("/");
+  names();
+  for (const worker of workers) await worker.scheduled({}, undefined);
+  assert.equal(store.records.size, 1);
   now += 200_000;
-  await worker.scheduled({}, undefined);
-  assert.equal(kept.size, 0);
+  for (const worker of workers) await worker.scheduled({}, undefined);
+  assert.equal(store.records.size, 0);
+  assert.deepEqual(names(), []);
+});
+
+test("scheduled continues where its last run ended, in the same environment", async () => {
+  const listed = [];
+  const env = {};
+  const list = async (prefix, cursor) => (listed.push(cursor), { keys: [], cursor: String(Number(cursor ?? 0) + 1) });
+  const worker = withSessions(() => ({ store: { ...memory(), list }, secrets }), { fetch: () => new Response("ok") });
+  await worker.scheduled({}, env);
+  await worker.scheduled({}, env);
+  await worker.scheduled({}, {});
+  assert.deepEqual([listed[0], listed[999], listed[1000], listed[2000]], [undefined, "999", "1000", undefined]);
 });

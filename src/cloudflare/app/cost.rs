@@ -104,6 +104,10 @@ impl<S: Store> Store for Counted<'_, S> {
         self.store.memory()
     }
 
+    fn expires_records(&self) -> bool {
+        self.store.expires_records()
+    }
+
     async fn wait(&self, milliseconds: u64) {
         self.store.wait(milliseconds).await;
     }
@@ -123,7 +127,7 @@ mod tests {
     use super::*;
     use crate::sessions::Sessions;
     use crate::settings::Settings;
-    use crate::store::MemoryStore;
+    use crate::store::{KvModel, KvModelOptions, MemoryStore};
 
     thread_local!(static NOW: Cell<f64> = const { Cell::new(0.0) });
 
@@ -189,6 +193,14 @@ mod tests {
         let sessions = Sessions::new(Counted { store: MemoryStore::default(), cost: &cost }, settings);
         assert!(pollster::block_on(sessions.clear_expired()).unwrap().complete);
         assert!(cost.server_timing(None).contains("kv-list;desc=1, request-cookie;desc=unread"));
+    }
+
+    #[test]
+    fn a_store_that_expires_records_itself_does_so_when_it_is_counted() {
+        let cost = Cost::new(clock);
+        let kv = KvModel::new(KvModelOptions::default()).at("AMS");
+        assert!(Counted { store: kv, cost: &cost }.expires_records());
+        assert!(!Counted { store: MemoryStore::default(), cost: &cost }.expires_records());
     }
 
     #[test]

@@ -51,8 +51,9 @@ fn cookie(settings: &Settings, slot: CookieSlot, issued: &str, expires: &str) ->
     let (name, path) = (quoted(settings.name_of(slot)), quoted(&settings.cookie_path));
     let (secure, http_only, same_site) =
         (settings.cookie_secure, settings.cookie_httponly, settings.cookie_samesite.as_str());
+    let [login, anonymous] = CookieSlot::ALL.map(|slot| quoted(settings.name_of(slot)));
     format!(
-        r#"{{"name":{name},"domain":{domain},"path":{path},"secure":{secure},"httpOnly":{http_only},"sameSite":"{same_site}","issued":{issued},"expires":{expires}}}"#
+        r#"{{"name":{name},"anonymousName":{anonymous},"loginName":{login},"domain":{domain},"path":{path},"secure":{secure},"httpOnly":{http_only},"sameSite":"{same_site}","issued":{issued},"expires":{expires}}}"#
     )
 }
 

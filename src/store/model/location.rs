@@ -435,6 +435,10 @@ impl Store for KvLocation {
         Ok(Written::All)
     }
 
+    fn expires_records(&self) -> bool {
+        true
+    }
+
     /// Waits in virtual time.
     async fn wait(&self, milliseconds: u64) {
         self.model.sleep(Duration::from_millis(milliseconds)).await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::history::{History, Id, Origin, Request, SaveMark};
-use crate::plan::Action;
+use crate::plan::{Action, CLOCKS};
 
 /// A login whose answer arrived.
 #[derive(Clone, Debug)]
@@ -39,7 +39,9 @@ pub fn logins(history: &History) -> Vec<Login> {
             history.each().filter(|(other, _)| *other != id).map(|(_, other)| ends(history, key, request, other));
         let overtaken = history.of_browser(browser).filter(|(_, other)| {
             let given = other.given().map(|given| history.tokens[given].key);
-            given.is_some_and(|given| history.keys[given].is_logged_in && history.descends(key, given))
+            let is_replaced =
+                |given: usize| history.descends(key, given) || request.is_logout() && request.key == Some(given);
+            given.is_some_and(|given| history.keys[given].is_logged_in && is_replaced(given))
         });
         let overtaken = overtaken.filter_map(|(_, other)| other.received).filter(|received| *received > arrived).min();
         Some(Login {
@@ -65,9 +67,28 @@ fn ends(history: &History, key: usize, login: &Request, other: &Request) -> Dura
     if other.browser() == login.browser() {
         let continues = other.presented.iter().any(|token| history.tokens[*token].is_ending);
         let is_under_way = other.sent >= arrived || other.received.is_some_and(|received| received > arrived);
+        // Two logins without a common session stay apart, and the order of their answers decides.
+        let is_apart = other.is_login()
+            && other.sent < arrived
+            && other.key_after.is_some_and(|other| !history.are_related(other, key));
+        if is_apart && other.received.is_none_or(|received| received + CLOCKS >= login.sent) {
+            return from;
+        }
         let replaces = other.is_login() && other.key_after.is_some_and(|other| !history.are_related(other, key));
-        let clears = matches!(other.action, Action::Clear(_))
-            && other.key.is_some_and(|other| other == key || history.descends(other, key));
+        // An application that clears the session, or copies one that it cannot see, has another one afterwards.
+        let replaces_data = match other.action {
+            Action::Clear(_) => true,
+            Action::Create(_) => other.is_degraded(),
+            _ => false,
+        };
+        let clears = replaces_data && is_related && other.key.is_some_and(|other| !history.descends(key, other));
+        // Until the answer to another rotation arrives, the jar has the key from before it.
+        let rotates = other.cycled.and_then(|(old, _)| old).is_some_and(|old| {
+            history.keys[old].is_logged_in && history.are_related(old, key) && !history.descends(key, old)
+        });
+        if rotates {
+            return from.min(other.began.max(arrived));
+        }
         let is_over = (other.is_logout() || continues) && (is_under_way || is_related) || replaces && is_under_way;
         return if is_over || clears { from } else { Duration::MAX };
     }
@@ -119,13 +140,13 @@ fn fate_under(history: &History, key: usize, id: Id, data_key: usize) -> Fate {
     let Some(marks) = history.places.get(&key).and_then(|place| history.stored.get(place)) else {
         return Fate::Unknown;
     };
-    if history.is_older(marks[data_key], id) {
+    if lacks(history, marks[data_key], id, data_key) {
         return Fate::Lost;
     }
     let is_successor = |(_, login): &(Id, &Request)| {
         let is_from =
             |(old, new): (Option<usize>, usize)| old == Some(key) && history.keys[new].origin == Origin::Rotated;
-        login.is_acknowledged() && login.cycled.is_some_and(is_from)
+        login.is_acknowledged() && login.cycled.is_some_and(is_from) && !history.rotates_again(login)
     };
     let successors: Vec<_> = history.each().filter(is_successor).filter_map(|(_, login)| login.cycled).collect();
     let is_kept = |new: usize| matches!(fate_under(history, new, id, data_key), Fate::Kept | Fate::Unknown);

@@ -93,9 +93,11 @@ impl Simulation {
     fn create(&self, session: &mut Session, id: Id) {
         let old = session.session_key().map(|key| key.as_str().to_owned());
         session.create();
+        // A superseded session gets no other key than by a rotation.
+        let Some(key) = session.session_key() else { return };
         let mut history = self.history.borrow_mut();
         let old = old.and_then(|old| history.find_key(&old));
-        let new = history.new_key(session.session_key().unwrap().as_str(), old, Origin::Created, self.model.now());
+        let new = history.new_key(key.as_str(), old, Origin::Created, self.model.now());
         history.request(id).created = Some((old, new));
     }
 

@@ -16,10 +16,13 @@ pub enum FaultProfile {
     SlowPropagation,
     /// Every write is visible everywhere at once. The limit of one write per second and key remains.
     Consistent,
+    /// The same without that limit: a local KV in development.
+    Local,
 }
 
 impl FaultProfile {
-    pub const ALL: [Self; 5] = [Self::Ordinary, Self::Hostile, Self::Stormy, Self::SlowPropagation, Self::Consistent];
+    pub const ALL: [Self; 6] =
+        [Self::Ordinary, Self::Hostile, Self::Stormy, Self::SlowPropagation, Self::Consistent, Self::Local];
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -28,6 +31,7 @@ impl FaultProfile {
             Self::Stormy => "stormy KV",
             Self::SlowPropagation => "propagation up to 300 s",
             Self::Consistent => "strong KV",
+            Self::Local => "strong KV without a limit of writes",
         }
     }
 
@@ -58,6 +62,7 @@ impl FaultProfile {
                 slow: 0.0,
                 ..ordinary
             },
+            Self::Local => KvModelOptions { write_interval: Duration::ZERO, ..Self::Consistent.options(seed) },
         }
     }
 
@@ -67,7 +72,7 @@ impl FaultProfile {
     }
 
     pub const fn is_consistent(self) -> bool {
-        matches!(self, Self::Consistent)
+        matches!(self, Self::Consistent | Self::Local)
     }
 
     /// Returns whether operations fail at random.

@@ -206,12 +206,12 @@ impl Request {
         self.reason.map_or("", LoadReason::as_str)
     }
 
-    /// Returns whether the load outcome tells the application that the session may lack something.
-    pub fn is_told(&self) -> bool {
+    /// Returns whether the load outcome says that the session may lack something.
+    pub fn is_degraded(&self) -> bool {
         matches!(self.reason(), "lost" | "not-yet-visible" | "stale" | "unavailable" | "superseded")
     }
 
-    /// Returns whether anything tells the application that the session may lack something: an event or the load outcome.
+    /// Returns whether an event or the load outcome says that the session may lack something.
     pub fn is_noticed(&self) -> bool {
         !self.events.is_empty() || self.reason() != "live"
     }
@@ -379,8 +379,36 @@ impl History {
         self.keys[key].parent.map_or(key, |parent| self.root(parent))
     }
 
+    /// Returns whether a logout with one key ends the other one.
     pub fn are_related(&self, one: usize, other: usize) -> bool {
-        self.root(one) == self.root(other)
+        self.first_of_family(one) == self.first_of_family(other)
+    }
+
+    /// The first key of the family. A copy that `create` makes of an anonymous session begins a family of its own.
+    fn first_of_family(&self, key: usize) -> usize {
+        let Key { parent, origin, is_logged_in, .. } = &self.keys[key];
+        match parent {
+            Some(parent) if *origin != Origin::Created || *is_logged_in => self.first_of_family(*parent),
+            _ => key,
+        }
+    }
+
+    /// How many rotations lie between the first key and this one.
+    pub fn rotations(&self, key: usize) -> usize {
+        let Key { parent, origin, .. } = &self.keys[key];
+        usize::from(*origin == Origin::Rotated) + parent.map_or(0, |parent| self.rotations(parent))
+    }
+
+    /// Returns whether a request rotates a key that was logged in and that another request had rotated before.
+    pub fn rotates_again(&self, request: &Request) -> bool {
+        let old = request.cycled.and_then(|(old, _)| old);
+        request.reason() == "superseded" && old.is_some_and(|old| self.keys[old].is_logged_in)
+    }
+
+    /// Returns whether a logout by a request ends `key`: it ends the sessions of all cookies that came with it.
+    pub fn is_ended_by(&self, request: &Request, key: usize) -> bool {
+        let presented = request.presented.iter().map(|token| self.tokens[*token].key);
+        request.flush.is_some() && presented.chain(request.key).any(|ended| self.are_related(ended, key))
     }
 
     /// Returns whether `key` was made from `other`, directly or not.
@@ -394,8 +422,8 @@ impl History {
     /// siblings; never the keys that were made from it.
     pub fn is_touched(&self, but: Id, key: usize, until: Duration) -> bool {
         self.each().filter(|(id, other)| *id != but && other.began <= until).any(|(_, other)| {
-            let ended = other.flush.is_some() && other.key.is_some_and(|ended| self.are_related(ended, key));
-            let rotates = |old: usize| self.are_related(old, key) && !self.descends(key, old);
+            let ended = self.is_ended_by(other, key);
+            let rotates = |old: usize| self.are_related(old, key) && self.rotations(key) <= self.rotations(old);
             ended || self.is_ending(other, key) || other.cycled.and_then(|(old, _)| old).is_some_and(rotates)
         })
     }
@@ -443,7 +471,8 @@ impl History {
     pub fn last_removal(&self, root: usize, isolate: usize, key: usize) -> SaveMark {
         let removals = self.each().filter(|(_, other)| {
             let is_related = other.key.is_some_and(|key| self.root(key) == root);
-            other.isolate == isolate && other.removed.contains(&key) && other.write_began.is_some() && is_related
+            let is_visible = other.isolate == isolate || other.is_acknowledged();
+            is_visible && other.removed.contains(&key) && other.write_began.is_some() && is_related
         });
         let last = removals.max_by_key(|(_, other)| other.committed());
         last.map_or(SaveMark::default(), |(by, _)| SaveMark { by, present: false })

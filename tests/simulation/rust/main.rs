@@ -110,7 +110,7 @@ fn main() -> ExitCode {
         let plan = Plan::new(generator, seed);
         let simulation = simulation::run(&plan, plan.seed);
         for violation in check(&simulation).violations {
-            println!("{}", report::tell(&shrink::Broken { simulation: simulation.clone(), violation }, seed));
+            println!("{}", report::describe(&shrink::Broken { simulation: simulation.clone(), violation }, seed));
         }
         return ExitCode::SUCCESS;
     }
@@ -142,7 +142,7 @@ fn main() -> ExitCode {
     for (invariant, seeds) in tally.broken.iter().filter(|(invariant, _)| !brief && wanted(**invariant)) {
         println!("\n{}: seeds {:?}", invariant.text(), &seeds[..seeds.len().min(8)]);
         if let Some(least) = shrink::shrink(&Plan::new(generator, seeds[0]), *invariant) {
-            println!("\n{}", report::tell(&least, seeds[0]));
+            println!("\n{}", report::describe(&least, seeds[0]));
         }
     }
     println!("\n{seeds} histories: {kept} invariants kept, {broken} broken");

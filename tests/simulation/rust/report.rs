@@ -6,7 +6,7 @@ use crate::history::{History, Id, Marks, Request};
 use crate::plan::{KEYS, LOCATIONS};
 use crate::shrink::Broken;
 
-pub fn tell(broken: &Broken, seed: u64) -> String {
+pub fn describe(broken: &Broken, seed: u64) -> String {
     let (history, violation) = (broken.simulation.history.borrow(), &broken.violation);
     let plan = &broken.simulation.plan;
     let mut text = format!("seed {seed}, {}, {}: ", plan.traffic.name(), plan.profile.name());

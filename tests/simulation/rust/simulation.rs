@@ -433,7 +433,14 @@ impl Simulation {
     fn note_key(&self, id: Id, key: Option<&str>) {
         let mut history = self.history.borrow_mut();
         let now = self.model.now();
+        let is_known = key.is_some_and(|key| history.find_key(key).is_some());
         let key = key.map(|key| history.key(key, now));
+        // A session that begins after a logout in the same request is a login's: Django's `login` flushes another user's session.
+        if let Some(key) =
+            key.filter(|_| !is_known && history.of(id).flush.as_ref().is_some_and(|flush| flush.outcome.is_ok()))
+        {
+            history.keys[key].is_logged_in = true;
+        }
         history.request(id).key_after = key;
         let place = history.of(id).puts.last().filter(|put| put.is_new_key).map(|put| put.place.clone());
         if let (Some(key), Some(place)) = (key, place) {

@@ -51,7 +51,10 @@ impl Store for RecordingStore {
                         most: one.most.max(other.most),
                     });
                     request.loaded = if request.is_loaded { request.loaded } else { saves };
-                    request.place.get_or_insert_with(|| key.as_str().to_owned());
+                    // The last one that the load reads: of an ended session's cookie, and then of the anonymous one.
+                    if !request.is_loaded || request.place.is_none() {
+                        request.place = Some(key.as_str().to_owned());
+                    }
                     request.read = marks.or(request.read);
                     let removal = |mark: SaveMark| if mark.present { SaveMark::default() } else { mark };
                     let gone = marks.unwrap_or_default().map(removal);

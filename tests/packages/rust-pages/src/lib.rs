@@ -1,12 +1,16 @@
 mod answer;
 mod traps;
 
-use edge_session::{Kv, Session, Sessions, Settings};
+use edge_session::{ClearExpired, Kv, Session, Sessions, Settings};
 use worker::{Context, Env, Error, Request, Response, Result, event};
 
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
     let sessions = Sessions::new(Kv::from_env(&env, "SESSIONS")?, Settings::from_env(&env)?);
+    if request.path() == "/clear-expired" {
+        let swept = sessions.clear_expired_with(ClearExpired { full_pass: true }).await;
+        return Response::from_json(&swept.map(|swept| (swept.removed, swept.complete)).map_err(|error| error.code()));
+    }
     sessions
         .serve(request, async |request, session| match request.path().strip_prefix("/answer/") {
             Some(kind) => answer::answer(kind, &request, session).await,

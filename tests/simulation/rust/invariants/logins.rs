@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Case, Invariant, is_there};
 use crate::analysis::{self, Login};
 use crate::history::{Id, Request};
-use crate::plan::{Action, CLOCKS, Traffic, USER};
+use crate::plan::{Action, CLOCKS, Scope, Traffic, USER};
 
 /// What concerns one request.
 pub fn check(case: &mut Case<'_>, id: Id, request: &Request) {
@@ -67,13 +67,26 @@ fn next_page(case: &mut Case<'_>, login: &Login) {
     for (id, page) in history.of_browser(login.browser) {
         let during = page.sent >= login.arrived && page.loaded_at < until;
         let Some(seen) = page.seen.filter(|_| during && login.is_in(history, &page.presented)) else { continue };
+        // The cookie of a second login beside this one: whether its session is visible is that login's question.
+        let is_own = |token: &usize| {
+            let key = history.tokens[*token].key;
+            key == login.key || history.descends(key, login.key)
+        };
+        if !page.presented.iter().any(is_own) {
+            continue;
+        }
         // Versions with cookies of different names do not see each other's.
-        if versions[page.version].scope != versions[made.version].scope && made.version != page.version {
+        let is_host = |version: usize| versions[version].scope == Scope::Host;
+        if is_host(page.version) != is_host(made.version) {
+            continue;
+        }
+        // A page beside a later login has the key that the login rotates.
+        if page.key.is_some_and(|key| history.is_touched(id, key, page.loaded_at)) {
             continue;
         }
         let ended = made.commit.as_ref().map_or(Duration::MAX, |commit| commit.ended);
         let is_exact = page.isolate == made.isolate || case.simulation.plan.profile.is_consistent();
-        let may_lack = page.is_told() && !is_exact && page.began <= ended.saturating_add(case.bound);
+        let may_lack = page.is_degraded() && !is_exact && page.began <= ended.saturating_add(case.bound);
         if !case.has_published_propagation() && page.isolate != made.isolate {
             continue;
         }
@@ -195,9 +208,9 @@ fn active_visitor(case: &mut Case<'_>, id: Id, page: &Request) {
     }
     let is_exact = case.simulation.plan.profile.is_consistent();
     let is_in = page.seen.is_some_and(|seen| seen[USER].present);
-    let is_told = page.is_told() && !is_exact;
+    let may_lack = page.is_degraded() && !is_exact;
     if page.seen.is_some() || page.reason() == "new" {
-        case.test(Invariant::ActiveVisitorStays, id, is_in || is_told || page.is_login(), || {
+        case.test(Invariant::ActiveVisitorStays, id, is_in || may_lack || page.is_login(), || {
             format!("the visitor was logged in and active; now the session is {}", page.reason())
         });
     }

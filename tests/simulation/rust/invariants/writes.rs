@@ -13,7 +13,7 @@ use crate::history::{History, Id, Marks, Request, SaveMark};
 use crate::plan::{Action, CLOCKS, Topology, Traffic};
 
 /// The number of saves that a record remembers.
-const TAGS: usize = 8;
+const TAGS: usize = 16;
 
 /// How long an operation that failed or was slow can delay the saves of its isolate.
 const AFTERMATH: Duration = Duration::from_secs(15);
@@ -103,7 +103,9 @@ fn isolate_accepts(case: &mut Case<'_>, id: Id, request: &Request) {
 /// Without exception: no write is excused by requests that were aborted or by logins.
 fn strong(case: &mut Case<'_>, id: Id, request: &Request) {
     let history = case.history;
-    if request.commit.is_some() {
+    // A cookie older than a record remembers is lost, although nothing of it is.
+    let is_forgotten = request.is_probe() && request.reason() == "lost";
+    if request.commit.is_some() && !is_forgotten {
         let is_off = matches!(request.reason(), "stale" | "not-yet-visible" | "lost" | "unavailable");
         let is_refused = matches!(request.error(), Some("ES_STALE" | "ES_STORE_UNAVAILABLE"));
         case.test(Invariant::StrongKvIsExact, id, !is_off && !is_refused, || {
@@ -145,7 +147,8 @@ fn saved(history: &History, id: Id, request: &Request) -> Vec<Saved> {
     let shares = |marks: &Marks| marks.iter().any(|mark| mark.by == id && mark.present);
     let shared = history.records.values().filter(|record| shares(&record.marks));
     let put = |record: &crate::history::Written| &history.of(record.by).puts[record.put];
-    let first = shared.filter(|record| put(record).acknowledged).min_by_key(|record| put(record).at);
+    let in_time = |record: &&crate::history::Written| put(record).acknowledged && put(record).at <= request.ended();
+    let first = shared.filter(in_time).max_by_key(|record| put(record).at);
     let shared = |record: &crate::history::Written| Saved {
         marks: record.marks,
         base: request.read,
@@ -162,7 +165,12 @@ fn saves(case: &mut Case<'_>, id: Id, request: &Request) {
     let ended = request.commit.as_ref().map_or(Duration::MAX, |commit| commit.ended);
     let order = |mark: SaveMark| if mark.by == 0 { Duration::ZERO } else { history.of(mark.by).committed() };
     let latest = |mark: SaveMark| if mark.by == 0 { Duration::ZERO } else { history.of(mark.by).ended() };
-    let is_kept = |old: SaveMark, new: SaveMark| old == new || latest(new).saturating_add(CLOCKS) >= order(old);
+    // A session that is cleared loses the keys that its request had loaded. Others can come back with a record that the request
+    // did not see.
+    let is_cleared = |mark: SaveMark| !mark.present && matches!(history.of(mark.by).action, Action::Clear(_));
+    let is_kept = |old: SaveMark, new: SaveMark| {
+        old == new || is_cleared(old) || latest(new).saturating_add(CLOCKS) >= order(old)
+    };
     // A login that finds the session ended, not only rotated by another login, goes on with what it has.
     let is_ended = request.key.is_some_and(|key| {
         let ends = |(other, end): (Id, &Request)| {
@@ -171,12 +179,14 @@ fn saves(case: &mut Case<'_>, id: Id, request: &Request) {
         };
         history.each().any(ends)
     });
-    if request.created.is_some() {
+    // A second rotation of a key that was logged in begins without data: they stay with the key that the first one made.
+    if request.created.is_some() || history.rotates_again(request) {
         return;
     }
     for saved in saved(history, id, request) {
         let Some(base) = saved.base.filter(|_| !(saved.is_new_key && is_ended)) else { continue };
-        for data_key in (0..base.len()).filter(|data_key| saved.marks[*data_key].by != id) {
+        let is_own = |data_key: &usize| saved.marks[*data_key].by == id || request.removed.contains(data_key);
+        for data_key in (0..base.len()).filter(|data_key| !is_own(data_key)) {
             let new = saved.marks[data_key];
             if base[data_key].by > 0 && !case.simulation.plan.runs_older_code() {
                 case.test(Invariant::NothingNewerIsReverted, id, is_kept(base[data_key], new), || {
@@ -232,7 +242,7 @@ fn own_writes(case: &mut Case<'_>, id: Id, request: &Request) {
     let (Some(seen), Some(token)) = (request.seen, request.token) else { return };
     let token = &history.tokens[token];
     let is_over = case.simulation.plan.is_short_lived() && seen.iter().all(|mark| !mark.present);
-    if request.is_told() || is_over || history.is_touched(id, token.key, request.began) {
+    if request.is_degraded() || is_over || history.is_touched(id, token.key, request.began) {
         return;
     }
     let is_older = |key: &usize| {
@@ -264,7 +274,7 @@ fn has_rival(key: usize, seen: SaveMark, known: Id, history: &History) -> bool {
     };
     let known = history.of(known);
     history.each().filter(|(id, other)| is_it(*id, other)).any(|(_, other)| {
-        let is_told = other.given().is_some() && other.received.is_some();
-        !is_told && other.apart(known) <= CLOCKS
+        let is_known = other.given().is_some() && other.received.is_some();
+        !is_known && other.apart(known) <= CLOCKS
     })
 }

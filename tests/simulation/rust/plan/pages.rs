@@ -19,7 +19,8 @@ pub fn plan(seed: u64) -> Plan {
         (4, FaultProfile::Hostile),
         (1, FaultProfile::Stormy),
         (1, FaultProfile::SlowPropagation),
-        (3, FaultProfile::Consistent),
+        (2, FaultProfile::Consistent),
+        (2, FaultProfile::Local),
     ]);
     let traffic = rng.weighted(&[
         (4, Traffic::Pages),
@@ -30,7 +31,7 @@ pub fn plan(seed: u64) -> Plan {
         (1, Traffic::ActiveVisitor),
     ]);
     let topology = match profile {
-        FaultProfile::Consistent => Topology::OneIsolate,
+        FaultProfile::Consistent | FaultProfile::Local => Topology::OneIsolate,
         _ => rng.weighted(&[
             (3, Topology::OneIsolate),
             (3, Topology::OneLocation),
@@ -104,7 +105,7 @@ fn clients(plan: &mut Plan, rng: &mut Rng) {
     let browsers = 1 + rng.below(2);
     for browser in 0..browsers {
         let home = rng.below(LOCATIONS.len());
-        let client = Client { plan, home };
+        let client = Client { plan, home, is_near: rng.percent(50) };
         let mut lanes = Vec::new();
         if plan.traffic == Traffic::ActiveVisitor {
             lanes.push(Lane { who: Who::Tab(browser), pages: client.visit(rng) });
@@ -170,6 +171,8 @@ const SINGLE: [(usize, Kind); 6] = [
 struct Client<'a> {
     plan: &'a Plan,
     home: usize,
+    /// Whether its messages take almost no time.
+    is_near: bool,
 }
 
 impl Client<'_> {
@@ -188,8 +191,8 @@ impl Client<'_> {
             // The first page fills a cart.
             (0, _) => vec![self.step(Action::Set([1, 2]), Duration::ZERO, rng)],
             (_, Kind::Burst) => {
-                let count = 2 + rng.below(7);
-                self.beside(count, 200, rng)
+                let (count, within) = (2 + rng.below(7), rng.weighted(&[(1, 2), (1, 200)]));
+                self.beside(count, within, rng)
             }
             (_, Kind::Login) => {
                 let mut steps = self.login(rng);
@@ -320,13 +323,14 @@ impl Client<'_> {
 
     fn step(&self, action: Action, delay: Duration, rng: &mut Rng) -> Step {
         let work = rng.weighted(&WORK);
+        let uplink = if self.is_near { rng.millis((0, 4)) } else { way(rng) };
         Step {
             delay,
             location: self.plan.topology.location(self.home, rng),
             slot: rng.below(SLOTS),
             action,
             work: rng.millis(work),
-            uplink: way(rng),
+            uplink,
             downlink: way(rng),
             patience: if rng.percent(3) { rng.millis((10, 3_000)) } else { Duration::from_secs(240) },
             loses_answer: rng.percent(1),
