@@ -55,8 +55,8 @@ pub(crate) fn from_cookie_header(
     cookie_header: &[u8],
 ) -> Session {
     let mut incoming = Incoming::default();
-    for slot in CookieSlot::ALL {
-        let found = find(cookie_header, settings.name_of(slot));
+    let found = find(cookie_header, CookieSlot::ALL.map(|slot| settings.name_of(slot)));
+    for (slot, found) in CookieSlot::ALL.into_iter().zip(found) {
         if found.presented {
             incoming.present(slot);
         }
