@@ -359,6 +359,15 @@ impl IsolateMemory {
         memory.count();
     }
 
+    /// Drops a put that the store did not refuse: it met a record under a new key, or was not begun at all.
+    pub(super) fn withdraw(&self, key: &StorageKey, ticket: Ticket) {
+        let mut memory = self.0.borrow_mut();
+        if let Some(lane) = memory.lane_mut(key) {
+            lane.flight.take_if(|flight| flight.ticket == ticket);
+        }
+        memory.count();
+    }
+
     /// Has a login hold the lane of the key that it replaces, unless a save is on its way there.
     pub(super) fn hold(&self, key: &StorageKey, now: i64) -> bool {
         let mut memory = self.0.borrow_mut();

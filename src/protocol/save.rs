@@ -150,7 +150,9 @@ impl Save {
                 Ok(self.landed(session, memory, ticket, sent))
             }
             (State::Writing { ticket, .. }, Reply::Conflict) => {
-                self.put_failed(session, memory, ticket);
+                if let Some(identity) = session.key.identity() {
+                    memory.withdraw(&revoke::record_key(&session.settings, identity), ticket);
+                }
                 Err(Error::new(ErrorKind::KeyTaken, "there is a record under the session's new key"))
             }
             (State::Writing { attempt, ticket, sent }, Reply::Unavailable(error)) => {
@@ -459,7 +461,7 @@ impl Save {
             Poll::Landed(group) => Ok(self.stored(session, memory, Sent::Group(group))),
             Poll::Put(group) => {
                 self.check_revocation(session, memory, None, None)
-                    .inspect_err(|_| memory.failed(&key, ticket, 0, now))?;
+                    .inspect_err(|_| memory.withdraw(&key, ticket))?;
                 let value = record::encode(&group.head, &group.data);
                 memory.set_bytes(&key, &value);
                 let op = put(session, key, &group.head, value, OnlyIf::Any);
