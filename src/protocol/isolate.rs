@@ -37,7 +37,7 @@ const INTERVAL: i64 = 1_020;
 
 /// The most keys that are remembered, and the most bytes of their records.
 const MAX_LANES: usize = 512;
-const MAX_BYTES: usize = 8 * 1024 * 1024;
+const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// What one isolate remembers of its own recent saves and revocations. Clones share it.
 ///
