@@ -458,8 +458,7 @@ impl Save {
         match memory.poll(&key, ticket, now) {
             Poll::Landed(group) => Ok(self.stored(session, memory, Sent::Group(group))),
             Poll::Put(group) => {
-                self.check_revocation(session, memory, None, None)
-                    .inspect_err(|_| memory.withdraw(&key, ticket))?;
+                self.check_revocation(session, memory, None, None).inspect_err(|_| memory.withdraw(&key, ticket))?;
                 let value = record::encode(&group.head, &group.data);
                 memory.set_bytes(&key, &value);
                 let op = put(session, key, &group.head, value, OnlyIf::Any);

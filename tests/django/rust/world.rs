@@ -275,7 +275,8 @@ impl World {
         answer.insert("wrote".into(), (!self.store.puts.borrow().is_empty()).into());
         let (vary, cache) = shown(&headers);
         answer.extend([("vary".to_owned(), vary), ("cache".to_owned(), cache)]);
-        let lines: Vec<_> = headers.iter().filter(|(key, _)| key == "Set-Cookie").map(|(_, line)| line.clone()).collect();
+        let lines: Vec<_> =
+            headers.iter().filter(|(key, _)| key == "Set-Cookie").map(|(_, line)| line.clone()).collect();
         let mut received: Vec<_> = lines.iter().map(|line| self.received(text(&step["browser"]), line)).collect();
         let also = received.split_off(received.len().min(1));
         answer.insert("cookie".into(), received.pop().unwrap_or(Value::Null));
