@@ -179,7 +179,7 @@ export const differences = [
         const [first, ...also] = presented.map(deletion);
         return { ...django, cookie: { ...django.cookie, name: first?.name }, also };
       }
-      const own = lines[django.cookie.value]?.rotations ? "rotated" : "anonymous";
+      const own = lines[django.cookie.value]?.rotations ?? flushed ? "rotated" : "anonymous";
       const isLogin = own === "rotated" && !(late && django.key === named);
       const gone = presented.filter((slot) => slot !== own && (flushed || (isLogin && slot === "anonymous")));
       return { ...django, cookie: { ...django.cookie, name: nameOf(own, settings) }, also: gone.map(deletion) };

@@ -58,7 +58,7 @@ class Walk {
     this.ends = new Map();
     /** By key: whether a record stands there, or when one was saved there with an end in the past. */
     this.records = new Map();
-    /** By browser, and by key: when the save was made that its cookie tells of. */
+    /** By key, and by browser and key: when the save was made that the cookie tells of. */
     this.issued = new Map();
   }
 
@@ -144,13 +144,14 @@ class Walk {
     const { kept, removed } = this.records.get(key) ?? {};
     if (kept) return this.ends.get(key)?.[1] > this.now * 1000 ? "live" : "expired";
     if (removed !== undefined && Math.abs(this.now - removed) <= REMEMBERED) return "expired";
-    const age = this.now - this.issuedAt(step);
+    const age = this.now - this.issuedAt(step, key);
     return -SKEW <= age && age <= NOT_YET_VISIBLE ? "not-yet-visible" : "unknown";
   }
 
   /** When the save was made that the request's cookie tells of. */
-  issuedAt({ cookies = [] }) {
-    const times = cookies.map(({ browser, issued }) => this.issued.get(browser ?? issued)).filter((time) => time !== undefined);
+  issuedAt({ cookies = [] }, key) {
+    const holders = cookies.map(({ browser, issued }) => (browser ? `${browser} ${key}` : issued));
+    const times = holders.map((holder) => this.issued.get(holder)).filter((time) => time !== undefined);
     return Math.max(-Infinity, ...times);
   }
 
@@ -177,7 +178,7 @@ class Walk {
     if (this.touchesStore(step)) this.disturb(on, step);
     const parted = (step.op === "commit" || step.op === "call") && django.e !== ours.e;
     // What was not written was not sent either; a browser that had another cookie, or none, keeps that.
-    const unsent = step.op === "commit" && django.cookie?.value !== ours.cookie?.value && !on.hasOwn;
+    const unsent = step.op === "commit" && django.cookie?.value !== ours.cookie?.value && (!on.hasOwn || on.presented.length > 1);
     // Django wrote its record over that of another request.
     const unwritten = step.op === "commit" && (on.wasPending || (on.overtaken && django.cookie?.value)) && !ours.wrote;
     return apart || disturbed || parted || unsent || unwritten || this.isBetween(this.now * 1000);
@@ -211,12 +212,11 @@ class Walk {
     if (step.call === "flush") on.flushed = true;
     if (step.call === "cycle_key") on.cycled = true;
     on.cycling = step.call === "cycle_key" ? step.settle === false : on.cycling && step.op === "call";
-    if (ours.kept !== undefined && ours.key) this.records.set(ours.key, { kept: ours.kept, removed: ours.removed ? this.now : undefined });
+    if (ours.kept !== undefined && ours.key) this.records.set(ours.key, { kept: ours.kept, removed: ours.removed ? this.now : this.records.get(ours.key)?.removed });
     if (step.op === "commit" ? ours.wrote : (step.call === "save" || step.settle) && !ours.e) on.savedAt = this.now;
     if (step.op !== "commit" || !ours.cookie) return;
     const { value } = ours.cookie;
-    if (value) for (const holder of [step.browser, value]) this.issued.set(holder, on.savedAt ?? this.now);
-    else this.issued.delete(step.browser);
+    if (value) for (const holder of [`${step.browser} ${value}`, value]) this.issued.set(holder, on.savedAt ?? this.now);
   }
 
   /** The other sessions may find something else in the store now than when they were loaded. */

@@ -233,7 +233,7 @@ impl World {
         answer.insert("deadline".into(), json!(deadline));
         answer.insert("absolute".into(), json!(record.and_then(|record| record.absolute)));
         answer.insert("kept".into(), record.is_some_and(|record| record.deadline.is_some()).into());
-        answer.insert("removed".into(), record.is_some_and(|record| record.deadline.is_none()).into());
+        answer.insert("removed".into(), put.is_some_and(|put| put.deadline.is_none()).into());
         let stored = block_on(self.sessions.open(&key)).unwrap().items::<Value>().unwrap();
         answer.insert("stored".into(), json!(stored));
     }
