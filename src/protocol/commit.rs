@@ -23,6 +23,7 @@ use crate::session::expiry::ExpiryOptions;
 use crate::session::identity::Identity;
 use crate::session::incoming::CookieSlot;
 use crate::session::key_state::KeyState;
+use crate::session::record;
 use crate::session::session::{FlushState, Session};
 
 /// A request that ran for longer, in milliseconds, deletes no cookie that may have been replaced meanwhile. Where tombstones are
@@ -188,13 +189,18 @@ fn verified(
     saved: Saved,
     purpose: Purpose,
 ) -> Result<SessionHeaders> {
-    let key = session.key.identity().map(|identity| revoke::tombstone_key(&session.settings, identity));
+    let Some(identity) = session.key.identity() else { return Err(Error::unexpected_reply()) };
     let now = session.clock.latest_millis();
-    let revocation = key.and_then(|key| revoke::revocation(memory, &key, tombstone, now));
-    match (revocation, purpose) {
-        (None, _) => give(session, lifetime, saved),
-        (Some(_), Purpose::LateAnswer) => Ok(headers(session, None, true, saved)),
-        (Some(_), Purpose::SavedBefore) => {
+    let key = revoke::tombstone_key(&session.settings, identity);
+    let is_revoked = revoke::revocation(memory, &key, tombstone, now).is_some();
+    // Another request of this isolate may have given it an end in the past, which leaves no tombstone.
+    let newest = memory.newest(&revoke::record_key(&session.settings, identity), None, now).bytes;
+    let head = newest.as_deref().and_then(record::head);
+    let is_over = is_revoked || head.is_some_and(|head| head.end().has_passed(session.now()));
+    match purpose {
+        _ if !is_over => give(session, lifetime, saved),
+        Purpose::LateAnswer => Ok(headers(session, None, true, saved)),
+        Purpose::SavedBefore => {
             session.report(EventKind::Interrupted);
             Err(Error::interrupted())
         }

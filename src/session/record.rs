@@ -256,7 +256,8 @@ pub(crate) fn head(bytes: &[u8]) -> Option<Head> {
     {
         return Some(head);
     }
-    match decode(bytes.to_vec()) {
+    // Without a copy: what is no record may be as large as the store allows.
+    match str::from_utf8(bytes).ok().and_then(scan)? {
         Opened::Record(record) => Some(record.head),
         _ => None,
     }

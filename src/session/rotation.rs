@@ -128,11 +128,12 @@ impl Session {
             }
         };
         let identity = match copied.filter(|_| is_loaded) {
-            Some(Identity { key, rotations, absolute }) if rotations > 0 => {
-                Identity { key: self.random.successor(&key), rotations, absolute }
+            Some(Identity { key, rotations, absolute: own }) if rotations > 0 => {
+                Identity { key: self.random.successor(&key), rotations, absolute: own.min(absolute) }
             }
             copied => {
-                let absolute = copied.map_or(absolute, |identity| identity.absolute);
+                // A key that was given without a token, and has no record, does not say when it ends.
+                let absolute = copied.map_or(absolute, |identity| identity.absolute.min(absolute));
                 // Django's login flushes another user's session and begins a new one: that is a login's session, too.
                 let rotations = u16::from(matches!(self.flush, FlushState::Done));
                 Identity { key: self.random.session_key(), rotations, absolute }

@@ -179,7 +179,7 @@ export const differences = [
         const [first, ...also] = presented.map(deletion);
         return { ...django, cookie: { ...django.cookie, name: first?.name }, also };
       }
-      const own = lines[django.cookie.value]?.rotations ? "rotated" : "anonymous";
+      const own = lines[django.cookie.value]?.rotations ?? flushed ? "rotated" : "anonymous";
       const isLogin = own === "rotated" && !(late && django.key === named);
       const gone = presented.filter((slot) => slot !== own && (flushed || (isLogin && slot === "anonymous")));
       return { ...django, cookie: { ...django.cookie, name: nameOf(own, settings) }, also: gone.map(deletion) };
@@ -191,7 +191,8 @@ export const differences = [
   },
   {
     id: "when a session is read",
-    expect: (django, { disturbed, ours }) => (disturbed ? ours : django),
+    occurs: (django) => django.early,
+    expect: (django) => django,
   },
   { id: "key in the store", test: ["tests/node/requests.test.mjs", "outside of a request: open, exists, delete, create"] },
   { id: "a new key", test: ["tests/node/requests.test.mjs", "KV: what each request costs, and the shape of every call"] },
@@ -273,14 +274,16 @@ const PRIVATE = {
  * Nothing new is to be stored, and the deadline would move by less than a tenth of the session's life: that is not written, nor
  * is it looked whether the record is still there.
  */
-function throttled(django, { step, ours, before, unsent, overtaken, now }) {
+function throttled(django, { step, ours, before, unsent, newest, now }) {
   if (step.op !== "commit" || ours.wrote || ours.e || !django.same || ours.before == null) return django;
   if (django.e === "interrupted") return unsent ? django : quiet(django, step, before, ours);
   if (!given(django)) return django;
   const end = Math.min(django.deadline ?? now * 1000, ours.absolute ?? Infinity);
   const left = Math.ceil((end - now * 1000) / 1e6) * 1e6;
-  if (Math.abs(end - ours.before) >= Math.max(Math.trunc(left / 10), 1e6)) return django;
-  const deadline = overtaken ? ours.deadline : ours.before;
+  // What it was loaded from may have been renewed by another request since.
+  const isDue = (stored) => stored == null || Math.abs(end - stored) >= Math.max(Math.trunc(left / 10), 1e6);
+  if (isDue(ours.before) && isDue(newest)) return django;
+  const deadline = newest ?? ours.before;
   if (unsent) return { ...django, deadline };
   const { vary, cache, depends } = before.accessed ? django : { ...ours.untouched, depends: false };
   return { ...django, cookie: null, deadline, vary, cache, depends };

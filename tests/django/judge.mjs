@@ -16,7 +16,7 @@ const LATE = 5_000;
 const OUTSIDE = new Set(["set_modified", "delete_own", "encode_decode"]);
 
 /** What an answer tells for the judge's sake. */
-const ASIDE = ["before", "wrote", "message", "untouched", "same", "depends", "plain", "kept", "removed", "others", "merged", "lines", "state", "presented", "refusal", "second", "dead"];
+const ASIDE = ["before", "wrote", "message", "untouched", "same", "depends", "plain", "kept", "removed", "others", "merged", "lines", "state", "presented", "refusal", "second", "dead", "early"];
 
 /** For how long, in milliseconds, a session that was saved somewhere may be missing elsewhere, and how far clocks may differ. */
 const NOT_YET_VISIBLE = 100_000;
@@ -36,10 +36,10 @@ export function judge(sequence, django, ours) {
     // Django is asked only where it has saved, and for the data only where it would have stored others.
     if (theirs.deadline === undefined) delete own.deadline;
     if (theirs.stored === undefined) delete own.stored;
-    const { expected, explained, blind } = walk.explain(step, theirs, own);
+    const { expected, explained } = walk.explain(step, theirs, own);
     if (!same(strip(expected), strip(own))) return { compared, rows, mismatch: { at, step, django: theirs, expected, ours: own } };
     for (const row of explained) rows.set(row, (rows.get(row) ?? 0) + 1);
-    if (!blind) compared++;
+    compared++;
     if (walk.endsAfter(step, theirs, own)) break;
   }
   return { compared, rows };
@@ -58,7 +58,7 @@ class Walk {
     this.ends = new Map();
     /** By key: whether a record stands there, or when one was saved there with an end in the past. */
     this.records = new Map();
-    /** By browser, and by key: when the save was made that its cookie tells of. */
+    /** By key, and by browser and key: when the save was made that the cookie tells of. */
     this.issued = new Map();
   }
 
@@ -98,7 +98,7 @@ class Walk {
       ours,
       before: on?.last,
       unsent: on?.saved,
-      overtaken: on?.overtaken,
+      newest: this.ends.get(on?.last.key)?.[1],
       unused: !on?.used,
       named: on?.named,
       presented: on?.presented ?? [],
@@ -111,7 +111,6 @@ class Walk {
       cycling: Boolean(on?.cycling),
       lines: django.lines ?? {},
       deadlines: [...this.ends.values()].map(([, end]) => end),
-      disturbed: Boolean(on?.disturbed && !on.used && this.uses(step, django)),
     };
     let expected = this.without(step, django, ours.empty === null);
     if (ours.reason !== undefined) expected.reason = this.reason(step, django);
@@ -124,7 +123,7 @@ class Walk {
       if (!same(next, expected) || occurs?.(django, facts)) explained.push(id);
       expected = next;
     }
-    return { expected, explained, blind: facts.disturbed };
+    return { expected, explained };
   }
 
   /** Django's answer without what the door does not tell at this step. */
@@ -144,13 +143,14 @@ class Walk {
     const { kept, removed } = this.records.get(key) ?? {};
     if (kept) return this.ends.get(key)?.[1] > this.now * 1000 ? "live" : "expired";
     if (removed !== undefined && Math.abs(this.now - removed) <= REMEMBERED) return "expired";
-    const age = this.now - this.issuedAt(step);
+    const age = this.now - this.issuedAt(step, key);
     return -SKEW <= age && age <= NOT_YET_VISIBLE ? "not-yet-visible" : "unknown";
   }
 
   /** When the save was made that the request's cookie tells of. */
-  issuedAt({ cookies = [] }) {
-    const times = cookies.map(({ browser, issued }) => this.issued.get(browser ?? issued)).filter((time) => time !== undefined);
+  issuedAt({ cookies = [] }, key) {
+    const holders = cookies.map(({ browser, issued }) => (browser ? `${browser} ${key}` : issued));
+    const times = holders.map((holder) => this.issued.get(holder)).filter((time) => time !== undefined);
     return Math.max(-Infinity, ...times);
   }
 
@@ -168,19 +168,18 @@ class Walk {
     if (step.as) this.objects.delete(name);
     const on = this.objects.get(name) ?? {};
     const apart = this.parts(step, django, ours, on);
-    const disturbed = on.disturbed && !on.used && this.uses(step, django);
     if (step.op === "open" || step.op === "load") on.used = django.key === null;
     if (step.op === "call" && !OUTSIDE.has(step.call)) on.used ||= BLIND.has(step.call) || (this.uses(step, django) && django.e !== "interrupted"); // a save that is refused looks at nothing
     if (step.op === "commit") on.used = true;
     if (name) this.objects.set(name, Object.assign(on, { last: stateOf(django) }));
     this.note(step, django, ours, on);
-    if (this.touchesStore(step)) this.disturb(on, step);
+    if (this.touchesStore(step)) this.overtake(on, step);
     const parted = (step.op === "commit" || step.op === "call") && django.e !== ours.e;
     // What was not written was not sent either; a browser that had another cookie, or none, keeps that.
-    const unsent = step.op === "commit" && django.cookie?.value !== ours.cookie?.value && !on.hasOwn;
+    const unsent = step.op === "commit" && django.cookie?.value !== ours.cookie?.value && (!on.hasOwn || on.presented.length > 1);
     // Django wrote its record over that of another request.
     const unwritten = step.op === "commit" && (on.wasPending || (on.overtaken && django.cookie?.value)) && !ours.wrote;
-    return apart || disturbed || parted || unsent || unwritten || this.isBetween(this.now * 1000);
+    return apart || parted || unsent || unwritten || this.isBetween(this.now * 1000);
   }
 
   /** Whether the two have something else before them from here on, as the list of differences has it. */
@@ -211,25 +210,20 @@ class Walk {
     if (step.call === "flush") on.flushed = true;
     if (step.call === "cycle_key") on.cycled = true;
     on.cycling = step.call === "cycle_key" ? step.settle === false : on.cycling && step.op === "call";
-    if (ours.kept !== undefined && ours.key) this.records.set(ours.key, { kept: ours.kept, removed: ours.removed ? this.now : undefined });
+    if (ours.kept !== undefined && ours.key) this.records.set(ours.key, { kept: ours.kept, removed: ours.removed ? this.now : this.records.get(ours.key)?.removed });
     if (step.op === "commit" ? ours.wrote : (step.call === "save" || step.settle) && !ours.e) on.savedAt = this.now;
     if (step.op !== "commit" || !ours.cookie) return;
     const { value } = ours.cookie;
-    if (value) for (const holder of [step.browser, value]) this.issued.set(holder, on.savedAt ?? this.now);
-    else this.issued.delete(step.browser);
+    if (value) for (const holder of [`${step.browser} ${value}`, value]) this.issued.set(holder, on.savedAt ?? this.now);
   }
 
   /** The other sessions may find something else in the store now than when they were loaded. */
-  disturb(on, step) {
-    for (const other of this.objects.values()) {
-      if (other === on && step.call !== "delete_own") continue;
-      other.disturbed = true;
-      other.overtaken ||= step.op !== "clock";
-    }
+  overtake(on, step) {
+    for (const other of this.objects.values()) if (other !== on || step.call === "delete_own") other.overtaken = true;
   }
 
   touchesStore(step) {
-    return ["clock", "commit", "delete"].includes(step.op) || ["save", "flush", "delete_own"].includes(step.call) || Boolean(step.settle);
+    return ["commit", "delete"].includes(step.op) || ["save", "flush", "delete_own"].includes(step.call) || Boolean(step.settle);
   }
 }
 

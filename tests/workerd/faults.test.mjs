@@ -354,7 +354,8 @@ for (const [door, Worker] of Object.entries(doors)) {
               // The login counts, though its answer was lost: for a while only another login leads on.
               expect([found, json.error.code]).toEqual([nobodys, "ES_SUPERSEDED"]);
               expect((await one.post("/session/cycle-key")).status).toBe(204);
-              expect(await one.data()).toEqual(operation.logins ? nobodys : before);
+              // Where the tombstone was not put, an isolate that forgot the rotation meanwhile finds the old record.
+              expect(operation.logins && carriedOut ? [nobodys] : operation.logins ? [nobodys, before] : [before]).toContainEqual(await one.data());
             } else {
               expect(status).toBe(204);
               // What was being put when the client left may come along with the next save.

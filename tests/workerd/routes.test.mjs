@@ -12,7 +12,10 @@ test("a visitor without a session is told so, and gets no cookie", async () => {
     isNew: true,
     expiry: { age: 1209600, date: expect.any(String), atBrowserClose: false },
     stored: null,
-    cookie: { name: "__Host-sessionid-anonymous", anonymousName: "__Host-sessionid-anonymous", loginName: "__Host-sessionid", domain: null, path: "/", secure: true, httpOnly: true, sameSite: "Lax", issued: null, expires: null },
+    cookie: {
+      name: "__Host-sessionid-anonymous", anonymousName: "__Host-sessionid-anonymous", loginName: "__Host-sessionid",
+      domain: null, path: "/", secure: true, httpOnly: true, sameSite: "Lax", issued: null, expires: null,
+    },
     loadReason: "new",
     saveEveryRequest: false,
     now: expect.stringMatching(/^[\d-]{10}T[\d:.]+\+00:00$/),

@@ -160,7 +160,7 @@ export class World {
     answer.deadline = deadline !== null && deadline > this.now * 1000 ? deadline : null;
     answer.absolute = absolute;
     answer.kept = deadline !== null;
-    answer.removed = !answer.kept && this.deadlines.has(label);
+    answer.removed = this.puts[0]?.deadline === null;
     if (this.puts.length > 0) this.learn(name);
     answer.stored = (await this.held.open(key)).items();
   }

@@ -45,12 +45,16 @@ class Lineage:
     def copy(self, key, old, absolute):
         """Django's `create` in a session that was loaded: the copy of a login belongs to it."""
         line = self.of(old)
-        self.lines[key] = line if line.rotations else Line(key, 0, line.absolute or absolute)
+        family = line.family if line.rotations else key
+        self.lines[key] = Line(family, line.rotations, self.earlier(line, absolute))
 
     def succeed(self, key, old, absolute):
         """Django's `cycle_key`."""
         line = self.of(old)
-        self.lines[key] = Line(line.family, line.rotations + 1, line.absolute if line.rotations else absolute)
+        self.lines[key] = Line(line.family, line.rotations + 1, self.earlier(line, absolute) if line.rotations else absolute)
+
+    def earlier(self, line, absolute):
+        return absolute if line.absolute is None else min(line.absolute, absolute)
 
     def rotate(self, key, now):
         """The key goes on as another one."""

@@ -44,6 +44,9 @@ SKEW = 10_000
 RECENT = 1_000
 LATE = 5_000
 
+# The calls that look at the clock.
+LOOKING = {"commit", "save", "flush", "create", "cycle_key", "set_expiry", "get_expiry_age", "get_expiry_date"}
+
 # The two names of the cookie, in the order in which they count: after the first `cycle_key`, and before it.
 ROTATED = "rotated"
 ANONYMOUS = "anonymous"
@@ -116,6 +119,8 @@ class World:
             answer["accessed"] = session.accessed
             answer["modified"] = session.modified
             answer["empty"] = session.is_empty()
+            answer["early"] = self.engine is project.cache_engine and session.is_early
+            session.is_early = False
         answer["lines"] = {self.label(key): self.tell_line(key) for key in self.keys}
         return answer
 
@@ -187,6 +192,8 @@ class World:
     def hold(self, name, session, known, answer):
         self.sessions[name] = session
         self.known[name] = known
+        if self.engine is project.cache_engine:
+            session.read()
         answer["state"] = known.state
         self.note(name)
 
@@ -263,6 +270,7 @@ class World:
         name, call_name = step["on"], step["call"]
         session, known = self.sessions[name], self.known[name]
         session.whole = None
+        self.look(session, call_name)
         is_loaded = hasattr(session, "_session_cache")
         if call_name == "cycle_key":
             session.items()  # drops a key that nobody has
@@ -284,6 +292,7 @@ class World:
             self.end_cycle(known, old, new, left)
         if call_name in ("save", "create", "cycle_key"):
             self.begin_line(known, new)
+            self.label(new)
             self.tell_record(session, answer)
             self.note(name)
             if not known.is_pending:
@@ -293,6 +302,11 @@ class World:
         if call_name == "delete_own":
             self.end_key(old, answer)
         return value
+
+    def look(self, session, call_name="commit"):
+        """Most calls do not look at the clock: for them it is as late as at the last one that did."""
+        if self.engine is project.cache_engine and call_name in LOOKING:
+            session.look()
 
     def refusal(self, known, session, call_name="save"):
         """What edge-session refuses to save the session with, whatever Django does."""
@@ -422,6 +436,7 @@ class World:
                 response[header] = step["headers"][header]
         session = request.session
         session.whole = None
+        self.look(session)
         answer["refusal"] = self.refusal(known, session)
         unused = not hasattr(session, "_session_cache")
         answer["same"] = unused or self.base[name] == written(session._session_cache)
@@ -433,6 +448,7 @@ class World:
         answer["cache"] = response.get("Cache-Control")
         answer["cookie"] = None
         self.begin_line(known, session.session_key)
+        self.label(session.session_key)
         for cookie, morsel in response.cookies.items():
             answer["cookie"] = self.received(step, known, cookie, morsel)
         if response.cookies and answer["cookie"]["value"]:

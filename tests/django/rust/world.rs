@@ -84,12 +84,7 @@ impl World {
 
     fn step(&mut self, step: &Value, answer: &mut Answer) -> Option<Result<Value>> {
         match text(&step["op"]) {
-            "clock" => {
-                self.now.set(step["at"].as_i64().unwrap());
-                for session in self.named.values_mut() {
-                    session.set_now(clock(&self.now)());
-                }
-            }
+            "clock" => self.now.set(step["at"].as_i64().unwrap()),
             "open" => {
                 let session = match self.key(&step["key"]) {
                     Some(key) => block_on(self.sessions.open(&key)).unwrap(),
@@ -204,6 +199,10 @@ impl World {
             }
             _ => {}
         }
+        // As in JavaScript: the other calls do not look at the clock.
+        if ["set_expiry", "get_expiry_age", "get_expiry_date", "create", "cycle_key"].contains(&text(&step["call"])) {
+            session.set_now(clock(&self.now)());
+        }
         let result = call(session, step)?;
         if result.is_ok() && (step["call"] == "create" || step["call"] == "cycle_key") {
             let key = session.session_key().map_or("", |key| key.as_str()).to_owned();
@@ -233,7 +232,7 @@ impl World {
         answer.insert("deadline".into(), json!(deadline));
         answer.insert("absolute".into(), json!(record.and_then(|record| record.absolute)));
         answer.insert("kept".into(), record.is_some_and(|record| record.deadline.is_some()).into());
-        answer.insert("removed".into(), record.is_some_and(|record| record.deadline.is_none()).into());
+        answer.insert("removed".into(), put.is_some_and(|put| put.deadline.is_none()).into());
         let stored = block_on(self.sessions.open(&key)).unwrap().items::<Value>().unwrap();
         answer.insert("stored".into(), json!(stored));
     }

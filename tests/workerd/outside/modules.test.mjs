@@ -71,7 +71,7 @@ test("the package's core can be called with nothing but these", () => {
     coresession_arrive coresession_clear coresession_close coresession_create coresession_cursor coresession_cycleKey
     coresession_ended coresession_entry coresession_event coresession_figure coresession_free coresession_get
     coresession_getExpireAtBrowserClose coresession_getExpiryAge coresession_getExpiryDate coresession_has coresession_is
-    coresession_isNew coresession_key coresession_keys coresession_keysToRead coresession_loadReason coresession_open coresession_reportBadSignature
+    coresession_isNew coresession_key coresession_keys coresession_keysToRead coresession_loadReason coresession_open coresession_reportBadSignature coresession_resume
     coresession_sessionKey coresession_set
     coresession_setBytes coresession_setCookies coresession_setExpiry coresession_setModified coresession_setNow
     coresession_start coresession_take coresession_tick coresession_touch coresession_value coresession_wasListed coresession_wasRead
