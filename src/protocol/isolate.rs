@@ -144,6 +144,13 @@ pub(super) struct Newest {
     pub(super) merged: Option<Tag>,
 }
 
+impl Newest {
+    /// The size limit for its bytes: the setting's. Two records that were merged here may exceed it together.
+    pub(super) fn limit(&self, max_record_bytes: usize) -> usize {
+        if self.merged.is_some() { usize::MAX } else { max_record_bytes }
+    }
+}
+
 /// What a save has to do before its put.
 #[derive(Debug)]
 pub(super) enum Turn {
@@ -352,6 +359,15 @@ impl IsolateMemory {
         memory.count();
     }
 
+    /// Drops a put that the store did not refuse: it met a record under a new key, or was not begun at all.
+    pub(super) fn withdraw(&self, key: &StorageKey, ticket: Ticket) {
+        let mut memory = self.0.borrow_mut();
+        if let Some(lane) = memory.lane_mut(key) {
+            lane.flight.take_if(|flight| flight.ticket == ticket);
+        }
+        memory.count();
+    }
+
     /// Has a login hold the lane of the key that it replaces, unless a save is on its way there.
     pub(super) fn hold(&self, key: &StorageKey, now: i64) -> bool {
         let mut memory = self.0.borrow_mut();
@@ -484,7 +500,10 @@ impl Landed {
 
     /// This record and the one that the store gave: the newer one, or both merged and the save that was merged in.
     fn reconcile(&self, bytes: Vec<u8>) -> (Vec<u8>, Option<Tag>) {
-        if *bytes == *self.bytes {
+        // The usual case: the store shows what was put here.
+        if record::last_tag(&bytes).is_some_and(|tag| self.tags.first() == Some(&tag))
+            && bytes.len() == self.bytes.len()
+        {
             return (bytes, None);
         }
         let Some(head) = record::head(&bytes) else { return (bytes, None) };
@@ -511,6 +530,7 @@ fn is_within(at: i64, now: i64, milliseconds: i64) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "a panic is what a test fails with")]
 mod tests {
     use super::*;
     use crate::session::data::Data;
