@@ -274,3 +274,31 @@ fn each_request_costs_what_the_document_on_consistency_says() {
     assert_eq!(documented, counted);
     assert_eq!([logout(9), logout(30), deletion(9), deletion(30)], [logout(8), logout(8), deletion(8), deletion(8)]);
 }
+
+/// GitHub's name for the place of a heading.
+fn anchor(heading: &str) -> String {
+    let kept = heading.to_lowercase().replace(|c: char| !(c.is_alphanumeric() || " -_".contains(c)), "");
+    kept.replace(' ', "-")
+}
+
+#[test]
+fn each_link_in_the_documents_leads_to_a_file_and_a_heading() {
+    let mut links = 0;
+    for document in ["README.md", "SECURITY.md", "CHANGELOG.md", "docs/concepts/consistency.md"] {
+        let (folder, _) = document.rsplit_once('/').unwrap_or_default();
+        let text = read(document);
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for target in targets.filter(|target| !target.starts_with("http")) {
+            let (path, heading) = target.split_once('#').unwrap_or((target, ""));
+            let path = if path.is_empty() { document.to_owned() } else { format!("{folder}/{path}") };
+            let file = format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
+            assert!(std::fs::exists(&file).unwrap(), "{document}: {target}");
+            let linked = if heading.is_empty() { String::new() } else { read(&path) };
+            let mut headings = linked.lines().filter(|line| line.starts_with('#'));
+            let is_there = headings.any(|line| anchor(line.trim_start_matches('#').trim()) == heading);
+            assert!(heading.is_empty() || is_there, "{document}: {target}");
+            links += 1;
+        }
+    }
+    assert!(links > 50, "{links}");
+}
