@@ -181,7 +181,7 @@ impl Session {
         self.flags.differs_from_stored |= modified;
     }
 
-    /// Why this session is what it is: what its load came to. Asking is no access.
+    /// The outcome of loading. Does not count as access.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
