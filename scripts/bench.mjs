@@ -3,7 +3,7 @@
 
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { clocks, usual } from "../tests/bench/clock.mjs";
 import { contenders } from "../tests/bench/contenders.mjs";
@@ -24,6 +24,7 @@ const help = `npm run bench -- [options]
   --mode small,large              what is written: a small field, or the one that holds most of the session
   --sizes 200,2048,16384,131072   bytes of the session's JSON
   --only floor,edge-session       who takes part, of ${contenders.map(({ name }) => name).join(", ")}
+  --before path/to/dist           another build of the package, such as the one before a change, measured beside this one
   --rounds 15                     how often each is measured
   --clock cpu                     processor time (Linux), or wall
   --no-build                      takes dist/ as it is
@@ -41,7 +42,7 @@ async function bench(args) {
   for (const runtime of options.runtime) {
     const folder = mkdtempSync(join(tmpdir(), "edge-session-bench-"));
     process.on("exit", () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
-    const processes = await runtimes[runtime](options.only.map(({ name }) => name), folder);
+    const processes = await runtimes[runtime](options.only, folder);
     try {
       const tell = (text) => say(`${runtime}: ${text}`);
       const times = await measure(processes, clocks[options.clock], options.only, cells, options.rounds, tell);
@@ -62,7 +63,7 @@ function chosen(args) {
     const { values } = parseArgs({
       args,
       allowNegative: true,
-      options: { runtime: text, mode: text, sizes: text, only: text, rounds: text, clock: text, build: { ...flag, default: true }, json: flag, help: flag },
+      options: { runtime: text, mode: text, sizes: text, only: text, before: text, rounds: text, clock: text, build: { ...flag, default: true }, json: flag, help: flag },
     });
     const rounds = Number(values.rounds ?? 15);
     if (!Number.isInteger(rounds) || rounds < 1) throw new Error("--rounds takes a number of rounds");
@@ -73,11 +74,17 @@ function chosen(args) {
       runtime: among(Object.keys(runtimes), "runtime", values),
       mode: among(Object.keys(modes), "mode", values),
       sizes: among(sizes, "sizes", values, ({ bytes }) => String(bytes)),
-      only: among(contenders, "only", values, ({ name }) => name),
+      only: among(contenders, "only", values, ({ name }) => name).concat(values.before ? [otherBuild(values.before)] : []),
     };
   } catch (error) {
     throw new Stop(`${error.message}.\n\n${help}`);
   }
+}
+
+/** Another build of this package, which takes part as a contender of its own. */
+function otherBuild(dist) {
+  if (!existsSync(join(dist, "node.js"))) throw new Error(`--before takes the folder of a built package; there is no node.js in ${dist}`);
+  return { name: "before", title: "edge-session, the other build", module: "edge-session", dist: resolve(dist) };
 }
 
 /** Those of `all` that an option names, in their own order; all of them where it is not given. */

@@ -90,7 +90,7 @@ fn visitor_with(bytes: &[u8]) -> (MemoryStore, Sessions<MemoryStore>, Session) {
 
 /// What `find` and `load` make of a `Cookie` header.
 pub fn cookie_header(header: &[u8]) {
-    let found = find(header, NAME);
+    let [found] = find(header, [NAME]);
     for value in &found.values {
         assert!(!value.contains(&b';') && !value.starts_with(b" ") && !value.ends_with(b"\t"));
     }
@@ -99,7 +99,7 @@ pub fn cookie_header(header: &[u8]) {
     let mut pairs: Vec<_> = header.split(|byte| *byte == b';').collect();
     pairs.reverse();
     let reversed = pairs.join(&b';');
-    let turned = find(&reversed, NAME);
+    let [turned] = find(&reversed, [NAME]);
     assert_eq!(turned.presented, found.presented);
     assert_eq!(turned.values.len(), found.values.len());
     assert!(found.values.iter().all(|value| turned.values.contains(value)));
@@ -107,7 +107,7 @@ pub fn cookie_header(header: &[u8]) {
     let (cookie, ..) = &*VISITOR;
     let own = cookie.split_once('=').unwrap().1.as_bytes();
     let whole = [header, b";", cookie.as_bytes()].concat();
-    let together = find(&whole, NAME);
+    let [together] = find(&whole, [NAME]);
     let others = together.values.iter().filter(|value| **value != own);
     let alone = together.values.contains(&own) && others.into_iter().all(|value| token_parts(value).is_none());
     let session = run(sessions_on(MemoryStore::default()).load(&whole)).unwrap();

@@ -559,3 +559,33 @@ fn a_delete_beside_a_rotation_fails_or_leaves_no_key_of_the_session_alive() {
         assert!(deleted >= 90, "{place}: {deleted}");
     }
 }
+
+#[test]
+fn records_that_only_together_are_too_large_are_read_whole_and_no_page_fails() {
+    let model = KvModel::new(KvModelOptions { write_interval: Duration::ZERO, ..usual() });
+    let (isolate, other) = (Isolate::at(&model, "AMS"), Isolate::at(&model, "AMS"));
+    let browser = isolate.visitor();
+    settle(&model);
+    let (one, two) = (isolate.load(&browser), other.load(&browser));
+    let saves = [
+        isolate.start(one, &browser, |session| session.set("mine", "x".repeat(40_000)).unwrap()),
+        other.start(two, &browser, |session| session.set("theirs", "y".repeat(40_000)).unwrap()),
+    ];
+    model.run_for(Duration::from_secs(5));
+    assert!(outcomes(&saves).iter().all(|outcome| outcome.result.is_ok()));
+    let mut diverged = Vec::new();
+    for isolate in [&isolate, &other] {
+        isolate.events();
+        let mut session = isolate.load(&browser);
+        assert_eq!(session.get::<String>("user").unwrap().as_deref(), Some("alice"), "{}", session.load_reason());
+        diverged.extend(isolate.events().contains(&"diverged".to_owned()).then_some(isolate));
+        let outcome = isolate.request(&mut browser.clone(), |session| _ = session.keys().unwrap());
+        assert!(outcome.result.is_ok(), "{outcome:?}");
+    }
+    let [isolate] = diverged[..] else { panic!("one isolate remembers what was buried") };
+    assert_eq!(isolate.load(&browser).keys().unwrap().len(), 3, "all of it can be read");
+    // What makes it smaller works.
+    let outcome = isolate.request(&mut browser.clone(), |session| session.remove("mine").unwrap());
+    assert!(outcome.result.is_ok(), "{outcome:?}");
+    assert_eq!(isolate.load(&browser).keys().unwrap(), ["user", "theirs"]);
+}

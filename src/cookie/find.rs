@@ -17,28 +17,33 @@ pub(crate) struct Found<'a> {
     pub(crate) values: Vec<&'a [u8]>,
 }
 
-/// Only `;` separates cookies, only space and tab are trimmed, names match exactly, and values stay as they are.
-pub(crate) fn find<'a>(header: &'a [u8], name: &str) -> Found<'a> {
-    let mut found = Found::default();
+/// What the header says about each of some names, found in one pass. Only `;` separates cookies, only space and tab are trimmed,
+/// names match exactly, and values stay as they are.
+pub(crate) fn find<'a, const N: usize>(header: &'a [u8], names: [&str; N]) -> [Found<'a>; N] {
+    let mut all = [const { Found { presented: false, values: Vec::new() } }; N];
     if header.len() > MAX_HEADER {
-        return found;
+        return all;
     }
     for pair in header.split(|byte| *byte == b';') {
         let Some(at) = pair.iter().position(|byte| *byte == b'=') else { continue };
         let Some((key, value)) = pair.split_at_checked(at) else { continue };
-        if trim(key) != name.as_bytes() {
-            continue;
-        }
-        found.presented = true;
-        let value = trim(value.get(1..).unwrap_or_default());
-        if !found.values.contains(&value) {
-            if found.values.len() == MAX_VALUES {
-                return Found { presented: true, values: Vec::new() };
+        let key = trim(key);
+        for (found, name) in all.iter_mut().zip(names) {
+            if key == name.as_bytes() {
+                found.presented = true;
+                let value = trim(value.get(1..).unwrap_or_default());
+                if found.values.len() <= MAX_VALUES && !found.values.contains(&value) {
+                    found.values.push(value);
+                }
             }
-            found.values.push(value);
         }
     }
-    found
+    for found in &mut all {
+        if found.values.len() > MAX_VALUES {
+            found.values.clear();
+        }
+    }
+    all
 }
 
 fn trim(bytes: &[u8]) -> &[u8] {
@@ -56,7 +61,7 @@ mod tests {
     const NAME: &str = "__Host-sessionid";
 
     fn values(header: impl AsRef<[u8]>) -> Vec<String> {
-        let found = find(header.as_ref(), NAME);
+        let [found] = find(header.as_ref(), [NAME]);
         found.values.iter().map(|value| String::from_utf8_lossy(value).into_owned()).collect()
     }
 
@@ -104,7 +109,7 @@ mod tests {
         for header in
             ["=__Host-sessionid=evil", "==__Host-sessionid=evil", "__Host-sessionid", "= __Host-sessionid=evil"]
         {
-            assert!(!find(header.as_bytes(), NAME).presented, "{header}");
+            assert!(!find(header.as_bytes(), [NAME])[0].presented, "{header}");
         }
     }
 
@@ -123,11 +128,11 @@ mod tests {
     fn different_values_are_all_given_and_too_many_none() {
         assert_eq!(values("__Host-sessionid=a; __Host-sessionid=b; __Host-sessionid=a"), ["a", "b"]);
         let many: String = (0..5).map(|n| format!("__Host-sessionid={n};")).collect();
-        assert_eq!(find(many.as_bytes(), NAME), Found { presented: true, values: Vec::new() });
+        assert_eq!(find(many.as_bytes(), [NAME]), [Found { presented: true, values: Vec::new() }]);
         // CVE-2025-58186 (Go): a header of many cookies costs its length, no more.
-        assert!(!find("a=;".repeat(100_000).as_bytes(), NAME).presented);
+        assert!(!find("a=;".repeat(100_000).as_bytes(), [NAME])[0].presented);
         let long = format!("__Host-sessionid=v; a={}", "x".repeat(128 * 1024));
-        assert!(!find(long.as_bytes(), NAME).presented, "a header beyond the limit is not searched");
+        assert!(!find(long.as_bytes(), [NAME])[0].presented, "a header beyond the limit is not searched");
     }
 
     // B9: what a proven user agent sends (tests/data/README.md) is read back, each name with its own values and in their order.
@@ -141,7 +146,7 @@ mod tests {
             for (name, _) in &pairs {
                 let values: Vec<_> =
                     pairs.iter().filter(|(other, _)| other == name).map(|(_, value)| value.as_bytes()).collect();
-                assert_eq!(find(sent.as_bytes(), name), Found { presented: true, values }, "{}", case[0]);
+                assert_eq!(find(sent.as_bytes(), [*name]), [Found { presented: true, values }], "{}", case[0]);
                 read += 1;
             }
         }
@@ -154,7 +159,7 @@ mod tests {
         let cost = |header: &str| {
             let once = || {
                 let begun = std::time::Instant::now();
-                std::hint::black_box(find(header.as_bytes(), NAME));
+                std::hint::black_box(find(header.as_bytes(), [NAME]));
                 begun.elapsed()
             };
             (0..9).map(|_| once()).min().unwrap()
@@ -170,7 +175,7 @@ mod tests {
         // B7
         #[test]
         fn no_header_breaks_it(header in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = find(&header, NAME);
+            let _ = find(&header, [NAME]);
         }
 
         #[test]

@@ -55,8 +55,8 @@ pub(crate) fn from_cookie_header(
     cookie_header: &[u8],
 ) -> Session {
     let mut incoming = Incoming::default();
-    for slot in CookieSlot::ALL {
-        let found = find(cookie_header, settings.name_of(slot));
+    let found = find(cookie_header, CookieSlot::ALL.map(|slot| settings.name_of(slot)));
+    for (slot, found) in CookieSlot::ALL.into_iter().zip(found) {
         if found.presented {
             incoming.present(slot);
         }
@@ -350,7 +350,7 @@ fn fetch(session: &mut Session, memory: &IsolateMemory, bytes: Option<Vec<u8>>, 
         return Fetched::Nothing(LoadReason::Revoked);
     }
     let newest = memory.newest(&record_key, bytes, now); // mutation: memory-of-load
-    let limit = session.settings.max_record_bytes;
+    let limit = newest.limit(session.settings.max_record_bytes);
     let bytes = newest.bytes;
     if revocation.is_some() {
         // mutation: superseded-record

@@ -151,7 +151,9 @@ impl Save {
                 Ok(self.landed(session, memory, ticket, sent))
             }
             (State::Writing { ticket, .. }, Reply::Conflict) => {
-                self.put_failed(session, memory, ticket);
+                if let Some(identity) = session.key.identity() {
+                    memory.withdraw(&revoke::record_key(&session.settings, identity), ticket);
+                }
                 Err(Error::new(ErrorKind::KeyTaken, "there is a record under the session's new key"))
             }
             (State::Writing { attempt, ticket, sent }, Reply::Unavailable(error)) => {
@@ -255,16 +257,17 @@ impl Save {
         if merged.is_some() && session.stored.as_ref().is_none_or(|stored| stored.merged != merged) {
             session.report(EventKind::Diverged);
         }
-        let is_fresh = match session.is_fresh(newest.bytes.as_deref()) {
+        let limit = newest.limit(session.settings.max_record_bytes);
+        let is_fresh = match session.is_fresh(newest.bytes.as_deref(), limit) {
             None => return self.without_record(session, memory, attempt, is_login),
             Some(is_fresh) => is_fresh && merged.is_none(),
         };
         let turn = if is_login { Turn::Free } else { memory.turn(&key, newest.bytes.as_deref(), now) };
         let turn = match turn {
-            Turn::Join(pending) => return self.join(session, memory, &key, attempt, pending, newest.bytes),
+            Turn::Join(pending) => return self.join(session, memory, &key, attempt, pending, newest),
             other => other,
         };
-        let newest = if is_fresh { None } else { Some(open(session, newest.bytes)?) };
+        let newest = if is_fresh { None } else { Some(open(newest, limit)?) };
         if is_login {
             // mutation: login-waits
             if !memory.hold(&key, now) && attempt.waited < MAX_HOLD {
@@ -300,8 +303,9 @@ impl Save {
                 self.begin_group(session, memory, &key, attempt)
             }
             Turn::Behind(newest) => {
-                let flight = open(session, newest.bytes)?;
-                let event = self.merge(session, flight, newest.merged)?;
+                let (merged, limit) = (newest.merged, newest.limit(session.settings.max_record_bytes));
+                let flight = open(newest, limit)?;
+                let event = self.merge(session, flight, merged)?;
                 if self.is_renewal && !session.needs_write()? {
                     return Ok(Step::Done(Ok(Saved::default())));
                 }
@@ -401,9 +405,9 @@ impl Save {
         key: &StorageKey,
         attempt: Attempt,
         mut pending: Box<Pending>,
-        stored: Option<Vec<u8>>,
+        newest: Newest,
     ) -> Result<Next> {
-        let joined = self.joined(session, &pending.group, stored);
+        let joined = self.joined(session, &pending.group, newest);
         let ticket = pending.ticket;
         let result = joined.map(|group| pending.group = group);
         memory.put_back(key, pending);
@@ -411,12 +415,12 @@ impl Save {
     }
 
     /// The group with the session's changes, and with what is stored by now, if the group was begun without it.
-    fn joined(&self, session: &mut Session, group: &Group, stored: Option<Vec<u8>>) -> Result<Group> {
+    fn joined(&self, session: &mut Session, group: &Group, newest: Newest) -> Result<Group> {
         let mut record = Record { head: group.head.clone(), data: group.data.clone() };
         let mut foreign = None;
-        let stored = stored.and_then(|bytes| open(session, Some(bytes)).ok());
+        let limit = newest.limit(session.settings.max_record_bytes);
         // mutation: stored-in-group
-        if let Some(stored) = stored.filter(|stored| !stored.head.is_known_to(&record.head)) {
+        if let Some(stored) = open(newest, limit).ok().filter(|stored| !stored.head.is_known_to(&record.head)) {
             foreign = stored.head.tags.first().copied();
             reconcile::apply_writes(&mut record, &stored);
         }
@@ -468,8 +472,7 @@ impl Save {
             Poll::Landed(group) => Ok(self.stored(session, memory, Sent::Group(group))),
             Poll::Put(group) => {
                 // mutation: group-after-end
-                self.check_revocation(session, memory, None, None)
-                    .inspect_err(|_| memory.failed(&key, ticket, 0, now))?;
+                self.check_revocation(session, memory, None, None).inspect_err(|_| memory.withdraw(&key, ticket))?;
                 let value = record::encode(&group.head, &group.data);
                 memory.set_bytes(&key, &value);
                 let op = put(session, key, &group.head, value, OnlyIf::Any);
@@ -621,8 +624,8 @@ impl Session {
     }
 
     /// Whether the data rest on the record in these bytes. None where there is no live record.
-    fn is_fresh(&self, bytes: Option<&[u8]>) -> Option<bool> {
-        let bytes = bytes.filter(|bytes| record::is_within(self.settings.max_record_bytes, bytes))?;
+    fn is_fresh(&self, bytes: Option<&[u8]>, limit: usize) -> Option<bool> {
+        let bytes = bytes.filter(|bytes| record::is_within(limit, bytes))?;
         let head = record::head(bytes).filter(|head| !head.end().has_passed(self.now()))?;
         // mutation: base-of-save
         Some(head.tags.first().is_some_and(|tag| self.has_seen(tag)))
@@ -644,8 +647,8 @@ fn release(session: &Session, memory: &IsolateMemory) {
     }
 }
 
-fn open(session: &Session, bytes: Option<Vec<u8>>) -> Result<Record> {
-    let opened = bytes.map(|bytes| record::decode_within(session.settings.max_record_bytes, bytes));
+fn open(newest: Newest, limit: usize) -> Result<Record> {
+    let opened = newest.bytes.map(|bytes| record::decode_within(limit, bytes));
     opened.and_then(Opened::record).ok_or_else(Error::interrupted)
 }
 

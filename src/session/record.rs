@@ -29,7 +29,7 @@ const VERSION: i64 = 1;
 const START: &str = "{\"edge-session\":1,\"deadline\":";
 
 /// How many of its last saves a record remembers.
-pub(crate) const MAX_TAGS: usize = 16;
+pub(crate) const MAX_TAGS: usize = 8;
 
 /// For how long a record remembers when a key was written, in milliseconds: longer than any browser carries a change of it.
 const WRITES_WINDOW: i64 = journal::WINDOW + 20_000;
@@ -231,6 +231,17 @@ pub(crate) fn uncounted(bytes: &[u8], data: &Data) -> usize {
     // Two sizes of up to three digits, and the separators.
     let entry = |(key, value): (&[u8], &[u8])| key.len().saturating_add(value.len()).saturating_add(10);
     django.map(entry).fold(header, usize::saturating_add).min(RESERVED)
+}
+
+/// The tag of the last save of a record that this version wrote, without reading more of it.
+pub(crate) fn last_tag(bytes: &[u8]) -> Option<Tag> {
+    let mut start = Rest { bytes, at: START.len() };
+    for word in [",\"absolute\":", ",\"generation\":", ",\"tags\":["] {
+        let digits = start.left().iter().position(|byte| *byte == b',')?;
+        start.at = start.at.saturating_add(digits);
+        start.word(word)?;
+    }
+    tag(start.piece(10)?.0)
 }
 
 /// Opens stored bytes as [`decode`] does, unless they are more than this limit allows.

@@ -18,11 +18,13 @@ const socket = (folder, name) => join(folder, `${name}.sock`);
  * tells its process, and `stop`.
  */
 export const runtimes = {
-  async workerd(names, folder) {
+  async workerd(contenders, folder) {
+    const names = contenders.map(({ name }) => name);
     const [, date] = read("wrangler.toml").match(/^compatibility_date = "(.+)"/m);
     const services = [];
-    for (const name of names) {
-      const files = await bundle(name, folder, "workerd", { platform: "neutral", conditions: ["workerd", "worker"], mainFields: ["module", "main"] });
+    for (const contender of contenders) {
+      const { name } = contender;
+      const files = await bundle(contender, folder, "workerd", { platform: "neutral", conditions: ["workerd", "worker"], mainFields: ["module", "main"] });
       const modules = files.map((file) => `(name = "${file}", ${file.endsWith(".wasm") ? "wasm" : "esModule"} = embed "${name}/${file}")`);
       services.push(`(name = "${name}", worker = (modules = [${modules}], compatibilityDate = "${date}"))`);
     }
@@ -34,20 +36,21 @@ const config :Workerd.Config = (services = [${services}], sockets = [${sockets}]
     const program = (await import("workerd")).default.default; // `.bin/workerd` may be a script that starts another process
     return start(folder, [{ program, args: ["serve", config], names }]);
   },
-  async node(names, folder) {
-    for (const name of names) await bundle(name, folder, "node", { platform: "node" });
+  async node(contenders, folder) {
+    const names = contenders.map(({ name }) => name);
+    for (const contender of contenders) await bundle(contender, folder, "node", { platform: "node" });
     return start(folder, names.map((name) => ({ program: "node", args: [join(folder, name, `${name}.js`), socket(folder, name)], names: [name] })));
   },
 };
 
 /** Bundles a contender into a folder of its own, and gives the names of the files, the script first. */
-async function bundle(name, folder, runtime, options) {
+async function bundle({ name, module = name, dist = join(root, "dist") }, folder, runtime, options) {
   const esbuild = await import("esbuild"); // which set-up may have installed only now
   const imports = {
     name: "imports",
     setup({ onResolve, onLoad }) {
       onResolve({ filter: /dist\/node\.js$/ }, () =>
-        runtime === "node" ? { path: join(root, "dist/node.js"), external: true } : { path: join(root, "dist/workerd.js") });
+        runtime === "node" ? { path: join(dist, "node.js"), external: true } : { path: join(dist, "workerd.js") });
       // React Router's package imports one that holds nothing but types.
       onResolve({ filter: /^@cloudflare\/workers-types$/ }, ({ path }) => ({ path, namespace: "empty" }));
       onLoad({ filter: /.*/, namespace: "empty" }, () => ({ contents: "" }));
@@ -55,7 +58,7 @@ async function bundle(name, folder, runtime, options) {
   };
   const { metafile } = await esbuild.build({
     stdin: {
-      contents: `import contender from "./contenders/${name}.mjs"; import { serve } from "./${runtime}.mjs"; export default serve(contender);`,
+      contents: `import contender from "./contenders/${module}.mjs"; import { serve } from "./${runtime}.mjs"; export default serve(contender);`,
       resolveDir: here,
     },
     outfile: join(folder, name, `${name}.js`),

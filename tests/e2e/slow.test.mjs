@@ -57,7 +57,7 @@ const redirect = (path) => new Response(null, { status: 303, headers: { Location
 const routes = {
   "GET /": () => page('<form method="post" action="login"><button>Log in</button></form>'),
   "POST /login": async (session) => {
-    await scheduler.wait(300); // a password is checked
+    await scheduler.wait(1000); // a password is checked
     session.cycleKey();
     session.set("user", "alice");
     return redirect("account");

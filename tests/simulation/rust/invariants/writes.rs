@@ -13,7 +13,7 @@ use crate::history::{History, Id, Marks, Request, SaveMark};
 use crate::plan::{Action, CLOCKS, Topology, Traffic};
 
 /// The number of saves that a record remembers.
-const TAGS: usize = 16;
+const TAGS: usize = 8;
 
 /// How long an operation that failed or was slow can delay the saves of its isolate.
 const AFTERMATH: Duration = Duration::from_secs(15);
