@@ -77,7 +77,6 @@ function isExact(value: unknown, depth: number): boolean {
     case "boolean":
       return true;
     case "number":
-      // mutation: js-minus-zero
       return Number.isFinite(value) && (value !== 0 || 1 / value > 0); // mutation: js-number
     case "object":
       if (value === null) return true;
