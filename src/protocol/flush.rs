@@ -14,8 +14,8 @@ use crate::session::session::{FlushState, Session};
 
 /// How many rotations ahead of the session's key a logout ends. A key that is not the newest one, or was given without a
 /// token, may be further behind.
-const REACH: u16 = 1;
-pub(super) const FAR_REACH: u16 = 3;
+const REACH: u16 = 1; // mutation: reach
+pub(super) const FAR_REACH: u16 = 3; // mutation: far-reach
 
 /// For how long after its load a session counts as the newest one, in milliseconds.
 const RECENT: i64 = 1_000;
@@ -32,7 +32,7 @@ impl Flush {
             let is_newest = matches!(session.load_reason(), LoadReason::Live | LoadReason::StaleRepaired)
                 && session.clock.elapsed_millis() <= RECENT
                 && session.incoming.opened.is_none();
-            let reach = if is_newest { REACH } else { FAR_REACH };
+            let reach = if is_newest { REACH } else { FAR_REACH }; // mutation: newest-key
             let identities = session.begin_flush();
             self.revoke = Some(Revoke::new(&session.settings, memory, &identities, reach, session.now()));
         }

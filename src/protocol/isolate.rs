@@ -21,7 +21,7 @@ use crate::session::record::{self, Head, MAX_TAGS, Opened};
 use crate::session::saving::Group;
 
 /// For how long a record or a revocation is remembered, in milliseconds: longer than KV may hide it.
-const REMEMBERED: i64 = 130_000;
+const REMEMBERED: i64 = 130_000; // mutation: memory-lasts
 
 /// For how long a rotation is remembered whose tombstone was not acknowledged, in milliseconds: its request may have vanished.
 const UNACKNOWLEDGED: i64 = 15_000;
@@ -197,6 +197,7 @@ impl IsolateMemory {
     pub(super) fn revocation(&self, tombstone: &StorageKey, now: i64) -> Option<Revocation> {
         let mark = self.0.borrow().lane(tombstone)?.mark?;
         let is_cycled = matches!(mark.revocation, Revocation::Cycled { .. });
+        // mutation: acknowledged-rotation
         let lasts = if is_cycled && !mark.acknowledged { UNACKNOWLEDGED } else { REMEMBERED };
         is_within(mark.at, now, lasts).then_some(mark.revocation)
     }
@@ -205,6 +206,7 @@ impl IsolateMemory {
     pub(super) fn mark(&self, tombstone: &StorageKey, revocation: Revocation, now: i64) {
         let mut memory = self.0.borrow_mut();
         let lane = memory.enter(tombstone, 0, now);
+        // mutation: end-is-final
         if revocation == Revocation::Ended || lane.mark.is_none_or(|mark| mark.revocation != Revocation::Ended) {
             lane.mark = Some(Mark { revocation, at: now, acknowledged: false });
         }
@@ -222,7 +224,7 @@ impl IsolateMemory {
     pub(super) fn forget(&self, key: &StorageKey) {
         let mut memory = self.0.borrow_mut();
         if let Ok(place) = memory.place(key) {
-            memory.lanes.remove(place);
+            memory.lanes.remove(place); // mutation: forgotten-record
             memory.count();
         }
     }
@@ -233,6 +235,7 @@ impl IsolateMemory {
         let limits_writes = memory.limits_writes;
         let Some(lane) = memory.lane_mut(key) else { return Turn::Free };
         lane.expire(now);
+        // mutation: save-behind-flight
         match (lane.held, lane.pending.take(), &lane.flight) {
             (Some(_), pending, _) => {
                 lane.pending = pending;
@@ -330,6 +333,7 @@ impl IsolateMemory {
         let mut memory = self.0.borrow_mut();
         let Some(lane) = memory.lane_mut(key) else { return };
         // One that counted as gone is no longer there; what was put since may be newer than it.
+        // mutation: landed-flight
         if let Some(mut flight) = lane.flight.take_if(|flight| flight.ticket == ticket) {
             flight.record.at = now;
             lane.used = now;
@@ -352,9 +356,9 @@ impl IsolateMemory {
         let mut memory = self.0.borrow_mut();
         let Some(lane) = memory.lane_mut(key) else { return };
         if lane.flight.take_if(|flight| flight.ticket == ticket).is_some() {
-            lane.not_before = now.saturating_add(pause);
+            lane.not_before = now.saturating_add(pause); // mutation: pause-after-failure
             let soon = lane.landed.as_ref().is_some_and(|landed| is_within(landed.at, now, INTERVAL));
-            memory.limits_writes |= soon;
+            memory.limits_writes |= soon; // mutation: write-limit
         }
         memory.count();
     }
@@ -375,7 +379,7 @@ impl IsolateMemory {
         lane.expire(now);
         let is_free = lane.flight.is_none() && lane.pending.is_none();
         if is_free {
-            lane.held = Some(now);
+            lane.held = Some(now); // mutation: lane-of-login
         }
         is_free
     }
@@ -469,9 +473,9 @@ impl Lane {
 
     /// Drops what counts as gone.
     fn expire(&mut self, now: i64) {
-        self.flight.take_if(|flight| !is_within(flight.record.at, now, GONE));
-        self.pending.take_if(|pending| !is_within(pending.polled, now, ABANDONED));
-        self.held.take_if(|since| !is_within(*since, now, GONE));
+        self.flight.take_if(|flight| !is_within(flight.record.at, now, GONE)); // mutation: flight-is-gone
+        self.pending.take_if(|pending| !is_within(pending.polled, now, ABANDONED)); // mutation: group-is-abandoned
+        self.held.take_if(|since| !is_within(*since, now, GONE)); // mutation: hold-is-gone
         self.finished.retain(|(_, at, _)| is_within(*at, now, ABANDONED));
     }
 
@@ -511,11 +515,13 @@ impl Landed {
         if forgot || self.tags.first().is_some_and(|tag| head.tags.contains(tag)) {
             return (bytes, None);
         }
+        // mutation: own-record-is-newer
         if head.tags.first().is_some_and(|tag| self.tags.contains(tag)) {
             return (self.bytes.to_vec(), None);
         }
         if let Opened::Record(stored) = record::decode(bytes.clone())
             && let Opened::Record(own) = record::decode(self.bytes.to_vec())
+            // mutation: merged-records
             && let (merged, Some(tag)) = reconcile::merge(stored, own)
         {
             return (record::encode(&merged.head, &merged.data), Some(tag));

@@ -141,6 +141,7 @@ impl Save {
             }
             (State::Holding(attempt) | State::Pausing(attempt), Reply::Waited) => {
                 session.clock.catch_up();
+                // mutation: look-again
                 self.look(session, memory, attempt)
             }
             (State::Joined { attempt, ticket }, Reply::Waited) => self.poll(session, memory, attempt, ticket),
@@ -202,15 +203,17 @@ impl Save {
             session.create();
         }
         let is_copy = matches!(&session.key, KeyState::New { replaces: None, .. });
+        // mutation: superseded-copy
         if is_copy && session.load_reason() == LoadReason::NotYetVisible && !matches!(session.flush, FlushState::Done) {
             // A copy of a session that cannot be seen yet would take its place without its data.
-            return Err(Error::stale());
+            return Err(Error::stale()); // mutation: not-visible-is-refused
         }
         self.look(session, memory, Attempt::default())
     }
 
     /// Reads what is stored now. A new session is written blindly: a look would make KV remember that nothing was there.
     fn look(&mut self, session: &mut Session, memory: &IsolateMemory, attempt: Attempt) -> Result<Next> {
+        // mutation: blind-put
         let Some(origin) = session.key.origin() else { return self.write(session, memory, attempt) };
         let settings = &session.settings;
         let mut keys = vec![revoke::record_key(settings, origin), revoke::tombstone_key(settings, origin)];
@@ -231,19 +234,22 @@ impl Save {
     ) -> Result<Next> {
         session.clock.revocation_checked();
         let now = session.clock.latest_millis();
+        // mutation: origin-of-save
         let Some(origin) = session.key.origin() else { return Err(Error::unexpected_reply()) };
         let key = revoke::record_key(&session.settings, origin);
         let is_login = session.key.is_new();
         let mut values = values.into_iter();
         let (bytes, tombstone, successor) = (values.next().flatten(), values.next().flatten(), values.next().flatten());
         self.check_revocation(session, memory, tombstone.as_deref(), successor.as_deref())?;
-        let newest = memory.newest(&key, bytes, now);
+        let newest = memory.newest(&key, bytes, now); // mutation: memory-of-save
+        // mutation: landed-after-all
         if let Some(head) = attempt.sent.as_ref().and_then(|sent| stored_head(&newest, sent.tag()))
+            // mutation: quiet-lane
             && memory.is_quiet(&key, now)
             && let (Some(sent), Some(bytes)) = (attempt.sent.take(), &newest.bytes)
         {
             // The last put landed after all, and nothing is on its way that would overwrite it.
-            memory.remember(&key, &head, bytes, now);
+            memory.remember(&key, &head, bytes, now); // mutation: landed-remembered
             return Ok(self.stored(session, memory, sent));
         }
         let merged = newest.merged;
@@ -263,11 +269,12 @@ impl Save {
         };
         let newest = if is_fresh { None } else { Some(open(newest, limit)?) };
         if is_login {
+            // mutation: login-waits
             if !memory.hold(&key, now) && attempt.waited < MAX_HOLD {
                 return Ok(self.hold(attempt));
             }
             if let Some(record) = newest {
-                attempt.tag = None;
+                attempt.tag = None; // mutation: tag-of-login
                 self.merge(session, record, merged)?.into_iter().for_each(|event| session.report(event));
             }
             return self.write(session, memory, attempt);
@@ -276,7 +283,7 @@ impl Save {
             Turn::Held | Turn::Join(_) => Ok(self.hold(attempt)),
             Turn::Free => {
                 if let Some(record) = newest {
-                    attempt.tag = None;
+                    attempt.tag = None; // mutation: tag-of-save
                     let event = self.merge(session, record, merged)?;
                     if self.is_renewal && !session.needs_write()? {
                         return Ok(Step::Done(Ok(Saved::default())));
@@ -321,17 +328,19 @@ impl Save {
         let starts_login = session.key.is_new() && origin.is_anonymous();
         if starts_login {
             let key = successor_tombstone(&session.settings, origin);
+            // mutation: login-after-rotation
             if revoke::revocation(memory, &key, successor, now) == Some(Revocation::Ended) {
-                return Err(Error::interrupted());
+                return Err(Error::interrupted()); // mutation: record-is-gone
             }
         }
         let key = revoke::tombstone_key(&session.settings, origin);
+        // mutation: tombstone-before-save
         match revoke::revocation(memory, &key, tombstone, now) {
             None => Ok(()),
             // A second login beside the first.
-            Some(Revocation::Cycled { .. }) if starts_login => Ok(()),
+            Some(Revocation::Cycled { .. }) if starts_login => Ok(()), // mutation: second-login-saved
             Some(revocation) if revocation.is_superseding(now) => Err(Error::superseded()),
-            Some(_) => Err(Error::interrupted()),
+            Some(_) => Err(Error::interrupted()), // mutation: save-after-end
         }
     }
 
@@ -365,9 +374,9 @@ impl Save {
         if freshness == Freshness::Stale
             && let Some(journal) = session.known.journal.take()
         {
-            journal.force(&mut record);
+            journal.force(&mut record); // mutation: forced-journal
         }
-        session.merge_onto(record, freshness != Freshness::Repaired, merged)?;
+        session.merge_onto(record, freshness != Freshness::Repaired, merged)?; // mutation: complete-base
         Ok(event)
     }
 
@@ -410,6 +419,7 @@ impl Save {
         let mut record = Record { head: group.head.clone(), data: group.data.clone() };
         let mut foreign = None;
         let limit = newest.limit(session.settings.max_record_bytes);
+        // mutation: stored-in-group
         if let Some(stored) = open(newest, limit).ok().filter(|stored| !stored.head.is_known_to(&record.head)) {
             foreign = stored.head.tags.first().copied();
             reconcile::apply_writes(&mut record, &stored);
@@ -423,6 +433,7 @@ impl Save {
         let tag = group.head.tags.first().copied().unwrap_or_default();
         head.tags.retain(|other| *other != tag);
         head.generation = group.base.head.generation;
+        // mutation: base-of-group
         let base = Stored { head, complete: complete && group.base.complete, merged: foreign.or(group.base.merged) };
         session.stored = Some(base.clone());
         let mut joined = session.begin_group(base, tag)?;
@@ -460,6 +471,7 @@ impl Save {
         match memory.poll(&key, ticket, now) {
             Poll::Landed(group) => Ok(self.stored(session, memory, Sent::Group(group))),
             Poll::Put(group) => {
+                // mutation: group-after-end
                 self.check_revocation(session, memory, None, None).inspect_err(|_| memory.withdraw(&key, ticket))?;
                 let value = record::encode(&group.head, &group.data);
                 memory.set_bytes(&key, &value);
@@ -492,7 +504,7 @@ impl Save {
         let Some(identity) = session.key.identity() else { return Err(Error::unexpected_reply()) };
         let key = revoke::record_key(&session.settings, identity);
         let now = session.clock.latest_millis();
-        let only_if = if session.key.is_new() { OnlyIf::Absent } else { OnlyIf::Any };
+        let only_if = if session.key.is_new() { OnlyIf::Absent } else { OnlyIf::Any }; // mutation: new-record
         if head.end().has_passed(session.now()) && only_if == OnlyIf::Absent {
             // It has expired before it was written: nothing is left to keep.
             return Ok(self.stored(session, memory, Sent::Alone(Box::new((head, time)))));
@@ -500,6 +512,7 @@ impl Save {
         let ticket = memory.begin_flight(&key, &head, &value, now);
         let op = put(session, key, &head, value, only_if);
         self.state = State::Writing { attempt, ticket, sent: Sent::Alone(Box::new((head, time))) };
+        // mutation: put-of-record
         Ok(Step::Write(vec![op]))
     }
 
@@ -526,8 +539,8 @@ impl Save {
         }
         session.report(EventKind::Retried);
         let tag = match &sent {
-            Sent::Alone(_) => attempt.tag,
-            Sent::Group(_) => None,
+            Sent::Alone(_) => attempt.tag, // mutation: tag-of-retry
+            Sent::Group(_) => None,        // mutation: tag-after-group
         };
         let pause = pause(session);
         let waited = attempt.waited.saturating_add(pause);
@@ -562,8 +575,9 @@ impl Save {
                 session.report(EventKind::Cycled);
                 let now = session.clock.latest_millis();
                 let tombstone = revoke::tombstone_key(&session.settings, &old);
-                memory.mark(&tombstone, Revocation::Cycled { at: now }, now);
+                memory.mark(&tombstone, Revocation::Cycled { at: now }, now); // mutation: mark-of-rotation
                 memory.release(&revoke::record_key(&session.settings, &old));
+                // mutation: tombstone-of-rotation
                 self.revoke(session, old, false)
             }
         }
@@ -577,6 +591,7 @@ impl Save {
 
     /// The old key has a tombstone. An anonymous record stays for a second login that is on its way.
     fn revoked(&mut self, session: &mut Session, memory: &IsolateMemory, old: &Identity) -> Next {
+        // mutation: old-record-of-login
         if old.is_anonymous() && session.settings.check_ended {
             return Step::Done(Ok(Saved::default()));
         }
@@ -612,6 +627,7 @@ impl Session {
     fn is_fresh(&self, bytes: Option<&[u8]>, limit: usize) -> Option<bool> {
         let bytes = bytes.filter(|bytes| record::is_within(limit, bytes))?;
         let head = record::head(bytes).filter(|head| !head.end().has_passed(self.now()))?;
+        // mutation: base-of-save
         Some(head.tags.first().is_some_and(|tag| self.has_seen(tag)))
     }
 }

@@ -61,6 +61,7 @@ pub(crate) struct Write {
 impl Head {
     /// The end of the record: Django's deadline or the absolute one, whichever comes first.
     pub(crate) fn end(&self) -> Deadline {
+        // mutation: end-of-record
         self.deadline.min(self.absolute)
     }
 
