@@ -136,7 +136,7 @@ export const mutations = [
   { what: "a session is created beside a logout that has not finished", marker: "end-before-creation", from: "!session.is_empty()", to: "false && !session.is_empty()" },
   { what: "a deletion by key does not look for rotations", marker: "rotations-searched", from: "0..MAX_SEARCHED", to: "0..MAX_SEARCHED.min(1)" },
   { what: "the absolute deadline ends nothing", edits: [{ marker: "end-of-record", from: "self.deadline.min(self.absolute)", to: "self.deadline" }, { marker: "deadline-of-token", from: "token.identity.absolute.has_passed(session.now())", to: "token.identity.absolute == crate::session::expiry::Deadline::NEVER" }] },
-  { what: "a copy begins a new life", marker: "life-of-copy", from: "copied.map_or(absolute, |identity| identity.absolute)", to: "copied.map_or(absolute, |_| absolute)" },
+  { what: "a copy begins a new life", marker: "life-of-copy", from: "|identity| identity.absolute.min(absolute)", to: "|_| absolute" },
   { what: "the deadline of a key without a token is not that of its record", marker: "deadline-of-record", from: "identity.absolute.min(record.head.absolute)", to: "identity.absolute" },
 
   // The response.
