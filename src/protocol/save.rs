@@ -445,7 +445,11 @@ impl Save {
     fn poll(
         &mut self,
         session: &mut Session,
+        // If the group fails, this save goes on with its own changes alone: those of other members are theirs to put.
+        let (own, base) = (session.data()?.clone(), session.stored.clone());
         memory: &IsolateMemory,
+        *session.data()? = own;
+        session.stored = base;
         attempt: Attempt,
         ticket: Ticket,
     ) -> Result<Next> {
