@@ -237,7 +237,7 @@ impl Save {
         self.check_revocation(session, memory, tombstone.as_deref(), successor.as_deref())?;
         let newest = memory.newest(&key, bytes, now);
         if let Some(head) = attempt.sent.as_ref().and_then(|sent| stored_head(&newest, sent.tag()))
-            && memory.is_quiet(&key, now)
+            && is_quiet
             && let (Some(sent), Some(bytes)) = (attempt.sent.take(), &newest.bytes)
         {
             // The last put landed after all, and nothing is on its way that would overwrite it.
@@ -253,9 +253,9 @@ impl Save {
             None => return self.without_record(session, memory, attempt, is_login),
             Some(is_fresh) => is_fresh && merged.is_none(),
         };
-        let turn = if is_login { Turn::Free } else { memory.turn(&key, newest.bytes.as_deref(), now) };
+        let turn = if is_login { Turn::Free } else { memory.turn(&key, stored.as_deref(), now) };
         let turn = match turn {
-            Turn::Join(pending) => return self.join(session, memory, &key, attempt, pending, newest.bytes),
+            Turn::Join(pending) => return self.join(session, memory, &key, attempt, pending, stored),
             other => other,
         };
         let newest = if is_fresh { None } else { Some(open(session, newest.bytes)?) };
@@ -280,6 +280,9 @@ impl Save {
                     }
                     event.into_iter().for_each(|event| session.report(event));
                 }
+        let is_quiet = memory.is_quiet(&key, now);
+        // What is on its way here is made on what was put here. It may lack what other isolates have put.
+        let stored = bytes.clone().filter(|_| !is_quiet);
                 self.write(session, memory, attempt)
             }
             Turn::TooSoon => {
@@ -415,9 +418,11 @@ impl Save {
         let Some(Stored { mut head, complete, .. }) = session.stored.take() else {
             return Err(Error::unexpected_reply());
         };
-        // The base is what lies below the group's own mark, repairs included.
+        // The base is what lies below the group's own mark, repairs included. What was merged in comes behind it.
         let tag = group.head.tags.first().copied().unwrap_or_default();
-        head.tags.retain(|other| *other != tag);
+        let first = group.base.head.tags.first().copied();
+        head.tags.retain(|other| *other != tag && Some(*other) != first);
+        head.tags.splice(..0, first);
         head.generation = group.base.head.generation;
         let base = Stored { head, complete: complete && group.base.complete, merged: foreign.or(group.base.merged) };
         session.stored = Some(base.clone());
@@ -442,14 +447,14 @@ impl Save {
     }
 
     /// Looks what has become of the group that this save joined.
-    fn poll(
-        &mut self,
-        session: &mut Session,
         // If the group fails, this save goes on with its own changes alone: those of other members are theirs to put.
         let (own, base) = (session.data()?.clone(), session.stored.clone());
-        memory: &IsolateMemory,
+    fn poll(
         *session.data()? = own;
         session.stored = base;
+        &mut self,
+        session: &mut Session,
+        memory: &IsolateMemory,
         attempt: Attempt,
         ticket: Ticket,
     ) -> Result<Next> {
@@ -474,6 +479,10 @@ impl Save {
             Poll::Wait(until) => {
                 let usual = next_look(attempt.waited);
                 let pause =
+        if foreign.is_some() && group.base.merged.is_some_and(|merged| Some(merged) != foreign) {
+            // It rests on more branches than a journal can name: no older record has all that it needs.
+            joined.base.head.tags.clear();
+        }
                     until.and_then(|pause| u64::try_from(pause).ok()).map_or(usual, |pause| pause.clamp(1, PAUSE));
                 Ok(self.join_wait(attempt, ticket, pause))
             }
@@ -637,7 +646,7 @@ fn open(session: &Session, bytes: Option<Vec<u8>>) -> Result<Record> {
     opened.and_then(Opened::record).ok_or_else(Error::interrupted)
 }
 
-/// The header of the newest record, if it contains the save with this tag.
+/// The header of the newest record, if it is stored and contains the save with this tag.
 fn stored_head(newest: &Newest, tag: Option<&Tag>) -> Option<Head> {
     let head = newest.bytes.as_deref().and_then(record::head)?;
     tag.is_some_and(|tag| head.tags.contains(tag)).then_some(head)
@@ -688,3 +697,6 @@ fn deleted(session: &mut Session, old_remains: bool, reply: &Reply) -> Next {
     }
     Step::Done(Ok(Saved { old_record_remains }))
 }
+    if newest.merged.is_some() {
+        return None;
+    }
