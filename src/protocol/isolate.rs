@@ -29,6 +29,9 @@ const UNACKNOWLEDGED: i64 = 15_000;
 /// After so many milliseconds a put in flight, or a login that holds a lane, counts as gone.
 const GONE: i64 = 5_000;
 
+/// After so many milliseconds no put is acknowledged any more.
+const OVERDUE: i64 = 30_000;
+
 /// A group that no request polled for so many milliseconds is dropped.
 const ABANDONED: i64 = 2_500;
 
@@ -95,6 +98,8 @@ struct Lane {
     /// The newest record that was put here and acknowledged.
     landed: Option<Landed>,
     flight: Option<Flight>,
+    /// A put that counts as gone, and may be acknowledged after all.
+    overdue: Option<Flight>,
     pending: Option<Box<Pending>>,
     /// The groups that landed a moment ago, for members that have not polled since.
     finished: Vec<(Ticket, i64, Rc<Group>)>,
@@ -166,7 +171,8 @@ pub(super) enum Poll {
     Wait(Option<i64>),
     /// It is due: put it.
     Put(Rc<Group>),
-    Landed(Rc<Group>),
+    /// It landed, at this time.
+    Landed(Rc<Group>, i64),
     /// It failed, or it was forgotten.
     Gone,
 }
@@ -192,6 +198,12 @@ impl IsolateMemory {
         let is_cycled = matches!(mark.revocation, Revocation::Cycled { .. });
         let lasts = if is_cycled && !mark.acknowledged { UNACKNOWLEDGED } else { REMEMBERED };
         is_within(mark.at, now, lasts).then_some(mark.revocation)
+    }
+
+    /// The revocation that was written here before `landed`, when a put under the key was acknowledged.
+    pub(super) fn revoked_before(&self, tombstone: &StorageKey, landed: i64, now: i64) -> Option<Revocation> {
+        let since = self.0.borrow().lane(tombstone)?.mark?.at;
+        self.revocation(tombstone, now).filter(|_| since <= landed)
     }
 
     /// Remembers a revocation, before its tombstone is put. What ended stays ended.
@@ -290,8 +302,8 @@ impl IsolateMemory {
         let mut memory = self.0.borrow_mut();
         let limits_writes = memory.limits_writes;
         let Some(lane) = memory.lane_mut(key) else { return Poll::Gone };
-        if let Some((.., group)) = lane.finished.iter().find(|(finished, ..)| *finished == ticket) {
-            return Poll::Landed(Rc::clone(group));
+        if let Some((_, landed, group)) = lane.finished.iter().find(|(finished, ..)| *finished == ticket) {
+            return Poll::Landed(Rc::clone(group), *landed);
         }
         if let Some(pending) = lane.pending.as_mut().filter(|pending| pending.ticket == ticket) {
             pending.polled = now;
@@ -318,12 +330,23 @@ impl IsolateMemory {
         }
     }
 
-    /// Records that a put was acknowledged.
-    pub(super) fn landed(&self, key: &StorageKey, ticket: Ticket, now: i64) {
+    /// Records that a put was acknowledged. False where it had counted as gone, and others went on without it: what the store
+    /// holds now may lack it, or lack what was put since.
+    pub(super) fn landed(&self, key: &StorageKey, ticket: Ticket, now: i64) -> bool {
         let mut memory = self.0.borrow_mut();
-        let Some(lane) = memory.lane_mut(key) else { return };
-        // One that counted as gone is no longer there; what was put since may be newer than it.
-        if let Some(mut flight) = lane.flight.take_if(|flight| flight.ticket == ticket) {
+        // The record was forgotten: its key has ended, or so much time has passed that nothing is known any more.
+        let Some(lane) = memory.lane_mut(key) else { return true };
+        let is_it = |flight: &mut Flight| flight.ticket == ticket;
+        let landed = match (lane.flight.take_if(is_it), lane.overdue.take_if(is_it)) {
+            (Some(flight), _) => Some(flight),
+            (None, Some(flight)) => {
+                let is_last = lane.landed.as_ref().is_none_or(|landed| landed.at <= flight.record.at);
+                Some(flight).filter(|_| is_last && lane.flight.is_none() && lane.pending.is_none())
+            }
+            (None, None) => None,
+        };
+        let counts = landed.is_some();
+        if let Some(mut flight) = landed {
             flight.record.at = now;
             lane.used = now;
             lane.landed = Some(flight.record);
@@ -337,6 +360,14 @@ impl IsolateMemory {
         let mut memory = self.0.borrow_mut();
         let lane = memory.enter(key, bytes.len(), now);
         lane.landed = Some(Landed::new(head, bytes, now));
+        counts
+    }
+
+    /// The last save that was put here under a key and acknowledged.
+    pub(super) fn last_tag(&self, key: &StorageKey, now: i64) -> Option<Tag> {
+        let memory = self.0.borrow();
+        let landed = memory.lane(key)?.landed.as_ref().filter(|landed| is_within(landed.at, now, REMEMBERED))?;
+        landed.tags.first().copied()
         memory.count();
     }
 
@@ -351,6 +382,7 @@ impl IsolateMemory {
         }
         memory.count();
     }
+        lane.overdue.take_if(|flight| flight.ticket == ticket);
 
     /// Has a login hold the lane of the key that it replaces, unless a save is on its way there.
     pub(super) fn hold(&self, key: &StorageKey, now: i64) -> bool {
@@ -451,9 +483,13 @@ impl Lane {
         }
     }
 
+            overdue: None,
     /// Drops what counts as gone.
     fn expire(&mut self, now: i64) {
-        self.flight.take_if(|flight| !is_within(flight.record.at, now, GONE));
+        if let Some(flight) = self.flight.take_if(|flight| !is_within(flight.record.at, now, GONE)) {
+            self.overdue = Some(flight);
+        }
+        self.overdue.take_if(|flight| !is_within(flight.record.at, now, OVERDUE));
         self.pending.take_if(|pending| !is_within(pending.polled, now, ABANDONED));
         self.held.take_if(|since| !is_within(*since, now, GONE));
         self.finished.retain(|(_, at, _)| is_within(*at, now, ABANDONED));
@@ -472,8 +508,8 @@ impl Lane {
     }
 
     fn size(&self) -> usize {
-        let flight = self.flight.as_ref().map(|flight| &flight.record);
-        self.landed.iter().chain(flight).map(|record| record.bytes.len()).fold(0, usize::saturating_add)
+        let flights = self.flight.iter().chain(&self.overdue).map(|flight| &flight.record);
+        self.landed.iter().chain(flights).map(|record| record.bytes.len()).fold(0, usize::saturating_add)
     }
 }
 
@@ -508,6 +544,8 @@ impl Landed {
 /// Whether `now` is at most so many milliseconds away from `at`. A clock that was set back makes nothing last for ever.
 fn is_within(at: i64, now: i64, milliseconds: i64) -> bool {
     now.saturating_sub(at).saturating_abs() <= milliseconds
+        // They cannot be merged, as with the first record under a new key, which says nothing of its writes.
+        let bytes = if self.generation > head.generation { self.bytes.to_vec() } else { bytes };
 }
 
 #[cfg(test)]
@@ -544,8 +582,6 @@ mod tests {
         head.writes.extend(time.map(|time| Write { time, key: format!("\"{member}\"").into_bytes().into() }));
         record::encode(&head, &data)
     }
-        // They cannot be merged, as with the first record under a new key, which says nothing of its writes.
-        let bytes = if self.generation > head.generation { self.bytes.to_vec() } else { bytes };
 
     fn group(generation: u32, tags: &[u32]) -> Group {
         let base = Stored::new(head(generation - 1, &tags[1..]));

@@ -11,6 +11,7 @@
 //! | `Joined` | `Waited` | landed: as after `Writing`; due: `Writing`; failed: `Reading` | |
 //! | `Writing` | `Written` | `Revoking`, or `Done(Ok)` | the record is stored, with the changes of every member of the group |
 //! | `Writing` | `Unavailable` | `Pausing`, or `Done(Err)` after the last attempt | |
+//! | `Writing` | `Written`, after so long that other saves went on without it | `Reading`, and after the last attempt as above | |
 //! | `Pausing` | `Waited` | `Reading`: the put may have landed | |
 //! | `Revoking` | `Written` | `Deleting`, or `Done(Ok)` | the old key opens no session after the published bound |
 //! | `Revoking` | `Unavailable` | `PausingToRevoke` once, then `Deleting` | |
@@ -84,6 +85,8 @@ struct Attempt {
     sent: Option<Sent>,
 }
 
+    /// Whether a put was acknowledged, but too late.
+    is_stored: bool,
 /// A record that was put.
 #[derive(Debug)]
 enum Sent {
@@ -144,10 +147,12 @@ impl Save {
                 self.look(session, memory, attempt)
             }
             (State::Joined { attempt, ticket }, Reply::Waited) => self.poll(session, memory, attempt, ticket),
-            (State::Writing { ticket, sent, .. }, Reply::Written) => Ok(self.landed(session, memory, ticket, sent)),
+            (State::Writing { attempt, ticket, sent }, Reply::Written) => {
+                self.landed(session, memory, attempt, ticket, sent)
+            }
             // The conflict is with our own earlier attempt: no one else knows this key.
-            (State::Writing { attempt: Attempt { sent: Some(_), .. }, ticket, sent }, Reply::Conflict) => {
-                Ok(self.landed(session, memory, ticket, sent))
+            (State::Writing { attempt: attempt @ Attempt { sent: Some(_), .. }, ticket, sent }, Reply::Conflict) => {
+                self.landed(session, memory, attempt, ticket, sent)
             }
             (State::Writing { ticket, .. }, Reply::Conflict) => {
                 self.put_failed(session, memory, ticket);
@@ -275,14 +280,14 @@ impl Save {
                 if let Some(record) = newest {
                     attempt.tag = None;
                     let event = self.merge(session, record, merged)?;
+        let is_quiet = memory.is_quiet(&key, now);
+        // What is on its way here is made on what was put here. It may lack what other isolates have put.
+        let stored = bytes.clone().filter(|_| !is_quiet);
                     if self.is_renewal && !session.needs_write()? {
                         return Ok(Step::Done(Ok(Saved::default())));
                     }
                     event.into_iter().for_each(|event| session.report(event));
                 }
-        let is_quiet = memory.is_quiet(&key, now);
-        // What is on its way here is made on what was put here. It may lack what other isolates have put.
-        let stored = bytes.clone().filter(|_| !is_quiet);
                 self.write(session, memory, attempt)
             }
             Turn::TooSoon => {
@@ -442,16 +447,16 @@ impl Save {
     fn hold(&mut self, mut attempt: Attempt) -> Next {
         let pause = next_look(attempt.waited);
         attempt.waited = attempt.waited.saturating_add(pause);
+        // If the group fails, this save goes on with its own changes alone: those of other members are theirs to put.
+        let (own, base) = (session.data()?.clone(), session.stored.clone());
         self.state = State::Holding(attempt);
+        *session.data()? = own;
+        session.stored = base;
         Step::Wait(pause)
     }
 
     /// Looks what has become of the group that this save joined.
-        // If the group fails, this save goes on with its own changes alone: those of other members are theirs to put.
-        let (own, base) = (session.data()?.clone(), session.stored.clone());
     fn poll(
-        *session.data()? = own;
-        session.stored = base;
         &mut self,
         session: &mut Session,
         memory: &IsolateMemory,
@@ -463,7 +468,7 @@ impl Save {
         let key = revoke::record_key(&session.settings, identity);
         let now = session.clock.latest_millis();
         match memory.poll(&key, ticket, now) {
-            Poll::Landed(group) => Ok(self.stored(session, memory, Sent::Group(group))),
+            Poll::Landed(group, landed) => self.acknowledged(session, memory, Sent::Group(group), landed),
             Poll::Put(group) => {
                 self.check_revocation(session, memory, None, None)
                     .inspect_err(|_| memory.failed(&key, ticket, 0, now))?;
@@ -474,15 +479,15 @@ impl Save {
                 Ok(Step::Write(vec![op]))
             }
             _ if attempt.waited >= MAX_WAIT => Err(Error::out_of_reach()),
+        if foreign.is_some() && group.base.merged.is_some_and(|merged| Some(merged) != foreign) {
+            // It rests on more branches than a journal can name: no older record has all that it needs.
+            joined.base.head.tags.clear();
+        }
             Poll::Gone if attempt.failed >= MAX_ATTEMPTS => Err(Error::out_of_reach()),
             Poll::Gone => self.look(session, memory, Attempt { failed: attempt.failed.saturating_add(1), ..attempt }),
             Poll::Wait(until) => {
                 let usual = next_look(attempt.waited);
                 let pause =
-        if foreign.is_some() && group.base.merged.is_some_and(|merged| Some(merged) != foreign) {
-            // It rests on more branches than a journal can name: no older record has all that it needs.
-            joined.base.head.tags.clear();
-        }
                     until.and_then(|pause| u64::try_from(pause).ok()).map_or(usual, |pause| pause.clamp(1, PAUSE));
                 Ok(self.join_wait(attempt, ticket, pause))
             }
@@ -502,7 +507,7 @@ impl Save {
         let Some(identity) = session.key.identity() else { return Err(Error::unexpected_reply()) };
         let key = revoke::record_key(&session.settings, identity);
         let now = session.clock.latest_millis();
-        let only_if = if session.key.is_new() { OnlyIf::Absent } else { OnlyIf::Any };
+        let only_if = if session.key.is_new() && !attempt.is_stored { OnlyIf::Absent } else { OnlyIf::Any };
         if head.end().has_passed(session.now()) && only_if == OnlyIf::Absent {
             // It has expired before it was written: nothing is left to keep.
             return Ok(self.stored(session, memory, Sent::Alone(Box::new((head, time)))));
@@ -541,20 +546,45 @@ impl Save {
         };
         let pause = pause(session);
         let waited = attempt.waited.saturating_add(pause);
-        self.state = State::Pausing(Attempt { failed, waited, tag, sent: Some(sent) });
+        self.state = State::Pausing(Attempt { failed, waited, tag, sent: Some(sent), is_stored: attempt.is_stored });
         Ok(Step::Wait(pause))
     }
 
-    /// The put of this save was acknowledged.
-    fn landed(&mut self, session: &mut Session, memory: &IsolateMemory, ticket: Ticket, sent: Sent) -> Next {
-        if let Some(identity) = session.key.identity() {
-            let key = revoke::record_key(&session.settings, identity);
-            memory.landed(&key, ticket, session.clock.latest_millis());
+    /// The put of this save was acknowledged. It counts unless it took so long that other saves went on without it, which it may
+    /// have overwritten or been overwritten by: then all of it is put once more.
+    fn landed(
+        &mut self,
+        session: &mut Session,
+        memory: &IsolateMemory,
+        attempt: Attempt,
+        ticket: Ticket,
+        sent: Sent,
+    ) -> Result<Next> {
+        let Some(identity) = session.key.identity() else { return Err(Error::unexpected_reply()) };
+        let now = session.clock.latest_millis();
+        let counts = memory.landed(&revoke::record_key(&session.settings, identity), ticket, now);
+        let failed = attempt.failed.saturating_add(1);
+        if (counts && !is_overtaken(session, memory)) || failed >= MAX_ATTEMPTS {
+            return self.acknowledged(session, memory, sent, now);
         }
-        self.stored(session, memory, sent)
+        session.clock.catch_up();
+        let attempt = Attempt { failed, waited: attempt.waited, tag: None, sent: Some(sent), is_stored: true };
+        self.look(session, memory, attempt)
     }
 
-    /// The record is stored, by this save or by another one of its group.
+    /// The put was acknowledged, to this save or to another one of its group. The key may have ended here before that: then
+    /// nothing reads the record any more.
+    fn acknowledged(&mut self, session: &mut Session, memory: &IsolateMemory, sent: Sent, landed: i64) -> Result<Next> {
+        let now = session.clock.latest_millis();
+        let tombstone = session.key.identity().map(|identity| revoke::tombstone_key(&session.settings, identity));
+        match tombstone.and_then(|key| memory.revoked_before(&key, landed, now)) {
+            None => Ok(self.stored(session, memory, sent)),
+            Some(revocation) if revocation.is_superseding(now) => Err(Error::superseded()),
+            Some(_) => Err(Error::interrupted()),
+        }
+    }
+
+    /// The record is stored.
     fn stored(&mut self, session: &mut Session, memory: &IsolateMemory, sent: Sent) -> Next {
         let is_new = session.key.is_new();
         let replaced = match sent {
@@ -697,6 +727,14 @@ fn deleted(session: &mut Session, old_remains: bool, reply: &Reply) -> Next {
     }
     Step::Done(Ok(Saved { old_record_remains }))
 }
+/// Whether a save under the key that a login replaces went on without waiting for the login's put, which took too long.
+fn is_overtaken(session: &Session, memory: &IsolateMemory) -> bool {
+    let Some(origin) = session.key.origin().filter(|_| session.key.is_new()) else { return false };
+    let newest = memory.last_tag(&revoke::record_key(&session.settings, origin), session.clock.latest_millis());
+    let known = session.stored.as_ref().map(|stored| stored.head.tags.as_slice()).unwrap_or_default();
+    newest.is_some_and(|tag| !known.contains(&tag))
+}
+
     if newest.merged.is_some() {
         return None;
     }
