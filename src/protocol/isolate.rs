@@ -215,6 +215,13 @@ impl IsolateMemory {
         }
     }
 
+    /// Whether a tombstone was put here a moment ago, and acknowledged.
+    pub(super) fn is_revoked(&self, tombstone: &StorageKey, now: i64) -> bool {
+        let memory = self.0.borrow();
+        let mark = memory.lane(tombstone).and_then(|lane| lane.mark);
+        mark.is_some_and(|mark| mark.acknowledged && is_within(mark.at, now, REMEMBERED))
+    }
+
     /// Records that the tombstone of a revocation was acknowledged.
     pub(super) fn acknowledge(&self, tombstone: &StorageKey) {
         let mut memory = self.0.borrow_mut();
@@ -353,13 +360,6 @@ impl IsolateMemory {
             lane.finished.extend(flight.group.map(|group| (ticket, now, group)));
         }
         memory.count();
-    }
-
-    /// Remembers a record that the store holds: a put that failed had landed after all.
-    pub(super) fn remember(&self, key: &StorageKey, head: &Head, bytes: &[u8], now: i64) {
-        let mut memory = self.0.borrow_mut();
-        let lane = memory.enter(key, bytes.len(), now);
-        lane.landed = Some(Landed::new(head, bytes, now));
         counts
     }
 
@@ -368,6 +368,13 @@ impl IsolateMemory {
         let memory = self.0.borrow();
         let landed = memory.lane(key)?.landed.as_ref().filter(|landed| is_within(landed.at, now, REMEMBERED))?;
         landed.tags.first().copied()
+    }
+
+    /// Remembers a record that the store holds: a put that failed had landed after all.
+    pub(super) fn remember(&self, key: &StorageKey, head: &Head, bytes: &[u8], now: i64) {
+        let mut memory = self.0.borrow_mut();
+        let lane = memory.enter(key, bytes.len(), now);
+        lane.landed = Some(Landed::new(head, bytes, now));
         memory.count();
     }
 
@@ -375,6 +382,7 @@ impl IsolateMemory {
     pub(super) fn failed(&self, key: &StorageKey, ticket: Ticket, pause: i64, now: i64) {
         let mut memory = self.0.borrow_mut();
         let Some(lane) = memory.lane_mut(key) else { return };
+        lane.overdue.take_if(|flight| flight.ticket == ticket);
         if lane.flight.take_if(|flight| flight.ticket == ticket).is_some() {
             lane.not_before = now.saturating_add(pause);
             let soon = lane.landed.as_ref().is_some_and(|landed| is_within(landed.at, now, INTERVAL));
@@ -382,7 +390,6 @@ impl IsolateMemory {
         }
         memory.count();
     }
-        lane.overdue.take_if(|flight| flight.ticket == ticket);
 
     /// Has a login hold the lane of the key that it replaces, unless a save is on its way there.
     pub(super) fn hold(&self, key: &StorageKey, now: i64) -> bool {
@@ -476,6 +483,7 @@ impl Lane {
             mark: None,
             landed: None,
             flight: None,
+            overdue: None,
             pending: None,
             finished: Vec::new(),
             not_before: i64::MIN,
@@ -483,7 +491,6 @@ impl Lane {
         }
     }
 
-            overdue: None,
     /// Drops what counts as gone.
     fn expire(&mut self, now: i64) {
         if let Some(flight) = self.flight.take_if(|flight| !is_within(flight.record.at, now, GONE)) {
@@ -537,6 +544,8 @@ impl Landed {
         {
             return (record::encode(&merged.head, &merged.data), Some(tag));
         }
+        // They cannot be merged, as with the first record under a new key, which says nothing of its writes.
+        let bytes = if self.generation > head.generation { self.bytes.to_vec() } else { bytes };
         (bytes, None)
     }
 }
@@ -544,8 +553,6 @@ impl Landed {
 /// Whether `now` is at most so many milliseconds away from `at`. A clock that was set back makes nothing last for ever.
 fn is_within(at: i64, now: i64, milliseconds: i64) -> bool {
     now.saturating_sub(at).saturating_abs() <= milliseconds
-        // They cannot be merged, as with the first record under a new key, which says nothing of its writes.
-        let bytes = if self.generation > head.generation { self.bytes.to_vec() } else { bytes };
 }
 
 #[cfg(test)]

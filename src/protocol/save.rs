@@ -4,17 +4,19 @@
 //!
 //! | state | reply | next | guaranteed afterwards |
 //! | --- | --- | --- | --- |
-//! | `Start` | `Start` | `Reading`; a session without a stored record: `Writing` | |
+//! | `Start` | `Start` | `Reading`; a new session: `Writing`; a new key beside another one of its session: `ReadingFamily` | |
+//! | `ReadingFamily` | `Values` | `Writing`; the session has ended: `Done(Err)` | no key joins a session that was seen to end |
 //! | `Reading` | `Values` | the session has ended: `Done(Err)` | nothing is written over a tombstone |
 //! | `Reading` | `Values` | the lane is free: `Writing`; it is not: `Joined` or `Holding` | the put contains the newest record that is known |
 //! | `Holding` | `Waited` | `Reading` | a login contains the saves that were on their way under the old key |
 //! | `Joined` | `Waited` | landed: as after `Writing`; due: `Writing`; failed: `Reading` | |
 //! | `Writing` | `Written` | `Revoking`, or `Done(Ok)` | the record is stored, with the changes of every member of the group |
-//! | `Writing` | `Unavailable` | `Pausing`, or `Done(Err)` after the last attempt | |
 //! | `Writing` | `Written`, after so long that other saves went on without it | `Reading`, and after the last attempt as above | |
+//! | `Writing` | `Unavailable` | `Pausing`, or `Done(Err)` after the last attempt | |
 //! | `Pausing` | `Waited` | `Reading`: the put may have landed | |
-//! | `Revoking` | `Written` | `Deleting`, or `Done(Ok)` | the old key opens no session after the published bound |
+//! | `Revoking` | `Written`, or another request of the isolate put it | `Deleting`, or `Done(Ok)` | the old key opens no session after the published bound |
 //! | `Revoking` | `Unavailable` | `PausingToRevoke` once, then `Deleting` | |
+//! | `PausingToRevoke` | `Waited` | `Revoking` | |
 //! | `Deleting` | any | `Done(Ok)` | |
 
 use alloc::boxed::Box;
@@ -83,10 +85,10 @@ struct Attempt {
     tag: Option<Tag>,
     /// What the last put was to write: it may have landed although it failed.
     sent: Option<Sent>,
-}
-
     /// Whether a put was acknowledged, but too late.
     is_stored: bool,
+}
+
 /// A record that was put.
 #[derive(Debug)]
 enum Sent {
@@ -98,6 +100,8 @@ enum Sent {
 enum State {
     Start,
     Reading(Attempt),
+    /// The tombstone of a new key that joins the family of another one.
+    ReadingFamily(Attempt),
     Holding(Attempt),
     Joined {
         attempt: Attempt,
@@ -139,6 +143,9 @@ impl Save {
         let next = match (core::mem::take(&mut self.state), reply) {
             (State::Start, Reply::Start) => self.start(session, memory),
             (State::Reading(attempt), Reply::Values(values)) => self.build(session, memory, attempt, values),
+            (State::ReadingFamily(attempt), Reply::Values(values)) => {
+                self.join_family(session, memory, attempt, &values)
+            }
             (State::Holding(attempt), Reply::Waited) if attempt.waited < MAX_HOLD && must_hold(session, memory) => {
                 Ok(self.hold(attempt))
             }
@@ -170,9 +177,11 @@ impl Save {
                 Ok(Step::Wait(pause(session)))
             }
             (State::Revoking { old, again: true }, Reply::Unavailable(_)) => {
-                Ok(self.delete(session, memory, &old, true))
+                let tombstone = revoke::tombstone_key(&session.settings, &old);
+                let is_revoked = memory.is_revoked(&tombstone, session.clock.latest_millis());
+                Ok(if is_revoked { Step::Done(Ok(Saved::default())) } else { self.delete(session, memory, &old, true) })
             }
-            (State::PausingToRevoke(old), Reply::Waited) => Ok(self.revoke(session, old, true)),
+            (State::PausingToRevoke(old), Reply::Waited) => Ok(self.revoke(session, memory, old, true)),
             (State::Deleting { old_remains }, reply) => Ok(deleted(session, old_remains, &reply)),
             (_, Reply::Unavailable(error)) => Err(error),
             _ => Err(Error::unexpected_reply()),
@@ -214,14 +223,45 @@ impl Save {
 
     /// Reads what is stored now. A new session is written blindly: a look would make KV remember that nothing was there.
     fn look(&mut self, session: &mut Session, memory: &IsolateMemory, attempt: Attempt) -> Result<Next> {
-        let Some(origin) = session.key.origin() else { return self.write(session, memory, attempt) };
         let settings = &session.settings;
+        let Some(origin) = session.key.origin() else {
+            let Some(identity) = session.key_of_known_family() else { return self.write(session, memory, attempt) };
+            let both = core::iter::once(identity).chain(session.rotated_from());
+            let keys = both.map(|identity| revoke::tombstone_key(settings, identity)).collect();
+            self.state = State::ReadingFamily(attempt);
+            return Ok(Step::Read(keys));
+        };
         let mut keys = vec![revoke::record_key(settings, origin), revoke::tombstone_key(settings, origin)];
         if session.key.is_new() && origin.is_anonymous() {
             keys.push(successor_tombstone(settings, origin));
         }
         self.state = State::Reading(attempt);
         Ok(Step::Read(keys))
+    }
+
+    /// Puts the record of a new key that joins a family, unless that has ended meanwhile.
+    fn join_family(
+        &mut self,
+        session: &mut Session,
+        memory: &IsolateMemory,
+        attempt: Attempt,
+        values: &[Option<Vec<u8>>],
+    ) -> Result<Next> {
+        session.clock.revocation_checked();
+        let Some(identity) = session.key.identity() else { return Err(Error::unexpected_reply()) };
+        let (key, now) = (revoke::tombstone_key(&session.settings, identity), session.clock.latest_millis());
+        let mut tombstones = values.iter().map(Option::as_deref);
+        let tombstone = tombstones.next().flatten();
+        if let Some((old, replaced)) = session.rotated_from().zip(tombstones.next().flatten()) {
+            let old = revoke::tombstone_key(&session.settings, old);
+            memory.mark(&old, Revocation::read(replaced), now);
+            memory.acknowledge(&old);
+        }
+        match revoke::revocation(memory, &key, tombstone, now) {
+            None => self.write(session, memory, attempt),
+            Some(revocation) if revocation.is_superseding(now) => Err(Error::superseded()),
+            Some(_) => Err(Error::interrupted()),
+        }
     }
 
     /// Builds the next record on what is stored now.
@@ -240,6 +280,9 @@ impl Save {
         let mut values = values.into_iter();
         let (bytes, tombstone, successor) = (values.next().flatten(), values.next().flatten(), values.next().flatten());
         self.check_revocation(session, memory, tombstone.as_deref(), successor.as_deref())?;
+        let is_quiet = memory.is_quiet(&key, now);
+        // What is on its way here is made on what was put here. It may lack what other isolates have put.
+        let stored = bytes.clone().filter(|_| !is_quiet);
         let newest = memory.newest(&key, bytes, now);
         if let Some(head) = attempt.sent.as_ref().and_then(|sent| stored_head(&newest, sent.tag()))
             && is_quiet
@@ -280,9 +323,6 @@ impl Save {
                 if let Some(record) = newest {
                     attempt.tag = None;
                     let event = self.merge(session, record, merged)?;
-        let is_quiet = memory.is_quiet(&key, now);
-        // What is on its way here is made on what was put here. It may lack what other isolates have put.
-        let stored = bytes.clone().filter(|_| !is_quiet);
                     if self.is_renewal && !session.needs_write()? {
                         return Ok(Step::Done(Ok(Saved::default())));
                     }
@@ -325,8 +365,11 @@ impl Save {
         let starts_login = session.key.is_new() && origin.is_anonymous();
         if starts_login {
             let key = successor_tombstone(&session.settings, origin);
-            if revoke::revocation(memory, &key, successor, now) == Some(Revocation::Ended) {
-                return Err(Error::interrupted());
+            match revoke::revocation(memory, &key, successor, now) {
+                None => {}
+                // The first login's key was rotated as well: a key beside it would be no one's.
+                Some(revocation) if revocation.is_superseding(now) => return Err(Error::superseded()),
+                Some(_) => return Err(Error::interrupted()),
             }
         }
         let key = revoke::tombstone_key(&session.settings, origin);
@@ -402,7 +445,11 @@ impl Save {
         mut pending: Box<Pending>,
         stored: Option<Vec<u8>>,
     ) -> Result<Next> {
+        // If the group fails, this save goes on with its own changes alone: those of other members are theirs to put.
+        let (own, base) = (session.data()?.clone(), session.stored.clone());
         let joined = self.joined(session, &pending.group, stored);
+        *session.data()? = own;
+        session.stored = base;
         let ticket = pending.ticket;
         let result = joined.map(|group| pending.group = group);
         memory.put_back(key, pending);
@@ -432,6 +479,10 @@ impl Save {
         let base = Stored { head, complete: complete && group.base.complete, merged: foreign.or(group.base.merged) };
         session.stored = Some(base.clone());
         let mut joined = session.begin_group(base, tag)?;
+        if foreign.is_some() && group.base.merged.is_some_and(|merged| Some(merged) != foreign) {
+            // It rests on more branches than a journal can name: no older record has all that it needs.
+            joined.base.head.tags.clear();
+        }
         joined.time = joined.time.max(group.time);
         record_of(session.settings.max_record_bytes, &mut joined.head, &joined.data)?;
         Ok(joined)
@@ -447,11 +498,7 @@ impl Save {
     fn hold(&mut self, mut attempt: Attempt) -> Next {
         let pause = next_look(attempt.waited);
         attempt.waited = attempt.waited.saturating_add(pause);
-        // If the group fails, this save goes on with its own changes alone: those of other members are theirs to put.
-        let (own, base) = (session.data()?.clone(), session.stored.clone());
         self.state = State::Holding(attempt);
-        *session.data()? = own;
-        session.stored = base;
         Step::Wait(pause)
     }
 
@@ -479,10 +526,6 @@ impl Save {
                 Ok(Step::Write(vec![op]))
             }
             _ if attempt.waited >= MAX_WAIT => Err(Error::out_of_reach()),
-        if foreign.is_some() && group.base.merged.is_some_and(|merged| Some(merged) != foreign) {
-            // It rests on more branches than a journal can name: no older record has all that it needs.
-            joined.base.head.tags.clear();
-        }
             Poll::Gone if attempt.failed >= MAX_ATTEMPTS => Err(Error::out_of_reach()),
             Poll::Gone => self.look(session, memory, Attempt { failed: attempt.failed.saturating_add(1), ..attempt }),
             Poll::Wait(until) => {
@@ -591,7 +634,9 @@ impl Save {
             Sent::Alone(record) => session.record_stored(record.0, record.1),
             Sent::Group(group) => session.group_stored(group),
         };
-        match replaced {
+        // The request that rotated the same key first may have vanished before it put the tombstone.
+        let superseded = session.rotated_from().filter(|_| is_new && replaced.is_none());
+        match replaced.or_else(|| superseded.cloned()) {
             None => {
                 if is_new {
                     session.report(EventKind::Created);
@@ -600,16 +645,23 @@ impl Save {
             }
             Some(old) => {
                 session.report(EventKind::Cycled);
-                let now = session.clock.latest_millis();
-                let tombstone = revoke::tombstone_key(&session.settings, &old);
-                memory.mark(&tombstone, Revocation::Cycled { at: now }, now);
                 memory.release(&revoke::record_key(&session.settings, &old));
-                self.revoke(session, old, false)
+                self.revoke(session, memory, old, false)
             }
         }
     }
 
-    fn revoke(&mut self, session: &Session, old: Identity, again: bool) -> Next {
+    /// Puts the old key's tombstone, unless this isolate has put one a moment ago: after another login, a second put under its
+    /// key could only be refused, and after a logout it would hide the end.
+    fn revoke(&mut self, session: &mut Session, memory: &IsolateMemory, old: Identity, again: bool) -> Next {
+        let now = session.clock.latest_millis();
+        let tombstone = revoke::tombstone_key(&session.settings, &old);
+        if memory.is_revoked(&tombstone, now) {
+            return Step::Done(Ok(Saved::default()));
+        }
+        if !again {
+            memory.mark(&tombstone, Revocation::Cycled { at: now }, now);
+        }
         let op = revoke::cycled(&session.settings, &old, session.now());
         self.state = State::Revoking { old, again };
         Step::Write(vec![op])
@@ -641,6 +693,21 @@ impl Sent {
 }
 
 impl Session {
+    /// The new key, if it replaces none and belongs to a session that other keys belong to as well: a copy, or a second login.
+    fn key_of_known_family(&self) -> Option<&Identity> {
+        let identity = self.key.identity().filter(|_| self.settings.check_ended)?;
+        let mut known = self.incoming.identities();
+        known.any(|other| other.key.family() == identity.key.family()).then_some(identity)
+    }
+
+    /// The key with which the request came, if the new one is a rotation of it.
+    fn rotated_from(&self) -> Option<&Identity> {
+        let identity = self.key.identity()?;
+        let is_older =
+            |other: &&Identity| other.key.family() == identity.key.family() && other.rotations < identity.rotations;
+        self.incoming.identities().find(is_older)
+    }
+
     /// Whether a concurrent request rotated the key a moment ago.
     fn is_superseded(&mut self) -> bool {
         self.load_reason() == LoadReason::Superseded
@@ -664,6 +731,14 @@ fn must_hold(session: &Session, memory: &IsolateMemory) -> bool {
     })
 }
 
+/// Whether a save under the key that a login replaces went on without waiting for the login's put, which took too long.
+fn is_overtaken(session: &Session, memory: &IsolateMemory) -> bool {
+    let Some(origin) = session.key.origin().filter(|_| session.key.is_new()) else { return false };
+    let newest = memory.last_tag(&revoke::record_key(&session.settings, origin), session.clock.latest_millis());
+    let known = session.stored.as_ref().map(|stored| stored.head.tags.as_slice()).unwrap_or_default();
+    newest.is_some_and(|tag| !known.contains(&tag))
+}
+
 /// Releases the lane of the key that a failed login was to replace.
 fn release(session: &Session, memory: &IsolateMemory) {
     if let Some(origin) = session.key.origin().filter(|_| session.key.is_new()) {
@@ -678,6 +753,9 @@ fn open(session: &Session, bytes: Option<Vec<u8>>) -> Result<Record> {
 
 /// The header of the newest record, if it is stored and contains the save with this tag.
 fn stored_head(newest: &Newest, tag: Option<&Tag>) -> Option<Head> {
+    if newest.merged.is_some() {
+        return None;
+    }
     let head = newest.bytes.as_deref().and_then(record::head)?;
     tag.is_some_and(|tag| head.tags.contains(tag)).then_some(head)
 }
@@ -727,14 +805,3 @@ fn deleted(session: &mut Session, old_remains: bool, reply: &Reply) -> Next {
     }
     Step::Done(Ok(Saved { old_record_remains }))
 }
-/// Whether a save under the key that a login replaces went on without waiting for the login's put, which took too long.
-fn is_overtaken(session: &Session, memory: &IsolateMemory) -> bool {
-    let Some(origin) = session.key.origin().filter(|_| session.key.is_new()) else { return false };
-    let newest = memory.last_tag(&revoke::record_key(&session.settings, origin), session.clock.latest_millis());
-    let known = session.stored.as_ref().map(|stored| stored.head.tags.as_slice()).unwrap_or_default();
-    newest.is_some_and(|tag| !known.contains(&tag))
-}
-
-    if newest.merged.is_some() {
-        return None;
-    }
