@@ -239,7 +239,7 @@ fn headers(
     let is_over = session.is_empty() && !session.incoming.is_left_alone() && !is_late; // mutation: late-deletion
     let slot = given.as_ref().map(|(slot, _)| *slot);
     // A login takes the anonymous cookie away; a slow answer only where it is that login's.
-    let is_login = slot == Some(CookieSlot::Rotated) && !(is_late && has_unchanged_key(session));
+    let is_login = slot == Some(CookieSlot::Rotated) && !(is_late && has_unchanged_rotations(session));
     let mut set_cookies = Vec::from_iter(given.map(|(_, cookie)| cookie));
     for other in CookieSlot::ALL {
         let has_ended = session.incoming.has_ended && other == CookieSlot::Rotated; // mutation: finished-logout
@@ -287,6 +287,13 @@ fn no_secret() -> Error {
 /// Whether the session still has a key that a cookie of the request proved.
 fn has_unchanged_key(session: &Session) -> bool {
     session.session_key().is_some_and(|key| session.incoming.identities().any(|identity| identity.key == *key))
+}
+
+/// Whether a cookie of the request proved a key of the same session that was rotated as often: this request is no login.
+fn has_unchanged_rotations(session: &Session) -> bool {
+    let is_as_old =
+        |own: &Identity, other: &Identity| own.key.family() == other.key.family() && own.rotations <= other.rotations;
+    session.key.identity().is_some_and(|own| session.incoming.identities().any(|other| is_as_old(own, other)))
 }
 
 /// Whether an automatic renewal that fails with this error leaves the response alone: the store's errors pass, and a record over

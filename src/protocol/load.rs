@@ -20,7 +20,7 @@ use chrono::{DateTime, Utc};
 
 use super::freshness::{self, Freshness};
 use super::isolate::IsolateMemory;
-use super::revoke::{self, Revocation};
+use super::revoke::{self, Reach, Revocation};
 use super::{Reply, Step};
 use crate::cookie::find::find;
 use crate::cookie::token::{self, Token};
@@ -40,10 +40,10 @@ use crate::settings::Settings;
 const MAX_TOKENS: usize = 2;
 
 /// How many rotations of a key without a record and a token are looked up.
-const MAX_SEARCHED: u16 = 8;
+pub(super) const MAX_SEARCHED: u16 = 8;
 
-/// How many rotations ahead of its key an ending token ends.
-const ENDING_REACH: u16 = 1; // mutation: ending-reach
+/// Which keys an ending token ends.
+const ENDING_REACH: Reach = Reach { ahead: 1, anonymous: false }; // mutation: ending-reach
 
 /// The session that a request's `Cookie` header names, not loaded yet.
 ///

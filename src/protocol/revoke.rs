@@ -93,14 +93,23 @@ pub(super) fn cycled(settings: &Settings, old: &Identity, now: DateTime<Utc>) ->
     tombstone(CYCLED, settings, old, old.rotations, now)
 }
 
-/// The tombstones that end the session of `identity`: its own keys, earlier ones, and `reach` rotations ahead, which requests at
-/// other places may have made.
-pub(super) fn ended(settings: &Settings, identity: &Identity, reach: u16, now: DateTime<Utc>) -> Vec<Op> {
+/// Which keys of a session a logout ends, counted from the one that it knows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reach {
+    /// How many rotations ahead, which requests at other places may have made.
+    pub(super) ahead: u16,
+    /// Whether the anonymous key is among the earlier ones. Before a login it has ended with that, as a rule.
+    pub(super) anonymous: bool,
+}
+
+/// The tombstones that end the session of `identity`: its own keys, earlier ones, and later ones.
+pub(super) fn ended(settings: &Settings, identity: &Identity, reach: Reach, now: DateTime<Utc>) -> Vec<Op> {
     let own = identity.rotations;
-    // The anonymous key before a login has ended with it, and is no key of the login.
-    let first = if own == 0 { 0 } else { own.saturating_sub(PREDECESSORS).max(1) }; // mutation: earlier-rotations
+    let first = own.saturating_sub(PREDECESSORS).max(u16::from(own > 0 && !reach.anonymous)); // mutation: earlier-rotations
     // mutation: reach-of-logout
-    (first..=own.saturating_add(reach)).map(|rotations| tombstone(ENDED, settings, identity, rotations, now)).collect()
+    (first..=own.saturating_add(reach.ahead))
+        .map(|rotations| tombstone(ENDED, settings, identity, rotations, now))
+        .collect()
 }
 
 /// Removes the record.
@@ -155,7 +164,7 @@ impl Revoke {
         settings: &Settings,
         memory: &IsolateMemory,
         identities: &[Identity],
-        reach: u16,
+        reach: Reach,
         now: DateTime<Utc>,
     ) -> Self {
         let mut left: Vec<Op> = Vec::new();
