@@ -22,6 +22,8 @@ export class World {
   known = new Map();
   deadlines = new Map();
   puts = [];
+  /** By storage key: whose record was put there. */
+  owners = new Map();
 
   constructor(door, { settings, start }) {
     this.door = door;
@@ -40,11 +42,11 @@ export class World {
       ...store,
       put: (key, value, options) => {
         // What stands under other keys are tombstones.
-        if (key.includes(":session:")) this.puts.push({ deadline: options.deadline, absolute: absoluteIn(value) });
+        if (key.includes(":session:")) this.puts.push({ place: key, deadline: options.deadline, absolute: absoluteIn(value) });
         return store.put(key, value, options);
       },
       delete: (key) => {
-        this.puts.push({ deadline: null });
+        this.puts.push({ place: key, deadline: null });
         return store.delete(key);
       },
     };
@@ -154,13 +156,15 @@ export class World {
   async tellRecord(name, answer) {
     const key = this.sessions.get(name).sessionKey;
     const label = this.label(key);
-    // A cycled key puts the new record, then deletes the old one.
-    if (this.puts.length > 0) this.deadlines.set(label, this.puts[0]);
+    // A cycled key puts the new record, unless it is over already, then deletes the old one.
+    const put = this.puts.find(({ place }) => (this.owners.get(place) ?? label) === label);
+    if (put) this.deadlines.set(label, put);
+    if (put) this.owners.set(put.place, label);
     const { deadline = null, absolute = null } = this.deadlines.get(label) ?? {};
     answer.deadline = deadline !== null && deadline > this.now * 1000 ? deadline : null;
     answer.absolute = absolute;
     answer.kept = deadline !== null;
-    answer.removed = this.puts[0]?.deadline === null;
+    answer.removed = put?.deadline === null;
     if (this.puts.length > 0) this.learn(name);
     answer.stored = (await this.held.open(key)).items();
   }

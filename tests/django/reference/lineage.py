@@ -63,7 +63,9 @@ class Lineage:
             self.tombstones[place] = now
 
     def end(self, line, reach):
-        """Ends a session: its own keys, earlier ones, and `reach` rotations ahead."""
+        """Ends a session: its own keys, earlier ones, and `reach` rotations ahead. The isolate remembers that the anonymous key has
+        ended, too."""
+        self.tombstones[line.family, 0] = ENDED
         first = max(1, line.rotations - PREDECESSORS) if line.rotations else 0
         for rotations in range(first, line.rotations + reach + 1):
             self.tombstones[line.family, rotations] = ENDED

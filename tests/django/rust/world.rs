@@ -36,6 +36,8 @@ pub struct World {
     browsers: BTreeMap<String, Vec<Cookie>>,
     issued: BTreeMap<String, Cookie>,
     records: BTreeMap<String, Put>,
+    /// By storage key: whose record was put there.
+    owners: BTreeMap<String, String>,
 }
 
 impl World {
@@ -56,6 +58,7 @@ impl World {
             browsers: BTreeMap::new(),
             issued: BTreeMap::new(),
             records: BTreeMap::new(),
+            owners: BTreeMap::new(),
         }
     }
 
@@ -221,18 +224,22 @@ impl World {
     fn tell_record(&mut self, name: &str, answer: &mut Answer) {
         let Some(key) = self.named[name].session_key().map(|key| key.as_str().to_owned()) else { return };
         let label = self.label(&key);
-        // A cycled key puts the new record, then deletes the old one.
-        let put = self.store.puts.borrow().first().copied();
-        if let Some(put) = put {
-            self.records.insert(label.clone(), put);
-            self.known.insert(name.to_owned(), put.deadline);
+        // A cycled key puts the new record, unless it is over already, then deletes the old one.
+        let is_own = |put: &&Put| self.owners.get(&put.place).is_none_or(|owner| *owner == label);
+        let put = self.store.puts.borrow().iter().find(is_own).cloned();
+        if let Some(put) = &put {
+            self.owners.insert(put.place.clone(), label.clone());
+            self.records.insert(label.clone(), put.clone());
+        }
+        if !self.store.puts.borrow().is_empty() {
+            self.known.insert(name.to_owned(), self.records.get(&label).and_then(|record| record.deadline));
         }
         let record = self.records.get(&label);
         let deadline = record.and_then(|record| record.deadline).filter(|end| *end > self.now.get() * 1000);
         answer.insert("deadline".into(), json!(deadline));
         answer.insert("absolute".into(), json!(record.and_then(|record| record.absolute)));
         answer.insert("kept".into(), record.is_some_and(|record| record.deadline.is_some()).into());
-        answer.insert("removed".into(), put.is_some_and(|put| put.deadline.is_none()).into());
+        answer.insert("removed".into(), put.as_ref().is_some_and(|put| put.deadline.is_none()).into());
         let stored = block_on(self.sessions.open(&key)).unwrap().items::<Value>().unwrap();
         answer.insert("stored".into(), json!(stored));
     }
