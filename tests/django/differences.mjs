@@ -1,7 +1,7 @@
 // Where edge-session may differ from Django, and how: the rows of the README's table. What differs in another way is a mismatch.
 //
-// `expect` turns Django's answer to a step into the one that is due here; `facts` is what the judge knows of the step. A row
-// that no comparison can show names the test that shows it.
+// `expect` turns Django's answer to a step into the one that is due here; `facts` is what the judge knows of the step. `occurs` says
+// whether the difference is in what Django goes on with already. A row that no comparison can show names the test that shows it.
 
 /** 400 days, in seconds: as long as browsers keep a cookie, and the longest life of a session by default. */
 export const LONGEST = 34_560_000;
@@ -31,22 +31,43 @@ export const differences = [
   },
   {
     id: "save after logout",
-    expect(django, { step, ours, refused, before }) {
-      if (!refused || django.e) return django;
+    expect(django, { step, ours, refusal, cycling, before }) {
+      if (refusal !== "interrupted" || django.e) return django;
       if (step.call === "cycle_key" && step.settle) return { ...failed(django, "interrupted", ours), written: false };
-      return step.op === "commit" && step.status < 500 ? failed(before, "interrupted", ours) : django;
+      return cycling && step.op === "commit" && step.status < 500 ? failed(before, "interrupted", ours) : django;
+    },
+  },
+  {
+    id: "a login beside other requests",
+    occurs: (django) => django.second,
+    expect(django, facts) {
+      if (facts.superseded) return superseded(django, facts);
+      const { step, ours, refusal, cycling, unsent, before } = facts;
+      if (refusal !== "ES_SUPERSEDED") return django;
+      if (step.call === "save" && django.e) return { ...django, e: refusal };
+      if (step.call === "cycle_key" && step.settle) return { ...failed(django, refusal, ours), written: false };
+      if (step.op !== "commit" || step.status >= 500) return django;
+      if (cycling) return failed(before, refusal, ours);
+      // What was saved before, and needs no write, is only looked at.
+      return django.e === "interrupted" && ours.e && !(unsent && ours.e === "interrupted") ? { ...django, e: refusal } : django;
     },
   },
   {
     id: "logout",
-    expect: (django) => (django.others ? { ...django, others: 0 } : django),
+    expect: (django, { step }) => (django.others && isEnd(step) ? { ...django, others: 0 } : django),
+  },
+  {
+    id: "`create` in a login",
+    occurs: (django, { step }) => django.dead && step.call === "create",
+    expect: (django, { step }) => (django.others && !isEnd(step) ? { ...django, others: 0 } : django),
   },
   {
     id: "cookie of an ended session",
-    expect(django, { step, ours, revoked, unused, before, settings }) {
+    expect(django, { step, ours, revoked, unused, before, settings, flushed, presented }) {
+      if (step.op !== "commit" || django.e) return django;
+      // A logout deletes it, whatever became of the page.
+      if (flushed && !django.cookie && presented.length > 0) return { ...django, cookie: deleted("", settings), depends: true, vary: varied(step.headers.Vary) };
       if (!revoked) return django;
-      if (step.call === "clear" && unused) return { ...django, key: null, empty: true };
-      if (step.op !== "commit") return django;
       if (unused && settings.saveEveryRequest && !before.modified) return untouched(before, ours);
       return taken(django) ? { ...django, cookie: null } : django;
     },
@@ -55,7 +76,7 @@ export const differences = [
     id: "not yet visible",
     expect(django, { step, ours, unseen, unused, before, settings }) {
       if (!unseen) return django;
-      if (step.call === "cycle_key" && step.settle) return { ...failed(django, "ES_STALE", ours), written: false };
+      if (step.settle) return { ...failed(django, "ES_STALE", ours), written: false };
       if (step.call === "save") return failed(before, "ES_STALE", ours);
       const kept = { ...django, ...closed({ ...django, key: before.key, empty: false }, ours) };
       if (step.op === "call") return unused && django.key === null && step.call !== "flush" ? kept : django;
@@ -107,7 +128,7 @@ export const differences = [
     id: "cookie",
     expect(django, { settings }) {
       if (!django.cookie) return django;
-      const name = settings.cookieName ?? (settings.cookieSecure === false ? "sessionid" : "__Host-sessionid");
+      const name = nameOf("rotated", settings);
       const secure = given(django) ? (settings.cookieSecure ?? true) : django.cookie.secure;
       return { ...django, cookie: { ...django.cookie, name, secure, form: given(django) ? "token" : "" } };
     },
@@ -136,9 +157,8 @@ export const differences = [
   },
   {
     id: "late answer",
-    expect(django, { step, ours, late, named, before }) {
-      if (step.op !== "commit" || !late || !django.cookie) return django;
-      if (given(django)) return django.key === named ? { ...django, cookie: null } : django;
+    expect(django, { step, ours, late, before }) {
+      if (step.op !== "commit" || !late || !taken(django)) return django;
       if (before.accessed) return { ...django, cookie: null };
       return { ...django, ...ours.untouched, cookie: null, depends: false };
     },
@@ -151,18 +171,70 @@ export const differences = [
     },
   },
   {
+    id: "name of the cookie",
+    expect(django, { settings, presented, flushed, late, named, lines }) {
+      if (!django.cookie) return django;
+      const deletion = (slot) => deleted(nameOf(slot, settings), settings);
+      if (taken(django)) {
+        const [first, ...also] = presented.map(deletion);
+        return { ...django, cookie: { ...django.cookie, name: first?.name }, also };
+      }
+      const own = lines[django.cookie.value]?.rotations ?? flushed ? "rotated" : "anonymous";
+      const isLogin = own === "rotated" && !(late && django.key === named);
+      const gone = presented.filter((slot) => slot !== own && (flushed || (isLogin && slot === "anonymous")));
+      return { ...django, cookie: { ...django.cookie, name: nameOf(own, settings) }, also: gone.map(deletion) };
+    },
+  },
+  {
     id: "`flush` after `create`",
-    expect: (django, { named }) => (django.gone === false ? { ...django, gone: true, alive: django.alive.filter((key) => key !== named) } : django),
+    expect: (django) => (django.gone === false ? { ...django, gone: true } : django),
   },
   {
     id: "when a session is read",
-    expect: (django, { disturbed, ours }) => (disturbed ? ours : django),
+    occurs: (django) => django.early,
+    expect: (django) => django,
   },
   { id: "key in the store", test: ["tests/node/requests.test.mjs", "outside of a request: open, exists, delete, create"] },
   { id: "a new key", test: ["tests/node/requests.test.mjs", "KV: what each request costs, and the shape of every call"] },
   { id: "an older record", test: ["tests/node/protocol.test.mjs", "a browser reads its own writes where the store does not show them yet, and writes on top of them"] },
   { id: "store down", test: ["tests/node/requests.test.mjs", "a store that fails: thrown at the first use, its error as the cause, the cookie stays"] },
 ];
+
+/** Whether a step ends a session, with all that it became. */
+const isEnd = ({ op, call }) => op === "delete" || call === "flush" || call === "delete_own";
+
+/** What the cookie is called after the first `cycle_key`, and before it. */
+function nameOf(slot, { cookieName, cookieSecure }) {
+  const name = cookieName ?? (cookieSecure === false ? "sessionid" : "__Host-sessionid");
+  return slot === "rotated" ? name : `${name}-anonymous`;
+}
+
+/** The line that deletes a cookie. */
+function deleted(name, { cookieSecure = true, cookieHttpOnly = true, cookieDomain = null, cookiePath = "/", cookieSameSite }) {
+  const expires = "Thu, 01 Jan 1970 00:00:00 GMT";
+  const attributes = { secure: cookieSecure, httponly: cookieHttpOnly, domain: cookieDomain, path: cookiePath, samesite: cookieSameSite || "Lax" };
+  return { name, value: "", form: "", "max-age": 0, expires, ...attributes };
+}
+
+/**
+ * A session whose key another request changed a moment ago: Django knows no such key, and begins a new session. Here it reads as
+ * empty and cannot be saved, and only `cycle_key` leads on.
+ */
+function superseded(django, { step, ours, unused, before, settings }) {
+  const state = { ...before, key: null, empty: unused || before.empty };
+  if (step.call === "clear" && unused) return { ...django, key: null, empty: true };
+  if (step.call === "save") return failed(state, "ES_SUPERSEDED", ours);
+  if (step.call === "create") {
+    const made = { ...state, accessed: true, modified: true };
+    return { ...(step.settle ? failed(made, "ES_SUPERSEDED", ours) : closed(made, ours)), written: false };
+  }
+  if (step.op !== "commit") return django;
+  const isRead = before.modified || !unused;
+  const saves = before.modified || (settings.saveEveryRequest && !state.empty);
+  if (saves && step.status < 500) return failed({ ...state, accessed: true }, "ES_SUPERSEDED", ours);
+  if (!isRead) return settings.saveEveryRequest ? untouched(before, ours) : django;
+  return { ...django, ...closed({ ...state, accessed: django.accessed }, ours), cookie: null };
+}
 
 /** What a session answers that was committed: in JavaScript it is closed, and does not tell whether it is empty. */
 function closed({ key, accessed, modified, empty }, ours) {
@@ -171,7 +243,7 @@ function closed({ key, accessed, modified, empty }, ours) {
 
 /** A page that did not look at its session. */
 function untouched(before, ours) {
-  return { ...closed(before, ours), ...ours.untouched, cookie: null, deadline: ours.deadline };
+  return { ...closed(before, ours), ...ours.untouched, cookie: null, also: [], deadline: ours.deadline, absolute: ours.absolute };
 }
 
 /** A step that came to nothing. */
@@ -202,17 +274,33 @@ const PRIVATE = {
  * Nothing new is to be stored, and the deadline would move by less than a tenth of the session's life: that is not written, nor
  * is it looked whether the record is still there.
  */
-function throttled(django, { step, ours, before, unsent, overtaken, now }) {
+function throttled(django, { step, ours, before, unsent, newest, now }) {
   if (step.op !== "commit" || ours.wrote || ours.e || !django.same || ours.before == null) return django;
-  if (django.e === "interrupted") return unsent || !ours.cookie ? ours : django;
+  if (django.e === "interrupted") return unsent ? django : quiet(django, step, before, ours);
   if (!given(django)) return django;
   const end = Math.min(django.deadline ?? now * 1000, ours.absolute ?? Infinity);
   const left = Math.ceil((end - now * 1000) / 1e6) * 1e6;
-  if (Math.abs(end - ours.before) >= Math.max(Math.trunc(left / 10), 1e6)) return django;
-  const deadline = overtaken ? ours.deadline : ours.before;
+  // What it was loaded from may have been renewed by another request since.
+  const isDue = (stored) => stored == null || Math.abs(end - stored) >= Math.max(Math.trunc(left / 10), 1e6);
+  if (isDue(ours.before) && isDue(newest)) return django;
+  const deadline = newest ?? ours.before;
   if (unsent) return { ...django, deadline };
   const { vary, cache, depends } = before.accessed ? django : { ...ours.untouched, depends: false };
   return { ...django, cookie: null, deadline, vary, cache, depends };
+}
+
+/** The answer of a commit that did not look at the store: the session says no more than that it was used. */
+function quiet({ accessed, absolute }, { headers }, before, ours) {
+  const state = closed({ ...before, accessed }, ours);
+  const said = before.accessed ? { vary: varied(headers.Vary), cache: PRIVATE[headers["Cache-Control"] ?? null] } : ours.untouched;
+  return { ...state, ...said, absolute, cookie: null, also: [] };
+}
+
+/** Django's `patch_vary_headers`. */
+function varied(present = "") {
+  const names = present.split(/\s*,\s*/).filter(Boolean);
+  if (names.includes("*")) return "*";
+  return names.some((name) => name.toLowerCase() === "cookie") ? names.join(", ") : [...names, "Cookie"].join(", ");
 }
 
 /** A cookie that lives for `age` seconds, but not past the absolute end of its session, nor longer than browsers keep it. */

@@ -62,6 +62,8 @@ class Scene {
       for (const on of tabs) this.add({ op: "call", on, call: "get", key: "a" });
       if (random.happens(0.35)) this.clock();
       for (let left = 2 + random.below(7); left > 0 && !this.over; left--) {
+        if (random.happens(0.12)) tabs.push(...this.tabs(1, random.happens(0.5) ? { browser: "alice" } : { issued: `K${1 + random.below(3)}` }));
+        if (random.happens(0.1)) this.pass(random.pick([1, 999, 1001, 5000, 5001, 50_000, 100_000, 100_001]));
         const open = tabs.filter((on) => this.requests.has(on));
         if (open.length > 0) this.inTab(random.pick(open));
       }
@@ -71,10 +73,10 @@ class Scene {
     return { settings: this.settings, start: this.start, steps: this.steps };
   }
 
-  tabs(count) {
+  tabs(count, cookie = { browser: "alice" }) {
     return Array.from({ length: count }, () => {
       const as = `r${++this.names}`;
-      this.add({ op: "load", as, cookies: [{ browser: "alice" }] });
+      this.add({ op: "load", as, cookies: [cookie] });
       this.requests.set(as, "alice");
       return as;
     });
@@ -82,13 +84,16 @@ class Scene {
 
   inTab(on) {
     const { random } = this;
-    const what = random.weighted({ set: 4, remove: 1, any: 1, save: 2, login: 1.5, logout: 1, commit: 2 });
+    const what = random.weighted({ set: 4, remove: 1, any: 1, save: 2, login: 1.5, logout: 1, commit: 2, copy: 0.5, clear: 0.4, end: 0.3 });
     if (what === "set") this.add({ op: "call", on, call: "set", key: random.pick(["a", "b", "cart"]), value: random.below(5) });
     else if (what === "remove") this.add({ op: "call", on, call: "map_delete", key: random.pick(["a", "b"]) });
     else if (what === "any") this.call(on);
     else if (what === "save") this.add({ op: "call", on, call: "save" });
     else if (what === "login") this.add({ op: "call", on, call: "cycle_key", settle: true });
     else if (what === "logout") this.add({ op: "call", on, call: "flush" });
+    else if (what === "copy") this.add({ op: "call", on, call: "create", settle: true });
+    else if (what === "clear") this.add({ op: "call", on, call: "clear" });
+    else if (what === "end") this.delete();
     else this.commit(on);
   }
 
@@ -202,8 +207,11 @@ class Scene {
   clock() {
     const { random } = this;
     const age = this.settings.cookieAge ?? 1_209_600;
-    const steps = [age * 50, age * 99, age * 200, age * 300, 1, 500, 999, 1000, 1500, 10_000, 59_000, 60_000, 300_000, 3_600_000, age * 100, age * 1000, age * 1000 - 1, age * 1000 + 1, -1, -1000, -60_000];
-    this.now += random.pick(steps);
+    this.pass(random.pick([age * 50, age * 99, age * 200, age * 300, 1, 500, 999, 1000, 1500, 10_000, 59_000, 60_000, 300_000, 3_600_000, age * 100, age * 1000, age * 1000 - 1, age * 1000 + 1, -1, -1000, -60_000]));
+  }
+
+  pass(milliseconds) {
+    this.now += milliseconds;
     this.add({ op: "clock", at: this.now });
   }
 

@@ -6,14 +6,21 @@ import { same } from "./lines.mjs";
 /** Calls that use the data without looking at what is stored. */
 const BLIND = new Set(["clear", "flush", "create"]);
 
+/** For how long, in milliseconds, an isolate remembers a record that it saved with an end in the past. */
+const REMEMBERED = 130_000;
+
+/** An answer that comes so many milliseconds after the request is late. */
+const LATE = 5_000;
+
 /** Calls that do not use the data at all. */
 const OUTSIDE = new Set(["set_modified", "delete_own", "encode_decode"]);
 
 /** What an answer tells for the judge's sake. */
-const ASIDE = ["absolute", "before", "wrote", "message", "untouched", "same", "depends", "plain", "kept", "ended", "others", "merged"];
+const ASIDE = ["before", "wrote", "message", "untouched", "same", "depends", "plain", "kept", "removed", "others", "merged", "lines", "state", "presented", "refusal", "second", "dead", "early"];
 
-/** For how long, in milliseconds, a session that was saved somewhere may be missing elsewhere. */
+/** For how long, in milliseconds, a session that was saved somewhere may be missing elsewhere, and how far clocks may differ. */
 const NOT_YET_VISIBLE = 100_000;
+const SKEW = 10_000;
 
 /**
  * `{ compared, rows, mismatch }`: how many answers were compared, which differences occurred, and the first that is none of
@@ -29,10 +36,10 @@ export function judge(sequence, django, ours) {
     // Django is asked only where it has saved, and for the data only where it would have stored others.
     if (theirs.deadline === undefined) delete own.deadline;
     if (theirs.stored === undefined) delete own.stored;
-    const { expected, explained, blind } = walk.explain(step, theirs, own);
+    const { expected, explained } = walk.explain(step, theirs, own);
     if (!same(strip(expected), strip(own))) return { compared, rows, mismatch: { at, step, django: theirs, expected, ours: own } };
     for (const row of explained) rows.set(row, (rows.get(row) ?? 0) + 1);
-    if (!blind) compared++;
+    compared++;
     if (walk.endsAfter(step, theirs, own)) break;
   }
   return { compared, rows };
@@ -49,13 +56,9 @@ class Walk {
     this.objects = new Map();
     /** By key: when its record ends, in Django and here. */
     this.ends = new Map();
-    /** By key: the end that no save extends, and whether a record stands there. */
+    /** By key: whether a record stands there, or when one was saved there with an end in the past. */
     this.records = new Map();
-    /** The keys that have ended for good, those of them that a login left, and those that a login made. */
-    this.ended = new Set();
-    this.left = new Set();
-    this.cycled = new Set();
-    /** By browser, and by key: when the save was made that its cookie tells of. */
+    /** By key, and by browser and key: when the save was made that the cookie tells of. */
     this.issued = new Map();
   }
 
@@ -95,27 +98,32 @@ class Walk {
       ours,
       before: on?.last,
       unsent: on?.saved,
-      overtaken: on?.overtaken,
+      newest: this.ends.get(on?.last.key)?.[1],
       unused: !on?.used,
       named: on?.named,
+      presented: on?.presented ?? [],
+      flushed: Boolean(on?.flushed),
       revoked: on?.reason === "revoked" && !on.flushed,
-      unseen: on?.reason === "not-yet-visible" && !on.flushed && !on.fresh,
-      late: Math.floor(this.now / 1000) - Math.floor(on?.began / 1000) > 5 && !on.flushed,
-      refused: step.op === "commit" ? on?.refused : on?.used && this.isOver(on.last.key),
+      superseded: on?.reason === "superseded" && !on.flushed && !on.cycled,
+      unseen: on?.reason === "not-yet-visible" && !on.flushed,
+      late: this.now - on?.began > LATE && !on.flushed,
+      refusal: django.refusal,
+      cycling: Boolean(on?.cycling),
+      lines: django.lines ?? {},
       deadlines: [...this.ends.values()].map(([, end]) => end),
-      disturbed: Boolean(on?.disturbed && !on.used && this.uses(step, django)),
     };
-    if (on) on.refuses = facts.refused;
     let expected = this.without(step, django, ours.empty === null);
-    if (ours.reason !== undefined) expected.reason = this.reason(step, django, ours);
+    if (ours.reason !== undefined) expected.reason = this.reason(step, django);
+    if (step.op === "commit" && !django.e) expected.also = [];
+    if (ours.absolute !== undefined) expected.absolute = ours.absolute === null ? null : django.lines[ours.key]?.absolute;
     const explained = [];
-    for (const { id, expect } of differences) {
+    for (const { id, expect, occurs } of differences) {
       if (!expect) continue;
       const next = expect(expected, facts);
-      if (!same(next, expected)) explained.push(id);
+      if (!same(next, expected) || occurs?.(django, facts)) explained.push(id);
       expected = next;
     }
-    return { expected, explained, blind: facts.disturbed };
+    return { expected, explained };
   }
 
   /** Django's answer without what the door does not tell at this step. */
@@ -127,27 +135,22 @@ class Walk {
   }
 
   /** What a load comes to here. */
-  reason(step, { key }, ours) {
-    // Django does not tell whether there was a cookie.
-    if (key === null) return ["new", "malformed"].includes(ours.reason) ? ours.reason : "new or malformed";
-    const { absolute, kept } = this.records.get(key) ?? {};
-    if (step.op === "load" && absolute != null && absolute <= this.now * 1000) return "expired";
-    if (this.ended.has(key)) return "revoked";
-    // Of a record that was over before it was written nothing is known but that its end can have come.
-    if (!kept && ours.reason === "expired" && this.now - this.start >= (this.settings.absoluteAge ?? LONGEST) * 1000) return "expired";
-    if (!kept) return this.now - this.issuedAt(step) <= NOT_YET_VISIBLE ? "not-yet-visible" : "unknown";
-    const [, end] = this.ends.get(key) ?? [null, null];
-    return end !== null && end > this.now * 1000 ? "live" : "expired";
-  }
-
-  /** Whether no login goes on with what stood under a key: it ended, and not for being left by an anonymous session's login. */
-  isOver(key) {
-    return this.ended.has(key) && (this.cycled.has(key) || !this.left.has(key));
+  reason(step, { key, lines, state, presented = [] }) {
+    if (key === null) return presented.length > 0 ? "malformed" : "new";
+    const { absolute = null } = lines[key] ?? {};
+    if (step.op === "load" && absolute !== null && absolute <= this.now * 1000) return "expired";
+    if (state) return state;
+    const { kept, removed } = this.records.get(key) ?? {};
+    if (kept) return this.ends.get(key)?.[1] > this.now * 1000 ? "live" : "expired";
+    if (removed !== undefined && Math.abs(this.now - removed) <= REMEMBERED) return "expired";
+    const age = this.now - this.issuedAt(step, key);
+    return -SKEW <= age && age <= NOT_YET_VISIBLE ? "not-yet-visible" : "unknown";
   }
 
   /** When the save was made that the request's cookie tells of. */
-  issuedAt({ cookies = [] }) {
-    const times = cookies.map(({ browser, issued }) => this.issued.get(browser ?? issued)).filter((time) => time !== undefined);
+  issuedAt({ cookies = [] }, key) {
+    const holders = cookies.map(({ browser, issued }) => (browser ? `${browser} ${key}` : issued));
+    const times = holders.map((holder) => this.issued.get(holder)).filter((time) => time !== undefined);
     return Math.max(-Infinity, ...times);
   }
 
@@ -165,19 +168,18 @@ class Walk {
     if (step.as) this.objects.delete(name);
     const on = this.objects.get(name) ?? {};
     const apart = this.parts(step, django, ours, on);
-    const disturbed = on.disturbed && !on.used && this.uses(step, django);
     if (step.op === "open" || step.op === "load") on.used = django.key === null;
     if (step.op === "call" && !OUTSIDE.has(step.call)) on.used ||= BLIND.has(step.call) || (this.uses(step, django) && django.e !== "interrupted"); // a save that is refused looks at nothing
     if (step.op === "commit") on.used = true;
     if (name) this.objects.set(name, Object.assign(on, { last: stateOf(django) }));
     this.note(step, django, ours, on);
-    if (this.touchesStore(step)) this.disturb(on, step);
+    if (this.touchesStore(step)) this.overtake(on, step);
     const parted = (step.op === "commit" || step.op === "call") && django.e !== ours.e;
     // What was not written was not sent either; a browser that had another cookie, or none, keeps that.
-    const unsent = step.op === "commit" && django.cookie?.value !== ours.cookie?.value && !on.hasOwn;
+    const unsent = step.op === "commit" && django.cookie?.value !== ours.cookie?.value && (!on.hasOwn || on.presented.length > 1);
     // Django wrote its record over that of another request.
     const unwritten = step.op === "commit" && (on.wasPending || (on.overtaken && django.cookie?.value)) && !ours.wrote;
-    return apart || disturbed || parted || unsent || unwritten || this.isBetween(this.now * 1000) || (step.call === "flush" && django.gone !== ours.gone);
+    return apart || parted || unsent || unwritten || this.isBetween(this.now * 1000);
   }
 
   /** Whether the two have something else before them from here on, as the list of differences has it. */
@@ -202,35 +204,26 @@ class Walk {
 
   /** Which keys there are, what has become of them, and which of them a session has. */
   noteIdentity(step, django, ours, on) {
-    if (step.op === "load" || step.op === "open") Object.assign(on, { began: this.now, named: step.op === "load" ? django.key : null, reason: ours.reason });
-    if (step.call === "flush") on.flushed = true;
-    if (step.call === "create") on.fresh = true;
-    if (step.call === "cycle_key" && !django.e) this.cycled.add(django.key);
-    if (step.settle === false) on.refused = step.call === "cycle_key" && on.refuses;
-    for (const key of django.ended ?? []) {
-      if (step.call !== "cycle_key") this.left.delete(key);
-      else if (!this.ended.has(key)) this.left.add(key);
-      this.ended.add(key);
+    if (step.op === "load" || step.op === "open") {
+      Object.assign(on, { began: this.now, named: step.op === "load" ? django.key : null, reason: ours.reason, presented: django.presented });
     }
-    if (ours.kept !== undefined && ours.key) this.records.set(ours.key, { absolute: ours.absolute, kept: ours.kept });
+    if (step.call === "flush") on.flushed = true;
+    if (step.call === "cycle_key") on.cycled = true;
+    on.cycling = step.call === "cycle_key" ? step.settle === false : on.cycling && step.op === "call";
+    if (ours.kept !== undefined && ours.key) this.records.set(ours.key, { kept: ours.kept, removed: ours.removed ? this.now : this.records.get(ours.key)?.removed });
     if (step.op === "commit" ? ours.wrote : (step.call === "save" || step.settle) && !ours.e) on.savedAt = this.now;
     if (step.op !== "commit" || !ours.cookie) return;
     const { value } = ours.cookie;
-    if (value) for (const holder of [step.browser, value]) this.issued.set(holder, on.savedAt ?? this.now);
-    else this.issued.delete(step.browser);
+    if (value) for (const holder of [`${step.browser} ${value}`, value]) this.issued.set(holder, on.savedAt ?? this.now);
   }
 
   /** The other sessions may find something else in the store now than when they were loaded. */
-  disturb(on, step) {
-    for (const other of this.objects.values()) {
-      if (other === on && step.call !== "delete_own") continue;
-      other.disturbed = true;
-      other.overtaken ||= step.op !== "clock";
-    }
+  overtake(on, step) {
+    for (const other of this.objects.values()) if (other !== on || step.call === "delete_own") other.overtaken = true;
   }
 
   touchesStore(step) {
-    return ["clock", "commit", "delete"].includes(step.op) || ["save", "flush", "delete_own"].includes(step.call) || Boolean(step.settle);
+    return ["commit", "delete"].includes(step.op) || ["save", "flush", "delete_own"].includes(step.call) || Boolean(step.settle);
   }
 }
 

@@ -29,7 +29,7 @@ export function cookiesAfter(cookie, headers) {
   const jar = new Map(cookie.split("; ").filter(Boolean).map((pair) => [name(pair), pair]));
   for (const line of headers.getSetCookie()) {
     const [pair] = line.split(";");
-    if (/; Max-Age=0(;|$)/.test(line)) jar.delete(name(pair));
+    if (/; Max-Age=(0|-\d+)(;|$)/.test(line)) jar.delete(name(pair));
     else jar.set(name(pair), pair);
   }
   return [...jar.values()].join("; ");

@@ -49,8 +49,9 @@ async function ask(Worker, touch, { kind = "text", headers = [], method = "GET",
   return response;
 }
 
-const own = (response) => response.headers.getSetCookie().filter((line) => line.startsWith("__Host-sessionid="));
-const others = (response) => response.headers.getSetCookie().filter((line) => !line.startsWith("__Host-sessionid="));
+const isOwn = (line) => /^__Host-sessionid(-anonymous)?=/.test(line);
+const own = (response) => response.headers.getSetCookie().filter(isOwn);
+const others = (response) => response.headers.getSetCookie().filter((line) => !isOwn(line));
 
 /** Whether any header lets a cache that serves more than one visitor keep the response. */
 const SHARED = ["CDN-Cache-Control", "Cloudflare-CDN-Cache-Control", "Surrogate-Control"];

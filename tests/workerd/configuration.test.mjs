@@ -69,11 +69,14 @@ test("the cookie is as it is configured, when it is given and when it is taken a
   });
   const attributes = "; Domain=example.com; Path=/shop; Secure; SameSite=Strict";
   const given = (await one.put("/session/data/a", 1)).headers.get("Set-Cookie");
-  expect(given.startsWith("__Secure-shop-sessionid=") && given.endsWith(attributes)).toBe(true);
-  const taken = (await one.post("/session/flush")).headers.get("Set-Cookie");
-  expect(taken).toBe(`__Secure-shop-sessionid=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0${attributes}`);
+  expect(given.startsWith("__Secure-shop-sessionid-anonymous=") && given.endsWith(attributes)).toBe(true);
+  const deleted = (name) => `${name}=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0${attributes}`;
+  const [login, taken] = (await one.post("/session/cycle-key")).headers.getSetCookie();
+  expect(login.startsWith("__Secure-shop-sessionid=") && login.endsWith(attributes)).toBe(true);
+  expect(taken).toBe(deleted("__Secure-shop-sessionid-anonymous"));
+  expect((await one.post("/session/flush")).headers.getSetCookie()).toEqual([deleted("__Secure-shop-sessionid")]);
   const plain = visitor({ SESSION_COOKIE_SECURE: false });
-  expect((await plain.put("/session/data/a", 1)).headers.get("Set-Cookie")).toMatch(/^sessionid=.*; Path=\/; HttpOnly; SameSite=Lax$/);
+  expect((await plain.put("/session/data/a", 1)).headers.get("Set-Cookie")).toMatch(/^sessionid-anonymous=.*; Path=\/; HttpOnly; SameSite=Lax$/);
 });
 
 test("saving every request renews, but not with each one", async () => {

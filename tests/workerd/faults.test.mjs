@@ -20,53 +20,57 @@ const nobodys = {};
 const load = ["get record", "get tombstone"];
 const again = ["get record 2", "get tombstone 2"];
 
-/** The requests, and the calls that each makes when nothing fails. A session that was logged in twice has a family to ask for. */
+/**
+ * The requests, and the calls that each makes when nothing fails. A login also asks whether the login of another request has
+ * ended; a session that was logged in leaves no record when its key changes.
+ */
 const operations = {
   load: { request: ["GET", "/session"], steps: load },
-  "load after two logins": { request: ["GET", "/session"], steps: [...load, "get family"], logins: 2 },
+  "load after two logins": { request: ["GET", "/session"], steps: load, logins: 2 },
   create: { request: ["PUT", "/session/data/color", '"red"'], steps: ["put record"], anonymous: true },
   save: { request: ["PUT", "/session/data/color", '"red"'], steps: [...load, ...again, "put record"] },
-  "save after two logins": {
-    request: ["PUT", "/session/data/color", '"red"'],
-    steps: [...load, "get family", ...again, "get family 2", "put record"],
-    logins: 2,
-  },
+  "save after two logins": { request: ["PUT", "/session/data/color", '"red"'], steps: [...load, ...again, "put record"], logins: 2 },
   renewal: {
     request: ["GET", "/session"],
     steps: [...load, ...again, "put record"],
     bindings: { SESSION_SAVE_EVERY_REQUEST: true, SESSION_COOKIE_AGE: 10_000 },
   },
-  cycle: { request: ["POST", "/session/cycle-key"], steps: [...load, ...again, "put record", "put tombstone", "delete record"] },
+  cycle: { request: ["POST", "/session/cycle-key"], steps: [...load, ...again, "get tombstone 3", "put record", "put tombstone"] },
   "cycle after two logins": {
     request: ["POST", "/session/cycle-key"],
-    steps: [...load, "get family", ...again, "get family 2", "put record", "put tombstone", "delete record"],
+    steps: [...load, ...again, "put record", "put tombstone", "delete record"],
     logins: 2,
   },
-  flush: { request: ["POST", "/session/flush"], steps: [...load, "put tombstone", "delete record"] },
+  flush: { request: ["POST", "/session/flush"], steps: [...load, "put tombstone", "put tombstone 2", "delete record"] },
   "flush after two logins": {
     request: ["POST", "/session/flush"],
-    steps: [...load, "get family", "put tombstone", "put family", "put tombstone 2", "delete record"],
+    steps: [...load, "put tombstone", "put tombstone 2", "put tombstone 3", "delete record"],
     logins: 2,
   },
 };
 
 /**
  * An outcome: status and error code, what becomes of the cookie, what the browser's session holds afterwards, and what the cookie
- * from before opens then. `shows` is what the answer itself shows of the session, and `reason` the load reason that the package tells.
+ * from before opens then. `shows` is what the answer itself shows of the session, and `reason` the load reason that it tells.
  */
 const outcome = (answer, cookie, then, old = then) => ({ answer, cookie, then, old });
 const shown = (reason, shows, cookie = "kept", then = before) => ({ ...outcome("200", cookie, then, before), shows, reason });
 const unavailable = (then) => outcome("503 ES_STORE_UNAVAILABLE", "kept", then);
 const unread = unavailable(before);
 const interrupted = outcome("400 ES_SESSION_INTERRUPTED", "kept", before);
+const superseded = outcome("409 ES_SUPERSEDED", "kept", before);
 
-/** A session that could not be opened is left where it is, and the write goes into a new one. */
+/**
+ * A session that could not be opened is left where it is, and the write goes into a new one. That of a login has a cookie of its
+ * own, which stays, and counts first once it opens the session again.
+ */
 const anew = (then) => outcome("204", "given", then, before);
+const beside = outcome("204", "given", before);
 const written = outcome("204", "given", saved);
 const login = outcome("204", "given", before, nobodys);
 const gone = outcome("204", "deleted", nobodys);
-/** The browser's cookie goes, and the application is told that the session may not have ended. */
-const perhapsNotGone = outcome("503 ES_STORE_UNAVAILABLE", "deleted", nobodys);
+/** The application is told that the session may not have ended; with the cookie that is given the next request ends it. */
+const perhapsNotGone = outcome("503 ES_STORE_UNAVAILABLE", "given", nobodys);
 
 /** What a load tells of a record, and of a tombstone. */
 const records = {
@@ -74,26 +78,49 @@ const records = {
   missing: shown("not-yet-visible", nobodys),
   over: shown("expired", nobodys, "deleted", nobodys),
   corrupt: shown("corrupt", nobodys, "deleted", nobodys),
+  large: shown("other-settings", nobodys),
   newer: shown("newer-version", nobodys),
   stale: shown("stale-repaired", before),
 };
-const tombstones = { outage: unread, missing: shown("live", before), ended: shown("revoked", nobodys) };
+const tombstones = {
+  outage: unread,
+  missing: shown("live", before),
+  ended: shown("revoked", nobodys),
+  cycled: shown("superseded", nobodys),
+  "cycled long ago": shown("revoked", nobodys),
+};
 
 /** What becomes of a save whose load went wrong, and of one that finds something else when it looks again. */
-const savedAfter = { outage: unread, missing: written, over: anew(color), corrupt: anew(color), newer: anew(color), stale: written };
-const savedOnto = { outage: unread, missing: interrupted, over: interrupted, corrupt: interrupted, newer: interrupted, stale: written };
+const savedAfter = { outage: unread, missing: written, over: anew(color), corrupt: anew(color), large: anew(color), newer: anew(color), stale: written };
+const savedOnto = { outage: unread, missing: interrupted, over: interrupted, corrupt: interrupted, large: interrupted, newer: interrupted, stale: written };
+const endedBefore = { outage: unread, missing: written, ended: anew(color), cycled: superseded, "cycled long ago": anew(color) };
+const endedMeanwhile = { outage: unread, missing: written, ended: interrupted, cycled: superseded, "cycled long ago": interrupted };
 const put = (done, not) => ({ refused: done, "refused always": not, slow: done });
 
-const cycledAfter = { outage: unread, missing: login, over: anew(nobodys), corrupt: anew(nobodys), newer: anew(nobodys), stale: login };
-const cycledOnto = { outage: unread, missing: login, over: login, corrupt: login, newer: login, stale: login };
+const cycledAfter = { outage: unread, missing: login, over: anew(nobodys), corrupt: anew(nobodys), large: anew(nobodys), newer: anew(nobodys), stale: login };
+const cycledOnto = { outage: unread, missing: login, over: login, corrupt: login, large: login, newer: login, stale: login };
 const every = (done) => ({ refused: done, "refused always": done, applied: done, "applied always": done, slow: done, late: done });
-const whatever = { outage: gone, missing: gone, over: gone, corrupt: gone, newer: gone, stale: gone };
+const whatever = { outage: gone, missing: gone, over: gone, corrupt: gone, large: gone, newer: gone, stale: gone };
+const whicheverEnd = { outage: gone, missing: gone, ended: gone, cycled: gone, "cycled long ago": gone };
 const ending = { ...every(gone), "refused always": perhapsNotGone, "applied always": perhapsNotGone };
+
+const saving = {
+  "get record": savedAfter,
+  "get tombstone": endedBefore,
+  "get record 2": savedOnto,
+  "get tombstone 2": endedMeanwhile,
+  "put record": { ...put(written, unread), applied: written, "applied always": written },
+};
+const savingOfALogin = {
+  ...saving,
+  "get record": { ...savedAfter, over: beside, corrupt: beside, large: beside, newer: beside },
+  "get tombstone": { ...endedBefore, ended: beside, "cycled long ago": beside },
+};
 
 /** By operation, step and group of faults; with `always` the fault goes on. */
 const table = {
   load: { "get record": records, "get tombstone": tombstones },
-  "load after two logins": { "get record": records, "get tombstone": tombstones, "get family": tombstones },
+  "load after two logins": { "get record": records, "get tombstone": tombstones },
   create: {
     "put record": {
       ...put(outcome("204", "given", color, nobodys), unavailable(nobodys)),
@@ -101,22 +128,8 @@ const table = {
       "applied always": unavailable(nobodys),
     },
   },
-  save: {
-    "get record": savedAfter,
-    "get tombstone": { outage: unread, missing: written, ended: anew(color) },
-    "get record 2": savedOnto,
-    "get tombstone 2": { outage: unread, missing: written, ended: interrupted },
-    "put record": { ...put(written, unread), applied: written, "applied always": written },
-  },
-  "save after two logins": {
-    "get record": savedAfter,
-    "get tombstone": { outage: unread, missing: written, ended: anew(color) },
-    "get family": { outage: unread, missing: written, ended: anew(color) },
-    "get record 2": savedOnto,
-    "get tombstone 2": { outage: unread, missing: written, ended: interrupted },
-    "get family 2": { outage: unread, missing: written, ended: interrupted },
-    "put record": { ...put(written, unread), applied: written, "applied always": written },
-  },
+  save: saving,
+  "save after two logins": savingOfALogin,
   renewal: {
     "get record": {
       ...records,
@@ -129,10 +142,17 @@ const table = {
       missing: interrupted,
       over: interrupted,
       corrupt: interrupted,
+      large: interrupted,
       newer: interrupted,
       stale: shown("live", before, "given"),
     },
-    "get tombstone 2": { outage: shown("live", before), missing: shown("live", before, "given"), ended: interrupted },
+    "get tombstone 2": {
+      outage: shown("live", before),
+      missing: shown("live", before, "given"),
+      ended: interrupted,
+      cycled: shown("live", before),
+      "cycled long ago": interrupted,
+    },
     "put record": {
       ...put(shown("live", before), shown("live", before)),
       slow: shown("live", before, "given"),
@@ -141,39 +161,47 @@ const table = {
   },
   cycle: {
     "get record": cycledAfter,
-    "get tombstone": { outage: unread, missing: login, ended: anew(nobodys) },
+    // A second login beside the first: it starts from the same anonymous session.
+    "get tombstone": { outage: unread, missing: login, ended: anew(nobodys), cycled: login, "cycled long ago": anew(nobodys) },
     "get record 2": cycledOnto,
-    "get tombstone 2": { outage: unread, missing: login, ended: interrupted },
+    "get tombstone 2": { outage: unread, missing: login, ended: interrupted, cycled: login, "cycled long ago": login },
+    "get tombstone 3": { outage: unread, missing: login, ended: interrupted, cycled: login, "cycled long ago": login },
     "put record": { ...put(login, unread), applied: login, "applied always": unread },
-    "put tombstone": every(login),
-    "delete record": every(login),
+    // The old record stays, and opens until its tombstone is there.
+    "put tombstone": { ...every(login), late: outcome("204", "given", before, before) },
   },
   "cycle after two logins": {
     "get record": cycledAfter,
-    "get tombstone": { outage: unread, missing: login, ended: anew(nobodys) },
-    "get family": { outage: unread, missing: login, ended: anew(nobodys) },
+    "get tombstone": { outage: unread, missing: login, ended: anew(nobodys), cycled: anew(nobodys), "cycled long ago": anew(nobodys) },
     "get record 2": cycledOnto,
-    "get tombstone 2": { outage: unread, missing: login, ended: interrupted },
-    "get family 2": { outage: unread, missing: login, ended: interrupted },
+    "get tombstone 2": { outage: unread, missing: login, ended: interrupted, cycled: superseded, "cycled long ago": interrupted },
     "put record": { ...put(login, unread), applied: login, "applied always": unread },
     "put tombstone": every(login),
     "delete record": every(login),
   },
   flush: {
     "get record": whatever,
-    "get tombstone": { outage: gone, missing: gone, ended: gone },
+    "get tombstone": whicheverEnd,
     "put tombstone": ending,
+    "put tombstone 2": ending,
     "delete record": every(gone),
   },
   "flush after two logins": {
     "get record": whatever,
-    "get tombstone": { outage: gone, missing: gone, ended: gone },
-    "get family": { outage: gone, missing: gone, ended: gone },
+    "get tombstone": whicheverEnd,
     "put tombstone": ending,
-    "put family": ending,
     "put tombstone 2": ending,
+    "put tombstone 3": ending,
     "delete record": every(gone),
   },
+};
+
+/** What the isolate that saved the session makes of a store that does not show it, or shows an older record. */
+const remembered = {
+  load: { "get record": { missing: shown("live", before), stale: shown("live", before) } },
+  "load after two logins": { "get record": { missing: shown("live", before), stale: shown("live", before) } },
+  save: { "get record": { missing: written, stale: written }, "get record 2": { missing: written, stale: written } },
+  cycle: { "get record": { missing: login, stale: login }, "get record 2": { missing: login, stale: login } },
 };
 
 beforeAll(() => {
@@ -181,10 +209,14 @@ beforeAll(() => {
 });
 afterAll(() => vi.restoreAllMocks());
 
-/** A visitor at a KV that can fail, who has a session of three saves, and of some logins. */
-async function alice(Worker, { anonymous: fresh, logins = 0 } = {}, namespace) {
+/**
+ * A visitor at a KV that can fail, who has a session of three saves, and of some logins. Each request meets another isolate, which
+ * remembers nothing, or `oneIsolate` meets all of them.
+ */
+async function alice(Worker, { anonymous: fresh, logins = 0 } = {}, namespace, oneIsolate = false) {
   const faulty = faultyKv(namespace);
-  const one = visitor({ SESSIONS: faulty.kv }, Worker);
+  const isolates = { get SESSIONS() { return { ...faulty.kv }; } };
+  const one = visitor(oneIsolate ? { SESSIONS: faulty.kv } : isolates, Worker);
   if (!fresh) await one.put("/session/data/user", "alice");
   for (let n = 0; n < logins; n += 1) await one.post("/session/cycle-key");
   for (const page of fresh ? [] : [0, 1]) await one.put("/session/data/page", page);
@@ -199,12 +231,11 @@ async function ask(one, { request, bindings }) {
   const { status, headers, json } = await one.request(...request);
   one.bindings = own;
   const given = headers.getSetCookie();
-  expect(given.length).toBeLessThan(2);
   expect(headers.get("Vary")).toBe("Cookie");
   expect(headers.get("Cache-Control")).toBe(given.length ? "private, no-store" : "private");
   const cookie = given.length === 0 ? "kept" : one.cookie === undefined ? "deleted" : "given";
   if (cookie === "kept") expect(one.cookie).toBe(was);
-  return { answer: [status, json?.error?.code].filter(Boolean).join(" "), cookie, shows: json?.data, reason: json?.reason };
+  return { answer: [status, json?.error?.code].filter(Boolean).join(" "), cookie, shows: json?.data, reason: json?.reason ?? json?.loadReason };
 }
 
 /** What a cookie opens now. */
@@ -212,7 +243,7 @@ async function opens(one, cookie) {
   return { ...one, cookie }.data();
 }
 
-/** So many sessions at once: a request that takes more than five seconds gives no cookie. */
+/** So many sessions at once. */
 const MOST = 20;
 let running = 0;
 const waiting = [];
@@ -227,39 +258,62 @@ async function inTurn(work) {
   }
 }
 
+/** A test of each group of faults at each step: what comes of the operation is what the table says. */
+function matrix(Worker, name, steps, oneIsolate) {
+  const operation = operations[name];
+  for (const [step, groups] of Object.entries(steps)) {
+    for (const [at, [group, expected]] of Object.entries(groups).entries()) {
+      const always = group.endsWith(" always");
+      const faults = (step.startsWith("get") ? reads : writes)[group.replace(" always", "")];
+      test(`${name}, ${step}: ${group}`, async () => {
+        await Promise.all(Object.entries(faults).map(([what, fault], n) => inTurn(async () => {
+          const { one, faulty } = await alice(Worker, operation, at + n === 0 ? env.SESSIONS : memoryKv(), oneIsolate);
+          const cookie = one.cookie;
+          const planned = faulty.plan(step, fault, { always });
+          const { shows, reason, ...told } = await ask(one, operation);
+          expect(planned.hits, `${what} happened`).toBeGreaterThan(0);
+          faulty.heal();
+          const then = await opens(one, one.cookie);
+          const old = await opens(one, cookie);
+          const { shows: showing = shows, reason: because = reason, ...rest } = expected;
+          expect({ ...told, then, old, shows, reason }, what).toEqual({ ...rest, shows: showing, reason: because });
+        })));
+      });
+    }
+  }
+}
+
 for (const [door, Worker] of Object.entries(doors)) {
   describe.concurrent(door, () => {
     for (const [name, operation] of Object.entries(operations)) {
       test(`${name}: asks KV in the order of the table, each of whose calls is made to fail`, async () => {
-        const { one, faulty } = await alice(Worker, operation);
-        const { answer } = await ask(one, operation);
-        expect(Number(answer)).toBeLessThan(300);
-        expect(faulty.steps()).toEqual(operation.steps);
+        for (const oneIsolate of [false, true]) {
+          const { one, faulty } = await alice(Worker, operation, env.SESSIONS, oneIsolate);
+          const { answer } = await ask(one, operation);
+          expect(Number(answer)).toBeLessThan(300);
+          expect(faulty.steps()).toEqual(operation.steps);
+        }
         expect(Object.keys(table[name])).toEqual(operation.steps);
       });
-
-      for (const [step, groups] of Object.entries(table[name])) {
-        for (const [at, [group, expected]] of Object.entries(groups).entries()) {
-          const [kind, always] = group.split(" ");
-          const faults = (step.startsWith("get") ? reads : writes)[kind];
-          test(`${name}, ${step}: ${group}`, async () => {
-            await Promise.all(Object.entries(faults).map(([what, fault], n) => inTurn(async () => {
-              const { one, faulty } = await alice(Worker, operation, at + n === 0 ? env.SESSIONS : memoryKv());
-              const cookie = one.cookie;
-              const planned = faulty.plan(step, fault, { always: Boolean(always) });
-              const { shows, reason, ...told } = await ask(one, operation);
-              expect(planned.hits, `${what} happened`).toBeGreaterThan(0);
-              faulty.heal();
-              const then = await opens(one, one.cookie);
-              const old = await opens(one, cookie);
-              const { shows: showing = shows, reason: because, ...rest } = expected;
-              expect({ ...told, then, old, shows }, what).toEqual({ ...rest, shows: showing });
-              if (reason !== undefined) expect(reason, what).toBe(because);
-            })));
-          });
-        }
-      }
+      matrix(Worker, name, table[name], false);
     }
+  });
+
+  // One after the other: an isolate has a memory for some namespaces only, and each test has namespaces of its own.
+  describe(`${door}, in the isolate that saved the session`, () => {
+    for (const [name, steps] of Object.entries(remembered)) matrix(Worker, name, steps, true);
+
+    test("what was ended here stays ended, whatever the store shows", async () => {
+      for (const { logins, request } of [{ logins: 0, request: "/session/flush" }, { logins: 1, request: "/session/flush" }, { logins: 0, request: "/session/cycle-key" }]) {
+        const { one, faulty } = await alice(Worker, { logins }, memoryKv(), true);
+        const { cookie } = one;
+        expect((await one.post(request)).status).toBe(204);
+        const planned = faulty.plan("get tombstone", reads.missing.null, { always: true });
+        faulty.puts.clear();
+        expect(await opens(one, cookie)).toEqual(nobodys);
+        expect(planned.hits).toBeGreaterThan(0);
+      }
+    });
   });
 }
 
@@ -279,9 +333,10 @@ for (const [door, Worker] of Object.entries(doors)) {
       const kinds = leftBehind[name.split(" ")[0]];
       for (const step of operation.steps) {
         // G15
-        test(`${name}: whoever leaves at ${step} finds a session that works when they come back`, async () => {
-          for (const carriedOut of step.startsWith("get") ? [false] : [false, true]) {
-            const { one, faulty } = await alice(Worker, operation, memoryKv());
+        test(`${name}: whoever leaves at ${step} finds a session that works when they come back, or logs in again`, async () => {
+          for (const [oneIsolate, carriedOut] of [[false, false], [false, true], [true, false], [true, true]]) {
+            if (carriedOut && step.startsWith("get")) continue;
+            const { one, faulty } = await alice(Worker, operation, memoryKv(), oneIsolate);
             let left;
             const leaving = new Promise((resolve) => (left = resolve));
             faulty.plan(step, async ({ real }) => {
@@ -294,11 +349,21 @@ for (const [door, Worker] of Object.entries(doors)) {
             faulty.heal();
             const found = await one.data();
             expect(kinds, JSON.stringify(found)).toContainEqual(found);
-            const { status } = await one.put("/session/data/back", true);
-            expect(status).toBe(204);
-            expect(await one.data()).toEqual({ ...found, back: true });
+            const { status, json } = await one.put("/session/data/back", true);
+            if (status === 409 && name.startsWith("cycle")) {
+              // The login counts, though its answer was lost: for a while only another login leads on.
+              expect([found, json.error.code]).toEqual([nobodys, "ES_SUPERSEDED"]);
+              expect((await one.post("/session/cycle-key")).status).toBe(204);
+              // Where the tombstone was not put, an isolate that forgot the rotation meanwhile finds the old record.
+              expect(operation.logins && carriedOut ? [nobodys] : operation.logins ? [nobodys, before] : [before]).toContainEqual(await one.data());
+            } else {
+              expect(status).toBe(204);
+              // What was being put when the client left may come along with the next save.
+              const kept = operation.request[1] === "/session/data/color" && !operation.anonymous ? [found, saved] : [found];
+              expect(kept.map((data) => ({ ...data, back: true }))).toContainEqual(await one.data());
+            }
           }
-        });
+        }, 30_000);
       }
     }
   });

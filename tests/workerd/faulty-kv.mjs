@@ -6,7 +6,7 @@ const MIB = 1024 * 1024;
 const encoder = new TextEncoder();
 
 /** What a storage key is for, from its second part. */
-const kinds = { session: "record", ended: "tombstone", family: "family" };
+const kinds = { session: "record", ended: "tombstone" };
 
 /**
  * A namespace around another, by default the real one. `plan(step, fault)` has a fault happen at a step of what follows, such as "get record 2", the
@@ -111,6 +111,8 @@ export const reads = {
     "a byte more": changed((bytes) => new Uint8Array([...bytes, 0x7d])),
     "invalid UTF-8": changed((bytes) => bytes.fill(0xff, 2, 6)),
     "UTF-16": changed((bytes) => Uint8Array.from([...bytes].flatMap((byte) => [byte, 0]))),
+  },
+  large: {
     "25 MiB of zeros": () => Promise.resolve(new ArrayBuffer(25 * MIB)),
     "25 MiB of brackets": () => Promise.resolve(new Uint8Array(25 * MIB).fill(0x5b).buffer),
   },
@@ -121,6 +123,9 @@ export const reads = {
     "a tombstone that was cut": holds('{"edge'),
     "no bytes": holds(""),
   },
+  // A moment ago the key was rotated: a request with it may have been on its way.
+  cycled: { "the tombstone of a rotation": async () => bytesOf(`{"edge-session":1,"cycled":${Date.now() * 1000}}`) },
+  "cycled long ago": { "the tombstone of a rotation": async () => bytesOf(`{"edge-session":1,"cycled":${(Date.now() - 110_000) * 1000}}`) },
   stale: { "one save ago": stale(1), "two saves ago": stale(2) },
 };
 

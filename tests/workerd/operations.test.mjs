@@ -41,21 +41,41 @@ test("a write is one put", async () => {
   expect(names(), "an equal value is not written").toEqual(["get", "get"]);
 });
 
-test("a login is one put under the new key, then the end of the old one", async () => {
+test("a login is one put under the new key, then the end of the old one, whose record stays for a second login beside it", async () => {
   const { alice, calls, names } = await live();
   await alice.post("/session/cycle-key", { name: "Alice" });
-  const keys = calls.map(({ args }) => args[0]);
-  expect(names()).toEqual(["get", "get", "get", "get", "put", "put", "delete"]);
-  expect(keys[0]).toBe(keys[2]);
-  expect(keys[1]).not.toBe(keys[0]);
+  const [record, tombstone, again, tombstoneAgain, successor, put, end] = calls.map(({ args }) => args[0]);
+  expect(names()).toEqual(["get", "get", "get", "get", "get", "put", "put"]);
+  expect([again, tombstoneAgain]).toEqual([record, tombstone]);
+  expect([tombstone, successor].map((key) => key.replace(/\.\d+$/, "."))).toEqual(Array(2).fill(end.replace(/\.0$/, ".")));
+  expect([tombstone, successor, end].map((key) => key.split(".").at(-1))).toEqual(["0", "1", "0"]);
+  expect(put).not.toBe(record);
 });
 
-test("a logout deletes the record", async () => {
+test("a key of a login that is cycled is one put, then its end, and leaves no record", async () => {
   const { alice, calls, names } = await live();
-  await alice.post("/session/flush");
-  const [key] = calls.at(-1).args;
-  expect(names()).toEqual(["get", "get", "put", "delete"]);
-  expect(await env.SESSIONS.get(key)).toBeNull();
+  await alice.post("/session/cycle-key");
+  names();
+  await alice.post("/session/cycle-key");
+  const [record] = calls.map(({ args }) => args[0]);
+  const [deleted] = calls.at(-1).args;
+  expect(names()).toEqual(["get", "get", "get", "get", "put", "put", "delete"]);
+  expect(deleted).toBe(record);
+  expect(await env.SESSIONS.get(record)).toBeNull();
+});
+
+test("a logout ends the key and the next one, and deletes the record", async () => {
+  for (const logins of [0, 1]) {
+    const { alice, calls, names } = await live();
+    for (let n = 0; n < logins; n += 1) await alice.post("/session/cycle-key");
+    names();
+    await alice.post("/session/flush");
+    const keys = calls.map(({ args }) => args[0]);
+    expect(names()).toEqual(["get", "get", "put", "put", "delete"]);
+    expect(keys.slice(2, 4).map((key) => key.split(".").at(-1))).toEqual([`${logins}`, `${logins + 1}`]);
+    expect(keys[4]).toBe(keys[0]);
+    expect(await env.SESSIONS.get(keys[4])).toBeNull();
+  }
 });
 
 test("every put is bytes with an expiration of at least a minute, every get has the shortest cacheTtl", async () => {
@@ -175,17 +195,26 @@ test("a write that fails is 503, without a cookie, and the session is as it was"
   expect(await alice.data()).toEqual({ user: "alice" });
 });
 
-test("a logout that fails says so, and takes the cookie away all the same", async () => {
+test("a logout that fails says so, and the next requests finish it", async () => {
   const { alice } = await live({ put: refusingTombstones });
+  const { cookie } = alice;
   const { status, headers } = await alice.post("/session/flush");
-  expect(status).toBe(503);
-  expect(headers.get("Set-Cookie")).toContain("__Host-sessionid=; ");
+  expect([status, headers.getSetCookie().map((line) => line.split(";")[0].replace(/=.+/, "=…"))]).toEqual([503, ["__Host-sessionid=…", "__Host-sessionid-anonymous="]]);
+  const ending = alice.cookie;
+  expect((await alice.get("/session")).status).toBe(503);
+  expect((await alice.put("/session/data/user", "bob")).status).toBe(503);
+  expect(alice.cookie).toBe(ending);
+  alice.bindings = {};
+  expect(await alice.data()).toEqual({});
+  expect(alice.cookie).toBeUndefined();
+  alice.cookie = cookie;
+  expect(await alice.data()).toEqual({});
 });
 
 test("a login whose old key cannot be ended is a login", async () => {
   const { alice, names } = await live({ put: refusingTombstones });
   expect((await alice.post("/session/cycle-key")).status).toBe(204);
-  expect(names().slice(4)).toEqual(["put", "put", "put", "delete"]);
+  expect(names().slice(5)).toEqual(["put", "put", "put", "delete"]);
   expect(await alice.data()).toEqual({ user: "alice" });
 });
 

@@ -7,7 +7,7 @@ import story from "../data/story.json";
 import { replay } from "../node/story.mjs";
 import TenLines from "../packages/js-quick-start/ten-lines.ts";
 import QuickStart from "../packages/js-quick-start/worker.ts";
-import { secret, visitor as visitorOfApp, watched } from "./worker.mjs";
+import { cookiesAfter, secret, visitor as visitorOfApp, watched } from "./worker.mjs";
 
 const { createSessions, kv } = edgeSession;
 const { kv: namespace, calls, names } = watched();
@@ -18,11 +18,17 @@ beforeEach(() => void names());
 function visitor(worker, bindings = {}) {
   return {
     cookie: undefined,
-    async get(path) {
-      const init = { headers: this.cookie ? { Cookie: this.cookie } : {} };
+    async request(method, path) {
+      const init = { method, headers: this.cookie ? { Cookie: this.cookie } : {} };
       const response = await worker.fetch(new Request(`https://example.com${path}`, init), bindings, {});
-      for (const line of response.headers.getSetCookie()) this.cookie = /; Max-Age=0(;|$)/.test(line) ? undefined : line.split(";")[0];
+      this.cookie = cookiesAfter(this.cookie, response.headers);
       return response;
+    },
+    get(path) {
+      return this.request("GET", path);
+    },
+    post(path) {
+      return this.request("POST", path);
     },
   };
 }
@@ -31,12 +37,14 @@ test("the quick start counts visits, logs in, and out, on the real KV", async ()
   const one = visitor(QuickStart, { SESSIONS: namespace, SESSION_SECRET: secret });
   expect(await (await one.get("/")).text()).toBe("Visit number 1");
   expect(names()).toEqual(["put"]);
-  expect(await (await one.get("/login")).text()).toBe("Welcome");
-  expect(names().slice(4)).toEqual(["put", "put", "delete"]);
+  expect(await (await one.post("/login")).text()).toBe("Welcome");
+  expect(names().slice(4)).toEqual(["get", "put", "put"]);
   expect(await (await one.get("/")).text()).toBe("Visit number 2");
   expect(names().slice(4)).toEqual(["put"]);
   const loggedIn = one.cookie;
-  expect(await (await one.get("/logout")).text()).toBe("Goodbye");
+  for (const path of ["/login", "/logout"]) expect(await (await one.get(path)).text()).toMatch(/^Visit number/);
+  names();
+  expect(await (await one.post("/logout")).text()).toBe("Goodbye");
   expect(names().slice(2)).toEqual(["put", "put", "delete"]);
   expect(one.cookie).toBeUndefined();
   one.cookie = loggedIn;

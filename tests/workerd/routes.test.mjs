@@ -12,7 +12,11 @@ test("a visitor without a session is told so, and gets no cookie", async () => {
     isNew: true,
     expiry: { age: 1209600, date: expect.any(String), atBrowserClose: false },
     stored: null,
-    cookie: { name: "__Host-sessionid", domain: null, path: "/", secure: true, httpOnly: true, sameSite: "Lax", issued: null, expires: null },
+    cookie: {
+      name: "__Host-sessionid-anonymous", anonymousName: "__Host-sessionid-anonymous", loginName: "__Host-sessionid",
+      domain: null, path: "/", secure: true, httpOnly: true, sameSite: "Lax", issued: null, expires: null,
+    },
+    loadReason: "new",
     saveEveryRequest: false,
     now: expect.stringMatching(/^[\d-]{10}T[\d:.]+\+00:00$/),
   });
@@ -69,11 +73,11 @@ test("no browser keeps a cookie for more than 400 days, whatever the record does
 
 test("the cookie is described with the attributes that it is sent with", async () => {
   for (const [bindings, expected] of [
-    [{}, { name: "__Host-sessionid", domain: null, path: "/", secure: true, httpOnly: true, sameSite: "Lax" }],
+    [{}, { name: "__Host-sessionid-anonymous", domain: null, path: "/", secure: true, httpOnly: true, sameSite: "Lax" }],
     [{ SESSION_COOKIE_DOMAIN: "example.com", SESSION_COOKIE_PATH: '/a"b', SESSION_COOKIE_SAMESITE: "None" },
-      { name: "__Secure-sessionid", domain: "example.com", path: '/a"b', secure: true, httpOnly: true, sameSite: "None" }],
+      { name: "__Secure-sessionid-anonymous", domain: "example.com", path: '/a"b', secure: true, httpOnly: true, sameSite: "None" }],
     [{ SESSION_COOKIE_SECURE: false, SESSION_COOKIE_HTTPONLY: false, SESSION_COOKIE_SAMESITE: "Strict" },
-      { name: "sessionid", domain: null, path: "/", secure: false, httpOnly: false, sameSite: "Strict" }],
+      { name: "sessionid-anonymous", domain: null, path: "/", secure: false, httpOnly: false, sameSite: "Strict" }],
   ]) {
     const alice = visitor(bindings);
     const header = (await alice.put("/session/data/a", 1)).headers.get("Set-Cookie");
@@ -85,6 +89,8 @@ test("the cookie is described with the attributes that it is sent with", async (
     const age = Number(header.match(/; Max-Age=(\d+);/)[1]);
     expect(Date.parse(expires) - Date.parse(issued)).toBe(age * 1000);
     expect(Date.parse(header.match(/; Expires=(.*? GMT);/)[1])).toBe(Math.floor(Date.parse(expires) / 1000) * 1000);
+    await alice.post("/session/cycle-key");
+    expect((await alice.get("/session")).json.cookie, "after a login under its other name").toMatchObject({ ...expected, name: name.replace("-anonymous", "") });
   }
 });
 
@@ -127,6 +133,7 @@ test("Server-Timing says what a request cost, as KV was really asked", async () 
   expect(await cost("PUT", "/session/data/a", 2)).toEqual([4, 1, 0, "verified", "given"]);
   expect(await cost("PATCH", "/session/data", "{")).toEqual([2, 0, 0, "verified", "none"]);
   expect(await cost("DELETE", "/session/data/b")).toEqual([2, 0, 0, "verified", "none"]);
+  expect(await cost("POST", "/session/cycle-key")).toEqual([5, 2, 0, "verified", "given"]);
   expect(await cost("POST", "/session/cycle-key")).toEqual([4, 2, 1, "verified", "given"]);
   expect(await cost("PUT", "/session/expiry", { value: -5 })).toEqual([4, 0, 1, "verified", "deleted"]);
   await alice.put("/session/data/a", 1);
@@ -145,7 +152,7 @@ test("Server-Timing counts what failed as well, and times KV", async () => {
   const alice = visitor();
   await alice.put("/session/data/a", 1);
   const { status, headers } = await visitor({ SESSIONS: watched(failing).kv }).put("/session/data/a", 1);
-  expect([status, timing(headers)]).toMatchObject([503, { "kv-write": 2, "set-cookie": "none" }]);
+  expect([status, timing(headers)]).toMatchObject([503, { "kv-write": 4, "set-cookie": "none" }]);
   alice.bindings = { SESSIONS: watched(slow).kv };
   const { kv } = timing((await alice.get("/session")).headers);
   expect(kv).toBeGreaterThanOrEqual(29);
@@ -158,7 +165,7 @@ test("a value set in one request is there in the next, and for nobody else", asy
   expect([put.status, put.text]).toEqual([204, ""]);
   expect(put.headers.get("Cache-Control")).toBe("private, no-store");
   expect(put.headers.get("Set-Cookie")).toMatch(
-    /^__Host-sessionid=[\w-]{116}; Expires=\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT; Max-Age=1209600; Path=\/; Secure; HttpOnly; SameSite=Lax$/,
+    /^__Host-sessionid-anonymous=[\w-]{116}; Expires=\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT; Max-Age=1209600; Path=\/; Secure; HttpOnly; SameSite=Lax$/,
   );
   expect((await alice.get("/session/data/cart")).json).toEqual({ items: [1, "é"] });
   expect((await alice.get("/session")).json).toMatchObject({ data: { cart: { items: [1, "é"] } }, isNew: false });
@@ -307,16 +314,29 @@ test("a login keeps the data under a new cookie and ends the old one", async () 
 });
 
 test("a logout takes the cookie away with all its attributes, and the old cookie is nobody's", async () => {
+  for (const name of ["__Host-sessionid-anonymous", "__Host-sessionid"]) {
+    const alice = visitor();
+    await alice.put("/session/data/user", "alice");
+    if (name === "__Host-sessionid") await alice.post("/session/cycle-key");
+    const before = alice.cookie;
+    const { status, headers } = await alice.post("/session/flush");
+    expect(status).toBe(204);
+    expect(headers.getSetCookie()).toEqual([`${name}=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; Secure; HttpOnly; SameSite=Lax`]);
+    expect(alice.cookie).toBeUndefined();
+    alice.cookie = before;
+    expect(await alice.data()).toEqual({});
+  }
+});
+
+test("a login gives the cookie its own name, and takes the anonymous one away", async () => {
   const alice = visitor();
-  await alice.put("/session/data/user", "alice");
-  const before = alice.cookie;
-  const { status, headers } = await alice.post("/session/flush");
-  expect(status).toBe(204);
-  expect(headers.get("Set-Cookie")).toBe(
-    "__Host-sessionid=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; Secure; HttpOnly; SameSite=Lax",
-  );
-  alice.cookie = before;
-  expect(await alice.data()).toEqual({});
+  await alice.put("/session/data/cart", [1]);
+  const { headers } = await alice.post("/session/cycle-key");
+  const [given, taken, ...others] = headers.getSetCookie();
+  expect(given).toMatch(/^__Host-sessionid=[\w-]{116}; Expires=\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT; Max-Age=1209600; Path=\/; Secure; HttpOnly; SameSite=Lax$/);
+  expect([taken, others]).toEqual(["__Host-sessionid-anonymous=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; Secure; HttpOnly; SameSite=Lax", []]);
+  expect([headers.get("Vary"), headers.get("Cache-Control")]).toEqual(["Cookie", "private, no-store"]);
+  expect(await alice.data()).toEqual({ cart: [1] });
 });
 
 test("the test cookie takes two requests and a browser that sends cookies back", async () => {

@@ -58,11 +58,24 @@ export function watched(faults = {}, namespace = env.SESSIONS) {
 
 /** A fault: a `put` that refuses to end a key, and puts everything else. */
 export async function refusingTombstones(key, ...rest) {
-  if (/:(ended|family):/.test(key)) throw new Error("KV PUT failed: 500");
+  if (key.includes(":ended:")) throw new Error("KV PUT failed: 500");
   return env.SESSIONS.put(key, ...rest);
 }
 
-/** A visitor whose browser keeps the session cookie; `bindings` are those of the Worker that it visits, our own or another. */
+/** The session's cookies after a response, by their names: of a session before its first `cycle_key`, and after it. */
+export function cookiesAfter(cookie = "", headers) {
+  const name = (pair) => pair.slice(0, pair.indexOf("="));
+  const jar = new Map(cookie.split("; ").filter(Boolean).map((pair) => [name(pair), pair]));
+  for (const line of headers.getSetCookie()) {
+    const [pair] = line.split(";");
+    if (!/sessionid(-anonymous)?$/.test(name(pair))) continue;
+    if (/; Max-Age=(0|-\d+)(;|$)/.test(line)) jar.delete(name(pair));
+    else jar.set(name(pair), pair);
+  }
+  return [...jar.values()].join("; ") || undefined;
+}
+
+/** A visitor whose browser keeps the session's cookies; `bindings` are those of the Worker that it visits, our own or another. */
 export function visitor(bindings = {}, Worker = App) {
   return {
     bindings,
@@ -72,9 +85,7 @@ export function visitor(bindings = {}, Worker = App) {
       const init = { method, headers: { ...headers, ...(this.cookie && { Cookie: this.cookie }) } };
       if (body !== undefined) init.body = typeof body === "string" ? body : JSON.stringify(body);
       const response = await fetch(path, { init, bindings: this.bindings, Worker });
-      for (const line of response.headers.getSetCookie().filter((line) => /sessionid=/.test(line))) {
-        this.cookie = /; Max-Age=0(;|$)/.test(line) ? undefined : line.split(";")[0];
-      }
+      this.cookie = cookiesAfter(this.cookie, response.headers);
       const text = await response.text();
       const json = response.headers.get("Content-Type") === "application/json" ? JSON.parse(text) : undefined;
       return { status: response.status, headers: response.headers, text, json };

@@ -1,4 +1,4 @@
-// One sequence's world: a store, a clock, sessions by name, browsers that keep a cookie.
+// One sequence's world: a store, a clock, sessions by name, browsers that keep cookies.
 
 import { calls } from "./calls.mjs";
 
@@ -22,6 +22,8 @@ export class World {
   known = new Map();
   deadlines = new Map();
   puts = [];
+  /** By storage key: whose record was put there. */
+  owners = new Map();
 
   constructor(door, { settings, start }) {
     this.door = door;
@@ -40,11 +42,11 @@ export class World {
       ...store,
       put: (key, value, options) => {
         // What stands under other keys are tombstones.
-        if (key.includes(":session:")) this.puts.push({ deadline: options.deadline, absolute: absoluteIn(value) });
+        if (key.includes(":session:")) this.puts.push({ place: key, deadline: options.deadline, absolute: absoluteIn(value) });
         return store.put(key, value, options);
       },
       delete: (key) => {
-        this.puts.push({ deadline: null });
+        this.puts.push({ place: key, deadline: null });
         return store.delete(key);
       },
     };
@@ -108,7 +110,7 @@ export class World {
   }
 
   async load({ as, cookies }, answer) {
-    const header = cookies.map((cookie) => this.cookie(cookie)).filter((text) => text !== null).join("; ");
+    const header = cookies.flatMap((cookie) => this.cookies(cookie)).join("; ");
     const session = await this.held.load(header);
     answer.reason = session.loadReason;
     this.sessions.set(as, session);
@@ -120,10 +122,9 @@ export class World {
     this.known.set(name, this.deadlines.get(this.label(this.sessions.get(name).sessionKey))?.deadline ?? null);
   }
 
-  cookie({ browser, issued, text, name, form = "{name}={value}" }) {
-    const kept = browser ? this.browsers.get(browser) : issued ? this.issued.get(issued) : { value: text };
-    if (!kept) return null;
-    return form.replace("{name}", name ?? kept.name ?? this.name()).replace("{value}", kept.value);
+  cookies({ browser, issued, text, name = this.name(), form = "{name}={value}" }) {
+    const kept = browser ? this.browsers.get(browser) : issued ? this.issued.get(issued) : new Map([[name, text]]);
+    return [...(kept ?? [])].map(([name, value]) => form.replace("{name}", name).replace("{value}", value));
   }
 
   /** What the session cookie is called where the settings don't say. */
@@ -136,12 +137,11 @@ export class World {
 
   async call(step, answer) {
     const session = this.sessions.get(step.on);
-    if (step.call === "delete_own") return this.delete({ key: session.sessionKey ? { text: session.sessionKey } : null });
+    if (step.call === "delete_own") return this.delete({ key: session.sessionKey ? { text: session.sessionKey } : null }, answer);
     const value = await calls[step.call](session, step);
     if (step.call === "flush") {
       answer.gone = !(await this.exists({ key: { text: this.arrived.get(step.on) ?? "" } }));
-      answer.alive = [];
-      for (const key of this.keys) if (await this.held.exists(key)) answer.alive.push(this.label(key));
+      answer.alive = await this.alive();
     }
     if (step.call === "create" || step.call === "cycle_key") {
       answer.written = await this.held.exists(session.sessionKey);
@@ -156,12 +156,15 @@ export class World {
   async tellRecord(name, answer) {
     const key = this.sessions.get(name).sessionKey;
     const label = this.label(key);
-    // A cycled key puts the new record, then deletes the old one.
-    if (this.puts.length > 0) this.deadlines.set(label, this.puts[0]);
+    // A cycled key puts the new record, unless it is over already, then deletes the old one.
+    const put = this.puts.find(({ place }) => (this.owners.get(place) ?? label) === label);
+    if (put) this.deadlines.set(label, put);
+    if (put) this.owners.set(put.place, label);
     const { deadline = null, absolute = null } = this.deadlines.get(label) ?? {};
     answer.deadline = deadline !== null && deadline > this.now * 1000 ? deadline : null;
     answer.absolute = absolute;
     answer.kept = deadline !== null;
+    answer.removed = put?.deadline === null;
     if (this.puts.length > 0) this.learn(name);
     answer.stored = (await this.held.open(key)).items();
   }
@@ -170,8 +173,16 @@ export class World {
     return key === null ? false : this.held.exists(this.key(key));
   }
 
-  async delete({ key }) {
+  async delete({ key }, answer) {
     if (key !== null) await this.held.delete(this.key(key));
+    answer.alive = await this.alive();
+  }
+
+  /** The keys under which there is a session. */
+  async alive() {
+    const alive = [];
+    for (const key of this.keys) if (await this.held.exists(key)) alive.push(this.label(key));
+    return alive;
   }
 
   async fetch({ key }) {
@@ -206,7 +217,12 @@ export class World {
     answer.vary = headers.get("Vary");
     answer.cache = headers.get("Cache-Control");
     answer.cookie = null;
-    for (const line of headers.getSetCookie()) answer.cookie = await this.received(step, line);
+    answer.also = [];
+    for (const line of headers.getSetCookie()) {
+      const cookie = await this.received(step, line);
+      if (answer.cookie) answer.also.push(cookie);
+      else answer.cookie = cookie;
+    }
     if (session.sessionKey) await this.tellRecord(step.on, answer);
   }
 
@@ -222,8 +238,13 @@ export class World {
     const [name, value] = [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)];
     const given = new Map(attributes.map((text) => text.split("=")).map(([key, ...rest]) => [key.toLowerCase(), rest.join("=")]));
     const label = value && this.label((await this.held.load(pair)).sessionKey);
-    this.browsers.set(browser, value ? { name, value } : null);
-    if (value) this.issued.set(label, { name, value });
+    const jar = this.browsers.get(browser) ?? new Map();
+    this.browsers.set(browser, jar);
+    jar.delete(name);
+    if (value) {
+      jar.set(name, value);
+      this.issued.set(label, new Map([[name, value]]));
+    }
     const age = given.get("max-age");
     return {
       name,

@@ -1,8 +1,11 @@
-"""Where edge-session puts a session's changes onto the newest record, Django's cache engine goes on with that as well."""
+"""Where edge-session puts a session's changes onto the newest record, and reads a record when a request begins, Django's cache engine
+goes on with that as well."""
 
 import json
 
+import clock
 from django.contrib.sessions.backends import cache
+from django.core.cache import cache as kept
 
 
 def written(data):
@@ -60,11 +63,39 @@ class SessionStore(cache.SessionStore):
     #: What Django alone would have stored, where that is something else.
     whole = None
 
+    #: What `read` found, until the first use: the data, and when they end.
+    early = None
+
+    #: The time that the object goes by, in seconds: that of the last call that looked at the clock.
+    seen = 0
+
+    #: Whether Django alone would have found something else at the first use.
+    is_early = False
+
+    def read(self):
+        """Reads now what Django reads at the first use."""
+        self.look()
+        if self.session_key is not None:
+            self.early = kept.get(self.cache_key), kept._expire_info.get(kept.make_key(self.cache_key))
+
+    def look(self):
+        self.seen = clock.micros / 1_000_000
+
     def load(self):
-        return Noted(super().load())
+        early, self.early = self.early, None
+        if early is None:
+            return Noted(super().load())
+        data, ends = early
+        now = kept.get(self.cache_key)
+        if data is None or (ends is not None and ends <= self.seen):
+            self._session_key, data = None, {}
+        self.is_early = written(now or {}) != written(data)
+        return Noted(data)
 
     def save(self, must_create=False):
         if not must_create:
+            if self.early is not None and self.exists(self.session_key):
+                self._get_session()
             self.merge()
         super().save(must_create)
         self._session_cache = Noted(self._session_cache)

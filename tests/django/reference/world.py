@@ -1,4 +1,4 @@
-"""One sequence's world: a store, a clock, session objects by name, browsers that keep a cookie."""
+"""One sequence's world: a store, a clock, session objects by name, browsers that keep cookies."""
 
 import re
 
@@ -13,6 +13,7 @@ from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponse
 from django.http.cookie import parse_cookie
 from django.utils.cache import patch_vary_headers
+from lineage import FAR_REACH, REACH, Lineage
 from merging import written
 
 ERRORS = [
@@ -32,23 +33,74 @@ NOBODY = "0123456789abcdefghijklmnopqrstuv"
 # What Django generates.
 OWN = re.compile("(?!0123456789)[a-z0-9]{32}")
 
+# The longest life of a session by default, in seconds.
+LONGEST = 34_560_000
+
+# Milliseconds: for how long an isolate remembers what it saved, a session may not be visible elsewhere, and clocks may differ;
+# and until when a logout takes the key that was loaded for the newest one, and an answer is not late.
+REMEMBERED = 130_000
+NOT_YET_VISIBLE = 100_000
+SKEW = 10_000
+RECENT = 1_000
+LATE = 5_000
+
+# The calls that look at the clock.
+LOOKING = {"commit", "save", "flush", "create", "cycle_key", "set_expiry", "get_expiry_age", "get_expiry_date"}
+
+# The two names of the cookie, in the order in which they count: after the first `cycle_key`, and before it.
+ROTATED = "rotated"
+ANONYMOUS = "anonymous"
+
+
+class Known:
+    """What edge-session knows of a session object."""
+
+    def __init__(self, key, line, state, is_live, began, proven=(), presented=(), is_opened=False):
+        self.arrived = key
+        self.line = line
+        #: What the load found: "superseded", "revoked", or None. It ends with `flush` and `cycle_key`.
+        self.state = state
+        self.is_live = is_live
+        self.began = began
+        #: The keys that the request's cookies prove, and the names under which cookies came.
+        self.proven = list(proven)
+        self.presented = list(presented)
+        self.is_opened = is_opened
+        self.is_flushed = False
+        #: Whether its key was made in this request, and the key that it replaces.
+        self.is_pending = False
+        self.origin = None
+        self.refusal = None
+
 
 class World:
     def __init__(self, sequence):
         self.engine = project.db_engine if sequence.get("engine") == "db" else project.cache_engine
         project.begin(sequence["settings"])
         clock.micros = sequence["start"] * 1000
+        self.absolute_age = sequence["settings"].get("absoluteAge", LONGEST) * 1_000_000
         self.sessions = {}
         self.requests = {}
+        self.known = {}
         self.keys = []
-        self.browsers = {}
+        #: By browser: its cookies' values by their names, the one that was given last at the end.
+        self.jars = {}
         self.issued = {}
-        self.arrived = {}
+        #: By key: when the cookie was given that tells of it.
+        self.times = {}
         self.base = {}
-        self.families = {}
-        #: By session object: the family that it knows to be its own.
-        self.family = {}
-        self.pending = set()
+        self.lineage = Lineage()
+        #: By key: where edge-session has a record; the time at which one was saved with an end in the past.
+        self.stored = {}
+
+    @property
+    def now(self):
+        return clock.micros // 1000
+
+    @property
+    def absolute(self):
+        """The end that no save extends, of a session that begins now."""
+        return clock.micros + self.absolute_age
 
     def answer(self, step):
         answer = {}
@@ -67,7 +119,14 @@ class World:
             answer["accessed"] = session.accessed
             answer["modified"] = session.modified
             answer["empty"] = session.is_empty()
+            answer["early"] = self.engine is project.cache_engine and session.is_early
+            session.is_early = False
+        answer["lines"] = {self.label(key): self.tell_line(key) for key in self.keys}
         return answer
+
+    def tell_line(self, key):
+        line = self.lineage.of(key)
+        return {"rotations": line.rotations, "absolute": line.absolute, "tombstone": self.lineage.tombstones.get(line[:2])}
 
     def label(self, key):
         if key is None:
@@ -85,6 +144,16 @@ class World:
         at = int(given["label"][1:]) - 1
         return self.keys[at] if at < len(self.keys) else NOBODY
 
+    def is_there(self, key):
+        return self.engine.SessionStore().exists(key)
+
+    def is_stored(self, key):
+        """Whether edge-session has a record under a key, over or not, or remembers one."""
+        if key not in self.stored:
+            return False
+        removed = self.stored[key]
+        return removed is None or abs(self.now - removed) <= REMEMBERED
+
     # What a step can be.
 
     def clock(self, step, answer):
@@ -92,27 +161,41 @@ class World:
 
     def open(self, step, answer):
         session = self.engine.SessionStore(self.key(step["key"]))
-        self.sessions[step["as"]] = session
-        # A key alone says nothing of its family, but its record does.
-        stored = session.session_key and session.exists(session.session_key)
-        self.family[step["as"]] = self.families.get(session.session_key) if stored else None
-        self.note(step["as"])
+        key = session.session_key
+        line = self.lineage.opened(key, self.is_stored(key)) if key else None
+        state = self.lineage.loaded(line, self.now) if key else None
+        is_live = bool(key) and state is None and self.is_there(key)
+        self.hold(step["as"], session, Known(key, line, state, is_live, self.now, is_opened=bool(key)), answer)
 
     def load(self, step, answer):
-        header = "; ".join(filter(None, map(self.cookie, step["cookies"])))
-        request = self.arrive(parse_cookie(header))
+        base = settings.SESSION_COOKIE_NAME
+        cookies = [cookie for given in step["cookies"] for cookie in self.cookies(given)]
+        # Django's cookie has one name, and its browser the cookie that it was given last.
+        sent = [(name.removesuffix(f"-{ANONYMOUS}"), value, form) for name, value, form, is_last in cookies if is_last]
+        request = self.arrive(parse_cookie("; ".join(form.format(name=name, value=value) for name, value, form in sent)))
         session = request.session
         plain = {"key": self.label(session.session_key), "empty": session.is_empty()}
-        value = self.read_here(header)
-        if value != request.COOKIES.get(settings.SESSION_COOKIE_NAME):
+        header = "; ".join(form.format(name=name, value=value) for name, value, form, _ in cookies)
+        value, presented, proven = self.read_here(header)
+        if value != request.COOKIES.get(base):
             # What edge-session makes of the header, in Django's words: from here on Django goes on with that.
             answer["plain"] = plain
-            request = self.arrive({} if value is None else {settings.SESSION_COOKIE_NAME: value})
+            request = self.arrive({} if value is None else {base: value})
         self.requests[step["as"]] = request
-        self.sessions[step["as"]] = request.session
-        self.arrived[step["as"]] = request.session.session_key
-        self.family[step["as"]] = self.families.get(request.session.session_key)
-        self.note(step["as"])
+        key = request.session.session_key
+        line = self.lineage.of(key) if key else None
+        state = self.lineage.loaded(line, self.now) if key else None
+        is_live = bool(key) and state is None and self.is_there(key)
+        answer["presented"] = presented
+        self.hold(step["as"], request.session, Known(key, line, state, is_live, self.now, proven, presented), answer)
+
+    def hold(self, name, session, known, answer):
+        self.sessions[name] = session
+        self.known[name] = known
+        if self.engine is project.cache_engine:
+            session.read()
+        answer["state"] = known.state
+        self.note(name)
 
     def arrive(self, cookies):
         request = HttpRequest()
@@ -120,86 +203,209 @@ class World:
         SessionMiddleware(lambda request: None).process_request(request)
         return request
 
-    def cookie(self, given):
+    def name(self, key):
+        return ROTATED if self.lineage.of(key).rotations else ANONYMOUS
+
+    def cookies(self, given):
+        """Names, values and forms of what a browser sends, and whether it is what it was given last."""
+        base = settings.SESSION_COOKIE_NAME
+        form = given.get("form", "{name}={value}")
         if "browser" in given:
-            value = self.browsers.get(given["browser"])
+            values = [*self.jars.get(given["browser"], {}).values()]
         elif "issued" in given:
-            value = self.issued.get(given["issued"])
+            values = [self.issued[given["issued"]]] if given["issued"] in self.issued else []
         else:
-            value = given["text"]
-        if value is None:
-            return None
-        name = given.get("name", settings.SESSION_COOKIE_NAME)
-        return given.get("form", "{name}={value}").format(name=name, value=value)
+            return [(given.get("name", base), given["text"], form, True)]
+        named = {ROTATED: base, ANONYMOUS: f"{base}-{ANONYMOUS}"}
+        return [(named[self.name(value)], value, form, value == values[-1]) for value in values]
 
     def read_here(self, header):
-        """What edge-session reads: bytes, and only what it issued; the rest is like a key that is too short."""
-        pairs = [text.partition("=") for text in header.split(";")]
-        values = [value.strip(" \t") for name, _, value in pairs if name.strip(" \t") == settings.SESSION_COOKIE_NAME]
-        issued = {value for value in values if value in self.issued.values()}
-        if len(issued) == 1:
-            return issued.pop()
-        return "x" if values else None
+        """What edge-session reads: bytes, and only what it issued, under its own name; the rest is like a key that is too short.
+        Also the names that came, and the keys that are proven."""
+        base = settings.SESSION_COOKIE_NAME
+        pairs = [(name.strip(" \t"), value.strip(" \t")) for name, sign, value in (text.partition("=") for text in header.split(";")) if sign]
+        presented, proven, first = [], [], None
+        for slot, name in ((ROTATED, base), (ANONYMOUS, f"{base}-{ANONYMOUS}")):
+            values = [value for own, value in pairs if own == name]
+            if values:
+                presented.append(slot)
+            proven.append(self.verified(values, slot))
+        for tokens in proven:
+            over = [key for key in tokens if self.is_over(key)]
+            live = [key for key in tokens if key not in over and not self.is_superseded(key)]
+            if len(live) > 1:
+                return "x", presented, sum(proven, [])
+            found = next(iter(live + [key for key in tokens if key not in over]), None)
+            if found:
+                return found, presented, sum(proven, [])
+            first = first or next(iter(over), None)
+        return first or ("x" if presented else None), presented, sum(proven, [])
+
+    def verified(self, values, slot):
+        """The keys that were issued under a name, one of each family; of more than two none counts."""
+        age = lambda key: (self.lineage.of(key).rotations, self.times[key])
+        tokens = {}
+        for value in values:
+            if value not in self.issued.values() or self.name(value) != slot:
+                continue
+            family = self.lineage.of(value).family
+            if family not in tokens or age(tokens[family]) < age(value):
+                tokens[family] = value
+        return list(tokens.values()) if len(tokens) <= 2 else []
+
+    def is_superseded(self, key):
+        return self.lineage.state(self.lineage.of(key), self.now) == "superseded"
+
+    def is_over(self, key):
+        """Whether a token opens no session for certain."""
+        line = self.lineage.of(key)
+        if line.absolute is not None and line.absolute <= clock.micros:
+            return True
+        state = self.lineage.state(line, self.now)
+        if state or self.is_there(key):
+            return state == "revoked"
+        return self.is_stored(key) or not -SKEW <= self.now - self.times[key] <= NOT_YET_VISIBLE
 
     def call(self, step, answer):
-        session = self.sessions[step["on"]]
+        name, call_name = step["on"], step["call"]
+        session, known = self.sessions[name], self.known[name]
         session.whole = None
-        if step["call"] == "cycle_key":
+        self.look(session, call_name)
+        is_loaded = hasattr(session, "_session_cache")
+        if call_name == "cycle_key":
             session.items()  # drops a key that nobody has
         old = session.session_key
-        value = call(session, step["call"], step)
-        if step["call"] == "flush":
-            # A key that no commit has stored yet is nothing to be ended here.
-            own = None if step["on"] in self.pending else old
-            arrived = self.arrived.get(step["on"])
-            self.end_families(answer, [own, arrived], [self.family.get(step["on"]), self.families.get(arrived)])
-            answer["gone"] = not session.exists(arrived)
-            answer["alive"] = [self.label(key) for key in self.keys if session.exists(key)]
-        if "settle" in step and not step["settle"]:
-            self.pending.add(step["on"])
-        elif step["call"] in ("save", "create", "cycle_key", "flush"):
-            self.pending.discard(step["on"])
-        if step["call"] == "cycle_key":
-            family = (old and self.family[step["on"]]) or session.session_key
-            self.families[session.session_key] = self.family[step["on"]] = family
-            self.end(answer, [old])
-        elif session.session_key != old:
-            self.family[step["on"]] = None
-        if step["call"] == "delete_own":
-            self.end(answer, [old])
-        if step["call"] in ("create", "cycle_key"):
-            answer["written"] = session.exists(session.session_key)
-        if step["call"] in ("save", "create", "cycle_key"):
+        answer["refusal"] = self.refusal(known, session, call_name)
+        left = self.begin_cycle(known, session, answer) if call_name == "cycle_key" else None
+        value = call(session, call_name, step)
+        new = session.session_key
+        if call_name == "flush":
+            self.end_flush(known, old, answer)
+        elif call_name == "create":
+            known.is_pending, known.refusal = step.get("settle") is False, None
+            if known.state != "superseded" and old and is_loaded:
+                self.lineage.copy(new, old, self.absolute)
+            else:
+                self.lineage.begin(new, int(known.is_flushed), self.absolute)
+        elif call_name == "cycle_key":
+            known.is_pending, known.refusal = step.get("settle") is False, answer["refusal"]
+            self.end_cycle(known, old, new, left)
+        if call_name in ("save", "create", "cycle_key"):
+            self.begin_line(known, new)
+            self.label(new)
             self.tell_record(session, answer)
-            self.note(step["on"])
+            self.note(name)
+            if not known.is_pending:
+                self.bury(answer, [old, new])
+        if call_name in ("create", "cycle_key"):
+            answer["written"] = True
+        if call_name == "delete_own":
+            self.end_key(old, answer)
         return value
 
-    def end(self, answer, keys):
-        """Tells which keys have ended for good."""
-        answer["ended"] = [self.label(key) for key in keys if key and (key == NOBODY or OWN.fullmatch(key))]
+    def look(self, session, call_name="commit"):
+        """Most calls do not look at the clock: for them it is as late as at the last one that did."""
+        if self.engine is project.cache_engine and call_name in LOOKING:
+            session.look()
 
-    def end_families(self, answer, keys, families):
+    def refusal(self, known, session, call_name="save"):
+        """What edge-session refuses to save the session with, whatever Django does."""
+        if known.is_pending:
+            return known.refusal
+        if known.state == "superseded" and call_name != "cycle_key":
+            return "ES_SUPERSEDED"
+        if call_name == "create":
+            return None
+        key = session.session_key
+        if known.state == "superseded":
+            key = known.arrived if self.goes_on(known) else None
+        return key and self.lineage.refusal(key, call_name == "cycle_key", self.now)
+
+    def goes_on(self, known):
+        """Whether a second login goes on with what the first one left."""
+        return known.line.rotations == 0 and known.arrived in self.lineage.left
+
+    def begin_cycle(self, known, session, answer):
+        """A second login beside the first begins with the data of the same anonymous session. Returns the data that the key leaves."""
+        if known.state == "superseded":
+            data = self.lineage.left[known.arrived] if self.goes_on(known) else None
+            if data is not None:
+                answer["second"] = True
+                session._session_cache = session._session_cache.onto(data)
+            return data
+        key = session.session_key
+        return dict(self.engine.SessionStore(key).load()) if key and self.is_there(key) else None
+
+    def end_cycle(self, known, old, new, left):
+        origin = known.arrived if known.state == "superseded" else old
+        if origin:
+            self.lineage.succeed(new, origin, self.absolute)
+        else:
+            self.lineage.begin(new, 1, self.absolute)
+        known.origin = origin if old or left is not None else None
+        if known.origin:
+            self.lineage.rotate(origin, self.now)
+            if self.lineage.of(origin).rotations == 0 and left is not None:
+                self.lineage.left[origin] = left
+            elif self.lineage.of(origin).rotations:
+                self.stored.pop(origin, None)
+        known.state = None
+
+    def begin_line(self, known, key):
+        """A session that was saved for the first time."""
+        if key and key not in self.lineage.lines:
+            self.lineage.begin(key, int(known.is_flushed), self.absolute)
+
+    def end_flush(self, known, old, answer):
         """Here a logout ends all that a login's key became, and so it does in Django from here on."""
-        others = [key for key, family in self.families.items() if family in families and key not in keys]
-        answer["others"] = sum(self.engine.SessionStore().exists(key) for key in others)
-        for key in others:
+        is_newest = known.is_live and not known.is_opened and self.now - known.began <= RECENT
+        keys = [known.origin if known.is_pending else old, *known.proven]
+        lines = [known.line if key == known.arrived else self.lineage.of(key) for key in keys if key]
+        if known.line and (known.state == "superseded" or (known.is_opened and not old)):
+            lines.append(known.line)
+        for line in lines:
+            self.lineage.end(line, REACH if is_newest else FAR_REACH)
+        for key in [*keys, known.arrived]:
+            self.stored.pop(key, None)
+        answer["gone"] = not self.is_there(known.arrived)
+        self.bury(answer, [old, known.arrived])
+        answer["alive"] = [self.label(key) for key in self.keys if self.is_there(key)]
+        known.is_flushed, known.state, known.is_pending, known.origin = True, None, False, None
+
+    def end_key(self, key, answer):
+        if key and (key == NOBODY or OWN.fullmatch(key)):
+            self.lineage.end(self.lineage.opened(key, self.is_stored(key)), FAR_REACH)
+            self.stored.pop(key, None)
+        self.bury(answer, [key])
+        answer["alive"] = [self.label(key) for key in self.keys if self.is_there(key)]
+
+    def bury(self, answer, own):
+        """What has ended here opens no session in Django either from here on. Tells how many others those are."""
+        over = [key for key in self.keys if self.lineage.is_over(key) and self.is_there(key)]
+        for key in over:
             self.engine.SessionStore().delete(key)
-        self.end(answer, keys + others)
+        answer["others"] = sum(key not in own for key in over)
+        answer["dead"] = any(key in own for key in over)
 
     def tell_record(self, session, answer):
         deadline = answer["deadline"] = self.deadline(session)
+        key = session.session_key
+        if deadline is not None:
+            self.stored[key] = None
+        elif key in self.stored:
+            self.stored[key] = self.now
         # The cache engine rounds a life down to seconds, and what is over has no data.
         if session.whole is not None and deadline is not None and deadline > clock.micros + 2_000_000:
             answer["stored"] = session.whole
             answer["merged"] = list(session.items())
 
     def exists(self, step, answer):
-        return self.engine.SessionStore().exists(self.key(step["key"]))
+        return self.is_there(self.key(step["key"]))
 
     def delete(self, step, answer):
         key = self.key(step["key"])
         self.engine.SessionStore().delete(key)
-        self.end(answer, [key])
+        self.end_key(key, answer)
 
     def fetch(self, step, answer):
         return list(self.engine.SessionStore(self.key(step["key"])).load().items())
@@ -222,15 +428,18 @@ class World:
         return before - project.Session.objects.count()
 
     def commit(self, step, answer):
-        request = self.requests[step["on"]]
+        name = step["on"]
+        request, known = self.requests[name], self.known[name]
         response = HttpResponse(status=step["status"])
-        for name in ("Vary", "Cache-Control"):
-            if name in step["headers"]:
-                response[name] = step["headers"][name]
+        for header in ("Vary", "Cache-Control"):
+            if header in step["headers"]:
+                response[header] = step["headers"][header]
         session = request.session
         session.whole = None
+        self.look(session)
+        answer["refusal"] = self.refusal(known, session)
         unused = not hasattr(session, "_session_cache")
-        answer["same"] = unused or self.base[step["on"]] == written(session._session_cache)
+        answer["same"] = unused or self.base[name] == written(session._session_cache)
         depends = []
         middleware.patch_vary_headers = lambda response, names: depends.append(patch_vary_headers(response, names))
         SessionMiddleware(lambda request: None).process_response(request, response)
@@ -238,21 +447,40 @@ class World:
         answer["vary"] = response.get("Vary")
         answer["cache"] = response.get("Cache-Control")
         answer["cookie"] = None
-        for name, morsel in response.cookies.items():
-            answer["cookie"] = self.received(step, name, morsel)
+        self.begin_line(known, session.session_key)
+        self.label(session.session_key)
+        for cookie, morsel in response.cookies.items():
+            answer["cookie"] = self.received(step, known, cookie, morsel)
         if response.cookies and answer["cookie"]["value"]:
             self.tell_record(session, answer)
+        elif known.is_flushed:
+            self.take_away(step, known.presented)
+        self.bury(answer, [session.session_key])
 
-    def received(self, step, name, morsel):
+    def received(self, step, known, name, morsel):
         value = morsel.value
-        self.browsers[step["browser"]] = value or None
+        jar = self.jars.setdefault(step["browser"], {})
+        taken = list(known.presented) if known.is_flushed or not value else []
         if value:
+            own = self.name(value)
+            jar.pop(own, None)
+            jar[own] = value
             self.issued[self.label(value)] = value
+            self.times[value] = self.now
+            is_late = self.now - known.began > LATE and value in known.proven
+            if own == ROTATED and not is_late and ANONYMOUS in known.presented:
+                taken.append(ANONYMOUS)
+            taken = [other for other in taken if other != own]
+        self.take_away(step, taken)
         flags = {flag: bool(morsel[flag]) for flag in ("secure", "httponly")}
         texts = {text: morsel[text] or None for text in ("expires", "domain", "path", "samesite")}
         age = morsel["max-age"]
         shown = {"name": name, "value": value and self.label(value), "max-age": None if age == "" else age}
         return {**shown, **flags, **texts}
+
+    def take_away(self, step, names):
+        for name in names:
+            self.jars.get(step["browser"], {}).pop(name, None)
 
     def note(self, name):
         """What is stored for a session object, as it was when the object was made or saved."""

@@ -5,9 +5,10 @@ use std::rc::Rc;
 
 use edge_session::{MemoryStore, Op, Page, Result, StorageKey, Store, Written};
 
-/// When a record ends, in microseconds of Unix time, and the end that no save extends.
-#[derive(Clone, Copy)]
+/// Where a record is, when it ends, in microseconds of Unix time, and the end that no save extends.
+#[derive(Clone)]
 pub struct Put {
+    pub place: String,
     pub deadline: Option<i64>,
     pub absolute: Option<i64>,
 }
@@ -28,10 +29,12 @@ impl Store for Noting {
             let put = match op {
                 // What stands under other keys are tombstones.
                 Op::Put { key, .. } if !key.as_str().contains(":session:") => continue,
-                Op::Put { value, deadline, .. } => {
-                    Put { deadline: Some(*deadline), absolute: Some(absolute_in(value)) }
+                Op::Put { key, value, deadline, .. } => {
+                    let place = key.as_str().to_owned();
+                    Put { place, deadline: Some(*deadline), absolute: Some(absolute_in(value)) }
                 }
-                _ => Put { deadline: None, absolute: None },
+                Op::Delete { key } => Put { place: key.as_str().to_owned(), deadline: None, absolute: None },
+                other => panic!("there is no operation {other:?}"),
             };
             self.puts.borrow_mut().push(put);
         }

@@ -1,4 +1,4 @@
-//! One sequence's world: a store, a clock, sessions by name, browsers that keep a cookie.
+//! One sequence's world: a store, a clock, sessions by name, browsers that keep cookies.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -33,9 +33,11 @@ pub struct World {
     /// By session object: when the record that it knows ends.
     known: BTreeMap<String, Option<i64>>,
     keys: Vec<String>,
-    browsers: BTreeMap<String, Cookie>,
+    browsers: BTreeMap<String, Vec<Cookie>>,
     issued: BTreeMap<String, Cookie>,
     records: BTreeMap<String, Put>,
+    /// By storage key: whose record was put there.
+    owners: BTreeMap<String, String>,
 }
 
 impl World {
@@ -56,6 +58,7 @@ impl World {
             browsers: BTreeMap::new(),
             issued: BTreeMap::new(),
             records: BTreeMap::new(),
+            owners: BTreeMap::new(),
         }
     }
 
@@ -84,12 +87,7 @@ impl World {
 
     fn step(&mut self, step: &Value, answer: &mut Answer) -> Option<Result<Value>> {
         match text(&step["op"]) {
-            "clock" => {
-                self.now.set(step["at"].as_i64().unwrap());
-                for session in self.named.values_mut() {
-                    session.set_now(clock(&self.now)());
-                }
-            }
+            "clock" => self.now.set(step["at"].as_i64().unwrap()),
             "open" => {
                 let session = match self.key(&step["key"]) {
                     Some(key) => block_on(self.sessions.open(&key)).unwrap(),
@@ -107,7 +105,9 @@ impl World {
             }
             "delete" => {
                 let key = self.key(&step["key"]).unwrap_or_default();
-                return Some(block_on(self.sessions.delete(&key)).map(|()| Value::Null));
+                let deleted = block_on(self.sessions.delete(&key));
+                answer.insert("alive".into(), self.alive());
+                return Some(deleted.map(|()| Value::Null));
             }
             "fetch" => {
                 let key = self.key(&step["key"]).unwrap_or_default();
@@ -142,7 +142,7 @@ impl World {
     }
 
     fn load(&mut self, step: &Value, answer: &mut Answer) {
-        let cookies = list(&step["cookies"]).iter().filter_map(|given| self.cookie(given));
+        let cookies = list(&step["cookies"]).iter().flat_map(|given| self.cookies(given));
         let header = cookies.collect::<Vec<_>>().join("; ");
         let session = block_on(self.sessions.load(header)).unwrap();
         answer.insert("reason".into(), session.load_reason().as_str().into());
@@ -161,15 +161,22 @@ impl World {
         self.known.insert(name.to_owned(), self.records.get(&label).and_then(|record| record.deadline));
     }
 
-    fn cookie(&self, given: &Value) -> Option<String> {
+    fn cookies(&self, given: &Value) -> Vec<String> {
         let usual = || self.sessions.settings().cookie_name().to_owned();
-        let (name, value) = match (given["browser"].as_str(), given["issued"].as_str()) {
-            (Some(browser), _) => self.browsers.get(browser)?.clone(),
-            (_, Some(label)) => self.issued.get(label)?.clone(),
-            _ => (given["name"].as_str().map_or_else(usual, str::to_owned), text(&given["text"]).to_owned()),
+        let cookies = match (given["browser"].as_str(), given["issued"].as_str()) {
+            (Some(browser), _) => self.browsers.get(browser).cloned().unwrap_or_default(),
+            (_, Some(label)) => self.issued.get(label).cloned().into_iter().collect(),
+            _ => vec![(given["name"].as_str().map_or_else(usual, str::to_owned), text(&given["text"]).to_owned())],
         };
         let form = given["form"].as_str().unwrap_or("{name}={value}");
-        Some(form.replace("{name}", &name).replace("{value}", &value))
+        cookies.iter().map(|(name, value)| form.replace("{name}", name).replace("{value}", value)).collect()
+    }
+
+    /// The keys under which there is a session.
+    fn alive(&mut self) -> Value {
+        let exists = |key: &&String| block_on(self.sessions.exists(key)).unwrap();
+        let alive: Vec<_> = self.keys.iter().filter(exists).cloned().collect();
+        alive.iter().map(|key| self.label(key)).collect()
     }
 
     fn call(&mut self, step: &Value, answer: &mut Answer) -> Option<Result<Value>> {
@@ -184,21 +191,24 @@ impl World {
                 let flushed = block_on(self.sessions.flush(session));
                 let arrived = self.arrived.get(name).map_or("", String::as_str);
                 answer.insert("gone".into(), (!block_on(self.sessions.exists(arrived)).unwrap()).into());
-                let exists = |key: &&String| block_on(self.sessions.exists(key)).unwrap();
-                let alive: Vec<_> = self.keys.iter().filter(exists).cloned().collect();
-                let alive: Vec<_> = alive.iter().map(|key| self.label(key)).collect();
-                answer.insert("alive".into(), json!(alive));
+                answer.insert("alive".into(), self.alive());
                 return Some(flushed.map(|()| Value::Null));
             }
             "delete_own" => {
                 let key = session.session_key().map(|key| key.as_str().to_owned()).unwrap_or_default();
-                return Some(block_on(self.sessions.delete(&key)).map(|()| Value::Null));
+                let deleted = block_on(self.sessions.delete(&key));
+                answer.insert("alive".into(), self.alive());
+                return Some(deleted.map(|()| Value::Null));
             }
             _ => {}
         }
+        // As in JavaScript: the other calls do not look at the clock.
+        if ["set_expiry", "get_expiry_age", "get_expiry_date", "create", "cycle_key"].contains(&text(&step["call"])) {
+            session.set_now(clock(&self.now)());
+        }
         let result = call(session, step)?;
         if result.is_ok() && (step["call"] == "create" || step["call"] == "cycle_key") {
-            let key = session.session_key().unwrap().as_str().to_owned();
+            let key = session.session_key().map_or("", |key| key.as_str()).to_owned();
             answer.insert("written".into(), block_on(self.sessions.exists(&key)).unwrap().into());
             if step["settle"] == true {
                 if let Err(error) = block_on(self.sessions.save(self.named.get_mut(name).unwrap())) {
@@ -214,17 +224,22 @@ impl World {
     fn tell_record(&mut self, name: &str, answer: &mut Answer) {
         let Some(key) = self.named[name].session_key().map(|key| key.as_str().to_owned()) else { return };
         let label = self.label(&key);
-        // A cycled key puts the new record, then deletes the old one.
-        let put = self.store.puts.borrow().first().copied();
-        if let Some(put) = put {
-            self.records.insert(label.clone(), put);
-            self.known.insert(name.to_owned(), put.deadline);
+        // A cycled key puts the new record, unless it is over already, then deletes the old one.
+        let is_own = |put: &&Put| self.owners.get(&put.place).is_none_or(|owner| *owner == label);
+        let put = self.store.puts.borrow().iter().find(is_own).cloned();
+        if let Some(put) = &put {
+            self.owners.insert(put.place.clone(), label.clone());
+            self.records.insert(label.clone(), put.clone());
+        }
+        if !self.store.puts.borrow().is_empty() {
+            self.known.insert(name.to_owned(), self.records.get(&label).and_then(|record| record.deadline));
         }
         let record = self.records.get(&label);
         let deadline = record.and_then(|record| record.deadline).filter(|end| *end > self.now.get() * 1000);
         answer.insert("deadline".into(), json!(deadline));
         answer.insert("absolute".into(), json!(record.and_then(|record| record.absolute)));
         answer.insert("kept".into(), record.is_some_and(|record| record.deadline.is_some()).into());
+        answer.insert("removed".into(), put.as_ref().is_some_and(|put| put.deadline.is_none()).into());
         let stored = block_on(self.sessions.open(&key)).unwrap().items::<Value>().unwrap();
         answer.insert("stored".into(), json!(stored));
     }
@@ -266,9 +281,12 @@ impl World {
         answer.insert("wrote".into(), (!self.store.puts.borrow().is_empty()).into());
         let (vary, cache) = shown(&headers);
         answer.extend([("vary".to_owned(), vary), ("cache".to_owned(), cache)]);
-        let cookie = headers.iter().find(|(key, _)| key == "Set-Cookie").map(|(_, line)| line.clone());
-        let received = cookie.map_or(Value::Null, |line| self.received(text(&step["browser"]), &line));
-        answer.insert("cookie".into(), received);
+        let lines: Vec<_> =
+            headers.iter().filter(|(key, _)| key == "Set-Cookie").map(|(_, line)| line.clone()).collect();
+        let mut received: Vec<_> = lines.iter().map(|line| self.received(text(&step["browser"]), line)).collect();
+        let also = received.split_off(received.len().min(1));
+        answer.insert("cookie".into(), received.pop().unwrap_or(Value::Null));
+        answer.insert("also".into(), json!(also));
         self.tell_record(name, answer);
         Ok(Value::Null)
     }
@@ -278,12 +296,12 @@ impl World {
         let (name, value) = pair.split_once('=').unwrap();
         let cookie = (name.to_owned(), value.to_owned());
         let mut label = String::new();
-        if value.is_empty() {
-            self.browsers.remove(browser);
-        } else {
+        let jar = self.browsers.entry(browser.to_owned()).or_default();
+        jar.retain(|(other, _)| other != name);
+        if !value.is_empty() {
+            jar.push(cookie.clone());
             let read = block_on(self.sessions.load(pair)).unwrap();
             label = self.label(read.session_key().map_or("", |key| key.as_str()));
-            self.browsers.insert(browser.to_owned(), cookie.clone());
             self.issued.insert(label.clone(), cookie);
         }
         let attributes: BTreeMap<String, &str> = attributes

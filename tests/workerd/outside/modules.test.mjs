@@ -25,7 +25,7 @@ test("the Worker calls nothing but these", () => {
   assert.deepEqual(imports(worker), words(`
     __wbindgen_debug_string __wbindgen_is_falsy __wbindgen_is_function __wbindgen_is_null __wbindgen_is_null_or_undefined
     __wbindgen_is_object __wbindgen_is_undefined __wbindgen_number_get __wbindgen_reinit
-    __wbindgen_string_get __wbindgen_throw __wbindgen_generic __wbindgen_init_externref_table __wbindgen_jstag
+    __wbindgen_string_get __wbindgen_throw __wbindgen_generic __wbindgen_init_externref_table __wbindgen_jstag __wbindgen_jsval_eq
     __wbindgen_rethrow_critical _wbg_cb_unref
     Error String all append apply body buffer byobRequest byteLength byteOffset call cancel catch cause clearTimeout close cron delete enqueue
     error from get getRandomValues getReader get_done get_unchecked get_value headers instanceId instanceof_ArrayBuffer
@@ -67,12 +67,13 @@ test("the package's core can be called with nothing but these", () => {
     memory __abort_handler __externref_table_dealloc __instance_terminated __wbindgen_externrefs __wbindgen_free
     __wbindgen_malloc __wbindgen_realloc __wbindgen_start
     cacheControl sharedCacheHeaders startAnew vary
-    coresettings_free coresettings_new coresettings_seed coresettings_session coresettings_sign coresettings_verify
+    corememory_free corememory_new coresettings_free coresettings_new coresettings_seed coresettings_session coresettings_sign coresettings_verify
     coresession_arrive coresession_clear coresession_close coresession_create coresession_cursor coresession_cycleKey
     coresession_ended coresession_entry coresession_event coresession_figure coresession_free coresession_get
     coresession_getExpireAtBrowserClose coresession_getExpiryAge coresession_getExpiryDate coresession_has coresession_is
-    coresession_isNew coresession_key coresession_keys coresession_keysToRead coresession_loadReason coresession_open coresession_sessionKey coresession_set
-    coresession_setBytes coresession_setCookie coresession_setExpiry coresession_setModified coresession_setNow
+    coresession_isNew coresession_key coresession_keys coresession_keysToRead coresession_loadReason coresession_open coresession_reportBadSignature coresession_resume
+    coresession_sessionKey coresession_set
+    coresession_setBytes coresession_setCookies coresession_setExpiry coresession_setModified coresession_setNow
     coresession_start coresession_take coresession_tick coresession_touch coresession_value coresession_wasListed coresession_wasRead
   `));
   const kinds = (module) => WebAssembly.Module.exports(module).map(({ kind }) => kind).sort();
