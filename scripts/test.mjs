@@ -5,11 +5,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { parseArgs } from "node:util";
-import { ablate } from "./ablation.mjs";
 import { build, consumers } from "./build.mjs";
 import { djangoDrivers } from "./django.mjs";
-import { plantFaults } from "./faults.mjs";
 import { fuzzAll } from "./fuzz.mjs";
+import { checkMutations, runMutations } from "./mutations.mjs";
 import { buildPackage } from "./package.mjs";
 import { Stop, say, script, seconds } from "./print.mjs";
 import { read, root } from "./project.mjs";
@@ -25,6 +24,9 @@ process.on("exit", () => rmSync(scratch, { recursive: true, force: true, maxRetr
 
 /** What the options choose, for the suites that look. */
 const chosen = {};
+
+/** Which of the mutations are run. */
+const share = {};
 
 /** Each suite runs its programs and gives what it counted. */
 const suites = { lint, native, simulation, node: inNode, django, browser: inBrowser, workerd, e2e, packages, faults, ablation, fuzz, reproduced };
@@ -44,6 +46,8 @@ async function lint() {
     const { code } = await run(program, args, { limit });
     counts.push({ passed: code ? 0 : 1, failed: code ? 1 : 0 });
   }
+  say("The places of the mutations");
+  counts.push(checkMutations());
   return counts;
 }
 
@@ -72,10 +76,10 @@ async function django() {
   return [await nodeTests("tests/django/*.test.mjs", { ...(await djangoDrivers()), ...chosen })];
 }
 
-/** Faults in a copy of the sources, each of which the comparison with Django has to see. */
+/** Mutations of the sources, each of which the comparison with Django has to notice: the share that the options choose. */
 async function faults() {
   await packageBuilt();
-  return [await plantFaults()];
+  return [await runMutations("django", share)];
 }
 
 /** Strangers' bytes, by chance: as many seconds for each target as the options say. */
@@ -89,9 +93,9 @@ async function reproduced() {
   return [await reproduce()];
 }
 
-/** Guards taken out of a copy of the sources, each of which the simulation has to miss. */
+/** Mutations of the protocol, each of which the simulation has to notice: the share that the options choose. */
 async function ablation() {
-  return [await ablate()];
+  return [await runMutations("simulation", share)];
 }
 
 async function inBrowser() {
@@ -193,16 +197,19 @@ async function attempt(name) {
 }
 
 /**
- * `--calls 50000 --seed 7` are for the comparison with Django, which `--long` makes longer, as it does the simulation; it also plants
- * the faults, takes out the guards, fuzzes, each target for `--seconds 20`, and builds the package a second time.
+ * `--calls 50000 --seed 7` are for the comparison with Django, which `--long` makes longer, as it does the simulation; it also runs
+ * the mutations, all, or those of a `--share 2/5` or of a `--commit`, fuzzes, each target for `--seconds 20`, and builds the package
+ * a second time.
  */
 function optioned(args) {
-  const options = { calls: { type: "string" }, seed: { type: "string" }, seconds: { type: "string" }, long: { type: "boolean" } };
+  const string = { type: "string" };
+  const options = { calls: string, seed: string, seconds: string, share: string, commit: string, long: { type: "boolean" } };
   const { values, positionals } = parseArgs({ args, allowPositionals: true, options });
   const calls = values.calls ?? (values.long ? "50000" : undefined);
   if (calls) chosen.DJANGO_CALLS = calls;
   if (values.seed) chosen.DJANGO_SEED = values.seed;
   if (values.seconds) chosen.FUZZ_SECONDS = values.seconds;
+  Object.assign(share, { share: values.share, commit: values.commit });
   if (values.long) chosen.SIMULATION_SEEDS = "100000";
   const usual = Object.keys(suites).filter((name) => values.long || !long.includes(name));
   return test(positionals.length ? positionals : usual);

@@ -103,8 +103,8 @@ impl<S: Store> Sessions<S> {
         self
     }
 
-    /// Tells `hook` what happens to sessions, for logs and counters: each load that was neither of a new session nor of a live
-    /// one, and each creation, login, logout, refusal and failure. No event holds a key, a token or data.
+    /// Sets the callback that is invoked for every session event, for logs and counters: each load with an outcome other than `New`
+    /// and `Live`, and each creation, login, logout, refusal and failure. No event holds a key, a token or data.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -138,6 +138,9 @@ impl<S: Store> Sessions<S> {
     ///
     /// A request without a session cookie, or with one that does not verify, costs no read. What the read brings, a
     /// failure too, is kept until the session is first used.
+    ///
+    /// Call it once per request and pass the session on: each call returns a session of its own. Of a visitor without a session, two
+    /// loaded sessions are stored as two, and the browser keeps the cookie that comes last.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -175,14 +178,20 @@ impl<S: Store> Sessions<S> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::SessionInterrupted`] where a stored session is gone (Django answers 400), [`ErrorKind::TooLarge`]
-    /// (413), [`ErrorKind::StoreUnavailable`] (503). Answer with [`SessionHeaders::for_failure`] then.
+    /// [`ErrorKind::SessionInterrupted`] where a stored session has ended (Django answers 400), [`ErrorKind::Stale`] and
+    /// [`ErrorKind::Superseded`] (409), [`ErrorKind::TooLarge`] (413), [`ErrorKind::StoreUnavailable`] (503). Answer with
+    /// [`SessionHeaders::for_failure`] then. [`ErrorKind::Usage`] for a session that [`open`](Self::open) gave.
     pub async fn commit_headers(&self, session: &mut Session, status: u16) -> Result<SessionHeaders> {
         let mut commit = Commit::new(status);
         self.drive(session, |session, reply| commit.step(session, &self.memory, reply)).await
     }
 
     /// Django's `save`: writes the session now, whether it changed or not. A commit still has to send the cookie.
+    ///
+    /// It also stores a session that [`open`](Self::open) gave, outside of a request. Such a save is merged with those of the same
+    /// isolate. On Workers KV, a request at another location that does not see it yet can overwrite it: the event
+    /// [`Diverged`](crate::EventKind::Diverged) reports that only if this isolate loads the session again within 130 seconds. On a
+    /// store with linearizable reads only a save at the same moment can.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -220,8 +229,8 @@ impl<S: Store> Sessions<S> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::StoreUnavailable`] where the record could not be deleted: tell the visitor, and try again. The
-    /// cookie goes all the same.
+    /// [`ErrorKind::StoreUnavailable`] where a tombstone could not be put. A commit then replaces the cookie by a token that opens no
+    /// session, and the browser's later requests finish the logout before anything else.
     pub async fn flush(&self, session: &mut Session) -> Result<()> {
         let mut flush = Flush::default();
         self.drive(session, |session, reply| flush.step(session, &self.memory, reply)).await
@@ -246,8 +255,9 @@ impl<S: Store> Sessions<S> {
 
     /// Django's `SessionStore(key)` and a fresh `load`: the session stored under `key`, outside of a request.
     ///
-    /// A malformed key yields a new session. An unknown key is discarded on first access. What is saved here can be overwritten by
-    /// a request of the session's own browser that runs at the same time elsewhere: on KV there is no compare-and-set.
+    /// A malformed key yields a new session. An unknown key is discarded on first access. Store changes with [`save`](Self::save):
+    /// a commit fails with [`ErrorKind::Usage`], since its cookie would hand another visitor's session out. What is saved here can be
+    /// overwritten on KV by a request that does not see it yet, see [`save`](Self::save).
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;

@@ -266,3 +266,17 @@ fn a_number_comes_back_to_its_last_digit() {
         assert_eq!(session.item::<f64>("n").unwrap().to_bits(), number.to_bits());
     }
 }
+
+#[test]
+fn a_text_that_no_secret_signed_decodes_to_nothing_and_is_an_event() {
+    let site = site();
+    let mut session = site.sessions.new_session().unwrap();
+    let signed = session.encode([("a", 1)]).unwrap();
+    for (text, is_signed) in [(signed.as_str(), true), (&format!("{signed}x"), false), ("", false), ("a:b:c", false)] {
+        let items = session.decode::<u8>(text);
+        run(site.sessions.save(&mut session)).unwrap();
+        let events = site.told();
+        assert_eq!(events.contains(&"bad-signature".to_owned()), !is_signed, "{text}: {events:?}");
+        assert_eq!(items.len(), usize::from(is_signed));
+    }
+}

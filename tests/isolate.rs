@@ -559,3 +559,86 @@ fn a_delete_beside_a_rotation_fails_or_leaves_no_key_of_the_session_alive() {
         assert!(deleted >= 90, "{place}: {deleted}");
     }
 }
+
+#[test]
+fn records_that_only_together_are_too_large_are_read_whole_and_no_page_fails() {
+    let model = KvModel::new(KvModelOptions { write_interval: Duration::ZERO, ..usual() });
+    let (isolate, other) = (Isolate::at(&model, "AMS"), Isolate::at(&model, "AMS"));
+    let browser = isolate.visitor();
+    settle(&model);
+    let (one, two) = (isolate.load(&browser), other.load(&browser));
+    let saves = [
+        isolate.start(one, &browser, |session| session.set("mine", "x".repeat(40_000)).unwrap()),
+        other.start(two, &browser, |session| session.set("theirs", "y".repeat(40_000)).unwrap()),
+    ];
+    model.run_for(Duration::from_secs(5));
+    assert!(outcomes(&saves).iter().all(|outcome| outcome.result.is_ok()));
+    let mut diverged = Vec::new();
+    for isolate in [&isolate, &other] {
+        isolate.events();
+        let mut session = isolate.load(&browser);
+        assert_eq!(session.get::<String>("user").unwrap().as_deref(), Some("alice"), "{}", session.load_reason());
+        diverged.extend(isolate.events().contains(&"diverged".to_owned()).then_some(isolate));
+        let outcome = isolate.request(&mut browser.clone(), |session| _ = session.keys().unwrap());
+        assert!(outcome.result.is_ok(), "{outcome:?}");
+    }
+    let [isolate] = diverged[..] else { panic!("one isolate remembers what was buried") };
+    assert_eq!(isolate.load(&browser).keys().unwrap().len(), 3, "all of it can be read");
+    // What makes it smaller works.
+    let outcome = isolate.request(&mut browser.clone(), |session| session.remove("mine").unwrap());
+    assert!(outcome.result.is_ok(), "{outcome:?}");
+    assert_eq!(isolate.load(&browser).keys().unwrap(), ["user", "theirs"]);
+}
+
+// Puts that fail, land late or although they failed, reads that fail, operations that take long or for ever.
+#[test]
+fn what_one_isolate_acknowledged_it_keeps_on_a_bad_day_of_kv() {
+    let hostile = KvModelOptions { failing_puts: 0.1, late_puts: 0.05, hanging: 0.01, ..KvModelOptions::hostile() };
+    let (mut acknowledged, mut refused) = (0, 0);
+    for seed in 0..60 {
+        let model = KvModel::new(KvModelOptions { seed, ..usual() });
+        let isolate = Isolate::at(&model, "AMS");
+        let browser = isolate.visitor();
+        let mut saves = Vec::new();
+        for keys in KEYS.chunks(4) {
+            model.change_options(|_| usual());
+            saves.extend(isolate.parallel(&browser, keys));
+            model.change_options(|_| hostile.clone());
+            model.run_for(millis(100 * (seed % 7)));
+        }
+        model.run_for(Duration::from_secs(40));
+        model.change_options(|_| usual());
+        let mut session = isolate.load(&browser);
+        for (save, key) in saves.iter().zip(KEYS).filter(|(save, _)| save.task.is_done()) {
+            if save.outcome().result.is_ok() {
+                assert_eq!(session.get(key).unwrap(), Some(1), "seed {seed}: {key}");
+                acknowledged += 1;
+            } else {
+                refused += 1;
+            }
+        }
+    }
+    assert!(acknowledged > 1_000 && refused < 100, "{acknowledged} {refused}");
+}
+
+#[test]
+fn a_logout_that_is_finished_by_an_ending_token_counts_at_once_in_its_isolate() {
+    let model = KvModel::new(KvModelOptions { locally_invisible: 1.0, ..usual() });
+    let (isolate, other) = (Isolate::at(&model, "AMS"), Isolate::at(&model, "AMS"));
+    let browser = isolate.visitor();
+    settle(&model);
+    model.on_operation(|operation| (operation.kind == OperationKind::Put).then_some(Fault::Status(503)));
+    let (sessions, mut session) = (isolate.sessions(), isolate.load(&browser));
+    let mut ending = browser.clone();
+    model.block_on(async {
+        sessions.flush(&mut session).await.unwrap_err();
+        ending.take(&sessions.commit_headers(&mut session, 503).await.unwrap());
+    });
+    model.on_operation(|_| None);
+    // The location's cache says from now on that there is neither record nor tombstone.
+    settle(&model);
+    assert_eq!(other.load(&browser).load_reason(), LoadReason::Unknown);
+    let outcome = other.request(&mut ending, |_| ());
+    assert_eq!(cookies(&outcome.result.unwrap()), ["-__Host-sessionid"]);
+    assert_eq!(other.load(&browser).load_reason(), LoadReason::Revoked);
+}

@@ -1,8 +1,14 @@
-//! What the README and SECURITY.md say about code and tests is true.
+//! What the README, SECURITY.md and the documents say about code and tests is true.
 #![cfg(not(target_arch = "wasm32"))]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::arithmetic_side_effects)]
+#![allow(missing_docs, unused_must_use)]
+
+mod support;
 
 use std::collections::BTreeSet;
+
+use edge_session::Session;
+use support::{Browser, Site, run, site};
 
 /// The quick start is the Worker that `tests/workerd` runs, word for word.
 #[test]
@@ -151,4 +157,148 @@ fn each_crate_that_is_depended_on_has_its_reason() {
         assert!(table.contains(&format!("`{name}`")) || name == "@cloudflare/vitest-plugin", "{name}");
     }
     assert!(!include_str!("../package.json").contains("\"dependencies\""));
+}
+
+const CONSISTENCY: &str = include_str!("../docs/concepts/consistency.md");
+
+/// The rows of the first table after a heading of the document on consistency, in cells.
+fn rows_after(heading: &str) -> Vec<Vec<&'static str>> {
+    let (_, section) = CONSISTENCY.split_once(&format!("\n{heading}\n")).unwrap();
+    let (_, table) = section.split_once("\n| --- |").unwrap();
+    let (table, _) = table.split_once("\n\n").unwrap();
+    let cells = |row: &'static str| row.trim_matches('|').split(" | ").map(str::trim).collect();
+    table.lines().skip(1).map(cells).collect()
+}
+
+/// The words in code marks in the first cell of each row.
+fn words_of(rows: &[Vec<&'static str>]) -> BTreeSet<&'static str> {
+    rows.iter().flat_map(|cells| cells[0].split('`').skip(1).step_by(2)).collect()
+}
+
+/// The texts that a function of this file gives for its cases.
+fn texts(code: &'static str) -> BTreeSet<&'static str> {
+    code.lines().filter_map(|line| line.trim().split_once(" => \"")?.1.strip_suffix("\",")).collect()
+}
+
+#[test]
+fn the_document_on_consistency_lists_every_load_outcome_and_every_event() {
+    let outcomes = texts(include_str!("../src/session/load_reason.rs"));
+    assert!(outcomes.len() >= 15 && outcomes == words_of(&rows_after("### Load outcomes")));
+    let mut events = texts(include_str!("../src/session/event.rs"));
+    // The row of the outcomes names the two that are no events.
+    events.extend(["new", "live"]);
+    assert!(events.len() >= 17 && events == words_of(&rows_after("## Events to log")));
+}
+
+#[test]
+fn the_document_on_consistency_has_the_statuses_that_the_package_answers_with() {
+    let code = include_str!("../src/js/with-sessions.ts");
+    let answered = code.lines().filter_map(|line| line.trim().strip_prefix("[\"ES_")?.strip_suffix("],"));
+    let answered: BTreeSet<_> = answered.filter_map(|line| line.split_once("\", ")).collect();
+    let rows = rows_after("### Errors and HTTP statuses");
+    let documented = rows.iter().map(|cells| (cells[0].trim_matches('`').trim_start_matches("ES_"), cells[1]));
+    let documented: BTreeSet<_> = documented.filter(|(_, status)| status.len() == 3).collect();
+    assert!(answered.len() >= 5);
+    assert_eq!(answered, documented);
+}
+
+/// The reads, puts and deletes of what is done here.
+fn cost(site: &Site, what: impl FnOnce()) -> [usize; 3] {
+    site.operations();
+    site.store.reads.take();
+    what();
+    let operations = site.operations();
+    let count = |name: &str| operations.iter().filter(|operation| operation.starts_with(name)).count();
+    [site.store.reads.take().iter().map(Vec::len).sum(), count("put"), count("delete")]
+}
+
+/// A visitor whose key was rotated so many times.
+fn rotated(site: &Site, rotations: usize) -> Browser {
+    let mut browser = site.visitor();
+    for _ in 0..rotations {
+        site.login(&mut browser);
+    }
+    browser
+}
+
+#[test]
+fn each_request_costs_what_the_document_on_consistency_says() {
+    let write = |session: &mut Session| session.set("page", 1).unwrap();
+    let rotate = |session: &mut Session| session.cycle_key().unwrap();
+    let request = |site: &Site, browser: &Browser, handler: fn(&mut Session)| {
+        cost(site, || _ = site.request(&mut browser.clone(), handler))
+    };
+    let logout = |rotations| {
+        let site = site();
+        let mut browser = rotated(&site, rotations);
+        cost(&site, || _ = site.logout(&mut browser, 200))
+    };
+    let deletion = |rotations| {
+        let site = site();
+        let key = site.session_key(&rotated(&site, rotations));
+        cost(&site, || run(site.sessions.delete(&key)).unwrap())
+    };
+    let site = site();
+    let (nobody, anonymous, user) = (Browser::default(), rotated(&site, 0), rotated(&site, 1));
+    let key = site.session_key(&user);
+    let superseded = rotated(&site, 0);
+    site.login(&mut superseded.clone());
+    let over = rotated(&site, 1);
+    run(site.sessions.delete(&site.session_key(&over))).unwrap();
+    let forged = Browser(Some("__Host-sessionid=forged".to_owned()));
+    let both = Browser(Some(format!("{}; {}", over.header(), anonymous.header())));
+    let costs = [
+        ("without a session cookie", request(&site, &nobody, |_| ())),
+        ("with a cookie that does not verify", request(&site, &forged, |_| ())),
+        ("changes nothing", request(&site, &user, |session| _ = session.keys().unwrap())),
+        ("creates a session", request(&site, &nobody, write)),
+        ("changes a session", request(&site, &user, write)),
+        ("logs in from an anonymous session", request(&site, &rotated(&site, 0), rotate)),
+        ("logs in without a session", request(&site, &nobody, rotate)),
+        ("rotates the key of a logged-in session", request(&site, &rotated(&site, 1), rotate)),
+        ("logs out an anonymous session", logout(0)),
+        ("logs out after one login", logout(1)),
+        ("logs out after eight rotations or more", logout(8)),
+        ("brings a superseded key", request(&site, &superseded, |_| ())),
+        ("brings a logged-in cookie that is over and an anonymous one", request(&site, &both, |_| ())),
+        ("opens a session by its key", cost(&site, || assert!(run(site.sessions.exists(&key)).unwrap()))),
+        (
+            "opens a session by a key without a record",
+            cost(&site, || assert!(!run(site.sessions.exists("0123456789abcdefghijklmnopqrstuv")).unwrap())),
+        ),
+        ("deletes a session by its key, after one login", deletion(1)),
+        ("deletes a session by its key, after eight rotations or more", deletion(8)),
+    ];
+    let counted = costs.map(|(what, [reads, puts, deletes])| format!("{what} | {reads} | {puts} | {deletes}"));
+    let documented: Vec<_> = rows_after("## Cost per request").iter().map(|cells| cells.join(" | ")).collect();
+    assert_eq!(documented, counted);
+    assert_eq!([logout(9), logout(30), deletion(9), deletion(30)], [logout(8), logout(8), deletion(8), deletion(8)]);
+}
+
+/// GitHub's name for the place of a heading.
+fn anchor(heading: &str) -> String {
+    let kept = heading.to_lowercase().replace(|c: char| !(c.is_alphanumeric() || " -_".contains(c)), "");
+    kept.replace(' ', "-")
+}
+
+#[test]
+fn each_link_in_the_documents_leads_to_a_file_and_a_heading() {
+    let mut links = 0;
+    for document in ["README.md", "SECURITY.md", "CHANGELOG.md", "docs/concepts/consistency.md"] {
+        let (folder, _) = document.rsplit_once('/').unwrap_or_default();
+        let text = read(document);
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for target in targets.filter(|target| !target.starts_with("http")) {
+            let (path, heading) = target.split_once('#').unwrap_or((target, ""));
+            let path = if path.is_empty() { document.to_owned() } else { format!("{folder}/{path}") };
+            let file = format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
+            assert!(std::fs::exists(&file).unwrap(), "{document}: {target}");
+            let linked = if heading.is_empty() { String::new() } else { read(&path) };
+            let mut headings = linked.lines().filter(|line| line.starts_with('#'));
+            let is_there = headings.any(|line| anchor(line.trim_start_matches('#').trim()) == heading);
+            assert!(heading.is_empty() || is_there, "{document}: {target}");
+            links += 1;
+        }
+    }
+    assert!(links > 50, "{links}");
 }

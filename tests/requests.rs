@@ -148,7 +148,7 @@ fn a_load_reads_the_record_and_its_tombstone_and_a_login_the_tombstone_of_its_su
     let mut browser = site.visitor();
     let two = ["session", "ended"].map(str::to_owned).to_vec();
     let three = ["session", "ended", "ended"].map(str::to_owned).to_vec();
-    assert_eq!(reads_of(&site, &mut browser, nothing), [two.clone()]);
+    assert_eq!(reads_of(&site, &mut browser, nothing), std::slice::from_ref(&two));
     assert_eq!(reads_of(&site, &mut browser, writes), [two.clone(), two.clone()]);
     assert_eq!(reads_of(&site, &mut browser, |session| session.cycle_key().unwrap()), [two.clone(), three]);
     for handler in
@@ -569,14 +569,14 @@ fn each_save_has_a_tag_of_its_own_and_a_higher_generation() {
     let site = site();
     let mut browser = site.visitor();
     let mut tags = vec![site.record()["tags"][0].clone()];
-    for page in 2..=20 {
+    for page in 2..=12 {
         site.request(&mut browser, |session| session.set("page", page).unwrap());
         let record = site.record();
         assert_eq!(record["generation"], page);
         assert!(!tags.contains(&record["tags"][0]));
         tags.insert(0, record["tags"][0].clone());
-        tags.truncate(16);
-        assert_eq!(record["tags"], serde_json::Value::Array(tags.clone()), "the last sixteen, the newest first");
+        tags.truncate(8);
+        assert_eq!(record["tags"], serde_json::Value::Array(tags.clone()), "the last eight, the newest first");
     }
     site.logout(&mut browser, 200);
     site.request(&mut browser, |session| session.set("page", 1).unwrap());
@@ -633,7 +633,7 @@ fn a_flush_deletes_the_key_that_waited_for_its_end() {
     run(site.sessions.save(&mut session)).unwrap();
     session.cycle_key().unwrap();
     run(site.sessions.flush(&mut session)).unwrap();
-    assert_eq!(site.stored(), (0, 2));
+    assert_eq!(site.stored(), (0, 4));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod support;
 
+use chrono::TimeDelta;
 use edge_session::{ErrorKind, LoadReason, Op, Session, Store};
 use support::{
     Browser, COOKIE_NAMES, Failing, Site, cookies, defaults, kind, record_key, run, site, site_on, site_with,
@@ -221,8 +222,8 @@ fn a_logout_revokes_seven_rotations_before_the_sessions_own_and_the_next_one() {
 
 #[test]
 fn a_logout_of_a_key_that_may_be_behind_revokes_three_rotations_ahead() {
-    // Superseded, revoked, unknown, and one that is opened by its key.
-    for case in 0..4 {
+    // Superseded, revoked, unknown, opened by its key, unreadable, and loaded over a second ago.
+    for case in 0..6 {
         let site = site();
         let browser = site.visitor();
         let mut ahead = browser.clone();
@@ -237,13 +238,42 @@ fn a_logout_of_a_key_that_may_be_behind_revokes_three_rotations_ahead() {
         }
         let mut session = match case {
             3 => run(site.sessions.open(&site.session_key(&browser))).unwrap(),
+            4 => {
+                site.refuse(["read"]);
+                site.load(&browser)
+            }
             _ => site.load(&browser),
         };
-        let reasons = [LoadReason::Superseded, LoadReason::Revoked, LoadReason::Unknown, LoadReason::Live];
-        assert_eq!(session.load_reason(), reasons[case]);
+        if case == 5 {
+            site.now.set(site.now.get() + TimeDelta::milliseconds(1_001));
+        }
+        use LoadReason::{Live, Revoked, Superseded, Unavailable, Unknown};
+        assert_eq!(session.load_reason(), [Superseded, Revoked, Unknown, Live, Unavailable, Live][case]);
         run(site.sessions.flush(&mut session)).unwrap();
         assert_eq!(tombstones(&site, "ended"), [0, 1, 2, 3], "{case}");
         assert_eq!(site.user(&ahead), None);
+    }
+    let site = site();
+    let mut session = site.load(&site.visitor());
+    site.now.set(site.now.get() + TimeDelta::milliseconds(1_000));
+    run(site.sessions.flush(&mut session)).unwrap();
+    assert_eq!(tombstones(&site, "ended"), [0, 1], "loaded within the second");
+}
+
+#[test]
+fn a_logout_that_was_loaded_before_two_rotations_ends_the_key_that_they_made() {
+    let site = site();
+    let mut browser = site.visitor();
+    site.login(&mut browser);
+    let elsewhere = site.another_isolate();
+    let mut leaving = elsewhere.load(&browser);
+    for _ in 0..2 {
+        site.pass(1);
+        site.login(&mut browser);
+    }
+    run(elsewhere.sessions.flush(&mut leaving)).unwrap();
+    for site in [&site, &elsewhere] {
+        assert_eq!((reason(site, &browser), site.user(&browser)), (LoadReason::Revoked, None));
     }
 }
 
@@ -331,7 +361,7 @@ fn a_session_past_its_absolute_end_is_ended_for_a_few_minutes_still() {
     let mut browser = site.visitor();
     site.pass(200);
     site.logout(&mut browser, 200);
-    let ttls = [("ended".to_owned(), 300), ("ended".to_owned(), 100 + 300)];
+    let ttls = [300, 400, 400, 400].map(|seconds| ("ended".to_owned(), seconds));
     assert_eq!(site.store.ttls.take(), ttls, "clocks differ, and a login would have begun another life");
 }
 
@@ -567,8 +597,8 @@ fn a_logout_ends_the_tokens_key_whatever_its_load_came_to() {
             site.operations();
             site.told();
             run(site.sessions.flush(&mut session)).unwrap();
-            let is_behind = matches!(expected, LoadReason::Superseded | LoadReason::Revoked | LoadReason::Unknown);
-            let tombstones = if is_behind { 4 } else { 2 };
+            let is_newest = matches!(expected, LoadReason::Live | LoadReason::StaleRepaired);
+            let tombstones = if is_newest { 2 } else { 4 };
             assert_eq!(site.operations(), [vec!["put ended"; tombstones], vec!["delete"]].concat(), "{expected}");
             let login = usize::from(expected == LoadReason::Superseded);
             assert_eq!((site.told(), site.stored()), (vec!["flushed".to_owned()], (login, tombstones)));

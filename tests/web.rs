@@ -2,6 +2,8 @@
 #![cfg(target_arch = "wasm32")]
 #![allow(clippy::duplicate_mod, clippy::unwrap_used, missing_docs)]
 
+#[path = "anonymous_cookie.rs"]
+mod anonymous_cookie;
 #[path = "at_rest.rs"]
 mod at_rest;
 #[path = "caching.rs"]
@@ -10,14 +12,24 @@ mod caching;
 mod cookies;
 #[path = "dictionary.rs"]
 mod dictionary;
+#[path = "ending.rs"]
+mod ending;
 #[path = "expiry.rs"]
 mod expiry;
+#[path = "full_session.rs"]
+mod full_session;
+#[path = "interrupted.rs"]
+mod interrupted;
 #[path = "journal.rs"]
 mod journal;
 #[path = "limits.rs"]
 mod limits;
+#[path = "other_settings.rs"]
+mod other_settings;
 #[path = "outages.rs"]
 mod outages;
+#[path = "outside_of_requests.rs"]
+mod outside_of_requests;
 #[path = "requests.rs"]
 mod requests;
 #[path = "revocation.rs"]
@@ -28,6 +40,8 @@ mod settings;
 mod staleness;
 #[path = "story.rs"]
 mod story;
+#[path = "superseded.rs"]
+mod superseded;
 #[path = "sweep.rs"]
 mod sweep;
 #[path = "values.rs"]

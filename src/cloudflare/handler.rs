@@ -136,9 +136,11 @@ fn of_session(error: worker::Error) -> worker::Result<Error> {
 impl From<Error> for worker::Error {
     fn from(error: Error) -> Self {
         match error.kind() {
-            ErrorKind::StoreUnavailable | ErrorKind::SessionInterrupted | ErrorKind::Stale | ErrorKind::TooLarge => {
-                Self::Io(std::io::Error::other(error))
-            }
+            ErrorKind::StoreUnavailable
+            | ErrorKind::SessionInterrupted
+            | ErrorKind::Stale
+            | ErrorKind::Superseded
+            | ErrorKind::TooLarge => Self::Io(std::io::Error::other(error)),
             _ => Self::RustError(format!("{}: {error}", error.code())),
         }
     }
@@ -207,5 +209,24 @@ impl ResponseHeaders for Headers {
 
     fn remove(&mut self, name: &str) -> worker::Result<()> {
         self.delete(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_that_a_save_can_end_with_travels_through_a_handler_to_its_status() {
+        let too_large = Error::new(ErrorKind::TooLarge, "the data are too large");
+        let saves = [Error::out_of_reach(), Error::interrupted(), Error::stale(), Error::superseded(), too_large];
+        let statuses = saves.map(|error| {
+            let kind = error.kind();
+            let error = of_session(worker::Error::from(error)).unwrap();
+            assert_eq!(error.kind(), kind);
+            status(kind)
+        });
+        assert_eq!(statuses, [503, 400, 409, 409, 413]);
+        assert!(of_session(Error::missing_key("user").into()).is_err(), "that is a mistake of the handler");
     }
 }

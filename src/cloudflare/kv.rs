@@ -27,8 +27,8 @@ const DEADLINE: &str = "deadline";
 
 /// Keeps records in a KV namespace, each with an expiration.
 ///
-/// KV is eventually consistent and has no compare-and-set: what was written at one place is usually seen there at once
-/// and elsewhere within a minute; of two requests that save one session at once, the later put counts.
+/// KV is eventually consistent and has no compare-and-set: a write is usually visible at once where it was made, and elsewhere within
+/// a minute. Parallel saves of one session in one isolate are all kept. Of two in different isolates, one can be lost.
 ///
 /// ```no_run
 /// use edge_session::{Kv, Sessions, Settings};

@@ -69,16 +69,16 @@ fn encode(journal: &Journal, issued: i64) -> Option<Vec<u8>> {
             Kind::Base => 1,
             Kind::Partial => 2,
         };
-        let [_, head @ ..] = (u32::try_from(age).ok()? | kind << 22).to_be_bytes();
-        out.extend(head);
-        out.extend(state.tag);
+        let [_, head @ ..]: [u8; 4] = (u32::try_from(age).ok()? | kind << 22).to_be_bytes();
+        out.extend_from_slice(&head);
+        out.extend_from_slice(&state.tag);
     }
     for change in &journal.changes {
         let place = journal.states.iter().position(|state| state.tag == change.tag)?;
         let removed = if change.value.is_none() { REMOVED } else { 0 };
         out.push(u8::try_from(place).ok()? | removed);
         for text in core::iter::once(&change.key).chain(&change.value) {
-            out.extend(u16::try_from(text.len()).ok()?.to_be_bytes());
+            out.extend_from_slice(&u16::try_from(text.len()).ok()?.to_be_bytes());
             out.extend_from_slice(text);
         }
     }

@@ -28,7 +28,7 @@ pub(crate) fn give(
     if let CookieLifetime::Seconds(seconds) = keep {
         let seconds = seconds.clamp(-MAX_COOKIE_AGE, MAX_COOKIE_AGE);
         // The years of an HTTP date have four digits, whatever the clock says.
-        let end = Deadline(Deadline::after(now, seconds).0.clamp(0, LAST_SECOND));
+        let end = Deadline(Deadline::after(now, seconds).0.clamp(0, LAST_SECOND)); // mutation: expires
         header.push_str("; Expires=");
         http_date(end.date().unwrap_or_default(), &mut header);
         header.push_str("; Max-Age=");
@@ -51,7 +51,7 @@ fn attributes(settings: &Settings, header: &mut String) {
         header.push_str(domain);
     }
     header.push_str("; Path=");
-    header.push_str(&settings.cookie_path);
+    header.push_str(&settings.cookie_path); // mutation: cookie-path
     if settings.cookie_secure {
         header.push_str("; Secure");
     }

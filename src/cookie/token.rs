@@ -70,12 +70,13 @@ pub(crate) fn sign(
     let kind = u8::try_from(identity.rotations).unwrap_or(u8::MAX).min(MORE_ROTATIONS);
     let mut bytes = payload(settings, kind, identity, position);
     let mac = settings.secrets.sign(&bytes)?;
-    bytes.extend(mac);
+    bytes.extend_from_slice(&mac);
     if let Some((journal, nonce)) = carried {
         let name = settings.name_of(CookieSlot::of(identity));
         let room = MAX_COOKIE.saturating_sub(name.len()).saturating_mul(3) / 4;
         let room = room.saturating_sub(bytes.len());
-        bytes.extend(sealed::seal(&settings.secrets, nonce, &mac, journal, position.issued, room).unwrap_or_default());
+        let sealed = sealed::seal(&settings.secrets, nonce, &mac, journal, position.issued, room);
+        bytes.extend_from_slice(sealed.as_deref().unwrap_or_default());
     }
     Some(Base64UrlUnpadded::encode_string(&bytes))
 }
@@ -83,21 +84,22 @@ pub(crate) fn sign(
 /// Signs an ending token, which was issued at `issued` (microseconds of Unix time).
 pub(crate) fn sign_ending(settings: &Settings, identity: &Identity, issued: i64) -> Option<String> {
     let mut bytes = payload(settings, ENDING, identity, Position { generation: 0, tag: [0; 4], issued });
-    bytes.extend(settings.secrets.sign(&bytes)?);
+    let mac = settings.secrets.sign(&bytes)?;
+    bytes.extend_from_slice(&mac);
     Some(Base64UrlUnpadded::encode_string(&bytes))
 }
 
 fn payload(settings: &Settings, kind: u8, identity: &Identity, position: Position) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEAD_BYTES + ROTATIONS_BYTES + MAC_BYTES);
     bytes.push(VERSION << 4 | kind);
-    bytes.extend(identity.key.as_bytes());
-    bytes.extend(six_bytes(identity.absolute.0));
-    bytes.extend(settings.prefix_mark);
-    bytes.extend(position.generation.to_be_bytes());
-    bytes.extend(position.tag);
-    bytes.extend(six_bytes(position.issued));
+    bytes.extend_from_slice(identity.key.as_bytes());
+    bytes.extend_from_slice(&six_bytes(identity.absolute.0));
+    bytes.extend_from_slice(&settings.prefix_mark);
+    bytes.extend_from_slice(&position.generation.to_be_bytes());
+    bytes.extend_from_slice(&position.tag);
+    bytes.extend_from_slice(&six_bytes(position.issued));
     if kind >= MORE_ROTATIONS {
-        bytes.extend(identity.rotations.to_be_bytes());
+        bytes.extend_from_slice(&identity.rotations.to_be_bytes());
     }
     bytes
 }

@@ -14,7 +14,7 @@ let plain: [string, string, string] | undefined;
 
 /** Makes a response one that depends on its cookie, and, where it sets one, one that nobody keeps. */
 export function mergeHeaders(headers: Headers, setCookies: string | undefined): void {
-  headers.set("Vary", vary(headers.get("Vary") ?? ""));
+  headers.set("Vary", vary(headers.get("Vary") ?? "")); // mutation: js-vary
   headers.set("Cache-Control", cacheControl(headers.get("Cache-Control") ?? "", setCookies !== undefined));
   for (const name of (shared ??= sharedCacheHeaders().split(" "))) headers.delete(name);
   for (const line of setCookies?.split("\n") ?? []) headers.append("Set-Cookie", line);

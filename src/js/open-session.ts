@@ -151,7 +151,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     try {
       for (const [key, kept] of this.#objects) {
         const text = toJson(key, kept.value);
-        if (text !== kept.text) this.#put(key, text);
+        if (text !== kept.text) this.#put(key, text); // mutation: js-changed-inside
         kept.text = text;
       }
     } finally {
@@ -191,7 +191,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     const known = this.#known(key);
     if (known !== undefined) return known;
     const text = this.#try(() => this.#open.get(key));
-    return text === undefined ? fallback : this.#handOut(key, text);
+    return text === undefined ? fallback : this.#handOut(key, text); // mutation: js-get-default
   }
 
   set<K extends Key<Data>>(key: K, value: Value<Data, K>): this {
@@ -208,7 +208,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
   delete(key: Key<Data>): boolean {
     checkKey(key);
     const there = this.#try(() => this.#idle.take(key));
-    this.#objects?.delete(key);
+    this.#objects?.delete(key); // mutation: js-removed
     return there;
   }
 
@@ -220,7 +220,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
   pop<K extends Key<Data>>(key: K): Value<Data, K>;
   pop<K extends Key<Data>, F>(key: K, fallback: F): Value<Data, K> | F;
   pop<K extends Key<Data>>(key: K, ...fallback: unknown[]): unknown {
-    if (fallback.length > 0 && !this.has(key)) return fallback[0];
+    if (fallback.length > 0 && !this.has(key)) return fallback[0]; // mutation: js-pop-default
     const value = this.item(key);
     this.remove(key);
     return value;
@@ -275,7 +275,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   async save(): Promise<Saved> {
-    this.keepChanges(true);
+    this.keepChanges(true); // mutation: js-explicit-save
     return this.run(Run.Save, (core) => ({ oldRecordRemains: core.is(Fact.OldRecordRemains) }));
   }
 
@@ -301,7 +301,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   setExpiry(expiry: Expiry): void {
     const [kind, amount] = measure(expiry);
-    this.#try(() => this.#timed.setExpiry(kind, amount));
+    this.#try(() => this.#timed.setExpiry(kind, amount)); // mutation: js-duration
     this.#objects?.delete(EXPIRY_KEY);
   }
 
@@ -405,6 +405,7 @@ function isObject(value: unknown): value is object {
 function present(values: object): [string, unknown][] {
   try {
     const pairs = isObject(values) && (Symbol.iterator in values ? [...(values as Iterable<unknown>)] : isPlain(values) && Object.entries(values));
+    // mutation: js-order-of-update
     if (pairs && pairs.every(isPair)) return [...new Map(pairs)].filter(([, value]) => value !== undefined);
   } catch (cause) {
     throw new ValueError("the values could not be read", { cause });
@@ -440,7 +441,7 @@ function measure(expiry: Expiry): [ExpiryKind, string] {
 
 /** A date as it crosses into the core. */
 function iso(date: unknown): string {
-  if (typeof date === "string") return date;
+  if (typeof date === "string") return date; // mutation: js-date-text
   const milliseconds = millisecondsIn(date) ?? NaN;
   if (Number.isNaN(milliseconds)) throw new ValueError(`a date is a valid Date or an ISO text, not ${kind(date)}`);
   return new Date(milliseconds).toISOString();

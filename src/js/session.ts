@@ -37,18 +37,21 @@ export interface ExpiryOptions {
 }
 
 /**
- * What the load of a session came to:
+ * The outcome of loading a session. docs/concepts/consistency.md has a table of what each one means for reads, saves and the cookie.
  *
- * * `new`: the request named no session. `live`: a record, as new as the browser knows of or newer.
+ * * `new`: the request brought no session cookie. `live`: the record contains every save that the browser knows of.
  * * `stale-repaired`: the store showed an older record; what this browser saved since was put back from its cookie.
- * * `stale`: it lacks what this browser knows of. It can be read; a save throws a `StaleError` unless `mergeStale` is set.
- * * `not-yet-visible`: nothing is visible yet of what was saved a moment ago, elsewhere. Empty, and nothing can be saved.
- * * `lost`: a save of this browser is in no record any more; another one overwrote it.
+ * * `stale`: the record lacks a save that the browser knows of. It can be read; a save throws a `StaleError`, unless the store shows the
+ *   missing save by then or `mergeStale` is set.
+ * * `not-yet-visible`: the store does not show a record that was saved less than 100 seconds ago, elsewhere. The session reads as empty;
+ *   a save throws a `StaleError`, unless the store shows the record by then.
+ * * `lost`: another save has overwritten a save of this browser. The session can be read and saved.
  * * `superseded`: a concurrent request changed the key less than 100 seconds ago, as a login does. The session reads as empty;
  *   `cycleKey` is allowed, and every other save throws a `SupersededError`.
- * * `expired`, `unknown` (nothing is stored), `revoked` (logged out, or the key was cycled), `malformed` (the cookie does not
- *   verify), `corrupt`, `newer-version`, `other-settings` (another `keyPrefix`, or a record over `maxRecordBytes`): no session.
- *   `unavailable`: the store did not answer.
+ * * `expired`, `unknown` (nothing is stored), `revoked` (logged out, or the key was rotated over 100 seconds ago), `malformed` (the cookie
+ *   does not verify, or two live sessions share its name), `corrupt`, `newer-version`, `other-settings` (another `keyPrefix`, or a record
+ *   over `maxRecordBytes`): the session reads as empty, and a save creates a new one.
+ * * `unavailable`: the store did not answer. Every use of the session throws a `StoreUnavailableError`.
  */
 export type LoadReason =
   | "new"
@@ -67,9 +70,31 @@ export type LoadReason =
   | "newer-version"
   | "unavailable";
 
-/** Something that happened to a session, for logs and counters. */
+/**
+ * Something that happened to a session, for logs and counters. No event holds a key, a token or data.
+ *
+ * @example
+ * createSessions({ store, secrets, onEvent: ({ kind, session }) => console.log(kind, session) });
+ */
 export interface SessionEvent {
-  /** A load's reason, unless it is `new` or `live`; or what a save, a login or a logout came to. */
+  /**
+   * The outcome of a load, unless it is `new` or `live`, or of a save, a login or a logout:
+   *
+   * * `created`, `cycled`, `flushed`: a session was stored, stored under a new key, ended.
+   * * `merged`: a save found a newer record, and was made on top of it.
+   * * `diverged`: the store holds a record that was written without a save of this isolate, from outside of a request for example.
+   *   What this isolate wrote was put back.
+   * * `merged-stale`: a save was made on top of a record that lacks a save which the browser knows of: with `mergeStale`, or by a
+   *   second login.
+   * * `refused-stale`, `refused-superseded`, `interrupted`: a save was refused with a `StaleError`, a `SupersededError`, a
+   *   `SessionInterruptedError`.
+   * * `retried`: the store refused a put, which is repeated after a second.
+   * * `store-failed`: a save or a logout failed for good. Later requests of the browser finish the logout.
+   * * `renewal-failed`: an automatic renewal failed. The session keeps its deadline.
+   * * `old-key-remains`: after `cycleKey` the old key could not be revoked.
+   * * `journal-cut`: the cookie had no room for all recent saves.
+   * * `bad-signature`: none of the secrets signed a text that was given to `decode`.
+   */
   kind:
     | Exclude<LoadReason, "new" | "live">
     | "created"
@@ -91,11 +116,11 @@ export interface SessionEvent {
   session: string;
 }
 
-/** What a save came to. */
+/** The result of a save. */
 export interface Saved {
   /**
-   * After `cycleKey`: the old key could not be ended, even at a second try. Until it expires, the old
-   * cookie still opens the session as it was.
+   * After `cycleKey`: whether the old key could not be revoked, even at a second try. Until its record expires, the old cookie can still
+   * open the session as it was.
    */
   oldRecordRemains: boolean;
 }
@@ -124,7 +149,7 @@ export interface Session<Data extends object = Record<string, unknown>> extends 
   readonly sessionKey: string | undefined;
 
   /**
-   * Why this session is what it is. Asking is no access.
+   * The outcome of loading. Does not count as access.
    *
    * @example
    * if (session.loadReason === "revoked") return Response.redirect("/login");
@@ -262,7 +287,9 @@ export interface Session<Data extends object = Record<string, unknown>> extends 
   isEmpty(): boolean;
 
   /**
-   * Django's `flush`, for a logout: deletes data and record at once, so that a forgotten commit leaves nobody logged in.
+   * Django's `flush`, for a logout: ends every key of the session at once, and deletes data and record, so that a forgotten commit leaves
+   * no login behind. Throws a `StoreUnavailableError` if a tombstone could not be put. The commit then replaces the cookie by a token that
+   * opens no session, and the browser's later requests finish the logout.
    *
    * @example
    * await session.flush();
@@ -271,6 +298,10 @@ export interface Session<Data extends object = Record<string, unknown>> extends 
 
   /**
    * Saves now, rather than with the commit.
+   *
+   * It also stores a session that `open` gave, outside of a request. Such a save is merged with those of the same isolate. On Workers KV,
+   * a request at another location that does not see it yet can overwrite it. The event `diverged` reports that only if this isolate loads
+   * the session again within 130 seconds.
    *
    * @example
    * await session.save();

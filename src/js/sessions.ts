@@ -57,7 +57,7 @@ export interface Options {
    * it. Default false: it throws a `StaleError`.
    */
   mergeStale?: boolean | undefined;
-  /** Gets told what happens to sessions, for logs and counters. What it throws is logged, and breaks nothing. */
+  /** Callback invoked for every session event, for logs and counters. What it throws is logged, and breaks nothing. */
   onEvent?: ((event: SessionEvent) => void) | undefined;
   /** The time, in milliseconds of Unix time, to test what time does. Default: the store's own, else `Date.now`. */
   clock?: (() => number) | undefined;
@@ -98,6 +98,9 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
    * The session of a request. Without a session cookie, or with one that does not verify, nothing is read. What the read
    * brings, a failure too, is kept until the session is first used.
    *
+   * Call it once per request and pass the session on: each call returns a session of its own. Of a visitor without a session, two loaded
+   * sessions are stored as two, and the browser keeps the cookie that comes last.
+   *
    * A commit frees the session's memory. One that is not committed is freed by `using` or `Symbol.dispose`, else by the
    * collector, which gets to it between turns of the event loop.
    *
@@ -129,7 +132,10 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
   commitHeaders(session: Session<Data>, status: number): Promise<[name: string, value: string][]>;
 
   /**
-   * Outside of a request: the session under a session key, or a new one.
+   * Outside of a request: the session under a session key, or a new one. An unknown key is discarded on first access.
+   *
+   * Store changes with `save`: a commit throws a `UsageError`, since its cookie would hand another visitor's session out. What is saved
+   * here can be overwritten on Workers KV by a request that does not see it yet, see `save`.
    *
    * @example
    * const session = await sessions.open(key);
@@ -147,7 +153,7 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
   exists(key: string): Promise<boolean>;
 
   /**
-   * Ends the session under a session key, and deletes its record.
+   * Ends the session of a session key, also under keys that rotations have made of it since, and deletes its record.
    *
    * @example
    * await sessions.delete(key);

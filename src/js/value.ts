@@ -77,7 +77,7 @@ function isExact(value: unknown, depth: number): boolean {
     case "boolean":
       return true;
     case "number":
-      return Number.isFinite(value) && (value !== 0 || 1 / value > 0);
+      return Number.isFinite(value) && (value !== 0 || 1 / value > 0); // mutation: js-number
     case "object":
       if (value === null) return true;
       if (depth === 0 || (value as { toJSON?: unknown }).toJSON !== undefined) return false;

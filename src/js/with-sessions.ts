@@ -29,9 +29,9 @@ export interface SessionsWorker<Env, Context = unknown> {
 /**
  * Runs a handler with the request's session and commits what it answers: the whole of it in one call.
  *
- * A session that was used but could not be read is answered with 503, unless the handler catches the error; one that could
- * not be saved with 503, 400, 409 or 413. What else the handler throws is thrown on, and a response that cannot be sent is a
- * `ValueError` of the handler's. Nothing is saved then, and the cookie stays.
+ * A session that was used but could not be read is answered with 503, unless the handler catches the error. A commit that fails is
+ * answered with 503, 400, 409 or 413. Other errors that the handler throws, those of its own `save` included, are thrown on, and a
+ * response that cannot be sent is a `ValueError`. Nothing is saved then, and the cookie stays.
  *
  * @example
  * export default withSessions<{ visits: number }, Env>((env) => ({ store: kv(env.SESSIONS), secrets: [env.SESSION_SECRET] }), {

@@ -15,7 +15,7 @@ pub(crate) fn vary(present: &str) -> String {
         return "*".to_owned();
     }
     if !names.iter().any(|name| name.eq_ignore_ascii_case("cookie")) {
-        names.push("Cookie");
+        names.push("Cookie"); // mutation: vary-names
     }
     names.join(", ")
 }

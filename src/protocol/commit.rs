@@ -28,7 +28,7 @@ use crate::session::session::{FlushState, Session};
 
 /// A request that ran for longer, in milliseconds, deletes no cookie that may have been replaced meanwhile. Where tombstones are
 /// not read, it gives none either.
-const LATE: i64 = 5_000;
+const LATE: i64 = 5_000; // mutation: late
 
 /// A tombstone that was read so many milliseconds ago is read again before a cookie is given.
 const RECENTLY_READ: i64 = 1_000;
@@ -85,6 +85,7 @@ impl Commit {
     }
 
     fn start(&mut self, session: &mut Session, memory: &IsolateMemory) -> Result<Next> {
+        // mutation: commit-of-opened
         if session.incoming.opened.is_some() {
             return Err(Error::new(
                 ErrorKind::Usage,
@@ -94,31 +95,37 @@ impl Commit {
         }
         if matches!(session.flush, FlushState::Pending(_)) {
             // Until the session has ended, nothing is created in its place.
-            let is_refused = !session.is_empty() && self.status < 500;
+            let is_refused = !session.is_empty() && self.status < 500; // mutation: end-before-creation
             return if is_refused { Err(Error::out_of_reach()) } else { Ok(Step::Done(without_save(session))) };
         }
+        // mutation: read-repair
         let is_wanted = session.modified() || session.settings.save_every_request || session.is_merged();
         // A failed automatic renewal must not fail the response; a change that was made does.
         let is_out_of_reach = session.is_out_of_reach() && !session.modified();
         // An emptied session that was superseded is not the one that its handler meant to empty: the save says so.
+        // mutation: emptied-superseded
         let is_superseded = matches!(session.key, KeyState::Superseded { .. }) && session.modified();
+        // mutation: commit-of-empty
         if (session.is_empty() && !is_superseded) || !is_wanted || is_out_of_reach {
-            return Ok(Step::Done(without_save(session)));
+            return Ok(Step::Done(without_save(session))); // mutation: commit-without-save
         }
         let depends_on_cookie = session.accessed();
         // This may be the first access, which drops the key of a session that has ended.
         let lifetime = if session.get_expire_at_browser_close()? {
+            // mutation: until-browser-closes
             CookieLifetime::UntilBrowserCloses
         } else {
+            // mutation: age-of-cookie
             CookieLifetime::Seconds(session.get_expiry_age(ExpiryOptions::default())?)
         };
-        let failed = self.status >= 500;
+        let failed = self.status >= 500; // mutation: failed-page
         if !failed && session.needs_write()? {
             let save = if session.differs_from_stored() { Save::default() } else { Save::renewal() };
             return Ok(self.save(session, memory, save, lifetime, Reply::Start));
         }
         if !failed && session.token_is_outdated() {
             let saved = Saved::default();
+            // mutation: saved-before-commit
             return match self.verify(session, lifetime, saved, Purpose::SavedBefore) {
                 Some(step) => Ok(step),
                 None => give(session, lifetime, saved).map(|headers| Step::Done(Ok(headers))),
@@ -160,11 +167,13 @@ impl Commit {
             return Step::Done(Ok(headers(session, None, session.accessed(), saved)));
         }
         let is_unchanged = has_unchanged_key(session);
+        // mutation: late-without-tombstones
         if is_unchanged && !session.settings.check_ended && session.clock.elapsed_millis() > LATE {
             return Step::Done(Ok(headers(session, None, true, saved)));
         }
         let is_recent = session.clock.since_revocation_check() <= RECENTLY_READ;
         if is_unchanged
+            // mutation: late-answer-verified
             && !is_recent
             && let Some(step) = self.verify(session, lifetime, saved, Purpose::LateAnswer)
         {
@@ -210,9 +219,11 @@ fn verified(
 /// The headers of a response without a save.
 fn without_save(session: &Session) -> Result<SessionHeaders> {
     let ending = match &session.flush {
+        // mutation: ending-token-given
         FlushState::Pending(identities) => identities.first().map(|identity| ending(session, identity)).transpose()?,
         FlushState::NotAsked | FlushState::Done => None,
     };
+    // mutation: vary-of-read
     Ok(headers(session, ending, session.accessed(), Saved::default()))
 }
 
@@ -225,13 +236,14 @@ fn headers(
 ) -> SessionHeaders {
     let is_late = session.clock.elapsed_millis() > LATE;
     let is_flushed = !matches!(session.flush, FlushState::NotAsked);
-    let is_over = session.is_empty() && !session.incoming.is_left_alone() && !is_late;
+    let is_over = session.is_empty() && !session.incoming.is_left_alone() && !is_late; // mutation: late-deletion
     let slot = given.as_ref().map(|(slot, _)| *slot);
     // A login takes the anonymous cookie away; a slow answer only where it is that login's.
-    let is_login = slot == Some(CookieSlot::Rotated) && !(is_late && has_unchanged_key(session));
+    let is_login = slot == Some(CookieSlot::Rotated) && !(is_late && has_unchanged_rotations(session));
     let mut set_cookies = Vec::from_iter(given.map(|(_, cookie)| cookie));
     for other in CookieSlot::ALL {
-        let has_ended = session.incoming.has_ended && other == CookieSlot::Rotated;
+        let has_ended = session.incoming.has_ended && other == CookieSlot::Rotated; // mutation: finished-logout
+        // mutation: login-takes-anonymous
         let is_deleted = is_flushed || is_over || has_ended || (is_login && other == CookieSlot::Anonymous);
         if is_deleted && slot != Some(other) && session.incoming.has(other) {
             set_cookies.push(set::take_away(&session.settings, other));
@@ -275,6 +287,13 @@ fn no_secret() -> Error {
 /// Whether the session still has a key that a cookie of the request proved.
 fn has_unchanged_key(session: &Session) -> bool {
     session.session_key().is_some_and(|key| session.incoming.identities().any(|identity| identity.key == *key))
+}
+
+/// Whether a cookie of the request proved a key of the same session that was rotated as often: this request is no login.
+fn has_unchanged_rotations(session: &Session) -> bool {
+    let is_as_old =
+        |own: &Identity, other: &Identity| own.key.family() == other.key.family() && own.rotations <= other.rotations;
+    session.key.identity().is_some_and(|own| session.incoming.identities().any(|other| is_as_old(own, other)))
 }
 
 /// Whether an automatic renewal that fails with this error leaves the response alone: the store's errors pass, and a record over

@@ -7,7 +7,7 @@
 
 use alloc::boxed::Box;
 
-use super::flush::FAR_REACH;
+use super::flush;
 use super::isolate::IsolateMemory;
 use super::load::Load;
 use super::revoke::Revoke;
@@ -47,7 +47,8 @@ impl Delete {
     /// Whatever the load gave: a session that could not be read has to end as well.
     fn revoke(&mut self, session: &mut Session, memory: &IsolateMemory) -> Step<Result<()>> {
         let Some(identity) = session.incoming.opened.clone() else { return Step::Done(Ok(())) };
-        let mut revoke = Box::new(Revoke::new(&session.settings, memory, &[identity], FAR_REACH, session.now()));
+        let reach = flush::reach(session);
+        let mut revoke = Box::new(Revoke::new(&session.settings, memory, &[identity], reach, session.now()));
         let step = revoke.step(memory, Reply::Start);
         self.state = State::Revoking(revoke);
         step

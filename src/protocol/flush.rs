@@ -5,7 +5,8 @@
 //! `Done(Err)` a commit sends an ending token, with which later requests try again.
 
 use super::isolate::IsolateMemory;
-use super::revoke::Revoke;
+use super::load::MAX_SEARCHED;
+use super::revoke::{Reach, Revoke};
 use super::{Reply, Step};
 use crate::error::{Error, Result};
 use crate::session::event::EventKind;
@@ -14,8 +15,8 @@ use crate::session::session::{FlushState, Session};
 
 /// How many rotations ahead of the session's key a logout ends. A key that is not the newest one, or was given without a
 /// token, may be further behind.
-const REACH: u16 = 1;
-pub(super) const FAR_REACH: u16 = 3;
+const NEAR: u16 = 1; // mutation: reach
+const FAR: u16 = 3; // mutation: far-reach
 
 /// For how long after its load a session counts as the newest one, in milliseconds.
 const RECENT: i64 = 1_000;
@@ -29,10 +30,7 @@ pub(crate) struct Flush {
 impl Flush {
     pub(crate) fn step(&mut self, session: &mut Session, memory: &IsolateMemory, reply: Reply) -> Step<Result<()>> {
         if matches!(reply, Reply::Start) {
-            let is_newest = matches!(session.load_reason(), LoadReason::Live | LoadReason::StaleRepaired)
-                && session.clock.elapsed_millis() <= RECENT
-                && session.incoming.opened.is_none();
-            let reach = if is_newest { REACH } else { FAR_REACH };
+            let reach = reach(session);
             let identities = session.begin_flush();
             self.revoke = Some(Revoke::new(&session.settings, memory, &identities, reach, session.now()));
         }
@@ -43,6 +41,19 @@ impl Flush {
             end(session, result);
         }
         step
+    }
+}
+
+/// Which keys of the session to end. One that was opened by its key comes without a token that says how often it was rotated:
+/// where neither a record nor a tombstone says it, as many are ended as are looked up.
+pub(super) fn reach(session: &Session) -> Reach {
+    use LoadReason::{Live, StaleRepaired, Unavailable, Unknown};
+    let reason = session.load_reason();
+    let is_newest = matches!(reason, Live | StaleRepaired) && session.clock.elapsed_millis() <= RECENT;
+    match session.incoming.opened.is_some() {
+        true if matches!(reason, Unknown | Unavailable) => Reach { ahead: MAX_SEARCHED, anonymous: true },
+        true => Reach { ahead: FAR, anonymous: true },
+        false => Reach { ahead: if is_newest { NEAR } else { FAR }, anonymous: false },
     }
 }
 

@@ -26,17 +26,20 @@ pub(super) enum Freshness {
 /// Classifies a record of the session's key, and repairs it where that is needed and possible.
 pub(super) fn classify(session: &mut Session, record: &mut Record) -> Freshness {
     let Some(position) = session.known.position else { return Freshness::Fresh };
+    // mutation: tag-is-known
     if record.head.tags.contains(&position.tag) {
         return Freshness::Fresh;
     }
     open_journal(session);
     if let Some(journal) = &session.known.journal
+        // mutation: journal-repair
         && journal.repair(record)
     {
         return Freshness::Repaired;
     }
     // After so many saves a record has forgotten the tag: waiting would not bring it back.
     let forgotten = position.generation.saturating_add(u32::try_from(MAX_TAGS).unwrap_or_default());
+    // mutation: tag-is-forgotten
     if record.head.generation >= forgotten || !is_recent(session, NOT_YET_VISIBLE) {
         return Freshness::Lost;
     }
@@ -45,6 +48,7 @@ pub(super) fn classify(session: &mut Session, record: &mut Record) -> Freshness 
 
 /// Whether a missing record may only be invisible yet.
 pub(super) fn may_not_be_visible_yet(session: &Session) -> bool {
+    // mutation: not-yet-visible
     session.known.position.is_some() && is_recent(session, NOT_YET_VISIBLE)
 }
 

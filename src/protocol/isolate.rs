@@ -21,13 +21,16 @@ use crate::session::record::{self, Head, MAX_TAGS, Opened};
 use crate::session::saving::Group;
 
 /// For how long a record or a revocation is remembered, in milliseconds: longer than KV may hide it.
-const REMEMBERED: i64 = 130_000;
+const REMEMBERED: i64 = 130_000; // mutation: memory-lasts
 
 /// For how long a rotation is remembered whose tombstone was not acknowledged, in milliseconds: its request may have vanished.
 const UNACKNOWLEDGED: i64 = 15_000;
 
 /// After so many milliseconds a put in flight, or a login that holds a lane, counts as gone.
 const GONE: i64 = 5_000;
+
+/// After so many milliseconds no put is acknowledged any more.
+const OVERDUE: i64 = 30_000;
 
 /// A group that no request polled for so many milliseconds is dropped.
 const ABANDONED: i64 = 2_500;
@@ -37,7 +40,7 @@ const INTERVAL: i64 = 1_020;
 
 /// The most keys that are remembered, and the most bytes of their records.
 const MAX_LANES: usize = 512;
-const MAX_BYTES: usize = 8 * 1024 * 1024;
+const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// What one isolate remembers of its own recent saves and revocations. Clones share it.
 ///
@@ -95,6 +98,8 @@ struct Lane {
     /// The newest record that was put here and acknowledged.
     landed: Option<Landed>,
     flight: Option<Flight>,
+    /// A put that counts as gone, and may be acknowledged after all.
+    overdue: Option<Flight>,
     pending: Option<Box<Pending>>,
     /// The groups that landed a moment ago, for members that have not polled since.
     finished: Vec<(Ticket, i64, Rc<Group>)>,
@@ -144,6 +149,13 @@ pub(super) struct Newest {
     pub(super) merged: Option<Tag>,
 }
 
+impl Newest {
+    /// The size limit for its bytes: the setting's. Two records that were merged here may exceed it together.
+    pub(super) fn limit(&self, max_record_bytes: usize) -> usize {
+        if self.merged.is_some() { usize::MAX } else { max_record_bytes }
+    }
+}
+
 /// What a save has to do before its put.
 #[derive(Debug)]
 pub(super) enum Turn {
@@ -166,7 +178,8 @@ pub(super) enum Poll {
     Wait(Option<i64>),
     /// It is due: put it.
     Put(Rc<Group>),
-    Landed(Rc<Group>),
+    /// It landed, at this time.
+    Landed(Rc<Group>, i64),
     /// It failed, or it was forgotten.
     Gone,
 }
@@ -190,17 +203,32 @@ impl IsolateMemory {
     pub(super) fn revocation(&self, tombstone: &StorageKey, now: i64) -> Option<Revocation> {
         let mark = self.0.borrow().lane(tombstone)?.mark?;
         let is_cycled = matches!(mark.revocation, Revocation::Cycled { .. });
+        // mutation: acknowledged-rotation
         let lasts = if is_cycled && !mark.acknowledged { UNACKNOWLEDGED } else { REMEMBERED };
         is_within(mark.at, now, lasts).then_some(mark.revocation)
+    }
+
+    /// The revocation that was written here before `landed`, when a put under the key was acknowledged.
+    pub(super) fn revoked_before(&self, tombstone: &StorageKey, landed: i64, now: i64) -> Option<Revocation> {
+        let since = self.0.borrow().lane(tombstone)?.mark?.at;
+        self.revocation(tombstone, now).filter(|_| since <= landed)
     }
 
     /// Remembers a revocation, before its tombstone is put. What ended stays ended.
     pub(super) fn mark(&self, tombstone: &StorageKey, revocation: Revocation, now: i64) {
         let mut memory = self.0.borrow_mut();
         let lane = memory.enter(tombstone, 0, now);
+        // mutation: end-is-final
         if revocation == Revocation::Ended || lane.mark.is_none_or(|mark| mark.revocation != Revocation::Ended) {
             lane.mark = Some(Mark { revocation, at: now, acknowledged: false });
         }
+    }
+
+    /// Whether a tombstone was put here a moment ago, and acknowledged.
+    pub(super) fn is_revoked(&self, tombstone: &StorageKey, now: i64) -> bool {
+        let memory = self.0.borrow();
+        let mark = memory.lane(tombstone).and_then(|lane| lane.mark);
+        mark.is_some_and(|mark| mark.acknowledged && is_within(mark.at, now, REMEMBERED))
     }
 
     /// Records that the tombstone of a revocation was acknowledged.
@@ -215,7 +243,7 @@ impl IsolateMemory {
     pub(super) fn forget(&self, key: &StorageKey) {
         let mut memory = self.0.borrow_mut();
         if let Ok(place) = memory.place(key) {
-            memory.lanes.remove(place);
+            memory.lanes.remove(place); // mutation: forgotten-record
             memory.count();
         }
     }
@@ -226,6 +254,7 @@ impl IsolateMemory {
         let limits_writes = memory.limits_writes;
         let Some(lane) = memory.lane_mut(key) else { return Turn::Free };
         lane.expire(now);
+        // mutation: save-behind-flight
         match (lane.held, lane.pending.take(), &lane.flight) {
             (Some(_), pending, _) => {
                 lane.pending = pending;
@@ -290,8 +319,8 @@ impl IsolateMemory {
         let mut memory = self.0.borrow_mut();
         let limits_writes = memory.limits_writes;
         let Some(lane) = memory.lane_mut(key) else { return Poll::Gone };
-        if let Some((.., group)) = lane.finished.iter().find(|(finished, ..)| *finished == ticket) {
-            return Poll::Landed(Rc::clone(group));
+        if let Some((_, landed, group)) = lane.finished.iter().find(|(finished, ..)| *finished == ticket) {
+            return Poll::Landed(Rc::clone(group), *landed);
         }
         if let Some(pending) = lane.pending.as_mut().filter(|pending| pending.ticket == ticket) {
             pending.polled = now;
@@ -318,18 +347,38 @@ impl IsolateMemory {
         }
     }
 
-    /// Records that a put was acknowledged.
-    pub(super) fn landed(&self, key: &StorageKey, ticket: Ticket, now: i64) {
+    /// Records that a put was acknowledged. False where it had counted as gone, and others went on without it: what the store
+    /// holds now may lack it, or lack what was put since.
+    pub(super) fn landed(&self, key: &StorageKey, ticket: Ticket, now: i64) -> bool {
         let mut memory = self.0.borrow_mut();
-        let Some(lane) = memory.lane_mut(key) else { return };
-        // One that counted as gone is no longer there; what was put since may be newer than it.
-        if let Some(mut flight) = lane.flight.take_if(|flight| flight.ticket == ticket) {
+        // The record was forgotten: its key has ended, or so much time has passed that nothing is known any more.
+        let Some(lane) = memory.lane_mut(key) else { return true };
+        let is_it = |flight: &mut Flight| flight.ticket == ticket;
+        let landed = match (lane.flight.take_if(is_it), lane.overdue.take_if(is_it)) {
+            (Some(flight), _) => Some(flight),
+            (None, Some(flight)) => {
+                let is_last = lane.landed.as_ref().is_none_or(|landed| landed.at <= flight.record.at);
+                Some(flight).filter(|_| is_last && lane.flight.is_none() && lane.pending.is_none())
+            }
+            (None, None) => None,
+        };
+        let counts = landed.is_some();
+        // mutation: landed-flight
+        if let Some(mut flight) = landed {
             flight.record.at = now;
             lane.used = now;
             lane.landed = Some(flight.record);
             lane.finished.extend(flight.group.map(|group| (ticket, now, group)));
         }
         memory.count();
+        counts
+    }
+
+    /// The last save that was put here under a key and acknowledged.
+    pub(super) fn last_tag(&self, key: &StorageKey, now: i64) -> Option<Tag> {
+        let memory = self.0.borrow();
+        let landed = memory.lane(key)?.landed.as_ref().filter(|landed| is_within(landed.at, now, REMEMBERED))?;
+        landed.tags.first().copied()
     }
 
     /// Remembers a record that the store holds: a put that failed had landed after all.
@@ -344,10 +393,11 @@ impl IsolateMemory {
     pub(super) fn failed(&self, key: &StorageKey, ticket: Ticket, pause: i64, now: i64) {
         let mut memory = self.0.borrow_mut();
         let Some(lane) = memory.lane_mut(key) else { return };
+        lane.overdue.take_if(|flight| flight.ticket == ticket);
         if lane.flight.take_if(|flight| flight.ticket == ticket).is_some() {
-            lane.not_before = now.saturating_add(pause);
+            lane.not_before = now.saturating_add(pause); // mutation: pause-after-failure
             let soon = lane.landed.as_ref().is_some_and(|landed| is_within(landed.at, now, INTERVAL));
-            memory.limits_writes |= soon;
+            memory.limits_writes |= soon; // mutation: write-limit
         }
         memory.count();
     }
@@ -368,7 +418,7 @@ impl IsolateMemory {
         lane.expire(now);
         let is_free = lane.flight.is_none() && lane.pending.is_none();
         if is_free {
-            lane.held = Some(now);
+            lane.held = Some(now); // mutation: lane-of-login
         }
         is_free
     }
@@ -453,6 +503,7 @@ impl Lane {
             mark: None,
             landed: None,
             flight: None,
+            overdue: None,
             pending: None,
             finished: Vec::new(),
             not_before: i64::MIN,
@@ -462,9 +513,13 @@ impl Lane {
 
     /// Drops what counts as gone.
     fn expire(&mut self, now: i64) {
-        self.flight.take_if(|flight| !is_within(flight.record.at, now, GONE));
-        self.pending.take_if(|pending| !is_within(pending.polled, now, ABANDONED));
-        self.held.take_if(|since| !is_within(*since, now, GONE));
+        // mutation: flight-is-gone
+        if let Some(flight) = self.flight.take_if(|flight| !is_within(flight.record.at, now, GONE)) {
+            self.overdue = Some(flight);
+        }
+        self.overdue.take_if(|flight| !is_within(flight.record.at, now, OVERDUE));
+        self.pending.take_if(|pending| !is_within(pending.polled, now, ABANDONED)); // mutation: group-is-abandoned
+        self.held.take_if(|since| !is_within(*since, now, GONE)); // mutation: hold-is-gone
         self.finished.retain(|(_, at, _)| is_within(*at, now, ABANDONED));
     }
 
@@ -481,8 +536,8 @@ impl Lane {
     }
 
     fn size(&self) -> usize {
-        let flight = self.flight.as_ref().map(|flight| &flight.record);
-        self.landed.iter().chain(flight).map(|record| record.bytes.len()).fold(0, usize::saturating_add)
+        let flights = self.flight.iter().chain(&self.overdue).map(|flight| &flight.record);
+        self.landed.iter().chain(flights).map(|record| record.bytes.len()).fold(0, usize::saturating_add)
     }
 }
 
@@ -504,15 +559,19 @@ impl Landed {
         if forgot || self.tags.first().is_some_and(|tag| head.tags.contains(tag)) {
             return (bytes, None);
         }
+        // mutation: own-record-is-newer
         if head.tags.first().is_some_and(|tag| self.tags.contains(tag)) {
             return (self.bytes.to_vec(), None);
         }
         if let Opened::Record(stored) = record::decode(bytes.clone())
             && let Opened::Record(own) = record::decode(self.bytes.to_vec())
+            // mutation: merged-records
             && let (merged, Some(tag)) = reconcile::merge(stored, own)
         {
             return (record::encode(&merged.head, &merged.data), Some(tag));
         }
+        // They cannot be merged, as with the first record under a new key, which says nothing of its writes.
+        let bytes = if self.generation > head.generation { self.bytes.to_vec() } else { bytes };
         (bytes, None)
     }
 }
@@ -523,6 +582,7 @@ fn is_within(at: i64, now: i64, milliseconds: i64) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "a panic is what a test fails with")]
 mod tests {
     use super::*;
     use crate::session::data::Data;
@@ -709,7 +769,7 @@ mod tests {
         assert_eq!(newest(&memory, &key, None, NOW + 2).as_deref(), Some(b"in flight".as_slice()));
         memory.landed(&key, ticket, NOW + 3);
         for _ in 0..2 {
-            assert!(matches!(memory.poll(&key, ticket, NOW + 3), Poll::Landed(group) if group.head.generation == 2));
+            assert!(matches!(memory.poll(&key, ticket, NOW + 3), Poll::Landed(group, _) if group.head.generation == 2));
         }
         assert_eq!(newest(&memory, &key, None, NOW + 3).as_deref(), Some(b"group".as_slice()));
         assert!(matches!(memory.turn(&key, None, NOW + 3), Turn::Free));

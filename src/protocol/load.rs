@@ -20,7 +20,7 @@ use chrono::{DateTime, Utc};
 
 use super::freshness::{self, Freshness};
 use super::isolate::IsolateMemory;
-use super::revoke::{self, Revocation};
+use super::revoke::{self, Reach, Revocation};
 use super::{Reply, Step};
 use crate::cookie::find::find;
 use crate::cookie::token::{self, Token};
@@ -40,10 +40,10 @@ use crate::settings::Settings;
 const MAX_TOKENS: usize = 2;
 
 /// How many rotations of a key without a record and a token are looked up.
-const MAX_SEARCHED: u16 = 8;
+pub(super) const MAX_SEARCHED: u16 = 8;
 
-/// How many rotations ahead of its key an ending token ends.
-const ENDING_REACH: u16 = 1;
+/// Which keys an ending token ends.
+const ENDING_REACH: Reach = Reach { ahead: 1, anonymous: false }; // mutation: ending-reach
 
 /// The session that a request's `Cookie` header names, not loaded yet.
 ///
@@ -63,6 +63,7 @@ pub(crate) fn from_cookie_header(
         let first = incoming.tokens.len();
         for value in found.values {
             match token::verify(&settings, value) {
+                // mutation: name-of-token
                 Some(Token::Session(token)) if CookieSlot::of(&token.identity) == slot => {
                     add(&mut incoming.tokens, token)
                 }
@@ -81,7 +82,7 @@ pub(crate) fn from_cookie_header(
 fn add(tokens: &mut Vec<SessionToken>, token: SessionToken) {
     let age = |token: &SessionToken| (token.identity.rotations, token.position.issued);
     match tokens.iter_mut().find(|other| other.identity.key.family() == token.identity.key.family()) {
-        Some(other) if age(other) < age(&token) => *other = token,
+        Some(other) if age(other) < age(&token) => *other = token, // mutation: most-rotated-token
         Some(_) => {}
         None => tokens.push(token),
     }
@@ -147,6 +148,7 @@ impl Load {
 
     fn start(&mut self, session: &mut Session, memory: &IsolateMemory) -> Step<()> {
         let settings = Arc::clone(&session.settings);
+        // mutation: ending-token-read
         if let Some(identity) = session.incoming.ending.clone() {
             let mut ops = revoke::ended(&settings, &identity, ENDING_REACH, session.now());
             for op in &ops {
@@ -177,6 +179,7 @@ impl Load {
                 }
                 self.next = place.saturating_add(1);
                 // Neither costs a read: one has ended for certain, the other is a session of another deployment.
+                // mutation: deadline-of-token
                 let reason = if token.identity.absolute.has_passed(session.now()) {
                     LoadReason::Expired
                 } else if !token.same_prefix {
@@ -224,6 +227,7 @@ impl Load {
             let fetched = fetch(session, memory, record, tombstone.as_deref());
             let is_live = |fetched: &Fetched| !is_over(fetched) && !matches!(fetched, Fetched::Superseded(_));
             match &found {
+                // mutation: two-live-tokens
                 Some((_, other)) if is_live(other) && is_live(&fetched) => {
                     session.key = KeyState::None;
                     return done(session, Fetched::Nothing(LoadReason::Malformed));
@@ -236,7 +240,7 @@ impl Load {
             }
         }
         match found {
-            Some((_, fetched)) if !is_over(&fetched) => self.judged(session, fetched),
+            Some((_, fetched)) if !is_over(&fetched) => self.judged(session, fetched), // mutation: next-name
             found => {
                 self.first = self.first.take().or(found);
                 self.next_name(session)
@@ -254,6 +258,7 @@ impl Load {
         let key = revoke::record_key(&session.settings, identity);
         let newest = memory.newest(&key, bytes.clone(), session.clock.latest_millis());
         let head = newest.bytes.as_deref().and_then(record::head);
+        // mutation: rotations-searched
         let rotations = head.map_or(0..MAX_SEARCHED, |head| head.rotations..head.rotations.saturating_add(1));
         let tombstone =
             |rotations| revoke::tombstone_key(&session.settings, &Identity { rotations, ..identity.clone() });
@@ -302,6 +307,7 @@ fn unavailable(session: &mut Session, state: State, error: Error) -> Step<()> {
         session.adopt(*place);
     }
     session.incoming.leave_alone();
+    // mutation: store-unavailable
     done(session, Fetched::Unavailable(error))
 }
 
@@ -327,7 +333,7 @@ fn superseded(session: &Session, memory: &IsolateMemory, record: Option<Record>,
     let Some(identity) = session.key.identity() else { return Fetched::Superseded(None) };
     let key = successor_tombstone(&session.settings, identity);
     match revoke::revocation(memory, &key, tombstone, session.clock.latest_millis()) {
-        Some(Revocation::Ended) => Fetched::Nothing(LoadReason::Revoked),
+        Some(Revocation::Ended) => Fetched::Nothing(LoadReason::Revoked), // mutation: login-after-superseded
         Some(Revocation::Cycled { .. }) | None => Fetched::Superseded(record),
     }
 }
@@ -339,14 +345,15 @@ fn fetch(session: &mut Session, memory: &IsolateMemory, bytes: Option<Vec<u8>>, 
     let key = revoke::tombstone_key(&session.settings, identity);
     let record_key = revoke::record_key(&session.settings, identity);
     let is_anonymous = identity.is_anonymous();
-    let revocation = revoke::revocation(memory, &key, tombstone, now);
+    let revocation = revoke::revocation(memory, &key, tombstone, now); // mutation: tombstone-loaded
     if revocation.is_some_and(|revocation| !revocation.is_superseding(now)) {
         return Fetched::Nothing(LoadReason::Revoked);
     }
-    let newest = memory.newest(&record_key, bytes, now);
-    let limit = session.settings.max_record_bytes;
+    let newest = memory.newest(&record_key, bytes, now); // mutation: memory-of-load
+    let limit = newest.limit(session.settings.max_record_bytes);
     let bytes = newest.bytes;
     if revocation.is_some() {
+        // mutation: superseded-record
         let record = bytes.filter(|_| is_anonymous).map(|bytes| record::decode_within(limit, bytes));
         let mut record = record.and_then(Opened::record);
         if is_anonymous && record.is_none() && freshness::may_not_be_visible_yet(session) {
@@ -378,6 +385,7 @@ fn fetch(session: &mut Session, memory: &IsolateMemory, bytes: Option<Vec<u8>>, 
     let is_over = record.head.end().has_passed(session.now());
     let reason = match freshness::classify(session, &mut record) {
         // What is not visible yet may have given it a longer life.
+        // mutation: renewal-not-visible
         Freshness::Repaired | Freshness::Stale if is_over => return Fetched::Nothing(LoadReason::NotYetVisible),
         _ if is_over => LoadReason::Expired,
         Freshness::Fresh => LoadReason::Live,

@@ -26,7 +26,7 @@ use crate::session::key::StorageKey;
 use crate::settings::{MAX_COOKIE_AGE, Settings};
 
 /// How long a tombstone outlives the absolute deadline, in seconds: clocks differ, and a second login begins its life later.
-const MARGIN: i64 = 300;
+const MARGIN: i64 = 300; // mutation: tombstone-margin
 
 /// For how long a rotated key counts as superseded instead of revoked, in milliseconds.
 const SUPERSEDED: i64 = 100_000;
@@ -62,6 +62,7 @@ impl Revocation {
 
     /// Whether the key was rotated a moment ago, so that requests with it may still be on their way.
     pub(super) const fn is_superseding(self, now: i64) -> bool {
+        // mutation: superseding
         matches!(self, Self::Cycled { at } if now.saturating_sub(at) <= SUPERSEDED)
     }
 }
@@ -73,6 +74,7 @@ pub(super) fn revocation(
     stored: Option<&[u8]>,
     now: i64,
 ) -> Option<Revocation> {
+    // mutation: mark-consulted
     memory.revocation(tombstone, now).or_else(|| stored.map(Revocation::read))
 }
 
@@ -91,13 +93,23 @@ pub(super) fn cycled(settings: &Settings, old: &Identity, now: DateTime<Utc>) ->
     tombstone(CYCLED, settings, old, old.rotations, now)
 }
 
-/// The tombstones that end the session of `identity`: its own keys, earlier ones, and `reach` rotations ahead, which requests at
-/// other places may have made.
-pub(super) fn ended(settings: &Settings, identity: &Identity, reach: u16, now: DateTime<Utc>) -> Vec<Op> {
+/// Which keys of a session a logout ends, counted from the one that it knows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reach {
+    /// How many rotations ahead, which requests at other places may have made.
+    pub(super) ahead: u16,
+    /// Whether the anonymous key is among the earlier ones. Before a login it has ended with that, as a rule.
+    pub(super) anonymous: bool,
+}
+
+/// The tombstones that end the session of `identity`: its own keys, earlier ones, and later ones.
+pub(super) fn ended(settings: &Settings, identity: &Identity, reach: Reach, now: DateTime<Utc>) -> Vec<Op> {
     let own = identity.rotations;
-    // The anonymous key before a login has ended with it, and is no key of the login.
-    let first = if own == 0 { 0 } else { own.saturating_sub(PREDECESSORS).max(1) };
-    (first..=own.saturating_add(reach)).map(|rotations| tombstone(ENDED, settings, identity, rotations, now)).collect()
+    let first = own.saturating_sub(PREDECESSORS).max(u16::from(own > 0 && !reach.anonymous)); // mutation: earlier-rotations
+    // mutation: reach-of-logout
+    (first..=own.saturating_add(reach.ahead))
+        .map(|rotations| tombstone(ENDED, settings, identity, rotations, now))
+        .collect()
 }
 
 /// Removes the record.
@@ -110,6 +122,7 @@ fn tombstone(begins: &[u8], settings: &Settings, identity: &Identity, rotations:
     // A session opened by its key does not say when it ends.
     let longest = Deadline::after(now, settings.absolute_age.max(MAX_COOKIE_AGE));
     // The first rotation begins a new absolute lifetime.
+    // mutation: life-of-tombstone
     let absolute = if identity.is_anonymous() && rotations > 0 {
         identity.absolute.max(Deadline::after(now, settings.absolute_age))
     } else {
@@ -151,7 +164,7 @@ impl Revoke {
         settings: &Settings,
         memory: &IsolateMemory,
         identities: &[Identity],
-        reach: u16,
+        reach: Reach,
         now: DateTime<Utc>,
     ) -> Self {
         let mut left: Vec<Op> = Vec::new();
@@ -160,15 +173,16 @@ impl Revoke {
         for identity in identities.iter().rev() {
             // The anonymous key before a login has a tombstone already. Here it ends with the session.
             let anonymous = Identity { rotations: 0, ..identity.clone() };
+            // mutation: mark-of-anonymous
             memory.mark(&tombstone_key(settings, &anonymous), Revocation::Ended, now.timestamp_millis());
             for op in ended(settings, identity, reach, now).into_iter().rev() {
-                memory.mark(op.key(), Revocation::Ended, now.timestamp_millis());
+                memory.mark(op.key(), Revocation::Ended, now.timestamp_millis()); // mutation: mark-of-logout
                 left.retain(|other| other.key() != op.key());
-                left.push(op);
+                left.push(op); // mutation: tombstone-of-logout
             }
             let deletion = delete(settings, identity);
             memory.forget(deletion.key());
-            deletions.push(deletion);
+            deletions.push(deletion); // mutation: record-of-logout
         }
         let needs_deletion = !settings.check_ended;
         Self { state: State::Start, left, failed: Vec::new(), deletions, needs_deletion, error: None }
@@ -181,10 +195,12 @@ impl Revoke {
                 memory.acknowledge(op.key());
                 self.put(again)
             }
+            // mutation: tombstone-failed
             (State::Putting { op, again: false }, Reply::Unavailable(_)) => {
                 self.failed.push(op);
                 self.put(false)
             }
+            // mutation: tombstone-failed-again
             (State::Putting { again: true, .. }, Reply::Unavailable(error)) => {
                 self.error = Some(error);
                 self.put(true)
@@ -209,7 +225,7 @@ impl Revoke {
                 self.state = State::Putting { op: op.clone(), again };
                 Step::Write(vec![op])
             }
-            None if again || self.failed.is_empty() => self.delete(),
+            None if again || self.failed.is_empty() => self.delete(), // mutation: tombstones-left
             None => {
                 self.state = State::Pausing;
                 Step::Wait(PAUSE)

@@ -4,16 +4,19 @@
 //!
 //! | state | reply | next | guaranteed afterwards |
 //! | --- | --- | --- | --- |
-//! | `Start` | `Start` | `Reading`; a session without a stored record: `Writing` | |
+//! | `Start` | `Start` | `Reading`; a new session: `Writing`; a new key beside another one of its session: `ReadingFamily` | |
+//! | `ReadingFamily` | `Values` | `Writing`; the session has ended: `Done(Err)` | no key joins a session that was seen to end |
 //! | `Reading` | `Values` | the session has ended: `Done(Err)` | nothing is written over a tombstone |
 //! | `Reading` | `Values` | the lane is free: `Writing`; it is not: `Joined` or `Holding` | the put contains the newest record that is known |
 //! | `Holding` | `Waited` | `Reading` | a login contains the saves that were on their way under the old key |
 //! | `Joined` | `Waited` | landed: as after `Writing`; due: `Writing`; failed: `Reading` | |
 //! | `Writing` | `Written` | `Revoking`, or `Done(Ok)` | the record is stored, with the changes of every member of the group |
+//! | `Writing` | `Written`, after so long that other saves went on without it | `Reading`, and after the last attempt as above | |
 //! | `Writing` | `Unavailable` | `Pausing`, or `Done(Err)` after the last attempt | |
 //! | `Pausing` | `Waited` | `Reading`: the put may have landed | |
-//! | `Revoking` | `Written` | `Deleting`, or `Done(Ok)` | the old key opens no session after the published bound |
+//! | `Revoking` | `Written`, or another request of the isolate put it | `Deleting`, or `Done(Ok)` | the old key opens no session after the published bound |
 //! | `Revoking` | `Unavailable` | `PausingToRevoke` once, then `Deleting` | |
+//! | `PausingToRevoke` | `Waited` | `Revoking` | |
 //! | `Deleting` | any | `Done(Ok)` | |
 
 use alloc::boxed::Box;
@@ -82,6 +85,8 @@ struct Attempt {
     tag: Option<Tag>,
     /// What the last put was to write: it may have landed although it failed.
     sent: Option<Sent>,
+    /// Whether a put was acknowledged, but too late.
+    is_stored: bool,
 }
 
 /// A record that was put.
@@ -95,6 +100,8 @@ enum Sent {
 enum State {
     Start,
     Reading(Attempt),
+    /// The tombstone of a new key that joins the family of another one.
+    ReadingFamily(Attempt),
     Holding(Attempt),
     Joined {
         attempt: Attempt,
@@ -136,18 +143,24 @@ impl Save {
         let next = match (core::mem::take(&mut self.state), reply) {
             (State::Start, Reply::Start) => self.start(session, memory),
             (State::Reading(attempt), Reply::Values(values)) => self.build(session, memory, attempt, values),
+            (State::ReadingFamily(attempt), Reply::Values(values)) => {
+                self.join_family(session, memory, attempt, &values)
+            }
             (State::Holding(attempt), Reply::Waited) if attempt.waited < MAX_HOLD && must_hold(session, memory) => {
                 Ok(self.hold(attempt))
             }
             (State::Holding(attempt) | State::Pausing(attempt), Reply::Waited) => {
                 session.clock.catch_up();
+                // mutation: look-again
                 self.look(session, memory, attempt)
             }
             (State::Joined { attempt, ticket }, Reply::Waited) => self.poll(session, memory, attempt, ticket),
-            (State::Writing { ticket, sent, .. }, Reply::Written) => Ok(self.landed(session, memory, ticket, sent)),
+            (State::Writing { attempt, ticket, sent }, Reply::Written) => {
+                self.landed(session, memory, attempt, ticket, sent)
+            }
             // The conflict is with our own earlier attempt: no one else knows this key.
-            (State::Writing { attempt: Attempt { sent: Some(_), .. }, ticket, sent }, Reply::Conflict) => {
-                Ok(self.landed(session, memory, ticket, sent))
+            (State::Writing { attempt: attempt @ Attempt { sent: Some(_), .. }, ticket, sent }, Reply::Conflict) => {
+                self.landed(session, memory, attempt, ticket, sent)
             }
             (State::Writing { ticket, .. }, Reply::Conflict) => {
                 if let Some(identity) = session.key.identity() {
@@ -167,9 +180,11 @@ impl Save {
                 Ok(Step::Wait(pause(session)))
             }
             (State::Revoking { old, again: true }, Reply::Unavailable(_)) => {
-                Ok(self.delete(session, memory, &old, true))
+                let tombstone = revoke::tombstone_key(&session.settings, &old);
+                let is_revoked = memory.is_revoked(&tombstone, session.clock.latest_millis());
+                Ok(if is_revoked { Step::Done(Ok(Saved::default())) } else { self.delete(session, memory, &old, true) })
             }
-            (State::PausingToRevoke(old), Reply::Waited) => Ok(self.revoke(session, old, true)),
+            (State::PausingToRevoke(old), Reply::Waited) => Ok(self.revoke(session, memory, old, true)),
             (State::Deleting { old_remains }, reply) => Ok(deleted(session, old_remains, &reply)),
             (_, Reply::Unavailable(error)) => Err(error),
             _ => Err(Error::unexpected_reply()),
@@ -202,23 +217,55 @@ impl Save {
             session.create();
         }
         let is_copy = matches!(&session.key, KeyState::New { replaces: None, .. });
+        // mutation: superseded-copy
         if is_copy && session.load_reason() == LoadReason::NotYetVisible && !matches!(session.flush, FlushState::Done) {
             // A copy of a session that cannot be seen yet would take its place without its data.
-            return Err(Error::stale());
+            return Err(Error::stale()); // mutation: not-visible-is-refused
         }
         self.look(session, memory, Attempt::default())
     }
 
     /// Reads what is stored now. A new session is written blindly: a look would make KV remember that nothing was there.
     fn look(&mut self, session: &mut Session, memory: &IsolateMemory, attempt: Attempt) -> Result<Next> {
-        let Some(origin) = session.key.origin() else { return self.write(session, memory, attempt) };
         let settings = &session.settings;
+        let Some(origin) = session.key.origin() else {
+            let Some(identity) = session.key_of_known_family() else { return self.write(session, memory, attempt) };
+            let both = core::iter::once(identity).chain(session.rotated_from());
+            let keys = both.map(|identity| revoke::tombstone_key(settings, identity)).collect();
+            self.state = State::ReadingFamily(attempt);
+            return Ok(Step::Read(keys));
+        };
         let mut keys = vec![revoke::record_key(settings, origin), revoke::tombstone_key(settings, origin)];
         if session.key.is_new() && origin.is_anonymous() {
             keys.push(successor_tombstone(settings, origin));
         }
         self.state = State::Reading(attempt);
         Ok(Step::Read(keys))
+    }
+
+    /// Puts the record of a new key that joins a family, unless that has ended meanwhile.
+    fn join_family(
+        &mut self,
+        session: &mut Session,
+        memory: &IsolateMemory,
+        attempt: Attempt,
+        values: &[Option<Vec<u8>>],
+    ) -> Result<Next> {
+        session.clock.revocation_checked();
+        let Some(identity) = session.key.identity() else { return Err(Error::unexpected_reply()) };
+        let (key, now) = (revoke::tombstone_key(&session.settings, identity), session.clock.latest_millis());
+        let mut tombstones = values.iter().map(Option::as_deref);
+        let tombstone = tombstones.next().flatten();
+        if let Some((old, replaced)) = session.rotated_from().zip(tombstones.next().flatten()) {
+            let old = revoke::tombstone_key(&session.settings, old);
+            memory.mark(&old, Revocation::read(replaced), now);
+            memory.acknowledge(&old);
+        }
+        match revoke::revocation(memory, &key, tombstone, now) {
+            None => self.write(session, memory, attempt),
+            Some(revocation) if revocation.is_superseding(now) => Err(Error::superseded()),
+            Some(_) => Err(Error::interrupted()),
+        }
     }
 
     /// Builds the next record on what is stored now.
@@ -231,19 +278,25 @@ impl Save {
     ) -> Result<Next> {
         session.clock.revocation_checked();
         let now = session.clock.latest_millis();
+        // mutation: origin-of-save
         let Some(origin) = session.key.origin() else { return Err(Error::unexpected_reply()) };
         let key = revoke::record_key(&session.settings, origin);
         let is_login = session.key.is_new();
         let mut values = values.into_iter();
         let (bytes, tombstone, successor) = (values.next().flatten(), values.next().flatten(), values.next().flatten());
         self.check_revocation(session, memory, tombstone.as_deref(), successor.as_deref())?;
-        let newest = memory.newest(&key, bytes, now);
+        let is_quiet = memory.is_quiet(&key, now);
+        // What is on its way here is made on what was put here. It may lack what other isolates have put.
+        let stored = bytes.clone().filter(|_| !is_quiet);
+        let newest = memory.newest(&key, bytes, now); // mutation: memory-of-save
+        // mutation: landed-after-all
         if let Some(head) = attempt.sent.as_ref().and_then(|sent| stored_head(&newest, sent.tag()))
-            && memory.is_quiet(&key, now)
+            // mutation: quiet-lane
+            && is_quiet
             && let (Some(sent), Some(bytes)) = (attempt.sent.take(), &newest.bytes)
         {
             // The last put landed after all, and nothing is on its way that would overwrite it.
-            memory.remember(&key, &head, bytes, now);
+            memory.remember(&key, &head, bytes, now); // mutation: landed-remembered
             return Ok(self.stored(session, memory, sent));
         }
         let merged = newest.merged;
@@ -251,22 +304,27 @@ impl Save {
         if merged.is_some() && session.stored.as_ref().is_none_or(|stored| stored.merged != merged) {
             session.report(EventKind::Diverged);
         }
-        let is_fresh = match session.is_fresh(newest.bytes.as_deref()) {
+        let limit = newest.limit(session.settings.max_record_bytes);
+        let is_fresh = match session.is_fresh(newest.bytes.as_deref(), limit) {
             None => return self.without_record(session, memory, attempt, is_login),
             Some(is_fresh) => is_fresh && merged.is_none(),
         };
-        let turn = if is_login { Turn::Free } else { memory.turn(&key, newest.bytes.as_deref(), now) };
+        let turn = if is_login { Turn::Free } else { memory.turn(&key, stored.as_deref(), now) };
         let turn = match turn {
-            Turn::Join(pending) => return self.join(session, memory, &key, attempt, pending, newest.bytes),
+            Turn::Join(pending) => {
+                let stored = Newest { bytes: stored, merged: None };
+                return self.join(session, memory, &key, attempt, pending, stored);
+            }
             other => other,
         };
-        let newest = if is_fresh { None } else { Some(open(session, newest.bytes)?) };
+        let newest = if is_fresh { None } else { Some(open(newest, limit)?) };
         if is_login {
+            // mutation: login-waits
             if !memory.hold(&key, now) && attempt.waited < MAX_HOLD {
                 return Ok(self.hold(attempt));
             }
             if let Some(record) = newest {
-                attempt.tag = None;
+                attempt.tag = None; // mutation: tag-of-login
                 self.merge(session, record, merged)?.into_iter().for_each(|event| session.report(event));
             }
             return self.write(session, memory, attempt);
@@ -275,7 +333,7 @@ impl Save {
             Turn::Held | Turn::Join(_) => Ok(self.hold(attempt)),
             Turn::Free => {
                 if let Some(record) = newest {
-                    attempt.tag = None;
+                    attempt.tag = None; // mutation: tag-of-save
                     let event = self.merge(session, record, merged)?;
                     if self.is_renewal && !session.needs_write()? {
                         return Ok(Step::Done(Ok(Saved::default())));
@@ -295,8 +353,9 @@ impl Save {
                 self.begin_group(session, memory, &key, attempt)
             }
             Turn::Behind(newest) => {
-                let flight = open(session, newest.bytes)?;
-                let event = self.merge(session, flight, newest.merged)?;
+                let (merged, limit) = (newest.merged, newest.limit(session.settings.max_record_bytes));
+                let flight = open(newest, limit)?;
+                let event = self.merge(session, flight, merged)?;
                 if self.is_renewal && !session.needs_write()? {
                     return Ok(Step::Done(Ok(Saved::default())));
                 }
@@ -319,17 +378,21 @@ impl Save {
         let starts_login = session.key.is_new() && origin.is_anonymous();
         if starts_login {
             let key = successor_tombstone(&session.settings, origin);
-            if revoke::revocation(memory, &key, successor, now) == Some(Revocation::Ended) {
-                return Err(Error::interrupted());
+            match revoke::revocation(memory, &key, successor, now) {
+                None => {}
+                // The first login's key was rotated as well: a key beside it would be no one's.
+                Some(revocation) if revocation.is_superseding(now) => return Err(Error::superseded()),
+                Some(_) => return Err(Error::interrupted()),
             }
         }
         let key = revoke::tombstone_key(&session.settings, origin);
+        // mutation: tombstone-before-save
         match revoke::revocation(memory, &key, tombstone, now) {
             None => Ok(()),
             // A second login beside the first.
-            Some(Revocation::Cycled { .. }) if starts_login => Ok(()),
+            Some(Revocation::Cycled { .. }) if starts_login => Ok(()), // mutation: second-login-saved
             Some(revocation) if revocation.is_superseding(now) => Err(Error::superseded()),
-            Some(_) => Err(Error::interrupted()),
+            Some(_) => Err(Error::interrupted()), // mutation: save-after-end
         }
     }
 
@@ -363,9 +426,9 @@ impl Save {
         if freshness == Freshness::Stale
             && let Some(journal) = session.known.journal.take()
         {
-            journal.force(&mut record);
+            journal.force(&mut record); // mutation: forced-journal
         }
-        session.merge_onto(record, freshness != Freshness::Repaired, merged)?;
+        session.merge_onto(record, freshness != Freshness::Repaired, merged)?; // mutation: complete-base
         Ok(event)
     }
 
@@ -394,9 +457,13 @@ impl Save {
         key: &StorageKey,
         attempt: Attempt,
         mut pending: Box<Pending>,
-        stored: Option<Vec<u8>>,
+        stored: Newest,
     ) -> Result<Next> {
+        // If the group fails, this save goes on with its own changes alone: those of other members are theirs to put.
+        let (own, base) = (session.data()?.clone(), session.stored.clone());
         let joined = self.joined(session, &pending.group, stored);
+        *session.data()? = own;
+        session.stored = base;
         let ticket = pending.ticket;
         let result = joined.map(|group| pending.group = group);
         memory.put_back(key, pending);
@@ -404,11 +471,12 @@ impl Save {
     }
 
     /// The group with the session's changes, and with what is stored by now, if the group was begun without it.
-    fn joined(&self, session: &mut Session, group: &Group, stored: Option<Vec<u8>>) -> Result<Group> {
+    fn joined(&self, session: &mut Session, group: &Group, newest: Newest) -> Result<Group> {
         let mut record = Record { head: group.head.clone(), data: group.data.clone() };
         let mut foreign = None;
-        let stored = stored.and_then(|bytes| open(session, Some(bytes)).ok());
-        if let Some(stored) = stored.filter(|stored| !stored.head.is_known_to(&record.head)) {
+        let limit = newest.limit(session.settings.max_record_bytes);
+        // mutation: stored-in-group
+        if let Some(stored) = open(newest, limit).ok().filter(|stored| !stored.head.is_known_to(&record.head)) {
             foreign = stored.head.tags.first().copied();
             reconcile::apply_writes(&mut record, &stored);
         }
@@ -417,13 +485,20 @@ impl Save {
         let Some(Stored { mut head, complete, .. }) = session.stored.take() else {
             return Err(Error::unexpected_reply());
         };
-        // The base is what lies below the group's own mark, repairs included.
+        // The base is what lies below the group's own mark, repairs included. What was merged in comes behind it.
         let tag = group.head.tags.first().copied().unwrap_or_default();
-        head.tags.retain(|other| *other != tag);
+        let first = group.base.head.tags.first().copied();
+        head.tags.retain(|other| *other != tag && Some(*other) != first);
+        head.tags.splice(..0, first);
         head.generation = group.base.head.generation;
+        // mutation: base-of-group
         let base = Stored { head, complete: complete && group.base.complete, merged: foreign.or(group.base.merged) };
         session.stored = Some(base.clone());
         let mut joined = session.begin_group(base, tag)?;
+        if foreign.is_some() && group.base.merged.is_some_and(|merged| Some(merged) != foreign) {
+            // It rests on more branches than a journal can name: no older record has all that it needs.
+            joined.base.head.tags.clear();
+        }
         joined.time = joined.time.max(group.time);
         record_of(session.settings.max_record_bytes, &mut joined.head, &joined.data)?;
         Ok(joined)
@@ -456,8 +531,9 @@ impl Save {
         let key = revoke::record_key(&session.settings, identity);
         let now = session.clock.latest_millis();
         match memory.poll(&key, ticket, now) {
-            Poll::Landed(group) => Ok(self.stored(session, memory, Sent::Group(group))),
+            Poll::Landed(group, landed) => self.acknowledged(session, memory, Sent::Group(group), landed),
             Poll::Put(group) => {
+                // mutation: group-after-end
                 self.check_revocation(session, memory, None, None).inspect_err(|_| memory.withdraw(&key, ticket))?;
                 let value = record::encode(&group.head, &group.data);
                 memory.set_bytes(&key, &value);
@@ -490,7 +566,7 @@ impl Save {
         let Some(identity) = session.key.identity() else { return Err(Error::unexpected_reply()) };
         let key = revoke::record_key(&session.settings, identity);
         let now = session.clock.latest_millis();
-        let only_if = if session.key.is_new() { OnlyIf::Absent } else { OnlyIf::Any };
+        let only_if = if session.key.is_new() && !attempt.is_stored { OnlyIf::Absent } else { OnlyIf::Any }; // mutation: new-record
         if head.end().has_passed(session.now()) && only_if == OnlyIf::Absent {
             // It has expired before it was written: nothing is left to keep.
             return Ok(self.stored(session, memory, Sent::Alone(Box::new((head, time)))));
@@ -498,6 +574,7 @@ impl Save {
         let ticket = memory.begin_flight(&key, &head, &value, now);
         let op = put(session, key, &head, value, only_if);
         self.state = State::Writing { attempt, ticket, sent: Sent::Alone(Box::new((head, time))) };
+        // mutation: put-of-record
         Ok(Step::Write(vec![op]))
     }
 
@@ -524,32 +601,59 @@ impl Save {
         }
         session.report(EventKind::Retried);
         let tag = match &sent {
-            Sent::Alone(_) => attempt.tag,
-            Sent::Group(_) => None,
+            Sent::Alone(_) => attempt.tag, // mutation: tag-of-retry
+            Sent::Group(_) => None,        // mutation: tag-after-group
         };
         let pause = pause(session);
         let waited = attempt.waited.saturating_add(pause);
-        self.state = State::Pausing(Attempt { failed, waited, tag, sent: Some(sent) });
+        self.state = State::Pausing(Attempt { failed, waited, tag, sent: Some(sent), is_stored: attempt.is_stored });
         Ok(Step::Wait(pause))
     }
 
-    /// The put of this save was acknowledged.
-    fn landed(&mut self, session: &mut Session, memory: &IsolateMemory, ticket: Ticket, sent: Sent) -> Next {
-        if let Some(identity) = session.key.identity() {
-            let key = revoke::record_key(&session.settings, identity);
-            memory.landed(&key, ticket, session.clock.latest_millis());
+    /// The put of this save was acknowledged. It counts unless it took so long that other saves went on without it, which it may
+    /// have overwritten or been overwritten by: then all of it is put once more.
+    fn landed(
+        &mut self,
+        session: &mut Session,
+        memory: &IsolateMemory,
+        attempt: Attempt,
+        ticket: Ticket,
+        sent: Sent,
+    ) -> Result<Next> {
+        let Some(identity) = session.key.identity() else { return Err(Error::unexpected_reply()) };
+        let now = session.clock.latest_millis();
+        let counts = memory.landed(&revoke::record_key(&session.settings, identity), ticket, now);
+        let failed = attempt.failed.saturating_add(1);
+        if (counts && !is_overtaken(session, memory)) || failed >= MAX_ATTEMPTS {
+            return self.acknowledged(session, memory, sent, now);
         }
-        self.stored(session, memory, sent)
+        session.clock.catch_up();
+        let attempt = Attempt { failed, waited: attempt.waited, tag: None, sent: Some(sent), is_stored: true };
+        self.look(session, memory, attempt)
     }
 
-    /// The record is stored, by this save or by another one of its group.
+    /// The put was acknowledged, to this save or to another one of its group. The key may have ended here before that: then
+    /// nothing reads the record any more.
+    fn acknowledged(&mut self, session: &mut Session, memory: &IsolateMemory, sent: Sent, landed: i64) -> Result<Next> {
+        let now = session.clock.latest_millis();
+        let tombstone = session.key.identity().map(|identity| revoke::tombstone_key(&session.settings, identity));
+        match tombstone.and_then(|key| memory.revoked_before(&key, landed, now)) {
+            None => Ok(self.stored(session, memory, sent)),
+            Some(revocation) if revocation.is_superseding(now) => Err(Error::superseded()),
+            Some(_) => Err(Error::interrupted()),
+        }
+    }
+
+    /// The record is stored.
     fn stored(&mut self, session: &mut Session, memory: &IsolateMemory, sent: Sent) -> Next {
         let is_new = session.key.is_new();
         let replaced = match sent {
             Sent::Alone(record) => session.record_stored(record.0, record.1),
             Sent::Group(group) => session.group_stored(group),
         };
-        match replaced {
+        // The request that rotated the same key first may have vanished before it put the tombstone.
+        let superseded = session.rotated_from().filter(|_| is_new && replaced.is_none());
+        match replaced.or_else(|| superseded.cloned()) {
             None => {
                 if is_new {
                     session.report(EventKind::Created);
@@ -558,16 +662,24 @@ impl Save {
             }
             Some(old) => {
                 session.report(EventKind::Cycled);
-                let now = session.clock.latest_millis();
-                let tombstone = revoke::tombstone_key(&session.settings, &old);
-                memory.mark(&tombstone, Revocation::Cycled { at: now }, now);
                 memory.release(&revoke::record_key(&session.settings, &old));
-                self.revoke(session, old, false)
+                // mutation: tombstone-of-rotation
+                self.revoke(session, memory, old, false)
             }
         }
     }
 
-    fn revoke(&mut self, session: &Session, old: Identity, again: bool) -> Next {
+    /// Puts the old key's tombstone, unless this isolate has put one a moment ago: after another login, a second put under its
+    /// key could only be refused, and after a logout it would hide the end.
+    fn revoke(&mut self, session: &mut Session, memory: &IsolateMemory, old: Identity, again: bool) -> Next {
+        let now = session.clock.latest_millis();
+        let tombstone = revoke::tombstone_key(&session.settings, &old);
+        if memory.is_revoked(&tombstone, now) {
+            return Step::Done(Ok(Saved::default()));
+        }
+        if !again {
+            memory.mark(&tombstone, Revocation::Cycled { at: now }, now);
+        }
         let op = revoke::cycled(&session.settings, &old, session.now());
         self.state = State::Revoking { old, again };
         Step::Write(vec![op])
@@ -575,6 +687,7 @@ impl Save {
 
     /// The old key has a tombstone. An anonymous record stays for a second login that is on its way.
     fn revoked(&mut self, session: &mut Session, memory: &IsolateMemory, old: &Identity) -> Next {
+        // mutation: old-record-of-login
         if old.is_anonymous() && session.settings.check_ended {
             return Step::Done(Ok(Saved::default()));
         }
@@ -599,6 +712,21 @@ impl Sent {
 }
 
 impl Session {
+    /// The new key, if it replaces none and belongs to a session that other keys belong to as well: a copy, or a second login.
+    fn key_of_known_family(&self) -> Option<&Identity> {
+        let identity = self.key.identity().filter(|_| self.settings.check_ended)?;
+        let mut known = self.incoming.identities();
+        known.any(|other| other.key.family() == identity.key.family()).then_some(identity)
+    }
+
+    /// The key with which the request came, if the new one is a rotation of it.
+    fn rotated_from(&self) -> Option<&Identity> {
+        let identity = self.key.identity()?;
+        let is_older =
+            |other: &&Identity| other.key.family() == identity.key.family() && other.rotations < identity.rotations;
+        self.incoming.identities().find(is_older)
+    }
+
     /// Whether a concurrent request rotated the key a moment ago.
     fn is_superseded(&mut self) -> bool {
         self.load_reason() == LoadReason::Superseded
@@ -607,9 +735,10 @@ impl Session {
     }
 
     /// Whether the data rest on the record in these bytes. None where there is no live record.
-    fn is_fresh(&self, bytes: Option<&[u8]>) -> Option<bool> {
-        let bytes = bytes.filter(|bytes| record::is_within(self.settings.max_record_bytes, bytes))?;
+    fn is_fresh(&self, bytes: Option<&[u8]>, limit: usize) -> Option<bool> {
+        let bytes = bytes.filter(|bytes| record::is_within(limit, bytes))?;
         let head = record::head(bytes).filter(|head| !head.end().has_passed(self.now()))?;
+        // mutation: base-of-save
         Some(head.tags.first().is_some_and(|tag| self.has_seen(tag)))
     }
 }
@@ -622,6 +751,14 @@ fn must_hold(session: &Session, memory: &IsolateMemory) -> bool {
     })
 }
 
+/// Whether a save under the key that a login replaces went on without waiting for the login's put, which took too long.
+fn is_overtaken(session: &Session, memory: &IsolateMemory) -> bool {
+    let Some(origin) = session.key.origin().filter(|_| session.key.is_new()) else { return false };
+    let newest = memory.last_tag(&revoke::record_key(&session.settings, origin), session.clock.latest_millis());
+    let known = session.stored.as_ref().map(|stored| stored.head.tags.as_slice()).unwrap_or_default();
+    newest.is_some_and(|tag| !known.contains(&tag))
+}
+
 /// Releases the lane of the key that a failed login was to replace.
 fn release(session: &Session, memory: &IsolateMemory) {
     if let Some(origin) = session.key.origin().filter(|_| session.key.is_new()) {
@@ -629,13 +766,16 @@ fn release(session: &Session, memory: &IsolateMemory) {
     }
 }
 
-fn open(session: &Session, bytes: Option<Vec<u8>>) -> Result<Record> {
-    let opened = bytes.map(|bytes| record::decode_within(session.settings.max_record_bytes, bytes));
+fn open(newest: Newest, limit: usize) -> Result<Record> {
+    let opened = newest.bytes.map(|bytes| record::decode_within(limit, bytes));
     opened.and_then(Opened::record).ok_or_else(Error::interrupted)
 }
 
-/// The header of the newest record, if it contains the save with this tag.
+/// The header of the newest record, if it is stored and contains the save with this tag.
 fn stored_head(newest: &Newest, tag: Option<&Tag>) -> Option<Head> {
+    if newest.merged.is_some() {
+        return None;
+    }
     let head = newest.bytes.as_deref().and_then(record::head)?;
     tag.is_some_and(|tag| head.tags.contains(tag)).then_some(head)
 }

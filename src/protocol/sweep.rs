@@ -120,6 +120,7 @@ impl Sweep {
     fn page(&mut self, page: Page) -> Next {
         let is_over =
             |deadline: i64| Deadline(deadline.saturating_add(MARGIN.saturating_mul(1_000_000))).has_passed(self.now);
+        // mutation: over-records
         let over = page.entries.into_iter().filter(|(_, deadline)| deadline.is_some_and(is_over));
         let mut ops: Vec<_> = over.map(|(key, _)| Op::Delete { key }).collect();
         let left = MAX_OPERATIONS.saturating_sub(self.operations);

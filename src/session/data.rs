@@ -137,7 +137,7 @@ impl Data {
         let key = json::quoted(key);
         let other = self.value(&key) != Some(&*json);
         if other {
-            self.put(&key, json, true);
+            self.put(&key, json, true); // mutation: set-in-place
         }
         other
     }
@@ -197,8 +197,8 @@ impl Data {
         } else {
             for (key, value) in self.changes() {
                 match value {
-                    Some(value) => newer.put(key, value.into(), true),
-                    None => _ = newer.take(key, false),
+                    Some(value) => newer.put(key, value.into(), true), // mutation: set-merged
+                    None => _ = newer.take(key, false),                // mutation: removal-merged
                 }
             }
             newer.removed.append(&mut self.removed);
@@ -208,7 +208,7 @@ impl Data {
 
     /// Takes note that the data are stored as they are.
     pub(crate) fn settle(&mut self) {
-        self.slots.iter_mut().for_each(|entry| entry.touched = false);
+        self.slots.iter_mut().for_each(|entry| entry.touched = false); // mutation: settled
         self.removed.clear();
         self.cleared = false;
     }

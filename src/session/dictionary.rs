@@ -182,6 +182,7 @@ impl Session {
     pub fn pop_or<T: DeserializeOwned>(&mut self, key: &str, default: T) -> Result<T> {
         let value = self.get(key)?;
         self.take(key)?;
+        // mutation: popped-default
         Ok(value.unwrap_or(default))
     }
 
@@ -200,7 +201,7 @@ impl Session {
     /// `Value` where the value there is not a `T` or the new one is not JSON; `StoreUnavailable`.
     pub fn setdefault<T: Serialize + DeserializeOwned>(&mut self, key: &str, value: T) -> Result<T> {
         match self.get(key)? {
-            Some(present) => Ok(present),
+            Some(present) => Ok(present), // mutation: default-present
             None => self.set(key, &value).map(|()| value),
         }
     }
@@ -335,7 +336,7 @@ impl Session {
     /// # Ok::<(), edge_session::Error>(())
     /// ```
     pub fn clear(&mut self) {
-        self.empty();
+        self.empty(); // mutation: cleared
         self.flags.accessed = true;
         self.mark_changed();
     }
@@ -353,12 +354,13 @@ impl Session {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         let no_data = !matches!(&self.state, LoadState::Judged(_, data) if !data.is_empty());
+        // mutation: empty-session
         self.key.identity().is_none() && no_data
     }
 
     /// Loads, and marks the session accessed.
     pub(super) fn read(&mut self) -> Result<&Data> {
-        self.flags.accessed = true;
+        self.flags.accessed = true; // mutation: read-marks
         self.data().map(|data| &*data)
     }
 
@@ -390,7 +392,7 @@ impl Session {
         for (key, json) in pairs {
             changed |= data.set(key.as_ref(), json.into());
         }
-        self.flags.modified = true;
+        self.flags.modified = true; // mutation: update-marks
         self.flags.differs_from_stored |= changed;
         Ok(())
     }

@@ -8,7 +8,7 @@ use super::load_reason::LoadReason;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Event {
-    /// What it was.
+    /// The kind of event.
     pub kind: EventKind,
     /// A keyed hash of the session key, the same for all events of one key: 11 characters, from which neither the key nor
     /// its place in the store follows. Empty where there is no key.
@@ -19,8 +19,7 @@ pub struct Event {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventKind {
-    /// A load that was neither of a new session nor of a live one. That a save of this browser is lost may be found out by the
-    /// next save, and is told then.
+    /// A load with an outcome other than `New` and `Live`. The outcome `Lost` can also be reported by the next save.
     Load(LoadReason),
     /// A new session was stored.
     Created,
@@ -30,33 +29,35 @@ pub enum EventKind {
     Flushed,
     /// A save found a newer record, and was made on top of it.
     Merged,
-    /// A save was made on top of a record that lacks what this browser knows of, as `SESSION_MERGE_STALE` has it.
+    /// A save was made on top of a record that lacks a save which the browser knows of: with `SESSION_MERGE_STALE`, or by a second
+    /// login from an anonymous session.
     MergedStale,
-    /// A save was refused, since the record lacks what this browser knows of.
+    /// A save was refused with [`Stale`](crate::ErrorKind::Stale): the record lacks a save which the browser knows of.
     RefusedStale,
-    /// A save was refused, since the record is gone or the session was ended.
+    /// A save was refused with [`SessionInterrupted`](crate::ErrorKind::SessionInterrupted): the session has ended.
     Interrupted,
-    /// The store refused a write, and is asked once more after a second.
+    /// The store refused a put, which is repeated after a second.
     Retried,
-    /// The store failed, and what was to be written is not stored as far as is known.
+    /// A save or a logout failed for good. It is unknown whether the store applied the write. A logout is finished by later
+    /// requests of the browser.
     StoreFailed,
-    /// A renewal that nobody asked for came to nothing; the session goes on with the life it had.
+    /// An automatic renewal failed. The session keeps the deadline that it had.
     RenewalFailed,
-    /// The old key could not be ended after `cycle_key`.
+    /// After `cycle_key` the old key could not be revoked.
     OldKeyRemains,
-    /// The cookie had no room for all that was saved lately.
+    /// The cookie had no room for all recent saves.
     JournalCut,
-    /// A save was refused, since a concurrent request rotated the key a moment ago.
+    /// A save was refused with [`Superseded`](crate::ErrorKind::Superseded): a concurrent request rotated the key a moment ago.
     RefusedSuperseded,
-    /// The store held records of the session that were written apart from one another, and one of them was about to be lost. What
-    /// this isolate wrote was put back.
+    /// The store holds a record that was written without a save of this isolate, from outside of a request for example. What this
+    /// isolate wrote was put back.
     Diverged,
     /// A text given to `decode` was not signed with one of the secrets.
     BadSignature,
 }
 
 impl EventKind {
-    /// The word for it, for logs and for JavaScript; of a load, its reason's.
+    /// Returns the name of the event, for logs and for JavaScript. That of a load is the name of its outcome.
     ///
     /// ```
     /// use edge_session::{EventKind, LoadReason};

@@ -83,10 +83,11 @@ impl Lifetime {
         Ok(match expiry {
             Expiry::Policy => Self::Policy,
             Expiry::Seconds(seconds) => Self::Seconds(seconds),
+            // mutation: given-duration
             Expiry::In(delta) => {
                 Self::At(in_range(now.checked_add_signed(delta).ok_or_else(out_of_range)?.fixed_offset())?)
             }
-            Expiry::At(date) => Self::At(in_range(date)?),
+            Expiry::At(date) => Self::At(in_range(date)?), // mutation: given-date
         })
     }
 
@@ -116,8 +117,9 @@ impl Lifetime {
     /// Whole seconds from `modification` to the end, rounded down; seconds as they are, the policy's where there are none.
     pub(crate) fn age(self, modification: DateTime<Utc>, cookie_age: i64) -> i64 {
         match self {
-            Self::Policy | Self::Seconds(0) => cookie_age,
-            Self::Seconds(seconds) => seconds,
+            Self::Policy | Self::Seconds(0) => cookie_age, // mutation: age-of-policy
+            Self::Seconds(seconds) => seconds,             // mutation: age-of-seconds
+            // mutation: age-of-date
             Self::At(date) => micros(date).saturating_sub(micros(modification)).div_euclid(1_000_000),
         }
     }
@@ -154,6 +156,7 @@ impl Deadline {
 
     /// Django: a record is live while its deadline lies after now.
     pub(crate) fn has_passed(self, now: DateTime<Utc>) -> bool {
+        // mutation: deadline-passed
         self.0 <= micros(now)
     }
 
@@ -171,6 +174,7 @@ impl Deadline {
 
 /// Microseconds of Unix time.
 fn micros<Tz: chrono::TimeZone>(date: DateTime<Tz>) -> i64 {
+    // mutation: microseconds
     date.timestamp_micros()
 }
 

@@ -24,7 +24,7 @@ impl Identity {
 
     /// The next key of the same family. The first rotation begins a new absolute lifetime, `absolute`; no later one extends it.
     pub(crate) fn successor(&self, random: &mut Random, absolute: Deadline) -> Self {
-        let absolute = if self.is_anonymous() { absolute } else { self.absolute.min(absolute) };
+        let absolute = if self.is_anonymous() { absolute } else { self.absolute.min(absolute) }; // mutation: life-of-successor
         Self { key: random.successor(&self.key), rotations: self.rotations.saturating_add(1), absolute }
     }
 }

@@ -20,6 +20,7 @@ impl CookieSlot {
 
     /// The name under which `identity` travels.
     pub(crate) const fn of(identity: &Identity) -> Self {
+        // mutation: anonymous-name
         if identity.is_anonymous() { Self::Anonymous } else { Self::Rotated }
     }
 }

@@ -93,6 +93,7 @@ impl Journal {
 
     fn apply(&self, state: &State, head: &mut Head, data: &mut Data, touched: bool) {
         for Change { key, value, .. } in self.changes.iter().filter(|change| change.tag == state.tag) {
+            // mutation: repair-of-older
             if !head.is_written_since(key, state.time) {
                 match value {
                     Some(value) => data.put(key, value.clone(), touched),
@@ -109,6 +110,7 @@ impl Journal {
             match (state.kind, tags.contains(&state.tag)) {
                 (Kind::Own | Kind::Base, true) => return Some(at),
                 (Kind::Own, false) if at > 0 => {}
+                // mutation: partial-is-missing
                 (Kind::Partial, true) => {}
                 _ => return None,
             }

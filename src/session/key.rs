@@ -203,6 +203,7 @@ impl Random {
 
     /// A new key of the same family.
     pub(crate) fn successor(&mut self, of: &SessionKey) -> SessionKey {
+        // mutation: family-of-successor
         self.fill(of.0.bytes.clone(), FAMILY_CHARS)
     }
 

@@ -1,49 +1,53 @@
-//! Why a session is what it is after its load.
+//! The outcome of a load.
 
 use core::fmt;
 
-/// What the load of a session came to. [`Session::load_reason`](crate::Session::load_reason) tells it, and all but the first
-/// two are [events](crate::Event) too.
+/// The outcome of loading a session, from [`Session::load_reason`](crate::Session::load_reason). Every outcome but the first two is
+/// an [event](crate::Event), too.
+///
+/// docs/concepts/consistency.md has a table of what each outcome means for reads, saves and the cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LoadReason {
-    /// The request named no session.
+    /// The request brought no session cookie.
     New,
-    /// A record, as new as the browser knows of or newer.
+    /// The record contains every save that the browser knows of.
     Live,
-    /// The store showed an older record; what this browser saved since was put back from its cookie.
+    /// The store showed an older record. What this browser saved since was put back from its cookie.
     StaleRepaired,
-    /// The store showed a record that lacks what this browser knows of. It can be read; a save is refused unless
-    /// `SESSION_MERGE_STALE` is set.
+    /// The record lacks a save that the browser knows of. It can be read. A save is refused with
+    /// [`Stale`](crate::ErrorKind::Stale), unless the store shows the missing save by then or `SESSION_MERGE_STALE` is set.
     Stale,
-    /// The store shows nothing yet of a session that was saved a moment ago, elsewhere. It is empty, and nothing can be saved.
+    /// The store does not show the record of a session that was saved less than 100 seconds ago, elsewhere. The session reads as
+    /// empty. A save is refused with [`Stale`](crate::ErrorKind::Stale), unless the store shows the record by then.
     NotYetVisible,
-    /// A save of this browser is in no record any more: another one overwrote it.
+    /// Another save has overwritten a save of this browser. The session can be read and saved.
     Lost,
-    /// The session's time is over.
+    /// The deadline or the absolute deadline has passed. A save creates a new session.
     Expired,
-    /// Nothing is stored under the session's key.
+    /// Nothing is stored under the session's key. A save creates a new session.
     Unknown,
-    /// Somebody logged out, or the key was cycled.
+    /// The session has ended, or its key was rotated more than 100 seconds ago. A save creates a new session.
     Revoked,
     /// A concurrent request rotated the key less than 100 seconds ago, as a login does. The session reads as empty. `cycle_key`
-    /// is allowed; every other save is refused.
+    /// is allowed. Every other save is refused with [`Superseded`](crate::ErrorKind::Superseded).
     Superseded,
     /// The session was made under other settings: another `SESSION_KEY_PREFIX`, or a larger `SESSION_MAX_RECORD_BYTES`. It is
     /// left alone, and so is the cookie.
     OtherSettings,
-    /// The cookie did not verify.
+    /// The cookie does not verify, or two live sessions share one cookie name.
     Malformed,
-    /// What is stored is no record.
+    /// The stored value is not a record. It is left alone.
     Corrupt,
-    /// A newer version of this crate wrote the record.
+    /// A newer version of this crate wrote the record. It is left alone, and so is the cookie.
     NewerVersion,
-    /// The store did not answer.
+    /// The store did not answer. Every use of the session fails with
+    /// [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable).
     Unavailable,
 }
 
 impl LoadReason {
-    /// The word for it, for logs and for JavaScript.
+    /// Returns the name of the outcome, for logs and for JavaScript.
     ///
     /// ```
     /// assert_eq!(edge_session::LoadReason::NotYetVisible.as_str(), "not-yet-visible");

@@ -23,7 +23,7 @@ pub(crate) fn apply_writes(onto: &mut Record, from: &Record) {
     for write in &from.head.writes {
         apply(onto, from, write);
     }
-    onto.head.tags = interleaved(&onto.head.tags, &from.head.tags);
+    onto.head.tags = interleaved(&onto.head.tags, &from.head.tags); // mutation: tags-of-both
 }
 
 fn last_write(head: &Head) -> i64 {
@@ -39,6 +39,7 @@ fn apply(onto: &mut Record, from: &Record, write: &Write) {
         key => vec![key.into()],
     };
     for key in keys {
+        // mutation: later-write-stays
         if head.is_written_since(&key, write.time) {
             continue;
         }

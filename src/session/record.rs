@@ -61,6 +61,7 @@ pub(crate) struct Write {
 impl Head {
     /// The end of the record: Django's deadline or the absolute one, whichever comes first.
     pub(crate) fn end(&self) -> Deadline {
+        // mutation: end-of-record
         self.deadline.min(self.absolute)
     }
 
@@ -234,14 +235,12 @@ pub(crate) fn uncounted(bytes: &[u8], data: &Data) -> usize {
 
 /// The tag of the last save of a record that this version wrote, without reading more of it.
 pub(crate) fn last_tag(bytes: &[u8]) -> Option<Tag> {
-    let mut start = Rest { bytes, at: 0 };
-    start.word(START)?;
-    start.number()?;
-    start.word(",\"absolute\":")?;
-    start.number()?;
-    start.word(",\"generation\":")?;
-    start.number()?;
-    start.word(",\"tags\":[")?;
+    let mut start = Rest { bytes, at: START.len() };
+    for word in [",\"absolute\":", ",\"generation\":", ",\"tags\":["] {
+        let digits = start.left().iter().position(|byte| *byte == b',')?;
+        start.at = start.at.saturating_add(digits);
+        start.word(word)?;
+    }
     tag(start.piece(10)?.0)
 }
 

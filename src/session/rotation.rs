@@ -34,7 +34,7 @@ impl Session {
                 return (reason, record.data);
             }
             Fetched::Superseded(record) => {
-                self.incoming.leave_alone();
+                self.incoming.leave_alone(); // mutation: superseded-cookie-stays
                 self.supersede(record);
                 return (LoadReason::Superseded, Data::default());
             }
@@ -42,6 +42,7 @@ impl Session {
             Fetched::Unavailable(_) => LoadReason::Unavailable,
         };
         use LoadReason::{NewerVersion, NotYetVisible, OtherSettings, Revoked};
+        // mutation: ended-cookies-stay
         if matches!(reason, NewerVersion | OtherSettings | Revoked) {
             self.incoming.leave_alone();
         }
@@ -60,7 +61,7 @@ impl Session {
 
     fn drop_key(&mut self) {
         if !self.key.is_new() {
-            self.key = KeyState::None;
+            self.key = KeyState::None; // mutation: unknown-key
             self.stored = None;
             self.known = Default::default();
         }
@@ -112,13 +113,13 @@ impl Session {
     pub fn create(&mut self) {
         let is_loaded = matches!(self.state, LoadState::Judged(..));
         if !is_loaded {
-            self.empty();
+            self.empty(); // mutation: data-of-copy
         }
         let absolute = self.new_absolute_deadline();
         let (copied, replaces) = match core::mem::take(&mut self.key) {
             KeyState::Stored(identity) => (Some(identity), None),
             KeyState::New { identity, replaces } => (Some(identity), replaces),
-            KeyState::None => (None, None),
+            KeyState::None => (None, None), // mutation: copy-of-superseded
             // Only `cycle_key` leads out of it: a session beside the login that superseded this one would take its cookie's place.
             superseded @ KeyState::Superseded { .. } => {
                 self.key = superseded;
@@ -129,13 +130,14 @@ impl Session {
         };
         let identity = match copied.filter(|_| is_loaded) {
             Some(Identity { key, rotations, absolute: own }) if rotations > 0 => {
+                // mutation: copy-of-login
                 Identity { key: self.random.successor(&key), rotations, absolute: own.min(absolute) }
             }
             copied => {
                 // A key that was given without a token, and has no record, does not say when it ends.
-                let absolute = copied.map_or(absolute, |identity| identity.absolute.min(absolute));
+                let absolute = copied.map_or(absolute, |identity| identity.absolute.min(absolute)); // mutation: life-of-copy
                 // Django's login flushes another user's session and begins a new one: that is a login's session, too.
-                let rotations = u16::from(matches!(self.flush, FlushState::Done));
+                let rotations = u16::from(matches!(self.flush, FlushState::Done)); // mutation: login-after-flush
                 Identity { key: self.random.session_key(), rotations, absolute }
             }
         };
@@ -161,16 +163,17 @@ impl Session {
     /// `StoreUnavailable` where the store did not answer; then the key stays.
     pub fn cycle_key(&mut self) -> Result<()> {
         self.flags.accessed = true;
-        self.data()?;
+        self.data()?; // mutation: data-of-rotation
         let absolute = self.new_absolute_deadline();
         let (old, replaces) = match core::mem::take(&mut self.key) {
-            KeyState::Stored(identity) => (Some(identity.clone()), Some(identity)),
+            KeyState::Stored(identity) => (Some(identity.clone()), Some(identity)), // mutation: replaced-key
             KeyState::New { identity, replaces } => (Some(identity), replaces),
             // A second login beside the first: it belongs to the same family, so that a logout ends both. It starts from the same
             // anonymous record; the data of a login stay with the key that its rotation made.
             KeyState::Superseded { identity, record } => match record {
                 Some(record) => {
-                    self.data()?.merge_onto(record.data);
+                    self.data()?.merge_onto(record.data); // mutation: data-of-second-login
+                    // mutation: second-login
                     (Some(identity.clone()), Some(identity))
                 }
                 None => (Some(identity), None),
@@ -214,7 +217,7 @@ impl Session {
             KeyState::None => (None, None),
         };
         let opened = self.incoming.opened.iter().filter(|_| !has_key);
-        let named: Vec<_> = self.incoming.proven().chain(opened).cloned().collect();
+        let named: Vec<_> = self.incoming.proven().chain(opened).cloned().collect(); // mutation: logout-of-proven
         for identity in own.into_iter().chain(replaced).chain(named) {
             if !pending.iter().any(|other: &Identity| other.key == identity.key) {
                 pending.push(identity);
@@ -222,7 +225,7 @@ impl Session {
         }
         self.stored = None;
         self.known = Default::default();
-        self.flush = FlushState::Pending(pending.clone());
+        self.flush = FlushState::Pending(pending.clone()); // mutation: key-of-flush
         pending
     }
 }

@@ -57,12 +57,14 @@ impl Session {
         self.flags.token_is_outdated
     }
 
-    /// Whether the record that the data rest on contains everything up to the save with this tag. A record that lacks what
+    /// Whether the records that the data rest on contain everything up to the save with this tag. A record that lacks what
     /// the browser knows of contains nothing for certain.
     pub(crate) fn has_seen(&self, tag: &Tag) -> bool {
-        let Some(Stored { head, merged: None, .. }) = &self.stored else { return false };
+        // mutation: merged-is-unknown
+        let Some(Stored { head, .. }) = &self.stored else { return false };
         let known = |position: Position| head.tags.contains(&position.tag);
         let stale = self.load_reason() == LoadReason::Stale && !self.known.position.is_some_and(known);
+        // mutation: stale-knows-nothing
         !stale && head.tags.contains(tag)
     }
 
@@ -86,6 +88,7 @@ impl Session {
     pub(crate) fn needs_write(&mut self) -> Result<bool> {
         let now = self.now();
         let KeyState::Stored(Identity { absolute, .. }) = self.key else { return Ok(true) };
+        // mutation: merged-needs-write
         let Some(Stored { head, merged: None, .. }) = &self.stored else { return Ok(true) };
         let stored = head.end();
         if self.flags.differs_from_stored || stored.has_passed(now) {
@@ -94,6 +97,7 @@ impl Session {
         let end = self.next_deadline()?.min(absolute);
         let life = end.seconds_from(now).saturating_mul(1_000_000);
         let moved = end.0.saturating_sub(stored.0).saturating_abs();
+        // mutation: renewal-due
         Ok(moved >= (life / 10).max(1_000_000))
     }
 
@@ -120,17 +124,18 @@ impl Session {
         let mut head = Head {
             deadline,
             absolute,
+            // mutation: generation-grows
             generation: base.map_or(0, |head| head.generation).max(known).saturating_add(1),
             tags: Head::remember(tag, continued),
             rotations,
             writes: continued.map(|head| head.writes.clone()).unwrap_or_default(),
         };
         let now = self.now().timestamp_millis();
-        let time = Journal::next_time(self.known.journal.as_ref(), &head, now, SKEW);
+        let time = Journal::next_time(self.known.journal.as_ref(), &head, now, SKEW); // mutation: time-of-write
         let data = self.data()?;
         // No browser carries a change that is older than the key.
         if !is_new {
-            head.note_all(data, time);
+            head.note_all(data, time); // mutation: writes-noted
         }
         Ok((head, &*data, time))
     }
@@ -165,9 +170,9 @@ impl Session {
                 (Some((base, Stored { complete, merged, .. })), known) => {
                     let mut journal = known.unwrap_or_else(|| Journal::at(base, time));
                     journal.age(time);
-                    journal.rest_on(base, complete, time);
+                    journal.rest_on(base, complete, time); // mutation: repaired-base
                     if let Some(merged) = merged {
-                        journal.rest_on(merged, false, time);
+                        journal.rest_on(merged, false, time); // mutation: merged-branch
                     }
                     journal.add(tag, time, data);
                     journal
@@ -179,7 +184,7 @@ impl Session {
             Some(Position { generation: head.generation, tag, issued: self.now().timestamp_micros() });
         self.stored = Some(Stored::new(head));
         self.flags.differs_from_stored = false;
-        self.flags.token_is_outdated = true;
+        self.flags.token_is_outdated = true; // mutation: flags-of-save
         match core::mem::take(&mut self.key) {
             KeyState::New { identity, replaces } => {
                 self.key = KeyState::Stored(identity);

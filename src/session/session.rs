@@ -178,10 +178,10 @@ impl Session {
     pub const fn set_modified(&mut self, modified: bool) {
         self.flags.modified = modified;
         // False keeps a commit from saving; what was changed is still to be stored by the next save.
-        self.flags.differs_from_stored |= modified;
+        self.flags.differs_from_stored |= modified; // mutation: modified-set
     }
 
-    /// Why this session is what it is: what its load came to. Asking is no access.
+    /// The outcome of loading. Does not count as access.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -273,6 +273,7 @@ impl Session {
     ///
     /// `StoreUnavailable` where the store did not answer.
     pub fn test_cookie_worked(&mut self) -> Result<bool> {
+        // mutation: test-cookie-read
         Ok(self.read()?.get(TEST_COOKIE.0) == Some(TEST_COOKIE.1))
     }
 
@@ -289,6 +290,7 @@ impl Session {
     ///
     /// `MissingKey` where none was set, `StoreUnavailable` where the store did not answer.
     pub fn delete_test_cookie(&mut self) -> Result<()> {
+        // mutation: test-cookie-removed
         self.remove(TEST_COOKIE.0)
     }
 
@@ -312,7 +314,7 @@ impl Session {
     pub fn set_expiry(&mut self, expiry: Expiry) -> Result<()> {
         match Lifetime::from_expiry(expiry, self.now())?.to_json() {
             Some(text) => self.write(EXPIRY_KEY, text.into_bytes()),
-            None => self.take(EXPIRY_KEY).map(|_| ()),
+            None => self.take(EXPIRY_KEY).map(|_| ()), // mutation: expiry-removed
         }
     }
 
@@ -375,7 +377,7 @@ impl Session {
     pub fn get_expire_at_browser_close(&mut self) -> Result<bool> {
         Ok(match Lifetime::from_json(self.read()?.get(EXPIRY_KEY))? {
             Lifetime::Policy => self.settings.expire_at_browser_close,
-            own => own == Lifetime::Seconds(0),
+            own => own == Lifetime::Seconds(0), // mutation: browser-close
         })
     }
 
@@ -407,7 +409,7 @@ impl Session {
 
     pub(super) fn lifetime(&mut self, options: ExpiryOptions) -> Result<(Lifetime, DateTime<Utc>)> {
         let lifetime = match options.expiry {
-            Some(expiry) => Lifetime::from_expiry(expiry, self.now())?,
+            Some(expiry) => Lifetime::from_expiry(expiry, self.now())?, // mutation: given-expiry
             None => Lifetime::from_json(self.read()?.get(EXPIRY_KEY))?,
         };
         Ok((lifetime, options.modification.unwrap_or(self.now())))
@@ -489,7 +491,7 @@ impl Session {
     /// Stores the outcome of the load. It counts at the first access.
     pub(crate) fn set_loaded(&mut self, fetched: Fetched) {
         if let (Fetched::Record(_, record), KeyState::Stored(identity)) = (&fetched, &mut self.key) {
-            identity.absolute = identity.absolute.min(record.head.absolute);
+            identity.absolute = identity.absolute.min(record.head.absolute); // mutation: deadline-of-record
             identity.rotations = record.head.rotations;
         }
         self.state = LoadState::Unjudged(fetched);

@@ -14,16 +14,25 @@ const { folder, tarball } = await install({
 });
 const at = (consumer) => ({ cwd: `${folder}/${consumer}` });
 
-/** A visitor of the Worker at `url`: the page's text, and the cookies that it set. */
-const visitor = (url) => ({
-  cookie: "",
-  async get(path) {
-    const response = await fetch(url + path, { headers: { Cookie: this.cookie } });
+/** A visitor of the Worker at `url`, with a browser that keeps the session's cookies: the page's text, and the cookies that it set. */
+const visitor = (url, jar = {}) => ({
+  jar: { ...jar },
+  async request(method, path) {
+    const cookie = Object.entries(this.jar).map((pair) => pair.join("=")).join("; ");
+    const response = await fetch(url + path, { method, headers: { Cookie: cookie } });
     const cookies = response.headers.getSetCookie();
-    for (const line of cookies.filter((line) => line.startsWith("__Host-sessionid="))) {
-      this.cookie = /; Max-Age=0(;|$)/.test(line) ? "" : line.split(";")[0];
+    for (const line of cookies.filter((line) => line.startsWith("__Host-sessionid"))) {
+      const [, name, value] = /^(.*?)=(.*?);/.exec(line);
+      if (/; Max-Age=0(;|$)/.test(line)) delete this.jar[name];
+      else this.jar[name] = value;
     }
     return { text: await response.text(), headers: response.headers, cookies: cookies.map((line) => line.split("=")[0]) };
+  },
+  get(path) {
+    return this.request("GET", path);
+  },
+  post(path) {
+    return this.request("POST", path);
   },
 });
 
@@ -56,23 +65,30 @@ describe("the package, installed", { concurrency: 2 }, () => {
     });
   }
 
-  for (const [name, cookies] of [["js-quick-start", ["__Host-sessionid"]], ["hono", ["name", "__Host-sessionid"]]]) {
+  for (const [name, cookies] of [["js-quick-start", []], ["hono", ["name"]]]) {
     test(`${name}, served by wrangler: counts visits, logs in, and out`, async (t) => {
       const { url, stop } = await serve(at(name).cwd);
       t.after(stop);
       const one = visitor(url);
       assert.equal((await one.get("/")).text, "Visit number 1");
       assert.equal((await one.get("/")).text, "Visit number 2");
-      const anonymous = one.cookie;
-      const login = await one.get("/login");
-      assert.deepEqual([login.text, login.cookies], ["Welcome", cookies]);
+      const anonymous = { ...one.jar };
+      assert.deepEqual(Object.keys(anonymous), ["__Host-sessionid-anonymous"]);
+      const login = await one.post("/login");
+      assert.deepEqual([login.text, login.cookies], ["Welcome", [...cookies, "__Host-sessionid", "__Host-sessionid-anonymous"]]);
       assert.deepEqual([login.headers.get("Vary"), login.headers.get("Cache-Control")], ["Cookie", "private, no-store"]);
-      assert.equal((await { ...one, cookie: anonymous }.get("/")).text, "Visit number 1", "the old key has ended");
+      const late = await visitor(url, anonymous).get("/");
+      assert.doesNotMatch(late.text, /Visit/, "the old key is superseded, and its save is refused");
+      assert.deepEqual(late.cookies, []);
       assert.equal((await one.get("/")).text, "Visit number 3");
-      const loggedIn = one.cookie;
-      assert.equal((await one.get("/logout")).text, "Goodbye");
-      assert.equal(one.cookie, "");
-      assert.equal((await { ...one, cookie: loggedIn }.get("/")).text, "Visit number 1", "the session has ended");
+      const loggedIn = { ...one.jar };
+      assert.deepEqual(Object.keys(loggedIn), ["__Host-sessionid"]);
+      assert.doesNotMatch((await one.get("/logout")).text, /Goodbye/, "a link logs no visitor out");
+      assert.equal((await one.post("/logout")).text, "Goodbye");
+      assert.deepEqual(one.jar, {});
+      for (const jar of [anonymous, loggedIn]) {
+        assert.equal((await visitor(url, jar).get("/")).text, "Visit number 1", "the session has ended");
+      }
     });
 
     test(`${name}, as wrangler would deploy it: one script, and one WebAssembly`, async () => {

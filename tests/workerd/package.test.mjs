@@ -18,11 +18,17 @@ beforeEach(() => void names());
 function visitor(worker, bindings = {}) {
   return {
     cookie: undefined,
-    async get(path) {
-      const init = { headers: this.cookie ? { Cookie: this.cookie } : {} };
+    async request(method, path) {
+      const init = { method, headers: this.cookie ? { Cookie: this.cookie } : {} };
       const response = await worker.fetch(new Request(`https://example.com${path}`, init), bindings, {});
       this.cookie = cookiesAfter(this.cookie, response.headers);
       return response;
+    },
+    get(path) {
+      return this.request("GET", path);
+    },
+    post(path) {
+      return this.request("POST", path);
     },
   };
 }
@@ -31,12 +37,14 @@ test("the quick start counts visits, logs in, and out, on the real KV", async ()
   const one = visitor(QuickStart, { SESSIONS: namespace, SESSION_SECRET: secret });
   expect(await (await one.get("/")).text()).toBe("Visit number 1");
   expect(names()).toEqual(["put"]);
-  expect(await (await one.get("/login")).text()).toBe("Welcome");
+  expect(await (await one.post("/login")).text()).toBe("Welcome");
   expect(names().slice(4)).toEqual(["get", "put", "put"]);
   expect(await (await one.get("/")).text()).toBe("Visit number 2");
   expect(names().slice(4)).toEqual(["put"]);
   const loggedIn = one.cookie;
-  expect(await (await one.get("/logout")).text()).toBe("Goodbye");
+  for (const path of ["/login", "/logout"]) expect(await (await one.get(path)).text()).toMatch(/^Visit number/);
+  names();
+  expect(await (await one.post("/logout")).text()).toBe("Goodbye");
   expect(names().slice(2)).toEqual(["put", "put", "delete"]);
   expect(one.cookie).toBeUndefined();
   one.cookie = loggedIn;

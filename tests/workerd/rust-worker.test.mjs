@@ -22,10 +22,11 @@ test("the README's quick start counts visits, logs in, and out", async () => {
   const one = visitorOf({}, QuickStart);
   expect((await one.get("/")).text).toBe("Visit number 1");
   const before = one.cookie;
-  expect((await one.get("/login")).text).toBe("Welcome");
+  expect((await one.post("/login")).text).toBe("Welcome");
   expect((await one.get("/")).text).toBe("Visit number 2");
   const loggedIn = one.cookie;
-  expect((await one.get("/logout")).text).toBe("Goodbye");
+  for (const path of ["/login", "/logout"]) expect((await one.get(path)).text).toMatch(/^Visit number/);
+  expect((await one.post("/logout")).text).toBe("Goodbye");
   expect(one.cookie).toBeUndefined();
   for (const cookie of [before, loggedIn]) {
     one.cookie = cookie;

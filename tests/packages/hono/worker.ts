@@ -32,14 +32,14 @@ app.get("/", (c) => {
   return c.text(`Visit number ${session.get("visits")}`);
 });
 
-app.get("/login", (c) => {
-  c.var.session.cycleKey(); // a new key, so that nobody knows it from before
+app.post("/login", (c) => {
+  c.var.session.cycleKey(); // a new key, which no one can know from before the login
   c.var.session.set("user", "alice");
   setCookie(c, "name", "alice"); // for the pages' own scripts
   return c.text("Welcome");
 });
 
-app.get("/logout", async (c) => {
+app.post("/logout", async (c) => {
   await c.var.session.flush();
   return c.text("Goodbye");
 });

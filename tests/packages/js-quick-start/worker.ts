@@ -5,12 +5,13 @@ type Env = { SESSIONS: KvNamespace; SESSION_SECRET: string };
 
 export default withSessions<Data, Env>((env) => ({ store: kv(env.SESSIONS), secrets: [env.SESSION_SECRET] }), {
   async fetch(request, env, context, session) {
-    switch (new URL(request.url).pathname) {
-      case "/login":
-        session.cycleKey(); // a new key, so that nobody knows it from before
+    const { pathname } = new URL(request.url);
+    switch (`${request.method} ${pathname}`) {
+      case "POST /login":
+        session.cycleKey(); // a new key, which no one can know from before the login
         session.set("user", "alice");
         return new Response("Welcome");
-      case "/logout":
+      case "POST /logout":
         await session.flush();
         return new Response("Goodbye");
       default:

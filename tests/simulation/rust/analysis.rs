@@ -16,8 +16,8 @@ pub struct Login {
     /// Until when the browser ought to be logged in: until it sends a logout, another login replaces this one, or another
     /// client ends the session.
     pub until: Duration,
-    /// When an answer arrived that gives the cookie of the key from before the login, if that key was logged in, too: both
-    /// cookies have one name, and only the order of arrival decides.
+    /// When an answer arrived that gives the cookie of the key from before the login, or of another session that was logged in
+    /// when the request was sent: both cookies have one name, and only the order of arrival decides.
     pub overtaken: Duration,
 }
 
@@ -39,9 +39,10 @@ pub fn logins(history: &History) -> Vec<Login> {
             history.each().filter(|(other, _)| *other != id).map(|(_, other)| ends(history, key, request, other));
         let overtaken = history.of_browser(browser).filter(|(_, other)| {
             let given = other.given().map(|given| history.tokens[given].key);
-            let is_replaced =
-                |given: usize| history.descends(key, given) || request.is_logout() && request.key == Some(given);
-            given.is_some_and(|given| history.keys[given].is_logged_in && is_replaced(given))
+            let is_apart = |given: usize| other.sent < arrived && !history.are_related(key, given);
+            given.is_some_and(|given| {
+                history.keys[given].is_logged_in && (history.descends(key, given) || is_apart(given))
+            })
         });
         let overtaken = overtaken.filter_map(|(_, other)| other.received).filter(|received| *received > arrived).min();
         Some(Login {
@@ -146,7 +147,10 @@ fn fate_under(history: &History, key: usize, id: Id, data_key: usize) -> Fate {
     let is_successor = |(_, login): &(Id, &Request)| {
         let is_from =
             |(old, new): (Option<usize>, usize)| old == Some(key) && history.keys[new].origin == Origin::Rotated;
-        login.is_acknowledged() && login.cycled.is_some_and(is_from) && !history.rotates_again(login)
+        // A login that could not end the old key says so. What is written under that one afterwards stays there.
+        let remains = login.commit.as_ref().is_some_and(|commit| commit.old_record_remains);
+        let is_after = remains && login.ended() < history.of(id).committed();
+        login.is_acknowledged() && login.cycled.is_some_and(is_from) && !history.rotates_again(login) && !is_after
     };
     let successors: Vec<_> = history.each().filter(is_successor).filter_map(|(_, login)| login.cycled).collect();
     let is_kept = |new: usize| matches!(fate_under(history, new, id, data_key), Fate::Kept | Fate::Unknown);

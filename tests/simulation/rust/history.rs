@@ -123,8 +123,8 @@ pub struct Request {
     pub aborted: bool,
     /// KV's reads, writes and deletes.
     pub operations: [u64; 3],
-    /// When an operation failed other than by the limit of writes, or took more than a second.
-    pub disturbed: Option<Duration>,
+    /// When operations failed other than by the limit of writes, or took more than a second.
+    pub disturbances: Vec<Duration>,
     /// The newest record read, and the storage key of the one that the load found.
     pub read: Option<Marks>,
     pub place: Option<String>,
@@ -167,7 +167,7 @@ impl Request {
             received: None,
             aborted: false,
             operations: [0; 3],
-            disturbed: None,
+            disturbances: Vec::new(),
             read: None,
             place: None,
             loaded: None,
@@ -241,6 +241,11 @@ impl Request {
 
     pub fn takes_cookie_away(&self) -> bool {
         self.cookies.iter().any(|change| change.token.is_none())
+    }
+
+    /// Returns whether it came with a cookie.
+    pub const fn browser_or_thief(&self) -> bool {
+        !matches!(self.who, Who::Operator { .. })
     }
 
     /// Returns whether it came from a browser.
@@ -374,6 +379,12 @@ impl History {
         })
     }
 
+    /// The request that rotated or copied another key to this one.
+    pub fn maker(&self, key: usize) -> Option<&Request> {
+        let makes = |change: Option<(Option<usize>, usize)>| change.is_some_and(|(_, new)| new == key);
+        self.requests.iter().find(|request| makes(request.cycled) || makes(request.created))
+    }
+
     /// The first key of the session. All keys that were made from it share it.
     pub fn root(&self, key: usize) -> usize {
         self.keys[key].parent.map_or(key, |parent| self.root(parent))
@@ -397,6 +408,14 @@ impl History {
     pub fn rotations(&self, key: usize) -> usize {
         let Key { parent, origin, .. } = &self.keys[key];
         usize::from(*origin == Origin::Rotated) + parent.map_or(0, |parent| self.rotations(parent))
+    }
+
+    /// Returns whether a login could not end a key that it replaced, and said so.
+    pub fn remains(&self, key: usize) -> bool {
+        self.requests.iter().any(|login| {
+            let replaces = login.cycled.is_some_and(|(old, _)| old == Some(key));
+            replaces && login.commit.as_ref().is_some_and(|commit| commit.old_record_remains)
+        })
     }
 
     /// Returns whether a request rotates a key that was logged in and that another request had rotated before.
@@ -471,7 +490,7 @@ impl History {
     pub fn last_removal(&self, root: usize, isolate: usize, key: usize) -> SaveMark {
         let removals = self.each().filter(|(_, other)| {
             let is_related = other.key.is_some_and(|key| self.root(key) == root);
-            let is_visible = other.isolate == isolate || other.is_acknowledged();
+            let is_visible = other.isolate == isolate || other.is_acknowledged() || !other.puts.is_empty();
             is_visible && other.removed.contains(&key) && other.write_began.is_some() && is_related
         });
         let last = removals.max_by_key(|(_, other)| other.committed());

@@ -139,8 +139,11 @@ fn main() -> ExitCode {
     let brief = std::env::args().any(|argument| argument == "--brief");
     let only = text("--invariant");
     let wanted = |invariant: Invariant| only.as_ref().is_none_or(|only| format!("{invariant:?}") == *only);
-    for (invariant, seeds) in tally.broken.iter().filter(|(invariant, _)| !brief && wanted(**invariant)) {
-        println!("\n{}: seeds {:?}", invariant.text(), &seeds[..seeds.len().min(8)]);
+    for (invariant, seeds) in tally.broken.iter().filter(|(invariant, _)| wanted(**invariant)) {
+        println!("\n{}: seeds {:?}", invariant.text(), &seeds[..seeds.len().min(40)]);
+        if brief {
+            continue;
+        }
         if let Some(least) = shrink::shrink(&Plan::new(generator, seeds[0]), *invariant) {
             println!("\n{}", report::describe(&least, seeds[0]));
         }

@@ -569,7 +569,8 @@ impl Simulation {
 /// Who wrote what in the record that a token refers to, at least, and how many saves that record builds on.
 fn known(history: &History, id: Id) -> (Marks, Option<Saves>) {
     let request = history.of(id);
-    if let Some(put) = request.puts.last() {
+    let own = request.puts.last();
+    if let Some(put) = own.filter(|put| put.acknowledged) {
         return (put.marks, Some(put.saves));
     }
     // Another request of the isolate may have put what this one saved.
@@ -577,8 +578,18 @@ fn known(history: &History, id: Id) -> (Marks, Option<Saves>) {
     let shared = history.records.values().filter(|record| is_shared(&record.marks));
     let is_there = |by: Id, put: usize| history.of(by).puts[put].acknowledged;
     let first = shared.filter(|record| is_there(record.by, record.put)).min_by_key(|record| record.saves.least);
-    if let Some(record) = first {
-        return (record.marks, Some(record.saves));
+    match (own, first) {
+        (None, None) => {}
+        (Some(put), None) => return (put.marks, Some(put.saves)),
+        (None, Some(record)) => return (record.marks, Some(record.saves)),
+        // Either its own put landed although it failed, or another one has put its changes again.
+        (Some(put), Some(record)) => {
+            let common =
+                |at: usize| if put.marks[at] == record.marks[at] { put.marks[at] } else { SaveMark::default() };
+            let least = put.saves.least.min(record.saves.least);
+            let saves = Saves { least, most: put.saves.most.max(record.saves.most) };
+            return (core::array::from_fn(common), Some(saves));
+        }
     }
     let mut marks = request.read.unwrap_or_default();
     request.removed.iter().for_each(|key| marks[*key] = SaveMark { by: id, present: false });

@@ -53,7 +53,8 @@ impl Store for RecordingStore {
                     request.loaded = if request.is_loaded { request.loaded } else { saves };
                     // The last one that the load reads: of an ended session's cookie, and then of the anonymous one.
                     if !request.is_loaded || request.place.is_none() {
-                        request.place = Some(key.as_str().to_owned());
+                        let place = request.place.replace(key.as_str().to_owned());
+                        request.read = request.read.filter(|_| place == request.place);
                     }
                     request.read = marks.or(request.read);
                     let removal = |mark: SaveMark| if mark.present { SaveMark::default() } else { mark };
@@ -112,7 +113,7 @@ impl RecordingStore {
         let is_limit =
             |error: &edge_session::Error| error.source().is_some_and(|cause| cause.to_string().contains("429"));
         if outcome.as_ref().is_err_and(|error| !is_limit(error)) || now - began > SLOW {
-            self.simulation.history.borrow_mut().request(self.id).disturbed = Some(now);
+            self.simulation.history.borrow_mut().request(self.id).disturbances.push(now);
         }
     }
 

@@ -1,5 +1,5 @@
 use edge_session::{Kv, Sessions, Settings};
-use worker::{Context, Env, Request, Response, Result, ScheduleContext, ScheduledEvent, event};
+use worker::{Context, Env, Method, Request, Response, Result, ScheduleContext, ScheduledEvent, event};
 
 fn sessions(env: &Env) -> edge_session::Result<Sessions<Kv>> {
     Ok(Sessions::new(Kv::from_env(env, "SESSIONS")?, Settings::from_env(env)?))
@@ -9,13 +9,13 @@ fn sessions(env: &Env) -> edge_session::Result<Sessions<Kv>> {
 async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
     let sessions = sessions(&env)?;
     sessions
-        .serve(request, async |request, session| match request.path().as_str() {
-            "/login" => {
-                session.cycle_key()?; // a new key, so that nobody knows it from before
+        .serve(request, async |request, session| match (request.method(), request.path().as_str()) {
+            (Method::Post, "/login") => {
+                session.cycle_key()?; // a new key, which no one can know from before the login
                 session.set("user", "alice")?;
                 Response::ok("Welcome")
             }
-            "/logout" => {
+            (Method::Post, "/logout") => {
                 sessions.flush(session).await?;
                 Response::ok("Goodbye")
             }

@@ -62,7 +62,7 @@ fn late_answer(case: &mut Case<'_>, id: Id, request: &Request) {
     }
     let Some(key) = request.token.map(|token| history.tokens[token].key) else { return };
     let is_unchanged = request.key_after == Some(key) && request.is_acknowledged_write();
-    let is_undisturbed = request.disturbed.is_none() && !history.is_touched(id, key, commit.ended);
+    let is_undisturbed = request.disturbances.is_empty() && !history.is_touched(id, key, commit.ended);
     if is_unchanged && is_undisturbed && case.simulation.plan.is_usual() && !case.simulation.plan.is_short_lived() {
         let gives = request.given().is_some_and(|given| history.tokens[given].key == key);
         case.test(Invariant::LateAnswerGivesItsCookie, id, gives, || {

@@ -67,14 +67,17 @@ fn next_page(case: &mut Case<'_>, login: &Login) {
     for (id, page) in history.of_browser(login.browser) {
         let during = page.sent >= login.arrived && page.loaded_at < until;
         let Some(seen) = page.seen.filter(|_| during && login.is_in(history, &page.presented)) else { continue };
-        // The cookie of a second login beside this one: whether its session is visible is that login's question.
-        let is_own = |token: &usize| {
-            let key = history.tokens[*token].key;
-            key == login.key || history.descends(key, login.key)
-        };
-        if !page.presented.iter().any(is_own) {
+        // The cookie of a second login beside this one: whether its session is visible is that login's question. So it is where
+        // the browser has a cookie of both, which have different paths or domains: the younger one counts.
+        let is_own = |key: usize| key == login.key || history.descends(key, login.key);
+        let is_beside =
+            |key: usize| history.are_related(key, login.key) && !is_own(key) && !history.descends(login.key, key);
+        let presents_own = page.presented.iter().any(|token| is_own(history.tokens[*token].key));
+        if !presents_own || page.key.is_some_and(is_beside) {
             continue;
         }
+        // A copy that `create` made of it elsewhere becomes visible with the copy.
+        let made = page.key.filter(|key| is_own(*key)).and_then(|key| history.maker(key)).unwrap_or(made);
         // Versions with cookies of different names do not see each other's.
         let is_host = |version: usize| versions[version].scope == Scope::Host;
         if is_host(page.version) != is_host(made.version) {
@@ -115,7 +118,8 @@ fn sent_twice(case: &mut Case<'_>, id: Id, second: &Request) {
     let is_first = |(other, first): &(Id, &Request)| {
         let is_login = first.is_login() && !first.is_logout() && first.is_acknowledged() && *other != id;
         let in_time = first.ended().saturating_add(super::SUPERSEDED) >= commit.ended;
-        is_login && first.key == Some(key) && first.who == second.who && in_time
+        let rotates = first.cycled.is_some_and(|(old, _)| old == Some(key));
+        is_login && rotates && first.key == Some(key) && first.who == second.who && in_time
     };
     let is_twice = |(_, first): &(Id, &Request)| {
         first.received.is_none_or(|received| received >= second.sent)
@@ -127,6 +131,14 @@ fn sent_twice(case: &mut Case<'_>, id: Id, second: &Request) {
         other.flush.is_some() && other.key.is_some_and(|other| history.are_related(other, key))
     };
     if history.each().any(is_ended) {
+        return;
+    }
+    // A third login has rotated the first one's key: the second one's would have ended with it.
+    let is_rotated = |(_, third): (Id, &Request)| {
+        let old = third.cycled.and_then(|(old, _)| old);
+        third.began <= commit.ended && old.is_some_and(|old| history.descends(old, key))
+    };
+    if history.each().any(is_rotated) {
         return;
     }
     let is_refused = matches!(second.error(), Some("ES_SESSION_INTERRUPTED" | "ES_SUPERSEDED"));
@@ -200,7 +212,7 @@ fn active_visitor(case: &mut Case<'_>, id: Id, page: &Request) {
         in_time
             && is_answered
             && is_logged_in
-            && before.disturbed.is_none()
+            && before.disturbances.is_empty()
             && matches!(before.reason(), "live" | "stale-repaired")
     };
     if !history.of_browser(browser).any(|(_, before)| renews(before)) {

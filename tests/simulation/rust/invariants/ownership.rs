@@ -70,8 +70,11 @@ fn outage(case: &mut Case<'_>, id: Id, request: &Request) {
     if !request.read_failed_in_load || request.flush.is_some() || request.commit.is_none() {
         return;
     }
-    let deletes = request.takes_cookie_away();
+    // The cookie of a logged-in session takes the anonymous one away, and the end of a session its ending token.
+    let ends = request.presented.iter().any(|token| case.history.tokens[*token].is_ending);
+    let deletes = request.takes_cookie_away() && request.given().is_none() && !ends;
     case.test(Invariant::OutageLogsNoOneOut, id, !deletes, || "the cookie was deleted".to_owned());
-    let creates = request.puts.iter().any(|put| put.is_new_key);
+    let is_unchanged = request.token.is_some() && request.key_after == request.key;
+    let creates = request.puts.iter().any(|put| put.is_new_key) && !is_unchanged;
     case.test(Invariant::OutageCreatesNothing, id, !creates, || "a new record was put".to_owned());
 }

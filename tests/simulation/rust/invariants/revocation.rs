@@ -30,29 +30,48 @@ pub fn check(case: &mut Case<'_>, id: Id, request: &Request) {
 struct End {
     at: Duration,
     key: usize,
-    /// Whether it ended every key of the session, or this one alone.
-    is_session: bool,
+    /// How many rotations ahead of the key it ended the session's keys; `None` if it ended this one alone.
+    reach: Option<usize>,
 }
 
 impl End {
     fn ends(self, case: &Case<'_>, key: usize) -> bool {
-        if self.is_session { case.history.are_related(self.key, key) } else { self.key == key }
+        let history = case.history;
+        match self.reach {
+            Some(reach) => {
+                let is_within_reach = history.rotations(key) <= history.rotations(self.key) + reach;
+                // A login says so if the anonymous key before it could not be ended. It lives until it expires.
+                let is_left =
+                    history.keys[self.key].is_logged_in && !history.keys[key].is_logged_in && history.remains(key);
+                history.are_related(self.key, key) && is_within_reach && !is_left
+            }
+            None => self.key == key,
+        }
     }
 }
 
 fn ends(request: &Request) -> impl Iterator<Item = End> {
     let at = request.flush.as_ref().filter(|flush| flush.outcome.is_ok()).map(|Flush { ended, .. }| *ended);
-    let session = at.zip(request.key).map(|(at, key)| End { at, key, is_session: true });
+    let reach = Some(reach(request));
+    let session = at.zip(request.key).map(|(at, key)| End { at, key, reach });
     let rotated = request.cycled.and_then(|(old, _)| old).filter(|_| request.is_acknowledged() && request.has_put());
     let commit = request.commit.as_ref().filter(|commit| !commit.old_record_remains);
-    let rotated = rotated.zip(commit).map(|(key, commit)| End { at: commit.ended, key, is_session: false });
+    let rotated = rotated.zip(commit).map(|(key, commit)| End { at: commit.ended, key, reach: None });
     session.into_iter().chain(rotated)
+}
+
+/// How many rotations ahead of its key a logout reaches. Other clients can rotate the key meanwhile, before they see the logout,
+/// or had done so before the logout came with an old cookie. With more rotations than that the session goes on.
+fn reach(logout: &Request) -> usize {
+    let is_recent = logout.write_began.is_some_and(|began| began <= logout.began + Duration::from_secs(1));
+    let is_newest = is_recent && matches!(logout.reason(), "live" | "stale-repaired");
+    if is_newest && logout.browser_or_thief() { 1 } else { 3 }
 }
 
 /// The logout or deletion, and the requests after the bound.
 fn ended_session(case: &mut Case<'_>, id: Id, request: &Request) {
     let history = case.history;
-    for end in ends(request).filter(|end| end.is_session) {
+    for end in ends(request).filter(|end| end.reach.is_some()) {
         let bound = end.at + case.bound;
         for (other, later) in history.each() {
             let Some(key) = later.key.filter(|key| end.ends(case, *key)) else { continue };
@@ -94,7 +113,12 @@ fn failed_logout(case: &mut Case<'_>, id: Id, logout: &Request) {
         // The answer to an earlier request of the session can bring its cookie back.
         let is_open =
             |token: &usize| !history.tokens[*token].is_ending && history.are_related(history.tokens[*token].key, key);
-        if later.presented.iter().any(is_open) {
+        // Or replace the token: both have one name.
+        let is_replaced = history.jars.iter().any(|change| {
+            let is_earlier = history.of(change.by).sent < received && change.by != id;
+            is_earlier && change.browser == browser && (received..=later.sent).contains(&change.at)
+        });
+        if later.presented.iter().any(is_open) || is_replaced && !history.is_ending(later, key) {
             return;
         }
         let Some(commit) = later.commit.as_ref().filter(|_| later.action != Action::Pass) else { continue };
@@ -110,7 +134,8 @@ fn failed_logout(case: &mut Case<'_>, id: Id, logout: &Request) {
         }
         let bound = commit.ended + case.bound;
         for (probe, last) in history.each().filter(|(_, last)| last.began > bound) {
-            let is_related = last.key.is_some_and(|other| history.are_related(other, key));
+            let end = End { at: commit.ended, key, reach: Some(1) };
+            let is_related = last.key.is_some_and(|other| end.ends(case, other));
             if let Some(is_empty) = is_empty(last).filter(|_| is_related) {
                 case.test(Invariant::FailedLogoutFinishes, probe, is_empty, || {
                     format!("the logout of request {id} failed, and request {other} of the same browser succeeded")
@@ -125,7 +150,7 @@ fn rotated_key(case: &mut Case<'_>, id: Id, login: &Request) {
     if !case.simulation.plan.check_ended {
         return;
     }
-    for end in ends(login).filter(|end| !end.is_session) {
+    for end in ends(login).filter(|end| end.reach.is_none()) {
         let bound = end.at + case.bound;
         for (other, later) in case.history.each().filter(|(_, later)| later.key == Some(end.key) && later.began > bound)
         {
@@ -177,10 +202,11 @@ fn cookies(case: &mut Case<'_>, id: Id, request: &Request, end: End) {
 /// missing. (Before, it began one.)
 fn old_key(case: &mut Case<'_>, id: Id, login: &Request) {
     let history = case.history;
-    if !case.simulation.plan.is_usual() || !case.has_published_propagation() || login.disturbed.is_some() {
+    if !case.simulation.plan.is_usual() || !case.has_published_propagation() || !login.disturbances.is_empty() {
         return;
     }
-    for end in ends(login).filter(|end| !end.is_session) {
+    // The time counts from the first rotation of a key.
+    for end in ends(login).filter(|end| end.reach.is_none() && login.reason() != "superseded") {
         for (other, later) in history.each() {
             let during = later.began >= end.at && later.began <= end.at + SUPERSEDED;
             let is_it = during && later.key == Some(end.key) && !later.touched.is_empty() && !later.is_login();
@@ -197,7 +223,8 @@ fn old_key(case: &mut Case<'_>, id: Id, login: &Request) {
             let is_other = |token: usize| history.tokens[token].key != end.key;
             // A copy that `create` makes elsewhere, before the rotation is visible there, ends with the key.
             let is_unaware = later.isolate != login.isolate && later.began <= end.at + case.bound;
-            if later.created.is_some() && is_unaware {
+            // So does one that sees elsewhere that the record is gone, before it sees why: the session seems to have expired.
+            if is_unaware && (later.created.is_some() || later.reason() == "unknown") {
                 continue;
             }
             let creates = later.puts.iter().any(|put| put.is_new_key) || later.given().is_some_and(is_other);

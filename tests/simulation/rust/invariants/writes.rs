@@ -90,8 +90,8 @@ fn isolate_accepts(case: &mut Case<'_>, id: Id, request: &Request) {
         return;
     }
     let is_disturbing = |(_, other): (Id, &Request)| {
-        let is_near = other.disturbed.is_some_and(|at| at + AFTERMATH >= request.began && at <= commit.ended);
-        is_near && other.isolate == request.isolate
+        let is_near = |at: &Duration| *at + AFTERMATH >= request.began && *at <= commit.ended;
+        other.disturbances.iter().any(is_near) && other.isolate == request.isolate
     };
     if history.each().any(is_disturbing) {
         return;
@@ -104,7 +104,7 @@ fn isolate_accepts(case: &mut Case<'_>, id: Id, request: &Request) {
 fn strong(case: &mut Case<'_>, id: Id, request: &Request) {
     let history = case.history;
     // A cookie older than a record remembers is lost, although nothing of it is.
-    let is_forgotten = request.is_probe() && request.reason() == "lost";
+    let is_forgotten = request.reason() == "lost" && saves_since(history, request) >= TAGS;
     if request.commit.is_some() && !is_forgotten {
         let is_off = matches!(request.reason(), "stale" | "not-yet-visible" | "lost" | "unavailable");
         let is_refused = matches!(request.error(), Some("ES_STALE" | "ES_STORE_UNAVAILABLE"));
@@ -129,17 +129,11 @@ struct Saved {
     /// The newest record that the request had read before.
     base: Option<Marks>,
     acknowledged: bool,
-    is_new_key: bool,
 }
 
 /// The records that a request put, or the one that another request of its isolate put for it.
 fn saved(history: &History, id: Id, request: &Request) -> Vec<Saved> {
-    let own = request.puts.iter().map(|put| Saved {
-        marks: put.marks,
-        base: put.base,
-        acknowledged: put.acknowledged,
-        is_new_key: put.is_new_key,
-    });
+    let own = request.puts.iter().map(|put| Saved { marks: put.marks, base: put.base, acknowledged: put.acknowledged });
     let own: Vec<_> = own.collect();
     if !own.is_empty() || !request.is_acknowledged_write() {
         return own;
@@ -149,12 +143,8 @@ fn saved(history: &History, id: Id, request: &Request) -> Vec<Saved> {
     let put = |record: &crate::history::Written| &history.of(record.by).puts[record.put];
     let in_time = |record: &&crate::history::Written| put(record).acknowledged && put(record).at <= request.ended();
     let first = shared.filter(in_time).max_by_key(|record| put(record).at);
-    let shared = |record: &crate::history::Written| Saved {
-        marks: record.marks,
-        base: request.read,
-        acknowledged: true,
-        is_new_key: false,
-    };
+    let shared =
+        |record: &crate::history::Written| Saved { marks: record.marks, base: request.read, acknowledged: true };
     first.map(shared).into_iter().collect()
 }
 
@@ -171,11 +161,14 @@ fn saves(case: &mut Case<'_>, id: Id, request: &Request) {
     let is_kept = |old: SaveMark, new: SaveMark| {
         old == new || is_cleared(old) || latest(new).saturating_add(CLOCKS) >= order(old)
     };
-    // A login that finds the session ended, not only rotated by another login, goes on with what it has.
+    // Where the session was ended elsewhere meanwhile, a save goes on with what its isolate has: a login under its new key,
+    // another one under a key that opens nothing any more.
     let is_ended = request.key.is_some_and(|key| {
         let ends = |(other, end): (Id, &Request)| {
             let is_related = end.key.is_some_and(|end| history.are_related(end, key));
-            other != id && end.began <= ended && is_related && end.flush.is_some()
+            let is_flushed = is_related && end.flush.is_some();
+            let is_rotated = request.key_after == Some(key) && end.cycled.is_some_and(|(old, _)| old == Some(key));
+            other != id && end.began <= ended && (is_flushed || is_rotated && end.isolate != request.isolate)
         };
         history.each().any(ends)
     });
@@ -184,20 +177,29 @@ fn saves(case: &mut Case<'_>, id: Id, request: &Request) {
         return;
     }
     for saved in saved(history, id, request) {
-        let Some(base) = saved.base.filter(|_| !(saved.is_new_key && is_ended)) else { continue };
+        let Some(base) = saved.base.filter(|_| !is_ended) else { continue };
         let is_own = |data_key: &usize| saved.marks[*data_key].by == id || request.removed.contains(data_key);
         for data_key in (0..base.len()).filter(|data_key| !is_own(data_key)) {
             let new = saved.marks[data_key];
-            if base[data_key].by > 0 && !case.simulation.plan.runs_older_code() {
+            // `SESSION_MERGE_STALE` puts what a browser knows on a record that lacks it, as a change that is made now.
+            let is_forced = case.simulation.plan.merge_stale || case.simulation.plan.runs_older_code();
+            if base[data_key].by > 0 && !is_forced {
                 case.test(Invariant::NothingNewerIsReverted, id, is_kept(base[data_key], new), || {
                     let old = base[data_key].by;
                     format!("what request {old} wrote under key {data_key} gave way to what request {} had", new.by)
                 });
             }
-            let known = request.token.map_or(SaveMark::default(), |token| history.tokens[token].known[data_key]);
+            // Two cookies of one key have different paths or domains. The one that was issued last counts, by the clocks.
+            let named = request.token.map(|token| (history.tokens[token].key, &history.tokens[token].name));
+            let tokens = request.presented.iter().map(|token| &history.tokens[*token]);
+            let tokens = tokens.filter(|token| Some((token.key, &token.name)) == named && !token.is_ending);
+            let known: Vec<_> = tokens.map(|token| token.known[data_key]).collect();
             let is_lost = request.events.contains(&EventKind::Load(LoadReason::Lost));
-            if known.by > 0 && saved.acknowledged && !is_lost && !case.simulation.plan.merge_stale {
-                case.test(Invariant::KnownWritesAreKept, id, is_kept(known, new), || {
+            let is_known = known.iter().any(|mark| mark.by > 0);
+            if is_known && saved.acknowledged && !is_lost && !is_forced {
+                let holds = known.iter().any(|known| known.by == 0 || is_kept(*known, new));
+                let known = known.iter().find(|mark| mark.by > 0).copied().unwrap_or_default();
+                case.test(Invariant::KnownWritesAreKept, id, holds, || {
                     format!(
                         "what request {} wrote under key {data_key} gave way to what request {} had",
                         known.by, new.by
@@ -208,6 +210,14 @@ fn saves(case: &mut Case<'_>, id: Id, request: &Request) {
     }
 }
 
+/// How many records were put under the key of a request's cookie since that was given.
+fn saves_since(history: &History, request: &Request) -> usize {
+    let Some(token) = request.token.map(|token| &history.tokens[token]) else { return 0 };
+    let since = history.of(token.by).committed();
+    let saves = history.each().filter(|(_, other)| other.key_after == Some(token.key) && other.ended() >= since);
+    saves.map(|(_, other)| other.puts.len()).sum()
+}
+
 /// A save is lost once no location can show it any more, or once so many came after it that a record has forgotten it.
 fn lost(case: &mut Case<'_>, id: Id, request: &Request) {
     let history = case.history;
@@ -215,10 +225,8 @@ fn lost(case: &mut Case<'_>, id: Id, request: &Request) {
     if !case.has_published_propagation() {
         return;
     }
-    let (token, key) = (&history.tokens[token], history.tokens[token].key);
-    let since = history.of(token.by).committed();
-    let saves = history.each().filter(|(_, other)| other.key_after == Some(key) && other.ended() >= since);
-    let saves: usize = saves.map(|(_, other)| other.puts.len()).sum();
+    let since = history.of(history.tokens[token].by).committed();
+    let saves = saves_since(history, request);
     let age = request.began.saturating_sub(since);
     let holds = saves >= TAGS || age + CLOCKS >= VISIBLE;
     case.test(Invariant::LostIsTrue, id, holds, || {
