@@ -118,7 +118,7 @@ export const differences = [
     expect(django, facts) {
       const { step, ours, now } = facts;
       // Django's dates end with the year 9999, and so does the request; here the cookie lives for as long as it can.
-      if (step.op === "commit" && django.e === "value" && ours.e !== "value") return given(ours) ? { ...ours, ...ageOf(ours, LONGEST, now) } : ours;
+      if (step.op === "commit" && django.e === "value" && ours.e !== "value") return longLived(django, facts);
       const age = django.cookie?.["max-age"];
       if (given(django) && age != null && hasEnded(facts) && ours.cookie?.["max-age"] <= 0) return { ...django, ...ageOf(django, ours.cookie["max-age"], now) };
       return given(django) && age != null ? { ...django, ...ageOf({ ...django, absolute: ours.absolute }, age, now) } : django;
@@ -294,6 +294,18 @@ function quiet({ accessed, absolute }, { headers }, before, ours) {
   const state = closed({ ...before, accessed }, ours);
   const said = before.accessed ? { vary: varied(headers.Vary), cache: PRIVATE[headers["Cache-Control"] ?? null] } : ours.untouched;
   return { ...state, ...said, absolute, cookie: null, also: [] };
+}
+
+/** The answer of a commit whose session ends beyond every date. */
+function longLived(django, { step, settings, ours, before, now, refusal }) {
+  if (step.status >= 500 || (django.same && !ours.cookie)) return quiet(django, step, before, ours);
+  if (refusal) return { ...django, e: refusal };
+  const key = before.key ?? ours.key;
+  const cookie = { ...deleted("", settings), value: key, form: "token", "max-age": null };
+  const state = closed({ key, accessed: true, modified: before.modified || before.key === null, empty: false }, ours);
+  // Django made no key for a new session.
+  const absolute = before.key === null ? now * 1000 + (settings.absoluteAge ?? LONGEST) * 1e6 : django.absolute;
+  return { ...state, ...ageOf({ cookie, absolute }, LONGEST, now), absolute, vary: varied(step.headers.Vary), cache: "private, no-store", also: [] };
 }
 
 /** Django's `patch_vary_headers`. */

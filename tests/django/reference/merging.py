@@ -17,12 +17,16 @@ def differs(one, other):
     return json.dumps(one, default=repr) != json.dumps(other, default=repr)
 
 
+#: By key: how often its record was written, as far as it matters to those who merge.
+versions = {}
+
+
 class Noted(dict):
     """What was loaded or saved, and what was set and removed since."""
 
-    def __init__(self, data):
+    def __init__(self, data, version):
         super().__init__(data)
-        self.base = written(self)
+        self.version = version
         self.texts = {key: json.dumps(value, default=repr) for key, value in self.items()}
         self.touched = set()
         self.removed = set()
@@ -63,8 +67,11 @@ class SessionStore(cache.SessionStore):
     #: What Django alone would have stored, where that is something else.
     whole = None
 
-    #: What `read` found, until the first use: the data, and when they end.
+    #: What `read` found, until the first use: the data, when they end, and the version.
     early = None
+
+    #: Whether a save was asked for, so that it writes what is there already, too.
+    is_explicit = False
 
     #: The time that the object goes by, in seconds: that of the last call that looked at the clock.
     seen = 0
@@ -76,7 +83,7 @@ class SessionStore(cache.SessionStore):
         """Reads now what Django reads at the first use."""
         self.look()
         if self.session_key is not None:
-            self.early = kept.get(self.cache_key), kept._expire_info.get(kept.make_key(self.cache_key))
+            self.early = kept.get(self.cache_key), kept._expire_info.get(kept.make_key(self.cache_key)), self.version
 
     def look(self):
         self.seen = clock.micros / 1_000_000
@@ -84,26 +91,33 @@ class SessionStore(cache.SessionStore):
     def load(self):
         early, self.early = self.early, None
         if early is None:
-            return Noted(super().load())
-        data, ends = early
+            return Noted(super().load(), self.version)
+        data, ends, version = early
         now = kept.get(self.cache_key)
         if data is None or (ends is not None and ends <= self.seen):
             self._session_key, data = None, {}
         self.is_early = written(now or {}) != written(data)
-        return Noted(data)
+        return Noted(data, version)
+
+    @property
+    def version(self):
+        return versions.get(self.session_key, 0)
 
     def save(self, must_create=False):
         if not must_create:
             if self.early is not None and self.exists(self.session_key):
                 self._get_session()
             self.merge()
+        before = kept.get(self.cache_key) if self.session_key else None
         super().save(must_create)
-        self._session_cache = Noted(self._session_cache)
+        if self.is_explicit or before is None or written(before) != written(self._session_cache):
+            versions[self.session_key] = self.version + 1
+        self._session_cache = Noted(self._session_cache, self.version)
 
     def cycle_key(self):
         self.merge()
         super().cycle_key()
-        self._session_cache = Noted(self._session_cache)
+        self._session_cache = Noted(self._session_cache, self.version)
 
     def merge(self):
         """Data that were not loaded, or cleared, are stored as they are."""
@@ -112,7 +126,7 @@ class SessionStore(cache.SessionStore):
             return
         stored = type(self)(self.session_key)
         newer = stored.load()
-        if stored.session_key is None or written(newer) == data.base:
+        if stored.session_key is None or data.version == newer.version:
             return
         merged = data.onto(newer)
         if written(merged) != written(data):

@@ -19,7 +19,7 @@ settings.configure(
 )
 django.setup()
 
-import merging  # noqa: E402, F401 - gives the cache engine its store
+import merging  # noqa: E402 - gives the cache engine its store
 from django.contrib.sessions.backends import cache as cache_engine  # noqa: E402
 from django.contrib.sessions.backends import db as db_engine  # noqa: E402
 from django.contrib.sessions.models import Session  # noqa: E402
@@ -47,6 +47,7 @@ NAMES = {
 def begin(chosen):
     """An empty store, and the settings that a sequence chose: those that Django has."""
     cache.clear()
+    merging.versions.clear()
     Session.objects.all().delete()
     for name, value in DEFAULTS.items():
         setattr(settings, name, value)

@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.cookie import parse_cookie
 from django.utils.cache import patch_vary_headers
 from lineage import FAR_REACH, REACH, Lineage
-from merging import written
+from merging import Noted, written
 
 ERRORS = [
     (KeyError, "key"),
@@ -277,7 +277,9 @@ class World:
         old = session.session_key
         answer["refusal"] = self.refusal(known, session, call_name)
         left = self.begin_cycle(known, session, answer) if call_name == "cycle_key" else None
+        session.is_explicit = call_name == "save"
         value = call(session, call_name, step)
+        session.is_explicit = False
         new = session.session_key
         if call_name == "flush":
             self.end_flush(known, old, answer)
@@ -331,7 +333,9 @@ class World:
             data = self.lineage.left[known.arrived] if self.goes_on(known) else None
             if data is not None:
                 answer["second"] = True
-                session._session_cache = session._session_cache.onto(data)
+                # Data that were cleared stay as they are.
+                if isinstance(session._session_cache, Noted):
+                    session._session_cache = session._session_cache.onto(data)
             return data
         key = session.session_key
         return dict(self.engine.SessionStore(key).load()) if key and self.is_there(key) else None
