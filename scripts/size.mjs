@@ -11,8 +11,11 @@ import { bin, find, root } from "./project.mjs";
 import { run } from "./run.mjs";
 import { needs, setUp } from "./setup.mjs";
 
-/** In bytes, gzipped. Of the package's, 3 KB are the cipher for what the cookie carries, and 11 the protocol on KV around it. */
-const budgets = { worker: 172_000, package: 71_000 };
+/**
+ * In bytes, gzipped. The second protocol on KV weighs 18 KB of the package: isolate memory and group commit, two cookie names, families
+ * and their revocation, ending tokens, and what the simulation asked for. What it can lose again is the next change's question.
+ */
+const budgets = { worker: 196_000, package: 89_000 };
 const uploaded = [".js", ".mjs", ".wasm"];
 const scratch = mkdtempSync(join(tmpdir(), "edge-session-size-"));
 process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
