@@ -99,9 +99,9 @@ export function misplaced(lists, project = root) {
   return errors;
 }
 
-/** A copy of the sources with a build folder of its own. What has not changed since the last copy stays as it is, so that cargo builds only what has. */
-export function copySources(parts = []) {
-  const [copy, target] = ["tree", "build"].map((name) => join(root, "target", "mutations", name));
+/** A copy of the sources for a suite, with a build folder of its own. Files that have not changed since the last copy are kept, so that cargo builds only what has. */
+export function copySources(suite, parts) {
+  const [copy, target] = ["tree", "build"].map((name) => join(root, "target", "mutations", suite, name));
   const wanted = [...always, ...parts].flatMap((part) => filesBelow(join(root, part))).map((path) => relative(root, path));
   const kept = new Set(wanted);
   mkdirSync(copy, { recursive: true });

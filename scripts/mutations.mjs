@@ -48,7 +48,7 @@ export async function runMutations(suite, { name = "", share, commit } = {}) {
   const chosen = part ? shareOf(named, part) : named;
   if (chosen.length === 0) throw new Stop(`No mutation has "${name}" in its description. ${join("tests", suite, "mutations.mjs")} lists them.`);
   if (part) say(`Share ${part}: ${chosen.length} of ${named.length} mutations.`);
-  const tree = copySources(parts);
+  const tree = copySources(suite, parts);
   const notice = await start(tree);
   const counts = { passed: 0, failed: 0 };
   for (const mutation of chosen) {

@@ -53,6 +53,7 @@ pub(super) fn reach(session: &Session) -> Reach {
     match session.incoming.opened.is_some() {
         true if matches!(reason, Unknown | Unavailable) => Reach { ahead: MAX_SEARCHED, anonymous: true },
         true => Reach { ahead: FAR, anonymous: true },
+        // mutation: newest-key
         false => Reach { ahead: if is_newest { NEAR } else { FAR }, anonymous: false },
     }
 }

@@ -353,6 +353,7 @@ impl IsolateMemory {
         let mut memory = self.0.borrow_mut();
         // The record was forgotten: its key has ended, or so much time has passed that nothing is known any more.
         let Some(lane) = memory.lane_mut(key) else { return true };
+        // mutation: landed-flight
         let is_it = |flight: &mut Flight| flight.ticket == ticket;
         let landed = match (lane.flight.take_if(is_it), lane.overdue.take_if(is_it)) {
             (Some(flight), _) => Some(flight),
@@ -363,7 +364,6 @@ impl IsolateMemory {
             (None, None) => None,
         };
         let counts = landed.is_some();
-        // mutation: landed-flight
         if let Some(mut flight) = landed {
             flight.record.at = now;
             lane.used = now;

@@ -228,6 +228,7 @@ impl Save {
     /// Reads what is stored now. A new session is written blindly: a look would make KV remember that nothing was there.
     fn look(&mut self, session: &mut Session, memory: &IsolateMemory, attempt: Attempt) -> Result<Next> {
         let settings = &session.settings;
+        // mutation: blind-put
         let Some(origin) = session.key.origin() else {
             let Some(identity) = session.key_of_known_family() else { return self.write(session, memory, attempt) };
             let both = core::iter::once(identity).chain(session.rotated_from());
@@ -382,7 +383,7 @@ impl Save {
                 None => {}
                 // The first login's key was rotated as well: a key beside it would be no one's.
                 Some(revocation) if revocation.is_superseding(now) => return Err(Error::superseded()),
-                Some(_) => return Err(Error::interrupted()),
+                Some(_) => return Err(Error::interrupted()), // mutation: login-after-rotation
             }
         }
         let key = revoke::tombstone_key(&session.settings, origin);
@@ -409,7 +410,7 @@ impl Save {
         } else if is_login {
             self.write(session, memory, attempt)
         } else {
-            Err(Error::interrupted())
+            Err(Error::interrupted()) // mutation: record-is-gone
         }
     }
 
@@ -678,7 +679,7 @@ impl Save {
             return Step::Done(Ok(Saved::default()));
         }
         if !again {
-            memory.mark(&tombstone, Revocation::Cycled { at: now }, now);
+            memory.mark(&tombstone, Revocation::Cycled { at: now }, now); // mutation: mark-of-rotation
         }
         let op = revoke::cycled(&session.settings, &old, session.now());
         self.state = State::Revoking { old, again };

@@ -60,7 +60,6 @@ impl Session {
     /// Whether the records that the data rest on contain everything up to the save with this tag. A record that lacks what
     /// the browser knows of contains nothing for certain.
     pub(crate) fn has_seen(&self, tag: &Tag) -> bool {
-        // mutation: merged-is-unknown
         let Some(Stored { head, .. }) = &self.stored else { return false };
         let known = |position: Position| head.tags.contains(&position.tag);
         let stale = self.load_reason() == LoadReason::Stale && !self.known.position.is_some_and(known);

@@ -51,16 +51,15 @@ export const mutations = [
     what: "cycle_key leaves no tombstone",
     edits: [
       { marker: "mark-of-rotation", from: /memory\.mark\(.*\);/, to: "let _ = (&tombstone, now);" },
-      { marker: "tombstone-of-rotation", from: "self.revoke(session, old, false)", to: "self.delete(session, memory, &old, false)" },
+      { marker: "tombstone-of-rotation", from: "self.revoke(session, memory, old, false)", to: "self.delete(session, memory, &old, false)" },
     ],
   },
   {
     what: "a logout ends its own key only",
     edits: [
       { marker: "mark-of-anonymous", from: /memory\.mark\(.*\);/, to: "let _ = anonymous;" },
-      { marker: "earlier-rotations", from: "own == 0", to: "own < u16::MAX" },
-      { marker: "earlier-rotations", from: "{ 0 }", to: "{ own }" },
-      { marker: "reach-of-logout", from: "own.saturating_add(reach)", to: "own.max(reach.min(own))" },
+      { marker: "earlier-rotations", from: "own.saturating_sub(PREDECESSORS)", to: "own" },
+      { marker: "reach-of-logout", from: "own.saturating_add(reach.ahead)", to: "own.max(reach.ahead.min(own))" },
     ],
   },
   {
