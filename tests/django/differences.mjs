@@ -34,7 +34,7 @@ export const differences = [
     expect(django, { step, ours, refusal, cycling, before }) {
       if (refusal !== "interrupted" || django.e) return django;
       if (step.call === "cycle_key" && step.settle) return { ...failed(django, "interrupted", ours), written: false };
-      return cycling && step.op === "commit" && step.status < 500 ? failed(before, "interrupted", ours) : django;
+      return cycling === "cycle_key" && step.op === "commit" && step.status < 500 ? failed(before, "interrupted", ours) : django;
     },
   },
   {
@@ -47,7 +47,7 @@ export const differences = [
       if (step.call === "save" && django.e) return { ...django, e: refusal };
       if (step.call === "cycle_key" && step.settle) return { ...failed(django, refusal, ours), written: false };
       if (step.op !== "commit" || step.status >= 500) return django;
-      if (cycling) return failed(before, refusal, ours);
+      if (cycling === "cycle_key") return failed(before, refusal, ours);
       // What was saved before, and needs no write, is only looked at.
       return django.e === "interrupted" && ours.e && !(unsent && ours.e === "interrupted") ? { ...django, e: refusal } : django;
     },
@@ -58,8 +58,11 @@ export const differences = [
   },
   {
     id: "`create` in a login",
-    occurs: (django, { step }) => django.dead && step.call === "create",
-    expect: (django, { step }) => (django.others && !isEnd(step) ? { ...django, others: 0 } : django),
+    expect(django, { step, ours, refusal, cycling, before }) {
+      if (refusal && step.call === "create" && step.settle) return { ...failed(django, refusal, ours), written: false };
+      if (refusal && cycling === "create" && step.op === "commit" && step.status < 500) return failed(before, refusal, ours);
+      return django.others && !isEnd(step) ? { ...django, others: 0 } : django;
+    },
   },
   {
     id: "cookie of an ended session",
@@ -220,7 +223,7 @@ function deleted(name, { cookieSecure = true, cookieHttpOnly = true, cookieDomai
  * A session whose key another request changed a moment ago: Django knows no such key, and begins a new session. Here it reads as
  * empty and cannot be saved, and only `cycle_key` leads on.
  */
-function superseded(django, { step, ours, unused, before, settings }) {
+function superseded(django, { step, ours, unused, before, changed, settings }) {
   const state = { ...before, key: null, empty: unused || before.empty };
   if (step.call === "clear" && unused) return { ...django, key: null, empty: true };
   if (step.call === "save") return failed(state, "ES_SUPERSEDED", ours);
@@ -230,7 +233,8 @@ function superseded(django, { step, ours, unused, before, settings }) {
   }
   if (step.op !== "commit") return django;
   const isRead = before.modified || !unused;
-  const saves = before.modified || (settings.saveEveryRequest && !state.empty);
+  // An update with nothing marks the session, and gives a save nothing to refuse.
+  const saves = (before.modified && changed) || (settings.saveEveryRequest && !state.empty);
   if (saves && step.status < 500) return failed({ ...state, accessed: true }, "ES_SUPERSEDED", ours);
   if (!isRead) return settings.saveEveryRequest ? untouched(before, ours) : django;
   return { ...django, ...closed({ ...state, accessed: django.accessed }, ours), cookie: null };

@@ -15,6 +15,11 @@ const LATE = 5_000;
 /** Calls that do not use the data at all. */
 const OUTSIDE = new Set(["set_modified", "delete_own", "encode_decode"]);
 
+/** Calls that can change what a session holds, or its flag. */
+const CHANGING = new Set([
+  "set", "remove", "map_delete", "pop", "setdefault", "update", "mutate", "set_modified", "clear", "create", "set_test_cookie", "delete_test_cookie", "set_expiry",
+]);
+
 /** What an answer tells for the judge's sake. */
 const ASIDE = ["before", "wrote", "message", "untouched", "same", "depends", "plain", "kept", "removed", "others", "merged", "lines", "state", "presented", "refusal", "second", "dead", "early"];
 
@@ -108,7 +113,8 @@ class Walk {
       unseen: on?.reason === "not-yet-visible" && !on.flushed,
       late: this.now - on?.began > LATE && !on.flushed,
       refusal: django.refusal,
-      cycling: Boolean(on?.cycling),
+      cycling: on?.cycling,
+      changed: Boolean(on?.changed),
       lines: django.lines ?? {},
       deadlines: [...this.ends.values()].map(([, end]) => end),
     };
@@ -209,7 +215,10 @@ class Walk {
     }
     if (step.call === "flush") on.flushed = true;
     if (step.call === "cycle_key") on.cycled = true;
-    on.cycling = step.call === "cycle_key" ? step.settle === false : on.cycling && step.op === "call";
+    if (step.settle !== undefined) on.cycling = step.settle ? undefined : step.call;
+    else if (step.op !== "call") on.cycling = undefined;
+    if (step.op === "load" || step.op === "open") on.changed = false;
+    on.changed ||= step.op === "call" && django.modified && !(step.call === "update" && step.pairs.length === 0) && CHANGING.has(step.call);
     if (ours.kept !== undefined && ours.key) this.records.set(ours.key, { kept: ours.kept, removed: ours.removed ? this.now : this.records.get(ours.key)?.removed });
     if (step.op === "commit" ? ours.wrote : (step.call === "save" || step.settle) && !ours.e) on.savedAt = this.now;
     if (step.op !== "commit" || !ours.cookie) return;

@@ -22,6 +22,7 @@ export class World {
   known = new Map();
   deadlines = new Map();
   puts = [];
+  collisions = 0;
   /** By storage key: whose record was put there. */
   owners = new Map();
 
@@ -191,7 +192,8 @@ export class World {
 
   /** Two records that are to be created under one key: what the random source repeats, it gives twice. */
   async collide() {
-    const sessions = this.door.createSessions({ ...this.options, entropy: () => new Uint8Array(32) });
+    const bytes = new Uint8Array(32).fill(this.collisions++); // of a key that has not ended yet
+    const sessions = this.door.createSessions({ ...this.options, entropy: () => bytes });
     const ends = [];
     let key;
     for (const _ of [1, 2]) {

@@ -6,6 +6,9 @@ from typing import NamedTuple
 #: For how long a rotated key counts as superseded instead of revoked, in milliseconds.
 SUPERSEDED = 100_000
 
+#: For how long an isolate remembers what it ended or rotated, in milliseconds.
+REMEMBERED = 130_000
+
 #: How many rotations before its own a logout ends, too, and how many ahead of it.
 PREDECESSORS = 7
 REACH = 1
@@ -32,6 +35,8 @@ class Lineage:
         self.lines = {}
         #: By family and rotations: ENDED, or the time of the rotation in milliseconds.
         self.tombstones = {}
+        #: When each of them was put, in milliseconds.
+        self.put = {}
         #: The data of anonymous keys that a login left, by their keys.
         self.left = {}
 
@@ -57,18 +62,21 @@ class Lineage:
         return absolute if line.absolute is None else min(line.absolute, absolute)
 
     def rotate(self, key, now):
-        """The key goes on as another one."""
+        """The key goes on as another one. A tombstone that was put a moment ago stays as it is."""
         place = self.of(key)[:2]
-        if self.tombstones.get(place) != ENDED:
-            self.tombstones[place] = now
+        if self.tombstones.get(place) != ENDED and not self.remembers(place, now):
+            self.tombstones[place] = self.put[place] = now
 
-    def end(self, line, reach):
+    def remembers(self, place, now):
+        return place in self.put and abs(now - self.put[place]) <= REMEMBERED
+
+    def end(self, line, reach, now):
         """Ends a session: its own keys, earlier ones, and `reach` rotations ahead. The isolate remembers that the anonymous key has
         ended, too."""
-        self.tombstones[line.family, 0] = ENDED
-        first = max(1, line.rotations - PREDECESSORS) if line.rotations else 0
-        for rotations in range(first, line.rotations + reach + 1):
+        first = max(1, line.rotations - PREDECESSORS)
+        for rotations in [0, *range(first, line.rotations + reach + 1)]:
             self.tombstones[line.family, rotations] = ENDED
+            self.put[line.family, rotations] = now
 
     def state(self, line, now):
         """"revoked" or "superseded", as a tombstone says; None where there is none."""
@@ -103,6 +111,13 @@ class Lineage:
         if state is None or (starts_login and self.tombstones[line[:2]] != ENDED):
             return None
         return "ES_SUPERSEDED" if state == "superseded" else "interrupted"
+
+    def refusal_of_new(self, key, is_known, now):
+        """What the save of a new key is refused with that replaces none, but belongs to a login. Where the request does not know the
+        login by its key, only the isolate's memory tells."""
+        line = self.of(key)
+        state = self.state(line, now) if is_known or self.remembers(line[:2], now) else None
+        return state and ("ES_SUPERSEDED" if state == "superseded" else "interrupted")
 
     def is_over(self, key):
         return self.of(key)[:2] in self.tombstones

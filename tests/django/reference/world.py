@@ -13,7 +13,7 @@ from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponse
 from django.http.cookie import parse_cookie
 from django.utils.cache import patch_vary_headers
-from lineage import FAR_REACH, REACH, Lineage
+from lineage import FAR_REACH, REACH, REMEMBERED, SEARCHED, Lineage
 from merging import Noted, written
 
 ERRORS = [
@@ -36,9 +36,8 @@ OWN = re.compile("(?!0123456789)[a-z0-9]{32}")
 # The longest life of a session by default, in seconds.
 LONGEST = 34_560_000
 
-# Milliseconds: for how long an isolate remembers what it saved, a session may not be visible elsewhere, and clocks may differ;
-# and until when a logout takes the key that was loaded for the newest one, and an answer is not late.
-REMEMBERED = 130_000
+# Milliseconds: for how long a session may not be visible elsewhere, and clocks may differ; and until when a logout takes the key
+# that was loaded for the newest one, and an answer is not late.
 NOT_YET_VISIBLE = 100_000
 SKEW = 10_000
 RECENT = 1_000
@@ -55,7 +54,7 @@ ANONYMOUS = "anonymous"
 class Known:
     """What edge-session knows of a session object."""
 
-    def __init__(self, key, line, state, is_live, began, proven=(), presented=(), is_opened=False):
+    def __init__(self, key, line, state, is_live, began, proven=(), presented=(), is_opened=False, is_unknown=False):
         self.arrived = key
         self.line = line
         #: What the load found: "superseded", "revoked", or None. It ends with `flush` and `cycle_key`.
@@ -66,6 +65,8 @@ class Known:
         self.proven = list(proven)
         self.presented = list(presented)
         self.is_opened = is_opened
+        #: Whether neither a record nor a tombstone was found for the key that it was opened by.
+        self.is_unknown = is_unknown
         self.is_flushed = False
         #: Whether its key was made in this request, and the key that it replaces.
         self.is_pending = False
@@ -165,7 +166,9 @@ class World:
         line = self.lineage.opened(key, self.is_stored(key)) if key else None
         state = self.lineage.loaded(line, self.now) if key else None
         is_live = bool(key) and state is None and self.is_there(key)
-        self.hold(step["as"], session, Known(key, line, state, is_live, self.now, is_opened=bool(key)), answer)
+        is_unknown = bool(key) and state is None and not self.is_stored(key)
+        known = Known(key, line, state, is_live, self.now, is_opened=bool(key), is_unknown=is_unknown)
+        self.hold(step["as"], session, known, answer)
 
     def load(self, step, answer):
         base = settings.SESSION_COOKIE_NAME
@@ -284,14 +287,17 @@ class World:
         if call_name == "flush":
             self.end_flush(known, old, answer)
         elif call_name == "create":
-            known.is_pending, known.refusal = step.get("settle") is False, None
             if known.state != "superseded" and old and is_loaded:
                 self.lineage.copy(new, old, self.absolute)
+                answer["refusal"] = self.refusal_of_new(known, new)
             else:
                 self.lineage.begin(new, int(known.is_flushed), self.absolute)
-        elif call_name == "cycle_key":
             known.is_pending, known.refusal = step.get("settle") is False, answer["refusal"]
+        elif call_name == "cycle_key":
             self.end_cycle(known, old, new, left)
+            if known.origin is None:
+                answer["refusal"] = self.refusal_of_new(known, new)
+            known.is_pending, known.refusal = step.get("settle") is False, answer["refusal"]
         if call_name in ("save", "create", "cycle_key"):
             self.begin_line(known, new)
             self.label(new)
@@ -322,6 +328,11 @@ class World:
         if known.state == "superseded":
             key = known.arrived if self.goes_on(known) else None
         return key and self.lineage.refusal(key, call_name == "cycle_key", self.now)
+
+    def refusal_of_new(self, known, key):
+        named = [*known.proven, known.arrived] if known.is_opened else known.proven
+        is_known = any(self.lineage.of(other).family == self.lineage.of(key).family for other in named)
+        return self.lineage.refusal_of_new(key, is_known, self.now)
 
     def goes_on(self, known):
         """Whether a second login goes on with what the first one left."""
@@ -365,13 +376,13 @@ class World:
 
     def end_flush(self, known, old, answer):
         """Here a logout ends all that a login's key became, and so it does in Django from here on."""
-        is_newest = known.is_live and not known.is_opened and self.now - known.began <= RECENT
         keys = [known.origin if known.is_pending else old, *known.proven]
         lines = [known.line if key == known.arrived else self.lineage.of(key) for key in keys if key]
         if known.line and (known.state == "superseded" or (known.is_opened and not old)):
             lines.append(known.line)
+        is_newest = known.is_live and self.now - known.began <= RECENT and not known.is_opened
         for line in lines:
-            self.lineage.end(line, REACH if is_newest else FAR_REACH)
+            self.lineage.end(line, SEARCHED if known.is_unknown else REACH if is_newest else FAR_REACH, self.now)
         for key in [*keys, known.arrived]:
             self.stored.pop(key, None)
         answer["gone"] = not self.is_there(known.arrived)
@@ -381,7 +392,9 @@ class World:
 
     def end_key(self, key, answer):
         if key and (key == NOBODY or OWN.fullmatch(key)):
-            self.lineage.end(self.lineage.opened(key, self.is_stored(key)), FAR_REACH)
+            line = self.lineage.opened(key, self.is_stored(key))
+            is_unknown = self.lineage.loaded(line, self.now) is None and not self.is_stored(key)
+            self.lineage.end(line, SEARCHED if is_unknown else FAR_REACH, self.now)
             self.stored.pop(key, None)
         self.bury(answer, [key])
         answer["alive"] = [self.label(key) for key in self.keys if self.is_there(key)]

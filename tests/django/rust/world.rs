@@ -33,6 +33,7 @@ pub struct World {
     /// By session object: when the record that it knows ends.
     known: BTreeMap<String, Option<i64>>,
     keys: Vec<String>,
+    collisions: u8,
     browsers: BTreeMap<String, Vec<Cookie>>,
     issued: BTreeMap<String, Cookie>,
     records: BTreeMap<String, Put>,
@@ -55,6 +56,7 @@ impl World {
             arrived: BTreeMap::new(),
             known: BTreeMap::new(),
             keys: Vec::new(),
+            collisions: 0,
             browsers: BTreeMap::new(),
             issued: BTreeMap::new(),
             records: BTreeMap::new(),
@@ -245,10 +247,13 @@ impl World {
     }
 
     /// Two records that are to be created under one key: what the random source repeats, it gives twice.
-    fn collide(&self) -> Value {
+    fn collide(&mut self) -> Value {
+        // The bytes of a key that has not ended yet.
+        let bytes = [self.collisions; 32];
+        self.collisions += 1;
         let sessions = Sessions::new(self.store.clone(), chosen(&self.settings))
             .with_clock(clock(&self.now))
-            .with_entropy(|| Ok([0; 32]));
+            .with_entropy(move || Ok(bytes));
         let mut ends = Vec::new();
         for _ in 0..2 {
             let mut session = sessions.new_session().unwrap();
