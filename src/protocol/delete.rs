@@ -23,13 +23,13 @@ pub(crate) struct Delete {
 
 #[derive(Debug)]
 enum State {
-    Loading(Load),
+    Loading(Box<Load>),
     Revoking(Box<Revoke>),
 }
 
 impl Default for Delete {
     fn default() -> Self {
-        Self { state: State::Loading(Load::default()) }
+        Self { state: State::Loading(Box::default()) }
     }
 }
 

@@ -101,5 +101,5 @@ test("what an isolate remembers is bounded in bytes, too", async () => {
   const visit = visitors(200_000);
   for (let n = 0; n < 1_000; n++) await visit(n);
   const grown = bytes() - before;
-  assert.ok(grown > 2 ** 22 && grown < 2 ** 24, `${grown} bytes, of which records may take 8 MiB`);
+  assert.ok(grown > 2 ** 21 && grown < 2 ** 23, `${grown} bytes, of which records may take 4 MiB`);
 });

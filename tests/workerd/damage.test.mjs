@@ -12,11 +12,11 @@ beforeAll(() => {
 });
 afterAll(() => vi.restoreAllMocks());
 
-/** A visitor with a session, and the key and the bytes of its record. */
+/** A visitor with a session, and the key and the bytes of its record. Each request meets an isolate that remembers nothing. */
 async function alice(Worker) {
   const namespace = memoryKv();
   const faulty = faultyKv(namespace);
-  const one = visitor({ SESSIONS: faulty.kv }, Worker);
+  const one = visitor({ get SESSIONS() { return { ...faulty.kv }; } }, Worker);
   await one.put("/session/data/user", "alice");
   await one.put("/session/data/cart", [1, { "é": null }]);
   const [[key, values]] = faulty.puts;

@@ -95,8 +95,10 @@ class Lineage:
         """What a save is refused with whose record rests on that of the key `origin`, or replaces it; None where it is not."""
         line = self.of(origin)
         starts_login = is_new and line.rotations == 0
-        if starts_login and self.tombstones.get((line.family, 1)) == ENDED:
-            return "interrupted"
+        # The key of the login beside it has ended, or was rotated as well.
+        first = self.state(line._replace(rotations=1), now) if starts_login else None
+        if first:
+            return "ES_SUPERSEDED" if first == "superseded" else "interrupted"
         state = self.state(line, now)
         if state is None or (starts_login and self.tombstones[line[:2]] != ENDED):
             return None

@@ -344,6 +344,9 @@ class World:
         origin = known.arrived if known.state == "superseded" else old
         if origin:
             self.lineage.succeed(new, origin, self.absolute)
+            if known.is_opened and known.state == "superseded" and self.lineage.of(origin).rotations:
+                # Neither a token nor a record says when the key ends.
+                self.lineage.lines[new] = self.lineage.of(new)._replace(absolute=self.absolute)
         else:
             self.lineage.begin(new, 1, self.absolute)
         known.origin = origin if old or left is not None else None
