@@ -642,3 +642,111 @@ fn a_logout_that_is_finished_by_an_ending_token_counts_at_once_in_its_isolate() 
     assert_eq!(cookies(&outcome.result.unwrap()), ["-__Host-sessionid"]);
     assert_eq!(other.load(&browser).load_reason(), LoadReason::Revoked);
 }
+
+// Each member carried the changes of all, and put them once more over what was written since.
+#[test]
+fn a_member_of_a_group_that_failed_does_not_put_the_changes_of_one_that_vanished() {
+    for seed in 0..20 {
+        let model = KvModel::new(KvModelOptions { seed, ..usual() });
+        let isolate = Isolate::at(&model, "AMS");
+        let browser = isolate.visitor();
+        model.fail_next(OperationKind::Put, Fault::Slow(Duration::from_secs(2)));
+        let first = isolate.parallel(&browser, &["first"]);
+        model.run_for(millis(100));
+        let group = isolate.parallel(&browser, &["second", "third"]);
+        model.run_for(millis(300));
+        model.fail_next(OperationKind::Put, Fault::Status(500));
+        let puts = watch_puts(&model);
+        while puts.borrow().is_empty() {
+            assert!(model.step());
+        }
+        model.run_for(millis(200));
+        group[0].task.cancel();
+        model.run_for(Duration::from_secs(20));
+        first[0].outcome().result.unwrap();
+        group[1].outcome().result.unwrap();
+        let keys = ["first", "second", "third"];
+        assert_eq!(numbers(&isolate, &browser, &keys), [Some(1), None, Some(1)], "seed {seed}");
+    }
+}
+
+// A put of more than five seconds counts as gone. It arrived over what had been put since, or was overwritten by it.
+#[test]
+fn a_put_that_is_acknowledged_after_other_saves_went_on_without_it_is_kept_and_so_are_they() {
+    for seed in 0..20 {
+        let model = KvModel::new(KvModelOptions { seed, ..usual() });
+        let isolate = Isolate::at(&model, "AMS");
+        let browser = isolate.visitor();
+        let (slow, quick) = (isolate.load(&browser), isolate.load(&browser));
+        model.fail_next(OperationKind::Put, Fault::Slow(Duration::from_secs(8)));
+        let slow = isolate.start(slow, &browser, |session| session.set("slow", 1).unwrap());
+        model.run_for(millis(5_500));
+        let quick = isolate.start(quick, &browser, |session| session.set("quick", 1).unwrap());
+        model.run_for(Duration::from_secs(20));
+        assert!(outcomes(&[slow, quick]).iter().all(|outcome| outcome.result.is_ok()));
+        settle(&model);
+        let elsewhere = Isolate::at(&model, "SIN");
+        assert_eq!(numbers(&elsewhere, &browser, &["slow", "quick"]), [Some(1), Some(1)], "seed {seed}");
+    }
+}
+
+#[test]
+fn what_is_acknowledged_under_the_old_key_during_a_login_of_more_than_five_seconds_is_taken_along() {
+    for seed in 0..20 {
+        let model = KvModel::new(KvModelOptions { seed, ..usual() });
+        let isolate = Isolate::at(&model, "AMS");
+        let browser = isolate.visitor();
+        let (login, save) = (isolate.load(&browser), isolate.load(&browser));
+        model.fail_next(OperationKind::Put, Fault::Slow(Duration::from_secs(8)));
+        let login = isolate.start(login, &browser, |session| session.cycle_key().unwrap());
+        model.run_for(millis(5_500));
+        let save = isolate.start(save, &browser, |session| session.set("draft", 1).unwrap());
+        model.run_for(Duration::from_secs(20));
+        save.outcome().result.unwrap();
+        let Outcome { result, browser: user, .. } = login.outcome();
+        result.unwrap();
+        settle(&model);
+        assert_eq!(numbers(&Isolate::at(&model, "SIN"), &user, &["draft"]), [Some(1)], "seed {seed}");
+    }
+}
+
+// The login waits for four seconds at most.
+#[test]
+fn a_save_whose_put_is_acknowledged_after_a_login_has_replaced_the_key_is_refused() {
+    for seed in 0..20 {
+        let model = KvModel::new(KvModelOptions { seed, ..usual() });
+        let isolate = Isolate::at(&model, "AMS");
+        let browser = isolate.visitor();
+        let (login, save) = (isolate.load(&browser), isolate.load(&browser));
+        model.fail_next(OperationKind::Put, Fault::Slow(Duration::from_secs(8)));
+        let save = isolate.start(save, &browser, |session| session.set("draft", 1).unwrap());
+        model.run_for(millis(200));
+        let login = isolate.start(login, &browser, |session| session.cycle_key().unwrap());
+        model.run_for(Duration::from_secs(20));
+        login.outcome().result.unwrap();
+        assert_eq!(save.outcome().result.err(), Some(ErrorKind::Superseded), "seed {seed}");
+    }
+}
+
+// KV takes one write a second: the second put of the tombstone failed, and with it went the record that the others start from.
+#[test]
+fn logins_at_the_same_time_all_keep_the_cart_and_say_nothing_of_the_old_key() {
+    for seed in 0..20 {
+        let model = KvModel::new(KvModelOptions { seed, ..usual() });
+        let isolate = Isolate::at(&model, "AMS");
+        let browser = isolate.visitor();
+        let sessions: Vec<_> = (0..5).map(|_| isolate.load(&browser)).collect();
+        let logins = sessions.into_iter().map(|session| {
+            let login = isolate.start(session, &browser, |session| session.cycle_key().unwrap());
+            model.run_for(millis(20 * seed));
+            login
+        });
+        let logins: Vec<_> = logins.collect();
+        model.run_for(Duration::from_secs(20));
+        for Outcome { result, browser, .. } in outcomes(&logins) {
+            assert!(!result.unwrap().saved().old_record_remains, "seed {seed}");
+            assert_eq!(isolate.get::<String>(&browser, "user").as_deref(), Some("alice"));
+        }
+        assert_eq!(isolate.load(&browser).load_reason(), LoadReason::Superseded);
+    }
+}

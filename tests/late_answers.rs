@@ -226,3 +226,19 @@ fn a_slow_save_gives_no_cookie_where_the_tombstone_cannot_be_read_again() {
     isolate.model.on_operation(|_| None);
     assert_eq!(isolate.get(&before, "page"), Some(1), "the save itself succeeded");
 }
+
+#[test]
+fn a_slow_answer_that_gives_a_copy_of_a_login_does_not_delete_the_anonymous_cookie() {
+    let site = site();
+    let [(user, _), (anonymous, _)] = visitors(&site);
+    for (milliseconds, deletes) in [(0, true), (5_000, true), (5_001, false)] {
+        let mut browser = Browser(Some(format!("{}; {}", user.header(), anonymous.header())));
+        let done = slow(&site, &mut browser, milliseconds, |session| {
+            session.keys().unwrap();
+            session.create();
+        });
+        let expected: &[&str] =
+            if deletes { &["+__Host-sessionid", "-__Host-sessionid-anonymous"] } else { &["+__Host-sessionid"] };
+        assert_eq!(done, expected, "{milliseconds}");
+    }
+}

@@ -694,3 +694,56 @@ fn each_event_comes_once_and_holds_a_keyed_hash_and_nothing_else() {
     assert_eq!(told[0].0, "revoked");
     assert_ne!(told[0].1, pseudonym);
 }
+
+#[test]
+fn a_session_that_is_ended_by_its_key_where_nothing_of_it_is_visible_ends_after_up_to_eight_rotations() {
+    let site = site();
+    let mut browser = site.visitor();
+    let far = site.elsewhere(defaults());
+    let named = site.session_key(&browser);
+    lose(&far, "session");
+    for _ in 0..8 {
+        site.login(&mut browser);
+    }
+    run(far.sessions.delete(&named)).unwrap();
+    for (key, value) in far.store.memory.entries() {
+        site.store.memory.put(key, value);
+    }
+    let site = site.another_isolate();
+    assert_eq!((reason(&site, &browser), site.user(&browser)), (LoadReason::Revoked, None));
+}
+
+// The first attempt puts some tombstones. They do not say how often the key was rotated.
+#[test]
+fn a_deletion_by_key_that_failed_ends_the_anonymous_key_at_the_second_attempt() {
+    for flushes in [false, true] {
+        let site = site();
+        let browser = site.visitor();
+        let record = site.store.memory.entries().remove(0);
+        let named = site.session_key(&browser);
+        let end = |site: &Site| match flushes {
+            true => run(async { site.sessions.flush(&mut site.sessions.open(&named).await?).await }),
+            false => run(site.sessions.delete(&named)),
+        };
+        site.refuse(["put ended"]);
+        (0..3).for_each(|_| site.allow("put ended"));
+        site.refuse(["put ended"]);
+        assert_eq!(end(&site).unwrap_err().kind(), ErrorKind::StoreUnavailable);
+        end(&site.another_isolate()).unwrap();
+        site.store.memory.put(record.0, record.1);
+        assert_eq!(reason(&site.another_isolate(), &browser), LoadReason::Revoked, "{flushes}");
+    }
+}
+
+#[test]
+fn a_deletion_by_key_ends_the_anonymous_key_that_a_login_could_not_end() {
+    let site = site();
+    let mut browser = site.visitor();
+    let old = browser.clone();
+    site.refuse(["put cycled", "put cycled", "delete"]);
+    let headers = site.login(&mut browser);
+    assert!(headers.saved().old_record_remains);
+    assert_eq!(reason(&site.another_isolate(), &old), LoadReason::Live);
+    run(site.sessions.delete(&site.session_key(&browser))).unwrap();
+    assert_eq!(reason(&site.another_isolate(), &old), LoadReason::Revoked);
+}

@@ -272,3 +272,73 @@ fn where_tombstones_are_not_read_a_rotated_key_reads_as_empty_since_its_record_w
         }
     }
 }
+
+// The request that rotated the key first stored its record, and could do no more.
+#[test]
+fn a_second_new_key_ends_the_old_one_where_the_first_one_could_not() {
+    let site = site();
+    let (_, mut user) = logged_in(&site);
+    let old = user.clone();
+    site.refuse(["put cycled", "put cycled", "delete"]);
+    site.login(&mut user);
+    assert_eq!(reason(&site.another_isolate(), &old), LoadReason::Live);
+    assert_eq!(reason(&site, &old), LoadReason::Superseded);
+    let mut again = old.clone();
+    let headers = site.request(&mut again, |session| session.cycle_key().unwrap());
+    assert!(!headers.saved().old_record_remains);
+    assert_eq!(reason(&site.another_isolate(), &old), LoadReason::Superseded);
+    assert_eq!(site.user(&old), None);
+}
+
+#[test]
+fn a_second_login_puts_no_second_tombstone() {
+    for is_anonymous in [true, false] {
+        let site = site();
+        let (mut old, mut user) = logged_in(&site);
+        if !is_anonymous {
+            old = user.clone();
+            site.login(&mut user);
+        }
+        site.operations();
+        site.request(&mut old.clone(), |session| session.cycle_key().unwrap());
+        assert!(!site.operations().contains(&"put cycled".to_owned()), "{is_anonymous}");
+    }
+}
+
+#[test]
+fn a_new_key_beside_another_one_is_refused_once_the_session_has_ended() {
+    for is_copy in [true, false] {
+        let site = site();
+        let (_, mut user) = logged_in(&site);
+        let (old, elsewhere) = (user.clone(), site.another_isolate());
+        if !is_copy {
+            site.login(&mut user);
+        }
+        let mut session = elsewhere.load(&old);
+        assert_eq!(session.contains_key("cart").unwrap(), is_copy);
+        if is_copy {
+            session.create()
+        } else {
+            session.cycle_key().unwrap()
+        }
+        site.logout(&mut user.clone(), 200);
+        let before = site.store.memory.entries();
+        let error = run(elsewhere.sessions.commit_headers(&mut session, 200)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::SessionInterrupted, "{is_copy}");
+        assert_eq!(site.store.memory.entries(), before);
+    }
+}
+
+#[test]
+fn a_second_login_is_refused_once_the_first_ones_key_was_rotated() {
+    let site = site();
+    let (old, mut user) = logged_in(&site);
+    site.login(&mut user);
+    for site in [&site, &site.another_isolate()] {
+        let mut session = site.load(&old);
+        session.cycle_key().unwrap();
+        let error = run(site.sessions.commit_headers(&mut session, 200)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Superseded, "its key would have ended with the first one's");
+    }
+    assert_eq!(site.user(&user).as_deref(), Some("alice"));
+}

@@ -681,6 +681,7 @@ mod tests {
                 true,
             ),
             ("written apart, without a list of its writes", head(5, &[55, 4, 3]), true),
+            ("a late first record under the key, without such a list", head(2, &[22]), false),
         ];
         for (case, stored, is_stored) in cases {
             let (memory, key) = (IsolateMemory::default(), key("a"));
@@ -799,11 +800,42 @@ mod tests {
         }
         assert!(matches!(memory.poll(&key, ticket, now + 1), Poll::Put(_)));
         memory.set_bytes(&key, b"group");
-        memory.landed(&key, flight, now + 2);
+        assert!(!memory.landed(&key, flight, now + 2), "the group went on without it");
         assert_eq!(newest(&memory, &key, None, now + 2), None);
-        memory.landed(&key, ticket, now + 3);
-        memory.landed(&key, flight, now + 4);
+        assert!(memory.landed(&key, ticket, now + 3));
+        assert!(!memory.landed(&key, flight, now + 4));
         assert_eq!(newest(&memory, &key, None, now + 4).as_deref(), Some(b"group".as_slice()));
+    }
+
+    #[test]
+    fn a_put_that_counted_as_gone_counts_again_once_it_is_acknowledged_unless_others_went_on_without_it() {
+        let late = NOW + 6_000;
+        for (case, counts) in [("nothing else", true), ("a put", false), ("a put in flight", false), ("a group", false)]
+        {
+            let (memory, key) = (IsolateMemory::default(), key("a"));
+            put(&memory, &key, &head(1, &[1]), b"before", NOW);
+            let flight = memory.begin_flight(&key, &head(2, &[2, 1]), b"slow", NOW);
+            assert!(matches!(memory.turn(&key, None, late), Turn::Free), "it counts as gone");
+            match case {
+                "a put" => put(&memory, &key, &head(2, &[3, 1]), b"other", late),
+                "a put in flight" => _ = memory.begin_flight(&key, &head(2, &[3, 1]), b"other", late),
+                "a group" => _ = memory.begin_group(&key, group(2, &[3, 1]), late),
+                _ => {}
+            }
+            assert_eq!(memory.landed(&key, flight, late + 1), counts, "{case}");
+            let expected = if counts {
+                b"slow".as_slice()
+            } else if case == "a put" {
+                b"other"
+            } else {
+                b"before"
+            };
+            assert_eq!(newest(&memory, &key, None, late + 1).as_deref(), Some(expected), "{case}");
+        }
+        let (memory, key) = (IsolateMemory::default(), key("a"));
+        let flight = memory.begin_flight(&key, &head(1, &[1]), b"slow", NOW);
+        memory.turn(&key, None, NOW + 30_001);
+        assert!(!memory.landed(&key, flight, NOW + 30_001), "after half a minute nothing of it is known");
     }
 
     #[test]
