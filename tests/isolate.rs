@@ -13,6 +13,8 @@
 mod on_model;
 mod support;
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use edge_session::{ErrorKind, Fault, KvModel, KvModelOptions, LoadReason, OperationKind};
@@ -655,12 +657,15 @@ fn a_member_of_a_group_that_failed_does_not_put_the_changes_of_one_that_vanished
         model.run_for(millis(100));
         let group = isolate.parallel(&browser, &["second", "third"]);
         model.run_for(millis(300));
-        model.fail_next(OperationKind::Put, Fault::Status(500));
-        let puts = watch_puts(&model);
-        while puts.borrow().is_empty() {
+        let failed = Rc::new(Cell::new(false));
+        let fails = Rc::clone(&failed);
+        model.on_operation(move |operation| {
+            let is_first = operation.kind == OperationKind::Put && !fails.replace(true);
+            is_first.then_some(Fault::Status(500))
+        });
+        while !failed.get() {
             assert!(model.step());
         }
-        model.run_for(millis(200));
         group[0].task.cancel();
         model.run_for(Duration::from_secs(20));
         first[0].outcome().result.unwrap();

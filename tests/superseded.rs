@@ -340,5 +340,5 @@ fn a_second_login_is_refused_once_the_first_ones_key_was_rotated() {
         let error = run(site.sessions.commit_headers(&mut session, 200)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Superseded, "its key would have ended with the first one's");
     }
-    assert_eq!(site.user(&user).as_deref(), Some("alice"));
+    assert_eq!(site.user(&user).as_deref(), Some("member"));
 }

@@ -823,12 +823,10 @@ mod tests {
                 _ => {}
             }
             assert_eq!(memory.landed(&key, flight, late + 1), counts, "{case}");
-            let expected = if counts {
-                b"slow".as_slice()
-            } else if case == "a put" {
-                b"other"
-            } else {
-                b"before"
+            let expected: &[u8] = match case {
+                "nothing else" => b"slow",
+                "a put" => b"other",
+                _ => b"before",
             };
             assert_eq!(newest(&memory, &key, None, late + 1).as_deref(), Some(expected), "{case}");
         }

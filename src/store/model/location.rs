@@ -299,7 +299,8 @@ impl KvLocation {
             core::future::pending::<()>().await;
         }
         let times = self.times(fault.as_ref());
-        let sent = Sent { at: self, key, applied: times.applied, stored: Some(stored) };
+        let is_refused = matches!(fault, Some(Fault::Status(_)));
+        let sent = Sent { at: self, key, applied: times.applied, stored: (!is_refused).then_some(stored) };
         self.model.sleep_until(times.applied).await;
         let now = self.model.micros();
         let interval = micros(self.model.options().write_interval);
@@ -387,7 +388,7 @@ struct Get<'a> {
     fetched: bool,
 }
 
-/// A write on its way. A request that is dropped does not call it back: half of them land.
+/// A write on its way, unless the store refuses it. A request that is dropped does not call it back: half of them land.
 struct Sent<'a, F: FnOnce(u64) -> Option<Stored> + 'static> {
     at: &'a KvLocation,
     key: &'a str,
