@@ -161,14 +161,17 @@ visit("KV that does not answer: the page keeps what it showed, says so, and goes
 }, { data: { a: 1 }, refusals: true });
 
 visit("a load reason that the page does not know is shown by its name", async ({ page }) => {
-  await answerWith(page, "of-a-later-version");
+  await answerWith(page, () => "of-a-later-version");
   await readsAs(page, "of-a-later-version");
 });
 
-/** Lets the server's answer to `GET /session` have another load reason, and no data where the session cannot be read. */
-async function answerWith(page, reason) {
-  await page.unroute("**/session");
+/**
+ * Lets the server's answers to `GET /session` have the load reason that `next` gives, and no data where the session cannot be read.
+ * One route for all of them: to take one away and set another lets a request in between wait for ever.
+ */
+async function answerWith(page, next) {
   await page.route("**/session", async (route) => {
+    const reason = next();
     const response = await route.fetch();
     const session = await response.json();
     const { badge, values } = describeLoad(reason);
@@ -178,8 +181,9 @@ async function answerWith(page, reason) {
 }
 
 visit("every load reason, in light and dark, narrow and wide: it is described, has contrast, and nothing sticks out", async ({ page }) => {
-  for (const reason of Object.keys(LOAD_REASONS)) {
-    await answerWith(page, reason);
+  let reason;
+  await answerWith(page, () => reason);
+  for (reason of Object.keys(LOAD_REASONS)) {
     await readsAs(page, reason);
     for (const colorScheme of ["light", "dark"]) {
       await page.emulateMedia({ colorScheme });
