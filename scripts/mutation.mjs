@@ -11,7 +11,7 @@ import { root } from "./project.mjs";
 const MARKER = /\/\/ mutation: ([a-z0-9-]+)\s*$/;
 
 /** What cargo needs of the project, whatever is built. */
-const always = ["src", "tests", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "README.md"];
+const always = ["src", "crates", "tests", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "README.md"];
 
 /** A mutation whose marker or fragment is not where its list says. */
 export class Misplaced extends Error {}

@@ -9,8 +9,8 @@ use std::sync::LazyLock;
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use base64ct::{Base64UrlUnpadded, Encoding};
 use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
+use edge_session_crypto::{from_base64, to_base64};
 
 use crate::cookie::find::find;
 use crate::cookie::sealed;
@@ -134,7 +134,7 @@ fn token_again(text: &[u8]) -> Option<String> {
 /// What `verify` makes of a cookie's value: the bytes as they are, and as what a signature stands behind.
 pub fn token(bytes: &[u8]) {
     let mac = SETTINGS.secrets.sign(bytes).unwrap();
-    let signed = Base64UrlUnpadded::encode_string(&[bytes, &mac].concat());
+    let signed = to_base64(&[bytes, &mac].concat());
     for text in [bytes, signed.as_bytes()] {
         let Some(parts) = token_parts(text) else { continue };
         assert_eq!(token_parts(token_again(text).unwrap().as_bytes()), Some(parts.clone()));
@@ -155,7 +155,7 @@ pub fn journal(bytes: &[u8]) {
     let Some(Token::Session(SessionToken { position, .. })) = token::verify(&SETTINGS, token) else {
         panic!("it is signed")
     };
-    let signed = Base64UrlUnpadded::decode_vec(cookie.split_once('=').unwrap().1).unwrap();
+    let signed = from_base64(cookie.split_once('=').unwrap().1.as_bytes()).unwrap();
     let mac = signed.last_chunk::<MAC_BYTES>().unwrap();
     let sealed = [&nonce, &*secrets.seal(nonce, mac, bytes.to_vec()).unwrap()].concat();
     let journal = sealed::unseal(secrets, &[mac, &*sealed].concat(), position);
@@ -186,7 +186,7 @@ pub fn journal(bytes: &[u8]) {
     let stale = record::encode(&Head { tags, ..before.head }, &before.data);
     store.put(StorageKey::listed(key.as_str()), stale);
     let sessions = sessions_on(store).with_entropy(|| Ok([8; 32]));
-    let value = Base64UrlUnpadded::encode_string(&[signed, sealed].concat());
+    let value = to_base64(&[signed, sealed].concat());
     let mut session = run(sessions.load([NAME, "=", &value].concat())).unwrap();
     let refused = [ErrorKind::Value, ErrorKind::TooLarge, ErrorKind::Stale];
     assert!(session.keys().is_ok());

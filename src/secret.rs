@@ -4,11 +4,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use base64ct::{Base64UrlUnpadded, Encoding};
-use chacha20poly1305::{AeadInOut, Key, XChaCha20Poly1305, XNonce};
-use hkdf::Hkdf;
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use edge_session_crypto::{HASH_BYTES, MacKey, derive, seal, to_base64, unseal};
+pub(crate) use edge_session_crypto::{NONCE_BYTES, SEAL_BYTES};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
@@ -18,19 +15,17 @@ use crate::session::key::KeyDigest;
 const MIN_BYTES: usize = 32;
 
 /// Bytes of a MAC (HMAC-SHA-256).
-pub(crate) const MAC_BYTES: usize = 32;
+pub(crate) const MAC_BYTES: usize = HASH_BYTES;
 
-/// Bytes of the number that a sealed text must have for itself.
-pub(crate) const NONCE_BYTES: usize = 24;
-
-/// Bytes by which a sealed text is longer.
-pub(crate) const SEAL_BYTES: usize = 16;
+/// What the keys of tokens and journals are derived for, with the cookie's name. Each purpose has a key of its own.
+const TOKEN_PURPOSE: &[u8] = b"edge-session token v1 ";
+const JOURNAL_PURPOSE: &[u8] = b"edge-session journal v1 ";
 
 /// One secret: its bytes, and what it signs and seals with once the cookie is known.
 #[derive(Clone)]
 struct Secret {
     bytes: Zeroizing<Vec<u8>>,
-    token_mac: Option<Hmac<Sha256>>,
+    token_mac: Option<MacKey>,
     journal_key: Zeroizing<[u8; 32]>,
 }
 
@@ -66,44 +61,41 @@ impl Secrets {
     /// With the keys for this cookie's tokens: one for each name, so that a token is good for one cookie only.
     pub(crate) fn for_cookie(mut self, name: &str) -> Self {
         for secret in &mut self.0 {
-            secret.token_mac = derived(&secret.bytes, b"edge-session token v1 ", name)
-                .and_then(|key| Hmac::new_from_slice(key.as_slice()).ok());
-            secret.journal_key = derived(&secret.bytes, b"edge-session journal v1 ", name).unwrap_or_default();
+            let derived = |purpose: &[u8]| derive(&secret.bytes, &[purpose, name.as_bytes()]);
+            let (token_mac, journal_key) = (derived(TOKEN_PURPOSE), derived(JOURNAL_PURPOSE));
+            secret.token_mac = Some(MacKey::new(token_mac.as_slice()));
+            secret.journal_key = journal_key;
         }
         self
     }
 
     /// The MAC over `payload`.
     pub(crate) fn sign(&self, payload: &[u8]) -> Option<[u8; MAC_BYTES]> {
-        let mac = self.0.first()?.token_mac.clone()?;
-        Some(mac.chain_update(payload).finalize().into_bytes().into())
+        Some(self.0.first()?.token_mac.as_ref()?.sign(payload))
     }
 
     /// Whether any secret made `mac` over `payload`. Takes the same time wherever a difference lies.
     pub(crate) fn verify(&self, payload: &[u8], mac: &[u8]) -> bool {
-        let mut macs = self.0.iter().filter_map(|secret| secret.token_mac.clone());
-        macs.any(|token| token.chain_update(payload).verify_slice(mac).is_ok())
+        self.0.iter().filter_map(|secret| secret.token_mac.as_ref()).any(|key| key.verify(payload, mac))
     }
 
     /// What stands for a key in logs: a MAC that no token has, since they all begin with a version.
     pub(crate) fn pseudonym(&self, digest: KeyDigest) -> String {
         let mac = self.sign(&[b"\0event ", digest.as_str().as_bytes()].concat()).unwrap_or_default();
         let [a, b, c, d, e, f, g, h, ..] = mac;
-        Base64UrlUnpadded::encode_string(&[a, b, c, d, e, f, g, h])
+        to_base64(&[a, b, c, d, e, f, g, h])
     }
 
     /// Encrypts `text`, bound to `context`. Each `nonce` is good for one text.
     pub(crate) fn seal(&self, nonce: [u8; NONCE_BYTES], context: &[u8], mut text: Vec<u8>) -> Option<Vec<u8>> {
-        self.0.first()?.cipher().encrypt_in_place(&XNonce::from(nonce), context, &mut text).ok()?;
-        Some(text)
+        seal(&self.0.first()?.journal_key, &nonce, context, &mut text).then_some(text)
     }
 
     /// What one of the secrets sealed in this `context`.
     pub(crate) fn unseal(&self, nonce: [u8; NONCE_BYTES], context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
         self.0.iter().find_map(|secret| {
             let mut text = sealed.to_vec();
-            secret.cipher().decrypt_in_place(&XNonce::from(nonce), context, &mut text).ok()?;
-            Some(text)
+            unseal(&secret.journal_key, &nonce, context, &mut text).then_some(text)
         })
     }
 
@@ -118,10 +110,6 @@ impl Secret {
         Self { bytes: Zeroizing::new(bytes.to_vec()), token_mac: None, journal_key: Zeroizing::default() }
     }
 
-    fn cipher(&self) -> XChaCha20Poly1305 {
-        XChaCha20Poly1305::new(&Key::from(*self.journal_key))
-    }
-
     fn new(bytes: &[u8]) -> Result<Self> {
         if bytes.len() < MIN_BYTES {
             let mut has = itoa::Buffer::new();
@@ -131,13 +119,6 @@ impl Secret {
         }
         Ok(Self::unbound(bytes))
     }
-}
-
-/// The key that HKDF-SHA-256 (RFC 5869) derives from a secret for one purpose and one cookie.
-fn derived(secret: &[u8], purpose: &[u8], cookie_name: &str) -> Option<Zeroizing<[u8; 32]>> {
-    let mut key = Zeroizing::new([0_u8; 32]);
-    Hkdf::<Sha256>::new(None, secret).expand_multi_info(&[purpose, cookie_name.as_bytes()], key.as_mut_slice()).ok()?;
-    Some(key)
 }
 
 impl fmt::Debug for Secrets {
@@ -196,11 +177,10 @@ mod tests {
     #[test]
     fn auth0_php_808_each_purpose_has_a_key_of_its_own() {
         let secrets = secrets(&[OLD]);
-        let direct = Hmac::<Sha256>::new_from_slice(OLD.as_bytes()).unwrap().chain_update(b"x").finalize().into_bytes();
-        assert_ne!(secrets.sign(b"x").unwrap().as_slice(), direct.as_slice());
+        assert_ne!(secrets.sign(b"x").unwrap(), MacKey::new(OLD.as_bytes()).sign(b"x"));
         let keys = ["sessionid", "sessionid2", ""].map(|name| {
-            [b"edge-session token v1 ".as_slice(), b"edge-session journal v1 "].map(|purpose| {
-                let key = derived(OLD.as_bytes(), purpose, name).unwrap();
+            [TOKEN_PURPOSE, JOURNAL_PURPOSE].map(|purpose| {
+                let key = derive(OLD.as_bytes(), &[purpose, name.as_bytes()]);
                 assert_ne!(key.as_slice(), [0; 32]);
                 *key
             })
@@ -208,20 +188,7 @@ mod tests {
         let all: std::collections::BTreeSet<_> = keys.iter().flatten().collect();
         assert_eq!(all.len(), 6);
         // And none of another secret.
-        assert_ne!(*derived(NEW.as_bytes(), b"edge-session token v1 ", "sessionid").unwrap(), keys[0][0]);
-    }
-
-    // J3: known answers, of RFC 5869 (its first) and RFC 4231 (its first).
-    #[test]
-    fn hkdf_and_hmac_give_the_answers_of_their_standards() {
-        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        let (salt, info): (Vec<u8>, Vec<u8>) = ((0..=0x0c).collect(), (0xf0..=0xf9).collect());
-        let mut key = [0; 42];
-        Hkdf::<Sha256>::new(Some(&salt), &[0x0b; 22]).expand(&info, &mut key).unwrap();
-        assert_eq!(hex(&key), "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865");
-        let mac =
-            Hmac::<Sha256>::new_from_slice(&[0x0b; 20]).unwrap().chain_update(b"Hi There").finalize().into_bytes();
-        assert_eq!(hex(&mac), "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+        assert_ne!(*derive(NEW.as_bytes(), &[TOKEN_PURPOSE, b"sessionid"]), keys[0][0]);
     }
 
     // A11, CVE-2013-0263 (Rack): how long the comparison took told how many bytes of a guess were right. Here a MAC that differs in

@@ -5,7 +5,7 @@ use crate::secret::Secrets;
 use crate::session::incoming::CookieSlot;
 use alloc::borrow::ToOwned;
 use alloc::string::String;
-use sha2::{Digest, Sha256};
+use edge_session_crypto::sha256;
 
 /// Seconds in a day.
 const DAY: i64 = 86_400;
@@ -477,7 +477,7 @@ fn check_age(setting: &str, seconds: i64) -> Result<()> {
 
 /// The first bits of a hash of the prefix.
 fn prefix_mark(prefix: &str) -> [u8; 2] {
-    let [first, second, ..]: [u8; 32] = Sha256::digest(prefix).into();
+    let [first, second, ..] = sha256(&[prefix.as_bytes()]);
     [first, second]
 }
 

@@ -21,7 +21,7 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
-use base64ct::{Base64UrlUnpadded, Encoding};
+use edge_session_crypto::{from_base64, to_base64};
 
 use super::sealed::{self, MIN_SEALED};
 use crate::secret::{MAC_BYTES, NONCE_BYTES};
@@ -78,7 +78,7 @@ pub(crate) fn sign(
         let sealed = sealed::seal(&settings.secrets, nonce, &mac, journal, position.issued, room);
         bytes.extend_from_slice(sealed.as_deref().unwrap_or_default());
     }
-    Some(Base64UrlUnpadded::encode_string(&bytes))
+    Some(to_base64(&bytes))
 }
 
 /// Signs an ending token, which was issued at `issued` (microseconds of Unix time).
@@ -86,7 +86,7 @@ pub(crate) fn sign_ending(settings: &Settings, identity: &Identity, issued: i64)
     let mut bytes = payload(settings, ENDING, identity, Position { generation: 0, tag: [0; 4], issued });
     let mac = settings.secrets.sign(&bytes)?;
     bytes.extend_from_slice(&mac);
-    Some(Base64UrlUnpadded::encode_string(&bytes))
+    Some(to_base64(&bytes))
 }
 
 fn payload(settings: &Settings, kind: u8, identity: &Identity, position: Position) -> Vec<u8> {
@@ -109,8 +109,7 @@ pub(crate) fn verify(settings: &Settings, text: &[u8]) -> Option<Token> {
     if !(SHORTEST..=MAX_COOKIE).contains(&text.len()) {
         return None;
     }
-    let mut buffer = [0; MAX_COOKIE / 4 * 3];
-    let bytes = Base64UrlUnpadded::decode(text, &mut buffer).ok()?;
+    let bytes = from_base64(text)?;
     let kind = bytes.first()? & 15;
     let more = if kind >= MORE_ROTATIONS { ROTATIONS_BYTES } else { 0 };
     let (payload, rest) = bytes.split_at_checked(HEAD_BYTES.saturating_add(more))?;
@@ -196,7 +195,7 @@ mod tests {
     fn resigned(payload: &[u8]) -> String {
         let mut bytes = payload.to_vec();
         bytes.extend(settings().secrets.sign(payload).unwrap());
-        Base64UrlUnpadded::encode_string(&bytes)
+        to_base64(&bytes)
     }
 
     #[test]
@@ -295,7 +294,7 @@ mod tests {
 
     #[test]
     fn a_signed_token_of_another_version_or_kind_is_no_token() {
-        let good = Base64UrlUnpadded::decode_vec(&signed(0)).unwrap();
+        let good = from_base64(signed(0).as_bytes()).unwrap();
         let payload = &good[..HEAD_BYTES];
         for (at, byte) in [(0, 0x00), (0, 0x20), (1, b'A'), (1, 0)] {
             let mut changed = payload.to_vec();
@@ -303,13 +302,13 @@ mod tests {
             assert!(verify(&settings(), resigned(&changed).as_bytes()).is_none());
         }
         // Fewer rotations than 14 are not written at the end, and an ending token carries no journal.
-        let long = Base64UrlUnpadded::decode_vec(&signed(14)).unwrap();
+        let long = from_base64(signed(14).as_bytes()).unwrap();
         let mut changed = long[..HEAD_BYTES + ROTATIONS_BYTES].to_vec();
         changed[HEAD_BYTES + 1] = 13;
         assert!(verify(&settings(), resigned(&changed).as_bytes()).is_none());
         changed[0] = VERSION << 4 | ENDING;
-        let ending = Base64UrlUnpadded::decode_vec(&resigned(&changed)).unwrap();
-        let longer = Base64UrlUnpadded::encode_string(&[&*ending, &[0; MIN_SEALED]].concat());
+        let ending = from_base64(resigned(&changed).as_bytes()).unwrap();
+        let longer = to_base64(&[&*ending, &[0; MIN_SEALED]].concat());
         assert!(verify(&settings(), longer.as_bytes()).is_none());
     }
 

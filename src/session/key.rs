@@ -4,8 +4,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
 
-use base64ct::{Base64UrlUnpadded, Encoding};
-use sha2::{Digest, Sha256};
+use edge_session_crypto::{digest_to_base64, sha256};
 use zeroize::Zeroizing;
 
 /// Characters of a session key (Django's length).
@@ -117,16 +116,13 @@ pub(crate) struct KeyDigest([u8; DIGEST_CHARS]);
 impl KeyDigest {
     fn of(purpose: &[u8], bytes: &[u8]) -> Self {
         let mut digest = [0; DIGEST_BYTES];
-        let hash = Sha256::new().chain_update(purpose).chain_update(bytes).finalize();
+        let hash = sha256(&[purpose, bytes]);
         digest.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
         Self::new(&digest)
     }
 
     fn new(bytes: &[u8; DIGEST_BYTES]) -> Self {
-        let mut text = [0; DIGEST_CHARS];
-        // 24 bytes make 32 characters.
-        let _ = Base64UrlUnpadded::encode(bytes, &mut text);
-        Self(text)
+        Self(digest_to_base64(bytes))
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -193,7 +189,7 @@ impl Random {
 
     fn block(&mut self) -> [u8; 32] {
         self.drawn = self.drawn.wrapping_add(1);
-        Sha256::new().chain_update(self.seed.as_slice()).chain_update(self.drawn.to_be_bytes()).finalize().into()
+        sha256(&[self.seed.as_slice(), &self.drawn.to_be_bytes()])
     }
 
     /// A new session key: each character drawn alike, bytes that would favour some of them dropped.

@@ -2,11 +2,9 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use base64ct::{Base64UrlUnpadded, Encoding};
-use hmac::{Hmac, KeyInit, Mac};
+use edge_session_crypto::{MacKey, from_base64, sha256, to_base64};
 use miniz_oxide::deflate::compress_to_vec_zlib;
 use miniz_oxide::inflate::decompress_to_vec_zlib_with_limit;
-use sha2::{Digest, Sha256};
 
 use super::json;
 use crate::secret::Secrets;
@@ -37,23 +35,21 @@ pub(crate) fn decode(secrets: &Secrets, text: &str) -> Option<String> {
 
 /// Signs a payload that is packed already, or is not to be.
 pub(crate) fn sign(secrets: &Secrets, payload: &[u8], packed: bool, unix_seconds: i64) -> String {
-    let payload = Base64UrlUnpadded::encode_string(payload);
+    let payload = to_base64(payload);
     let signed = [if packed { "." } else { "" }, &payload, ":", &base62(unix_seconds)].concat();
-    let mac = mac(secrets.bytes().next().unwrap_or_default(), &signed);
-    let signature = mac.map(|mac| Base64UrlUnpadded::encode_string(&mac.finalize().into_bytes()));
-    [&signed, ":", &signature.unwrap_or_default()].concat()
+    let mac = mac_key(secrets.bytes().next().unwrap_or_default()).sign(signed.as_bytes());
+    [&signed, ":", &to_base64(&mac)].concat()
 }
 
 /// The payload in `text`, packed or not, where one of the secrets signed it.
 pub(crate) fn verify(secrets: &Secrets, text: &str) -> Option<Vec<u8>> {
     let (signed, signature) = text.rsplit_once(':')?;
-    let signature = Base64UrlUnpadded::decode_vec(signature).ok()?;
-    let mut macs = secrets.bytes().filter_map(|secret| mac(secret, signed));
-    if !macs.any(|mac| mac.verify_slice(&signature).is_ok()) {
+    let signature = from_base64(signature.as_bytes())?;
+    if !secrets.bytes().any(|secret| mac_key(secret).verify(signed.as_bytes(), &signature)) {
         return None;
     }
     let (payload, _timestamp) = signed.rsplit_once(':')?;
-    Base64UrlUnpadded::decode_vec(payload.strip_prefix('.').unwrap_or(payload)).ok()
+    from_base64(payload.strip_prefix('.').unwrap_or(payload).as_bytes())
 }
 
 /// Whether a signed text's payload is zlib's.
@@ -62,10 +58,8 @@ fn is_packed(text: &str) -> bool {
 }
 
 /// Django's key: SHA-256 of salt, "signer" and secret.
-fn mac(secret: &[u8], signed: &str) -> Option<Hmac<Sha256>> {
-    let key = Sha256::new().chain_update(SALT).chain_update("signer").chain_update(secret).finalize();
-    let mac = Hmac::<Sha256>::new_from_slice(&key).ok()?;
-    Some(mac.chain_update(signed))
+fn mac_key(secret: &[u8]) -> MacKey {
+    MacKey::new(&sha256(&[SALT.as_bytes(), b"signer", secret]))
 }
 
 /// Django keeps printable ASCII only: the rest stands as `\u` and four digits, which outside of strings cannot occur.

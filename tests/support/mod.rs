@@ -5,13 +5,11 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use base64ct::Encoding;
 use chrono::{DateTime, TimeDelta, Utc};
 use edge_session::{
     Error, MemoryStore, Op, Page, Result, Session, SessionHeaders, Sessions, Settings, SettingsBuilder, StorageKey,
     Store, Written,
 };
-use sha2::{Digest, Sha256};
 
 pub const SECRET: &str = "a secret of at least thirty-two bytes";
 /// The names under which sessions travel with the default settings: once `cycle_key` has changed the key, and before.
@@ -118,8 +116,8 @@ pub fn kind(key: &StorageKey) -> &str {
 
 /// The storage key of the record under a session key, with the default prefix.
 pub fn record_key(session_key: &str) -> StorageKey {
-    let hash = Sha256::digest(["edge-session record v1", session_key].concat());
-    let digest = base64ct::Base64UrlUnpadded::encode_string(&hash[..24]);
+    let hash = edge_session_crypto::sha256(&[b"edge-session record v1", session_key.as_bytes()]);
+    let digest = edge_session_crypto::to_base64(&hash[..24]);
     StorageKey::listed(["edge-session:session:", &digest].concat())
 }
 
