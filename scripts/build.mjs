@@ -17,7 +17,7 @@ export const consumers = ["rust-quick-start", "rust-pages"].map(consumer);
 
 /** A digest of the sources, the settings and the versions of the tools. Times of files would lie after a checkout. */
 function inputs({ folder, features }) {
-  const sources = [...new Set([root, folder])].flatMap((place) =>
+  const sources = [...new Set([root, join(root, "crates/crypto"), folder])].flatMap((place) =>
     readdirSync(join(place, "src"), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile() && !entry.name.endsWith(".ts"))
       .map((entry) => join(entry.parentPath ?? entry.path, entry.name))

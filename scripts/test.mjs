@@ -34,9 +34,12 @@ const suites = { lint, native, simulation, node: inNode, django, browser: inBrow
 /** What only the long run does. */
 const long = ["faults", "ablation", "fuzz", "reproduced"];
 
+/** The crates with native tests, for cargo. */
+const crates = ["--package", "edge-session", "--package", "edge-session-crypto"];
+
 async function lint() {
   const deny = ["--", "-D", "warnings"];
-  const native = ["cargo", "clippy", "--all-targets", "--features", "app", ...deny];
+  const native = ["cargo", "clippy", ...crates, "--all-targets", "--features", "app", ...deny];
   const wasm = ["cargo", "clippy", "--target", "wasm32-unknown-unknown", "--workspace", "--features", "app", "--lib", "--test", "web", ...deny];
   const js = (feature) => ["cargo", "clippy", "--target", "wasm32-unknown-unknown", "--features", feature, "--lib", ...deny];
   const page = ["tsc", "--project", "jsconfig.json"];
@@ -52,7 +55,7 @@ async function lint() {
 }
 
 async function native() {
-  return [cargoCount(await run("cargo", ["test", "--no-fail-fast", "--features", "app"], { keep: true, limit }))];
+  return [cargoCount(await run("cargo", ["test", ...crates, "--no-fail-fast", "--features", "app"], { keep: true, limit }))];
 }
 
 /** Random histories on the model of KV: so many as the options say. */

@@ -53,7 +53,7 @@ fn the_settings_table_is_complete() {
 
 /// Whether a Rust file of this project has a test of this name.
 fn has_rust_test(path: &str, name: &str) -> bool {
-    let file = if path.starts_with("src/") { format!("{path}.rs") } else { format!("tests/{path}.rs") };
+    let file = if path.contains("src/") { format!("{path}.rs") } else { format!("tests/{path}.rs") };
     let text = read(&file);
     let Some(at) = text.find(&format!("fn {name}(")) else { return false };
     // A property's line of arguments can be long; its attribute stands on the line before.
@@ -140,7 +140,7 @@ fn the_defaults_that_the_documents_name_are_those_of_the_code() {
 fn each_crate_that_is_depended_on_has_its_reason() {
     let (_, table) = include_str!("../README.md").split_once("\n| dependency | why |\n").unwrap();
     let (table, _) = table.split_once("\n\n").unwrap();
-    let manifest = include_str!("../Cargo.toml");
+    let manifest = concat!(include_str!("../Cargo.toml"), "\n", include_str!("../crates/crypto/Cargo.toml"));
     let mut crates = 0;
     for section in manifest.split("\n[").filter(|section| section.split(']').next().unwrap().ends_with("dependencies"))
     {

@@ -330,6 +330,23 @@ fn a_new_key_beside_another_one_is_refused_once_the_session_has_ended() {
 }
 
 #[test]
+fn a_login_that_was_loaded_before_the_first_one_elsewhere_puts_no_second_tombstone() {
+    let site = site();
+    let mut browser = site.visitor();
+    site.request(&mut browser, |session| session.set("cart", ["apple"]).unwrap());
+    let (old, elsewhere) = (browser.clone(), site.another_isolate());
+    let mut second = elsewhere.load(&old);
+    second.cycle_key().unwrap();
+    site.login(&mut browser);
+    site.pass(60);
+    site.operations();
+    run(elsewhere.sessions.commit_headers(&mut second, 200)).unwrap();
+    assert!(!site.operations().contains(&"put cycled".to_owned()), "its time is that of the first login");
+    site.pass(41);
+    assert_eq!(reason(&site.another_isolate(), &old), LoadReason::Revoked);
+}
+
+#[test]
 fn a_second_login_is_refused_once_the_first_ones_key_was_rotated() {
     let site = site();
     let (old, mut user) = logged_in(&site);

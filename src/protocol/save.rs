@@ -99,20 +99,20 @@ enum Sent {
 #[derive(Debug, Default)]
 enum State {
     Start,
-    Reading(Attempt),
+    Reading(Box<Attempt>),
     /// The tombstone of a new key that joins the family of another one.
-    ReadingFamily(Attempt),
-    Holding(Attempt),
+    ReadingFamily(Box<Attempt>),
+    Holding(Box<Attempt>),
     Joined {
-        attempt: Attempt,
+        attempt: Box<Attempt>,
         ticket: Ticket,
     },
     Writing {
-        attempt: Attempt,
+        attempt: Box<Attempt>,
         ticket: Ticket,
         sent: Sent,
     },
-    Pausing(Attempt),
+    Pausing(Box<Attempt>),
     Revoking {
         old: Identity,
         again: bool,
@@ -159,7 +159,7 @@ impl Save {
                 self.landed(session, memory, attempt, ticket, sent)
             }
             // The conflict is with our own earlier attempt: no one else knows this key.
-            (State::Writing { attempt: attempt @ Attempt { sent: Some(_), .. }, ticket, sent }, Reply::Conflict) => {
+            (State::Writing { attempt, ticket, sent }, Reply::Conflict) if attempt.sent.is_some() => {
                 self.landed(session, memory, attempt, ticket, sent)
             }
             (State::Writing { ticket, .. }, Reply::Conflict) => {
@@ -222,11 +222,11 @@ impl Save {
             // A copy of a session that cannot be seen yet would take its place without its data.
             return Err(Error::stale()); // mutation: not-visible-is-refused
         }
-        self.look(session, memory, Attempt::default())
+        self.look(session, memory, Box::default())
     }
 
     /// Reads what is stored now. A new session is written blindly: a look would make KV remember that nothing was there.
-    fn look(&mut self, session: &mut Session, memory: &IsolateMemory, attempt: Attempt) -> Result<Next> {
+    fn look(&mut self, session: &mut Session, memory: &IsolateMemory, attempt: Box<Attempt>) -> Result<Next> {
         let settings = &session.settings;
         // mutation: blind-put
         let Some(origin) = session.key.origin() else {
@@ -249,7 +249,7 @@ impl Save {
         &mut self,
         session: &mut Session,
         memory: &IsolateMemory,
-        attempt: Attempt,
+        attempt: Box<Attempt>,
         values: &[Option<Vec<u8>>],
     ) -> Result<Next> {
         session.clock.revocation_checked();
@@ -258,9 +258,7 @@ impl Save {
         let mut tombstones = values.iter().map(Option::as_deref);
         let tombstone = tombstones.next().flatten();
         if let Some((old, replaced)) = session.rotated_from().zip(tombstones.next().flatten()) {
-            let old = revoke::tombstone_key(&session.settings, old);
-            memory.mark(&old, Revocation::read(replaced), now);
-            memory.acknowledge(&old);
+            keep_tombstone(memory, &revoke::tombstone_key(&session.settings, old), replaced, now);
         }
         match revoke::revocation(memory, &key, tombstone, now) {
             None => self.write(session, memory, attempt),
@@ -274,7 +272,7 @@ impl Save {
         &mut self,
         session: &mut Session,
         memory: &IsolateMemory,
-        mut attempt: Attempt,
+        mut attempt: Box<Attempt>,
         values: Vec<Option<Vec<u8>>>,
     ) -> Result<Next> {
         session.clock.revocation_checked();
@@ -286,6 +284,9 @@ impl Save {
         let mut values = values.into_iter();
         let (bytes, tombstone, successor) = (values.next().flatten(), values.next().flatten(), values.next().flatten());
         self.check_revocation(session, memory, tombstone.as_deref(), successor.as_deref())?;
+        if let Some(tombstone) = tombstone.filter(|_| is_login) {
+            keep_tombstone(memory, &revoke::tombstone_key(&session.settings, origin), &tombstone, now);
+        }
         let is_quiet = memory.is_quiet(&key, now);
         // What is on its way here is made on what was put here. It may lack what other isolates have put.
         let stored = bytes.clone().filter(|_| !is_quiet);
@@ -318,52 +319,30 @@ impl Save {
             }
             other => other,
         };
-        let newest = if is_fresh { None } else { Some(open(newest, limit)?) };
-        if is_login {
+        let newest = if is_fresh { None } else { Some((open(newest, limit)?, merged)) };
+        let (newest, is_behind) = match turn {
+            Turn::Held | Turn::Join(_) => return Ok(self.hold(attempt)),
             // mutation: login-waits
-            if !memory.hold(&key, now) && attempt.waited < MAX_HOLD {
+            Turn::Free if is_login && !memory.hold(&key, now) && attempt.waited < MAX_HOLD => {
                 return Ok(self.hold(attempt));
             }
-            if let Some(record) = newest {
-                attempt.tag = None; // mutation: tag-of-login
-                self.merge(session, record, merged)?.into_iter().for_each(|event| session.report(event));
+            Turn::Free => (newest, false),
+            Turn::TooSoon => (newest, true),
+            Turn::Behind(flight) => {
+                let (merged, limit) = (flight.merged, flight.limit(session.settings.max_record_bytes));
+                (Some((open(flight, limit)?, merged)), true)
             }
-            return self.write(session, memory, attempt);
+        };
+        if let Some((record, merged)) = newest {
+            attempt.tag = None; // mutation: tag-of-save
+            let event = self.merge(session, record, merged)?;
+            if self.is_renewal && !session.needs_write()? {
+                // Another request has made it meanwhile.
+                return Ok(Step::Done(Ok(Saved::default())));
+            }
+            event.into_iter().for_each(|event| session.report(event));
         }
-        match turn {
-            Turn::Held | Turn::Join(_) => Ok(self.hold(attempt)),
-            Turn::Free => {
-                if let Some(record) = newest {
-                    attempt.tag = None; // mutation: tag-of-save
-                    let event = self.merge(session, record, merged)?;
-                    if self.is_renewal && !session.needs_write()? {
-                        return Ok(Step::Done(Ok(Saved::default())));
-                    }
-                    event.into_iter().for_each(|event| session.report(event));
-                }
-                self.write(session, memory, attempt)
-            }
-            Turn::TooSoon => {
-                if let Some(record) = newest {
-                    let event = self.merge(session, record, merged)?;
-                    if self.is_renewal && !session.needs_write()? {
-                        return Ok(Step::Done(Ok(Saved::default())));
-                    }
-                    event.into_iter().for_each(|event| session.report(event));
-                }
-                self.begin_group(session, memory, &key, attempt)
-            }
-            Turn::Behind(newest) => {
-                let (merged, limit) = (newest.merged, newest.limit(session.settings.max_record_bytes));
-                let flight = open(newest, limit)?;
-                let event = self.merge(session, flight, merged)?;
-                if self.is_renewal && !session.needs_write()? {
-                    return Ok(Step::Done(Ok(Saved::default())));
-                }
-                event.into_iter().for_each(|event| session.report(event));
-                self.begin_group(session, memory, &key, attempt)
-            }
-        }
+        if is_behind { self.begin_group(session, memory, &key, attempt) } else { self.write(session, memory, attempt) }
     }
 
     /// Fails where the session has ended.
@@ -402,7 +381,7 @@ impl Save {
         &mut self,
         session: &mut Session,
         memory: &IsolateMemory,
-        attempt: Attempt,
+        attempt: Box<Attempt>,
         is_login: bool,
     ) -> Result<Next> {
         if session.load_reason() == LoadReason::NotYetVisible {
@@ -439,7 +418,7 @@ impl Save {
         session: &mut Session,
         memory: &IsolateMemory,
         key: &StorageKey,
-        attempt: Attempt,
+        attempt: Box<Attempt>,
     ) -> Result<Next> {
         freshness::open_journal(session);
         let Some(base) = session.stored.clone() else { return Err(Error::unexpected_reply()) };
@@ -456,7 +435,7 @@ impl Save {
         session: &mut Session,
         memory: &IsolateMemory,
         key: &StorageKey,
-        attempt: Attempt,
+        attempt: Box<Attempt>,
         mut pending: Box<Pending>,
         stored: Newest,
     ) -> Result<Next> {
@@ -505,14 +484,14 @@ impl Save {
         Ok(joined)
     }
 
-    fn join_wait(&mut self, mut attempt: Attempt, ticket: Ticket, pause: u64) -> Next {
+    fn join_wait(&mut self, mut attempt: Box<Attempt>, ticket: Ticket, pause: u64) -> Next {
         attempt.waited = attempt.waited.saturating_add(pause);
         self.state = State::Joined { attempt, ticket };
         Step::Wait(pause)
     }
 
     /// Waits for the saves that are on their way, or for the login that holds the lane.
-    fn hold(&mut self, mut attempt: Attempt) -> Next {
+    fn hold(&mut self, mut attempt: Box<Attempt>) -> Next {
         let pause = next_look(attempt.waited);
         attempt.waited = attempt.waited.saturating_add(pause);
         self.state = State::Holding(attempt);
@@ -524,7 +503,7 @@ impl Save {
         &mut self,
         session: &mut Session,
         memory: &IsolateMemory,
-        attempt: Attempt,
+        mut attempt: Box<Attempt>,
         ticket: Ticket,
     ) -> Result<Next> {
         session.clock.catch_up();
@@ -544,7 +523,10 @@ impl Save {
             }
             _ if attempt.waited >= MAX_WAIT => Err(Error::out_of_reach()),
             Poll::Gone if attempt.failed >= MAX_ATTEMPTS => Err(Error::out_of_reach()),
-            Poll::Gone => self.look(session, memory, Attempt { failed: attempt.failed.saturating_add(1), ..attempt }),
+            Poll::Gone => {
+                attempt.failed = attempt.failed.saturating_add(1);
+                self.look(session, memory, attempt)
+            }
             Poll::Wait(until) => {
                 let usual = next_look(attempt.waited);
                 let pause =
@@ -555,7 +537,7 @@ impl Save {
     }
 
     /// Puts the session's record.
-    fn write(&mut self, session: &mut Session, memory: &IsolateMemory, mut attempt: Attempt) -> Result<Next> {
+    fn write(&mut self, session: &mut Session, memory: &IsolateMemory, mut attempt: Box<Attempt>) -> Result<Next> {
         let newest = session.stored.as_ref().and_then(|stored| stored.head.tags.first());
         if session.known.position.map(|position| position.tag).as_ref() == newest {
             freshness::open_journal(session);
@@ -590,7 +572,7 @@ impl Save {
         &mut self,
         session: &mut Session,
         memory: &IsolateMemory,
-        attempt: Attempt,
+        mut attempt: Box<Attempt>,
         ticket: Ticket,
         sent: Sent,
         error: Error,
@@ -601,13 +583,15 @@ impl Save {
             return Err(error);
         }
         session.report(EventKind::Retried);
-        let tag = match &sent {
+        attempt.tag = match &sent {
             Sent::Alone(_) => attempt.tag, // mutation: tag-of-retry
             Sent::Group(_) => None,        // mutation: tag-after-group
         };
         let pause = pause(session);
-        let waited = attempt.waited.saturating_add(pause);
-        self.state = State::Pausing(Attempt { failed, waited, tag, sent: Some(sent), is_stored: attempt.is_stored });
+        attempt.failed = failed;
+        attempt.waited = attempt.waited.saturating_add(pause);
+        attempt.sent = Some(sent);
+        self.state = State::Pausing(attempt);
         Ok(Step::Wait(pause))
     }
 
@@ -617,7 +601,7 @@ impl Save {
         &mut self,
         session: &mut Session,
         memory: &IsolateMemory,
-        attempt: Attempt,
+        mut attempt: Box<Attempt>,
         ticket: Ticket,
         sent: Sent,
     ) -> Result<Next> {
@@ -629,7 +613,10 @@ impl Save {
             return self.acknowledged(session, memory, sent, now);
         }
         session.clock.catch_up();
-        let attempt = Attempt { failed, waited: attempt.waited, tag: None, sent: Some(sent), is_stored: true };
+        attempt.failed = failed;
+        attempt.tag = None;
+        attempt.sent = Some(sent);
+        attempt.is_stored = true;
         self.look(session, memory, attempt)
     }
 
@@ -742,6 +729,13 @@ impl Session {
         // mutation: base-of-save
         Some(head.tags.first().is_some_and(|tag| self.has_seen(tag)))
     }
+}
+
+/// Remembers the tombstone that a first login has put, so that a second one does not put it again: for how long the key counts as
+/// superseded depends on its time.
+fn keep_tombstone(memory: &IsolateMemory, key: &StorageKey, tombstone: &[u8], now: i64) {
+    memory.mark(key, Revocation::read(tombstone), now);
+    memory.acknowledge(key);
 }
 
 /// Whether the lane is still taken. Nothing is read before it is free.

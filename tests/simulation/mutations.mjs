@@ -45,7 +45,6 @@ export const mutations = [
   { what: "a put that landed counts although another one is on its way", marker: "quiet-lane", from: "&& is_quiet", to: "&& (is_quiet || !is_quiet)" },
   { what: "a put that landed after all is not remembered", marker: "landed-remembered", from: "memory.remember(&key, &head, bytes, now);", to: "let _ = (&head, bytes);" },
   { what: "a save keeps its tag on another record", marker: "tag-of-save", from: "attempt.tag = None;", to: "" },
-  { what: "a login keeps its tag on another record", marker: "tag-of-login", from: "attempt.tag = None;", to: "" },
   { what: "a retry has a tag of its own although its content is the same", marker: "tag-of-retry", from: "attempt.tag", to: "attempt.tag.filter(|_| false)" },
   { what: "a member of a group that failed goes on with the group's tag", marker: "tag-after-group", from: "None", to: "sent.tag().copied()" },
 
