@@ -11,6 +11,9 @@ use crate::session::session::Session;
 use crate::sessions::Sessions;
 use crate::store::Store;
 
+/// The status of a commit that is to save nothing.
+const FAILED: u16 = 500;
+
 impl<S: Store> Sessions<S> {
     /// The session of `request`, from its `Cookie` header.
     ///
@@ -39,10 +42,16 @@ impl<S: Store> Sessions<S> {
         apply(&headers, response)
     }
 
+    /// A handler that failed saves nothing, whatever the status of the answer.
+    async fn commit_failed(&self, mut session: Session, error: Error) -> worker::Result<Response> {
+        let headers = self.commit_headers(&mut session, FAILED).await?;
+        Ok(apply(&headers, answer(error)?)?)
+    }
+
     /// Runs `handler` with the request's session and commits what it answers: the whole of it in one call.
     ///
-    /// A session that was used but could not be read, or that could not be saved, is answered with 503, 400, 409 or 413 and
-    /// `{"error":{"code","message"}}`; nothing is saved then, and the cookie stays.
+    /// A session that was used but could not be read, and a save or commit that fails, are answered with 503, 400, 409 or 413 and
+    /// `{"error":{"code","message"}}`, unless the handler takes the error. The commit saves nothing then, and the cookie stays.
     ///
     /// ```no_run
     /// # mod worker_of_the_example {
@@ -75,7 +84,7 @@ impl<S: Store> Sessions<S> {
         let mut session = self.load_request(&request).await?;
         let response = match handler(request, &mut session).await {
             Ok(response) => sendable(response)?,
-            Err(error) => answer(of_session(error)?)?,
+            Err(error) => return self.commit_failed(session, of_session(error)?).await,
         };
         match self.commit_sendable(session, response).await {
             Ok(response) => Ok(response),

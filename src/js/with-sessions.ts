@@ -1,11 +1,11 @@
 // A whole Worker around a handler: each request with its session, and the cron that clears what has expired.
 
-import { EdgeSessionError, StoreUnavailableError } from "./errors.js";
+import { EdgeSessionError } from "./errors.js";
 import { mergeHeaders } from "./headers.js";
 import type { Session } from "./session.js";
 import { createSessions, type Options, type Sessions } from "./sessions.js";
 
-/** The statuses of errors that a commit can end with through nobody's mistake in the code. */
+/** The statuses of the errors with which a save can fail although the code is right. */
 const STATUS = new Map<string, number>([
   ["ES_STORE_UNAVAILABLE", 503],
   ["ES_SESSION_INTERRUPTED", 400],
@@ -29,9 +29,9 @@ export interface SessionsWorker<Env, Context = unknown> {
 /**
  * Runs a handler with the request's session and commits what it answers: the whole of it in one call.
  *
- * A session that was used but could not be read is answered with 503, unless the handler catches the error. A commit that fails is
- * answered with 503, 400, 409 or 413. Other errors that the handler throws, those of its own `save` included, are thrown on, and a
- * response that cannot be sent is a `ValueError`. Nothing is saved then, and the cookie stays.
+ * A session that was used but could not be read, and a save or commit that fails, are answered with 503, 400, 409 or 413, unless the
+ * handler catches the error. Other errors that the handler throws are thrown on, and a response that cannot be sent is a `ValueError`.
+ * The commit saves nothing then, and the cookie stays.
  *
  * @example
  * export default withSessions<{ visits: number }, Env>((env) => ({ store: kv(env.SESSIONS), secrets: [env.SESSION_SECRET] }), {
@@ -51,8 +51,7 @@ export function withSessions<Data extends object = Record<string, unknown>, Env 
       const sessions = sessionsOf(env);
       const session = await sessions.load(request);
       try {
-        const response = await respond(() => handler.fetch(request, env, context, session));
-        return await committed(sessions, session, response);
+        return await committed(sessions, session, () => handler.fetch(request, env, context, session));
       } finally {
         session[Symbol.dispose](); // not `using`, which browsers of 2025 do not all know
       }
@@ -75,30 +74,37 @@ function memoised<Env, T>(make: (env: Env) => T): (env: Env) => T {
   };
 }
 
-/** What the handler answers; 503 where it used a session that could not be read. */
-async function respond(answer: () => Response | Promise<Response>): Promise<Response> {
+/** The handler's response with its session's headers, or the answer to an error. */
+async function committed<Data extends object>(
+  sessions: Sessions<Data>,
+  session: Session<Data>,
+  handle: () => Response | Promise<Response>,
+): Promise<Response> {
+  let response;
   try {
-    return await answer();
+    response = await handle();
   } catch (error) {
-    if (error instanceof StoreUnavailableError) return failure(error, 503);
-    throw error;
+    const answer = failure(error);
+    // A handler that failed saves nothing, whatever the status of the answer.
+    for (const [name, value] of await sessions.commitHeaders(session, 500)) answer.headers.append(name, value);
+    return answer;
   }
-}
-
-async function committed<Data extends object>(sessions: Sessions<Data>, session: Session<Data>, response: Response): Promise<Response> {
   try {
     return await sessions.commit(session, response);
   } catch (error) {
-    const status = error instanceof EdgeSessionError ? STATUS.get(error.code) : undefined;
-    if (!(error instanceof EdgeSessionError) || status === undefined) throw error;
-    const answer = failure(error, status);
+    const answer = failure(error);
     mergeHeaders(answer.headers, undefined);
     return answer;
   }
 }
 
-/** `{"error":{"code","message"}}`. What the store said goes into the log; it holds neither a key, a token nor data. */
-function failure(error: EdgeSessionError, status: number): Response {
+/**
+ * `{"error":{"code","message"}}` with the error's status; an error without one is thrown on. What the store said goes into the log; it
+ * holds neither a key, a token nor data.
+ */
+function failure(error: unknown): Response {
+  const status = error instanceof EdgeSessionError ? STATUS.get(error.code) : undefined;
+  if (!(error instanceof EdgeSessionError) || status === undefined) throw error;
   console.error(`edge-session: ${error.code}: ${error.message}`, error.cause ?? "");
   return Response.json({ error: { code: error.code, message: error.message } }, { status });
 }

@@ -120,6 +120,30 @@ test("a session that cannot be saved is 503, 400 or 413, without a cookie", asyn
   assert.equal(lines.length, 3);
 });
 
+test("a save of the handler's own that fails is answered like a commit's, and nothing is saved after it", async (t) => {
+  const { kv: namespace, kept } = countingKv();
+  const worker = withSessions({ store: kv(namespace), secrets, maxRecordBytes: 1024 }, {
+    async fetch(request, _, __, session) {
+      session.set("seen", new URL(request.url).pathname);
+      const other = session.get("n");
+      session.set("n", "x".repeat(2000));
+      try {
+        await session.save();
+      } finally {
+        session.set("n", other ?? null);
+      }
+      return new Response("ok");
+    },
+  });
+  const lines = await logged(t, async () => {
+    const response = await browser(worker, {}).get("/");
+    assert.deepEqual([response.status, (await response.json()).error.code], [413, "ES_TOO_LARGE"]);
+    assert.deepEqual([response.headers.getSetCookie(), response.headers.get("Vary"), response.headers.get("Cache-Control")], [[], "Cookie", "private"]);
+  });
+  assert.equal(lines.length, 1);
+  assert.equal(kept.size, 0);
+});
+
 test("a logout that fails says so, and later requests finish it: until then whoever uses the session gets a 503", async (t) => {
   let down = true;
   const { kv: namespace, kept } = countingKv({
