@@ -645,6 +645,32 @@ fn a_logout_that_is_finished_by_an_ending_token_counts_at_once_in_its_isolate() 
     assert_eq!(other.load(&browser).load_reason(), LoadReason::Revoked);
 }
 
+// The login's own mark lasts 15 seconds where its tombstone was refused.
+#[test]
+fn a_logout_ends_the_anonymous_key_in_its_isolate_although_the_login_could_not() {
+    let model = KvModel::new(usual());
+    let isolate = Isolate::at(&model, "AMS");
+    let mut browser = isolate.visitor();
+    let anonymous = browser.clone();
+    model.on_operation(|operation| {
+        let ends = operation.kind == OperationKind::Delete || operation.key.contains(":ended:");
+        (ends && operation.kind != OperationKind::Get).then_some(Fault::Status(503))
+    });
+    isolate.request(&mut browser, |session| session.cycle_key().unwrap()).result.unwrap();
+    assert!(isolate.events().contains(&"old-key-remains".to_owned()));
+    model.on_operation(|_| None);
+    assert_eq!(isolate.load(&anonymous).load_reason(), LoadReason::Live, "it is as it was");
+    let (sessions, mut session) = (isolate.sessions(), isolate.load(&browser));
+    model.block_on(async {
+        sessions.flush(&mut session).await.unwrap();
+        sessions.commit_headers(&mut session, 200).await.unwrap();
+    });
+    for _ in 0..2 {
+        assert_eq!(isolate.load(&anonymous).load_reason(), LoadReason::Revoked);
+        model.run_for(Duration::from_secs(60));
+    }
+}
+
 // Each member carried the changes of all, and put them once more over what was written since.
 #[test]
 fn a_member_of_a_group_that_failed_does_not_put_the_changes_of_one_that_vanished() {

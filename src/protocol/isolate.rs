@@ -691,6 +691,11 @@ mod tests {
             assert_eq!(newest(&memory, &key, Some(&stored), NOW).as_ref(), Some(expected), "{case}");
             assert_eq!(newest(&memory, &key, Some(&stored), NOW + 130_001), Some(stored), "{case}, once forgotten");
         }
+        // Its list of writes would allow a merge, which nothing asks for.
+        let older = bytes(&head(4, &[4, 3]), "stored", Some(NOW - 1));
+        let memory = IsolateMemory::default();
+        put(&memory, &key("a"), &own, &own_bytes, NOW);
+        assert_eq!(newest(&memory, &key("a"), Some(&older), NOW), Some(own_bytes.clone()));
         for junk in [b"".as_slice(), b"junk", b"{\"edge-session\":2}"] {
             let (memory, key) = (IsolateMemory::default(), key("a"));
             put(&memory, &key, &own, &own_bytes, NOW);

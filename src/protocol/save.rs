@@ -472,11 +472,14 @@ impl Save {
         head.tags.splice(..0, first);
         head.generation = group.base.head.generation;
         // mutation: base-of-group
-        let base = Stored { head, complete: complete && group.base.complete, merged: foreign.or(group.base.merged) };
+        let base = Stored { head, complete: true, merged: foreign.or(group.base.merged) };
         session.stored = Some(base.clone());
         let mut joined = session.begin_group(base, tag)?;
-        if foreign.is_some() && group.base.merged.is_some_and(|merged| Some(merged) != foreign) {
-            // It rests on more branches than a journal can name: no older record has all that it needs.
+        // It rests on what only one of its members knows, or on more branches than a journal can name: no older record has all
+        // that it needs.
+        let is_apart = foreign.is_some() && group.base.merged.is_some_and(|merged| Some(merged) != foreign);
+        let is_whole = complete && group.base.complete; // mutation: repaired-group
+        if is_apart || !is_whole || group.base.head.tags.is_empty() {
             joined.base.head.tags.clear();
         }
         joined.time = joined.time.max(group.time);

@@ -27,7 +27,7 @@ export const mutations = [
   // The lane of a key: group commit, and logins.
   { what: "a save behind a flight puts its own record instead", marker: "save-behind-flight", from: "&lane.flight", to: "lane.flight.as_ref().filter(|_| false)" },
   { what: "a group is put without what is stored by now", marker: "stored-in-group", from: "!stored.head.is_known_to(&record.head)", to: "stored.head.tags.is_empty()" },
-  { what: "a group forgets that its base was repaired", marker: "base-of-group", from: "complete: complete && group.base.complete", to: "complete: complete || !complete" },
+  { what: "a group forgets that its base was repaired", marker: "repaired-group", from: "complete && group.base.complete", to: "complete || !complete", test: ["failed_puts", "a_group_on_a_repaired_record_vouches_for_the_repair_alone"] },
   { what: "a group forgets what was merged into its base", marker: "base-of-group", from: "foreign.or(group.base.merged)", to: "foreign.and(None)" },
   { what: "a group is put although its session has ended", marker: "group-after-end", from: "self.check_revocation(session, memory, None, None)", to: "Ok::<(), Error>(())" },
   { what: "a login does not hold the lane of the old key", marker: "lane-of-login", from: "Some(now)", to: "None" },
