@@ -134,12 +134,12 @@ export const mutations = [
   { what: "a session is created beside a logout that has not finished", marker: "end-before-creation", from: "!session.is_empty()", to: "false && !session.is_empty()", test: ["ending", "in_the_request_of_a_failed_logout_nothing_can_be_stored"] },
   { what: "a deletion by key does not look for rotations", marker: "rotations-searched", from: "0..MAX_SEARCHED", to: "0..MAX_SEARCHED.min(1)" },
   { what: "the absolute deadline ends nothing", edits: [{ marker: "end-of-record", from: "self.deadline.min(self.absolute)", to: "self.deadline" }, { marker: "deadline-of-token", from: "token.identity.absolute.has_passed(session.now())", to: "token.identity.absolute == crate::session::expiry::Deadline::NEVER" }] },
-  { what: "a copy begins a new life", marker: "life-of-copy", from: "|identity| identity.absolute.min(absolute)", to: "|_| absolute" },
-  { what: "the deadline of a key without a token is not that of its record", marker: "deadline-of-record", from: "identity.absolute.min(record.head.absolute)", to: "identity.absolute" },
+  { what: "a copy begins a new life", marker: "life-of-copy", from: "|identity| identity.absolute.min(absolute)", to: "|_| absolute", test: ["outside_of_requests", "a_copy_has_the_absolute_deadline_of_the_session_whose_data_it_holds"] },
+  { what: "the deadline of a key without a token is not that of its record", marker: "deadline-of-record", from: "identity.absolute.min(record.head.absolute)", to: "identity.absolute", test: ["staleness", "the_earlier_absolute_deadline_counts_the_tokens_or_the_records"] },
 
   // The response.
-  { what: "a slow answer does not read the tombstone again", marker: "late-answer-verified", from: "!is_recent", to: "(!is_recent && session.modified() && false)" },
-  { what: "a slow answer gives its cookie where tombstones are not read", marker: "late-without-tombstones", from: "> LATE", to: "> LATE.saturating_mul(100)" },
+  { what: "a slow answer does not read the tombstone again", marker: "late-answer-verified", from: "!is_recent", to: "(!is_recent && session.modified() && false)", test: ["late_answers", "after_a_put_of_over_a_second_the_tombstone_is_read_again_before_the_cookie_is_given"] },
+  { what: "a slow answer gives its cookie where tombstones are not read", marker: "late-without-tombstones", from: "> LATE", to: "> LATE.saturating_mul(100)", test: ["late_answers", "without_tombstones_a_slow_request_gives_no_cookie_of_an_unchanged_key"] },
   { what: "a slow answer deletes the cookie", marker: "late-deletion", from: "!is_late", to: "(!is_late || is_late)" },
   { what: "the cookie of a session that ended elsewhere is deleted", marker: "ended-cookies-stay", from: "OtherSettings | Revoked", to: "OtherSettings" },
   { what: "another visitor's session is committed", marker: "commit-of-opened", from: "session.incoming.opened.is_some()", to: "session.incoming.opened.is_some() && session.incoming.is_presented()" },
