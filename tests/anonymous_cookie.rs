@@ -150,6 +150,21 @@ fn a_logged_in_cookie_whose_session_is_over_gives_way_to_the_anonymous_one() {
     assert_eq!(site.store.reads.take(), [["session", "ended"]]);
 }
 
+// A location can show that the record of a rotated key is gone before it shows the tombstone: the browser has the new cookie, under
+// the same name.
+#[test]
+fn the_cookie_of_a_login_whose_record_is_gone_stays() {
+    let site = site();
+    for (mut browser, deleted) in [(user(&site, "alice"), None), (anonymous(&site, "bob"), Some(ANONYMOUS))] {
+        change_record(&site, &browser, None);
+        site.pass(131);
+        let headers = site.request(&mut browser, |session| assert!(session.keys().unwrap().is_empty()));
+        assert_eq!(cookies(&headers), Vec::from_iter(deleted.map(|name| format!("-{name}"))));
+        let headers = site.request(&mut browser, |session| session.set("page", 1).unwrap());
+        assert_eq!(cookies(&headers), [GIVEN_ANONYMOUS]);
+    }
+}
+
 #[test]
 fn a_logged_in_cookie_that_may_yet_open_its_session_does_not_give_way() {
     let reasons =

@@ -490,6 +490,22 @@ fn a_login_waits_for_the_saves_on_their_way_under_the_old_key_and_takes_them_alo
 }
 
 #[test]
+fn a_login_waits_for_a_slow_save_under_the_old_key() {
+    let model = KvModel::new(usual());
+    let isolate = Isolate::at(&model, "AMS");
+    let browser = isolate.visitor();
+    let login = isolate.load(&browser);
+    model.fail_next(OperationKind::Put, Fault::Slow(Duration::from_secs(2)));
+    let saves = isolate.parallel(&browser, &["slow"]);
+    model.run_for(millis(300));
+    let login = isolate.start(login, &browser, |session| session.cycle_key().unwrap());
+    model.run_for(Duration::from_secs(20));
+    saves[0].outcome().result.unwrap();
+    login.outcome().result.unwrap();
+    assert_eq!(isolate.get(&login.outcome().browser, "slow"), Some(1));
+}
+
+#[test]
 fn a_save_under_the_old_key_that_comes_during_a_login_waits_and_is_refused_as_superseded() {
     let model = KvModel::new(usual());
     let isolate = Isolate::at(&model, "AMS");

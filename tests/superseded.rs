@@ -143,6 +143,7 @@ fn a_second_login_keeps_the_cart_and_belongs_to_the_same_family() {
         let mut second = old.clone();
         let headers = second_site.request(&mut second, |session| {
             session.cycle_key().unwrap();
+            assert!(session.contains_key("cart").unwrap(), "it is there at once");
             session.set("user", "member").unwrap();
         });
         assert_eq!(cookies(&headers), ["+__Host-sessionid", "-__Host-sessionid-anonymous"]);
@@ -327,6 +328,21 @@ fn a_new_key_beside_another_one_is_refused_once_the_session_has_ended() {
         assert_eq!(error.kind(), ErrorKind::SessionInterrupted, "{is_copy}");
         assert_eq!(site.store.memory.entries(), before);
     }
+}
+
+#[test]
+fn a_login_that_was_loaded_before_the_first_one_is_refused_once_that_has_ended() {
+    let site = site();
+    let mut browser = site.visitor();
+    let elsewhere = site.another_isolate();
+    let mut second = elsewhere.load(&browser);
+    second.cycle_key().unwrap();
+    site.login(&mut browser);
+    site.logout(&mut browser, 200);
+    let before = site.store.memory.entries();
+    let error = run(elsewhere.sessions.commit_headers(&mut second, 200)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::SessionInterrupted);
+    assert_eq!(site.store.memory.entries(), before);
 }
 
 #[test]

@@ -555,10 +555,11 @@ impl Landed {
             return (bytes, None);
         }
         let Some(head) = record::head(&bytes) else { return (bytes, None) };
-        let forgot = self.generation.saturating_add(u32::try_from(MAX_TAGS).unwrap_or_default()) <= head.generation;
-        if forgot || self.tags.first().is_some_and(|tag| head.tags.contains(tag)) {
+        if self.tags.first().is_some_and(|tag| head.tags.contains(tag)) {
             return (bytes, None);
         }
+        // After so many saves the tag is forgotten, and only the writes show whether this one is part of the record.
+        let remembers = self.generation.saturating_add(u32::try_from(MAX_TAGS).unwrap_or_default()) > head.generation;
         // mutation: own-record-is-newer
         if head.tags.first().is_some_and(|tag| self.tags.contains(tag)) {
             return (self.bytes.to_vec(), None);
@@ -566,7 +567,7 @@ impl Landed {
         if let Opened::Record(stored) = record::decode(bytes.clone())
             && let Opened::Record(own) = record::decode(self.bytes.to_vec())
             // mutation: merged-records
-            && let (merged, Some(tag)) = reconcile::merge(stored, own)
+            && let (merged, Some(tag)) = reconcile::merge(stored, own, remembers)
         {
             return (record::encode(&merged.head, &merged.data), Some(tag));
         }
@@ -675,18 +676,13 @@ mod tests {
             ("older", head(4, &[4, 3]), false),
             ("newer", head(6, &[6, 5, 4, 3]), true),
             ("newer, by several saves", head(9, &[9, 8, 7, 6, 5]), true),
-            (
-                "so much newer that it has forgotten the own one",
-                head(21, &core::array::from_fn::<_, 16, _>(|n| 21 - n as u32)),
-                true,
-            ),
             ("written apart, without a list of its writes", head(5, &[55, 4, 3]), true),
             ("a late first record under the key, without such a list", head(2, &[22]), false),
         ];
         for (case, stored, is_stored) in cases {
             let (memory, key) = (IsolateMemory::default(), key("a"));
             put(&memory, &key, &own, &own_bytes, NOW);
-            let stored = bytes(&stored, "stored", if case.starts_with("so much") { Some(NOW) } else { None });
+            let stored = bytes(&stored, "stored", None);
             let expected = if is_stored { &stored } else { &own_bytes };
             assert_eq!(newest(&memory, &key, Some(&stored), NOW).as_ref(), Some(expected), "{case}");
             assert_eq!(newest(&memory, &key, Some(&stored), NOW + 130_001), Some(stored), "{case}, once forgotten");
@@ -717,6 +713,20 @@ mod tests {
             assert!(record.head.tags.contains(&tag(5)) && record.head.tags.contains(&tag(66)));
         }
         assert_eq!(newest(&memory, &key, None, NOW), Some(own_bytes));
+    }
+
+    #[test]
+    fn a_record_that_has_forgotten_the_own_save_is_merged_with_it_where_it_lacks_its_write() {
+        let (memory, key, own) = (IsolateMemory::default(), key("a"), head(5, &[5, 3]));
+        put(&memory, &key, &own, &bytes(&own, "own", Some(NOW)), NOW);
+        let later = head(13, &[13, 12, 11, 10, 9, 8, 7, 6]);
+        let with_it = bytes(&later, "own", Some(NOW));
+        assert_eq!(newest(&memory, &key, Some(&with_it), NOW), Some(with_it));
+        let without_it = bytes(&later, "stored", Some(NOW + 1));
+        let newest = memory.newest(&key, Some(without_it), NOW);
+        assert_eq!(newest.merged, Some(tag(5)));
+        let Opened::Record(record) = record::decode(newest.bytes.unwrap()) else { panic!() };
+        assert_eq!(record.data.members().count(), 2);
     }
 
     #[test]

@@ -142,13 +142,14 @@ impl Data {
         other
     }
 
-    /// Puts `json` under a quoted key; `touched` says whether that is a change since the data were stored.
+    /// Puts `json` under a quoted key; `touched` says whether that is a change since the data were stored. If it is none, it takes the
+    /// place of one that was made here.
     pub(crate) fn put(&mut self, key: &[u8], json: Box<[u8]>, touched: bool) {
         let value = Some(Text::Own(json));
         match self.find(key).and_then(|place| self.slots.get_mut(place)) {
             Some(entry) => {
                 entry.value = value;
-                entry.touched |= touched;
+                entry.touched = touched; // mutation: replaced-change
             }
             None => self.push(Entry { key: Text::Own(key.into()), value, touched }),
         }

@@ -32,7 +32,7 @@ const START: &str = "{\"edge-session\":1,\"deadline\":";
 pub(crate) const MAX_TAGS: usize = 8;
 
 /// For how long a record remembers when a key was written, in milliseconds: longer than any browser carries a change of it.
-const WRITES_WINDOW: i64 = journal::WINDOW + 20_000;
+pub(crate) const WRITES_WINDOW: i64 = journal::WINDOW + 20_000;
 
 /// More writes than this are not remembered one by one.
 pub(crate) const MAX_WRITES: usize = 64;

@@ -41,9 +41,15 @@ impl Session {
             Fetched::Record(reason, _) | Fetched::Nothing(reason) => reason,
             Fetched::Unavailable(_) => LoadReason::Unavailable,
         };
-        use LoadReason::{NewerVersion, NotYetVisible, OtherSettings, Revoked};
-        // mutation: ended-cookies-stay
-        if matches!(reason, NewerVersion | OtherSettings | Revoked) {
+        use LoadReason::{NewerVersion, NotYetVisible, OtherSettings, Revoked, Unknown};
+        let is_login = self.key.identity().is_some_and(|identity| !identity.is_anonymous());
+        let cookie_stays = match reason {
+            NewerVersion | OtherSettings | Revoked => true, // mutation: ended-cookies-stay
+            // The key may have been rotated a moment ago: the record is gone, and the tombstone not visible yet.
+            Unknown => is_login, // mutation: unknown-login
+            _ => false,
+        };
+        if cookie_stays {
             self.incoming.leave_alone();
         }
         if reason != NotYetVisible {
@@ -170,14 +176,12 @@ impl Session {
             KeyState::New { identity, replaces } => (Some(identity), replaces),
             // A second login beside the first: it belongs to the same family, so that a logout ends both. It starts from the same
             // anonymous record; the data of a login stay with the key that its rotation made.
-            KeyState::Superseded { identity, record } => match record {
-                Some(record) => {
+            KeyState::Superseded { identity, record } => {
+                if let Some(record) = record {
                     self.data()?.merge_onto(record.data); // mutation: data-of-second-login
-                    // mutation: second-login
-                    (Some(identity.clone()), Some(identity))
                 }
-                None => (Some(identity), None),
-            },
+                (Some(identity), None) // mutation: second-login
+            }
             KeyState::None => (None, None),
         };
         let identity = match old {

@@ -64,7 +64,9 @@ fn ends(history: &History, key: usize, login: &Request, other: &Request) -> Dura
     if other.is_probe() {
         return Duration::MAX;
     }
-    let is_related = other.key.is_some_and(|other| history.are_related(other, key));
+    // A logout ends the sessions of both cookies' names.
+    let ended = other.presented.iter().filter(|_| other.is_logout()).map(|token| history.tokens[*token].key);
+    let is_related = other.key.into_iter().chain(ended).any(|other| history.are_related(other, key));
     if other.browser() == login.browser() {
         let continues = other.presented.iter().any(|token| history.tokens[*token].is_ending);
         let is_under_way = other.sent >= arrived || other.received.is_some_and(|received| received > arrived);

@@ -486,11 +486,13 @@ impl History {
         self.stored.insert(place.to_owned(), marks);
     }
 
-    /// The removal that explains why a data key is absent from a record that an isolate puts: the last one that began before.
-    pub fn last_removal(&self, root: usize, isolate: usize, key: usize) -> SaveMark {
+    /// The removal that explains why a data key is absent from a record that an isolate puts: the last one that began before, in
+    /// this isolate, or anywhere if the record that the put is made on had the key.
+    pub fn last_removal(&self, root: usize, isolate: usize, key: usize, was_there: bool) -> SaveMark {
         let removals = self.each().filter(|(_, other)| {
             let is_related = other.key.is_some_and(|key| self.root(key) == root);
-            let is_visible = other.isolate == isolate || other.is_acknowledged() || !other.puts.is_empty();
+            let is_stored = other.is_acknowledged() || !other.puts.is_empty();
+            let is_visible = other.isolate == isolate || (is_stored && was_there);
             is_visible && other.removed.contains(&key) && other.write_began.is_some() && is_related
         });
         let last = removals.max_by_key(|(_, other)| other.committed());

@@ -129,7 +129,7 @@ impl RecordingStore {
         // Whether the record continues what was loaded, under the same key or under another one.
         let continues = request.flush.is_none() && (!is_new_key || rotated.or(created).is_some());
         let root = request.key.filter(|_| continues).map(|key| history.root(key));
-        let isolate = request.isolate;
+        let (isolate, base) = (request.isolate, request.read.filter(|_| continues));
         let order = |mark: &SaveMark| if mark.by == 0 { Duration::ZERO } else { history.of(mark.by).committed() };
         let record: Value = serde_json::from_slice(value).unwrap();
         let marks: Marks = core::array::from_fn(|at| {
@@ -142,7 +142,8 @@ impl RecordingStore {
             let Some(root) = root else { return SaveMark::default() };
             let known = known.map(|marks| marks[at]).filter(|mark| !mark.present);
             // One put can carry the removals of several requests of an isolate.
-            let shared = history.last_removal(root, isolate, at);
+            let was_there = base.is_none_or(|base| base[at].present) || known.is_some_and(|known| known[at].present);
+            let shared = history.last_removal(root, isolate, at, was_there);
             known.into_iter().chain([gone[at], shared]).max_by_key(order).unwrap_or_default()
         });
         let known = request.token.and_then(|token| history.tokens[token].saves);
@@ -152,7 +153,7 @@ impl RecordingStore {
         });
         let before = before.filter(|_| continues).unwrap_or(Saves { least: 0, most: 0 });
         let saves = Saves { least: before.least + 1, most: before.most + 1 };
-        let (base, session_key) = (request.read.filter(|_| continues), request.key);
+        let session_key = request.key;
         let at = self.simulation.model.now();
         if is_new_key
             && rotated.is_some()

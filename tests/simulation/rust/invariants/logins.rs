@@ -51,10 +51,11 @@ fn jar(case: &mut Case<'_>, login: &Login) {
     }
 }
 
-/// Where propagation takes longer than the published bound, a location can take a session for unknown.
+/// Where propagation takes longer than the published bound, a location can take a session for unknown. A login there begins another one;
+/// after a change of the cookie's path or domain the browser has both.
 fn is_excused(case: &Case<'_>, login: &Login, by: Id) -> bool {
     let (one, other) = (case.history.of(login.id), case.history.of(by));
-    let is_unknown = matches!(other.reason(), "unknown" | "new" | "lost");
+    let is_unknown = matches!(other.reason(), "unknown" | "new" | "lost" | "malformed");
     !case.has_published_propagation() && one.isolate != other.isolate && is_unknown
 }
 
@@ -146,6 +147,9 @@ fn sent_twice(case: &mut Case<'_>, id: Id, second: &Request) {
         format!("the login was refused, since request {first} had logged in from the same session")
     });
     let (Some(token), Some(new), true) = (second.token, second.key_after, second.is_acknowledged()) else { return };
+    if second.reason() == "lost" {
+        return; // Its page was told that something had been overwritten before.
+    }
     let known = history.tokens[token].known;
     for (page_id, page) in history.each().filter(|(_, page)| page.key == Some(new) && page.reason() == "live") {
         let Some(seen) = page.seen else { continue };

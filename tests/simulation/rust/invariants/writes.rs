@@ -12,6 +12,9 @@ use crate::analysis::{self, Fate, fate, is_alone};
 use crate::history::{History, Id, Marks, Request, SaveMark};
 use crate::plan::{Action, CLOCKS, Topology, Traffic};
 
+/// For how long a record notes when its keys were written.
+const NOTED: Duration = Duration::from_secs(150);
+
 /// The number of saves that a record remembers.
 const TAGS: usize = 8;
 
@@ -183,7 +186,10 @@ fn saves(case: &mut Case<'_>, id: Id, request: &Request) {
             let new = saved.marks[data_key];
             // `SESSION_MERGE_STALE` puts what a browser knows on a record that lacks it, as a change that is made now.
             let is_forced = case.simulation.plan.merge_stale || case.simulation.plan.runs_older_code();
-            if base[data_key].by > 0 && !is_forced {
+            // Of two records that were written apart, the newer one has what neither of them notes any more.
+            let is_forgotten =
+                request.events.contains(&EventKind::Diverged) && latest(base[data_key]).saturating_add(NOTED) < ended;
+            if base[data_key].by > 0 && !is_forced && !is_forgotten {
                 case.test(Invariant::NothingNewerIsReverted, id, is_kept(base[data_key], new), || {
                     let old = base[data_key].by;
                     format!("what request {old} wrote under key {data_key} gave way to what request {} had", new.by)
