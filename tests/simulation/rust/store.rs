@@ -140,9 +140,9 @@ impl RecordingStore {
                 return SaveMark { by: self.id, present: false };
             }
             let Some(root) = root else { return SaveMark::default() };
+            let was_there = base.is_none_or(|base| base[at].present) || known.is_some_and(|known| known[at].present);
             let known = known.map(|marks| marks[at]).filter(|mark| !mark.present);
             // One put can carry the removals of several requests of an isolate.
-            let was_there = base.is_none_or(|base| base[at].present) || known.is_some_and(|known| known[at].present);
             let shared = history.last_removal(root, isolate, at, was_there);
             known.into_iter().chain([gone[at], shared]).max_by_key(order).unwrap_or_default()
         });
