@@ -61,7 +61,8 @@ export async function buildPackage(feature = "js", dist = distribution) {
   const about = { name, version, description, keywords, license, engines };
   const manifest = { ...about, type: "module", sideEffects: true, exports, types: "./index.d.ts" };
   writeFileSync(join(dist, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
-  for (const file of ["README.md", "CHANGELOG.md", "LICENSE"]) cpSync(join(root, file), join(dist, file));
+  for (const file of ["CHANGELOG.md", "LICENSE"]) cpSync(join(root, file), join(dist, file));
+  cpSync(join(root, "docs/npm-readme.md"), join(dist, "README.md"));
   say(`The package was built into ${relative(root, dist)}/ in ${seconds(Date.now() - started)}.`);
 }
 

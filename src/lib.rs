@@ -87,7 +87,13 @@ pub use store::{
     Task, Written,
 };
 
-/// The README's examples run.
+/// The examples in the documents run.
 #[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
+mod documents {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+    #[doc = include_str!("../docs/guides/rust-worker.md")]
+    struct RustWorker;
+    #[doc = include_str!("../docs/guides/testing.md")]
+    struct Testing;
+}

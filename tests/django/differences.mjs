@@ -1,4 +1,5 @@
-// Where edge-session may differ from Django, and how: the rows of the README's table. What differs in another way is a mismatch.
+// Where edge-session may differ from Django, and how: the rows of docs/concepts/differences-from-django.md. What differs in another
+// way is a mismatch.
 //
 // `expect` turns Django's answer to a step into the one that is due here; `facts` is what the judge knows of the step. `occurs` says
 // whether the difference is in what Django goes on with already. A row that no comparison can show names the test that shows it.

@@ -1,6 +1,7 @@
 // The page in www/, used in a real browser against the real server.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { members } from "../../www/json-text.js";
@@ -554,6 +555,12 @@ visit("the page may load its own files and nothing else", async ({ page }) => {
   assert.doesNotMatch(policy, /unsafe|\*|https?:/);
   const inline = await page.evaluate(() => document.querySelectorAll("[style], [onclick], script:not([src]), style").length);
   assert.equal(inline, 0);
+});
+
+visit("the example of the static site guide stores a value and reads it", async ({ page }) => {
+  const guide = readFileSync(new URL("../../docs/guides/static-site.md", import.meta.url), "utf8");
+  const [, code] = guide.match(/^```js\n(.+?)^```$/ms);
+  assert.deepEqual(await page.evaluate(`(async () => { ${code} return data; })()`), { cart: ["apple"] });
 });
 
 visit("an unknown address is answered with 404 and the way back", async ({ page }) => {

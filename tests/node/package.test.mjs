@@ -34,6 +34,13 @@ test("its entries are there, in the order in which platforms look, and nothing h
   assert.equal(manifest.scripts, undefined);
 });
 
+test("its README is its own, and links to nothing that is not packed", () => {
+  const readme = readFileSync(new URL("README.md", dist), "utf8");
+  assert.equal(readme, readFileSync(new URL("../../docs/npm-readme.md", import.meta.url), "utf8"));
+  const links = [...readme.matchAll(/\]\((.*?)\)/g)].map(([, target]) => target);
+  assert.deepEqual(links.filter((target) => !/^https:|^#/.test(target) && !readdirSync(dist).includes(target)), []);
+});
+
 test("no declaration says any, or speaks of what is not in the package", () => {
   for (const file of readdirSync(dist, { recursive: true }).filter((name) => /\.d\.c?ts$/.test(name))) {
     const text = readFileSync(new URL(file, dist), "utf8").replace(/\/\*\*[^]*?\*\//g, "");

@@ -1,4 +1,4 @@
-// withSessions: a whole Worker around a handler. The quick start is the README's.
+// withSessions: a whole Worker around a handler.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

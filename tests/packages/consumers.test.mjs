@@ -6,10 +6,11 @@ import { extname } from "node:path";
 import { describe, test } from "node:test";
 import { build, createServer, preview } from "vite";
 import { launch } from "../e2e/browser.mjs";
+import { writeExamples } from "./documents.mjs";
 import { install, serve, succeed } from "./installed.mjs";
 
 const { folder, tarball } = await install({
-  consumers: ["hono", "js-quick-start", "node", "types", "vite-browser", "vitest-workerd"],
+  consumers: ["documents", "hono", "js-quick-start", "node", "types", "vite-browser", "vitest-workerd"],
   packages: ["@cloudflare/vitest-plugin", "hono", "vite", "vitest"],
 });
 const at = (consumer) => ({ cwd: `${folder}/${consumer}` });
@@ -47,6 +48,12 @@ describe("the package, installed", { concurrency: 2 }, () => {
       await succeed("tsc", ["--project", `${resolution}.json`], at("types"));
     });
   }
+
+  test("every TypeScript and JavaScript example in the documents compiles", async () => {
+    const examples = writeExamples(at("documents").cwd);
+    assert.ok(examples.length >= 10, examples.join(", "));
+    await succeed("tsc", ["--project", "tsconfig.json"], at("documents"));
+  });
 
   for (const [name, program, missing] of [["Node 20", process.env.NODE_20, "NODE_20 does not name a Node 20"], ["Node 24", process.execPath]]) {
     const node = (...args) => succeed(program, args, at("node"));
@@ -102,7 +109,7 @@ describe("the package, installed", { concurrency: 2 }, () => {
     assert.match(await succeed("vitest", ["run"], at("vitest-workerd")), /2 passed \(2\)/);
   });
 
-  test("the README's test of a Worker, with vitest in Node", async () => {
+  test("the testing guide's test of a Worker, with vitest in Node", async () => {
     assert.match(await succeed("vitest", ["run"], at("js-quick-start")), /1 passed/);
   });
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import readme from "../../README.md?raw";
+import document from "../../docs/reference/settings.md?raw";
 import { fetch, refusingTombstones, sessionKey, visitor, watched } from "./worker.mjs";
 
 const long = "0123456789abcdef0123456789abcdef";
@@ -19,9 +19,9 @@ test("texts, numbers and booleans are taken alike", async () => {
   }
 });
 
-/** The settings that the README documents, each with a value that is not the default where there is a choice. */
+/** The documented settings, each with a value that is not the default where there is a choice. */
 function documented() {
-  const [, table] = readme.match(/\n\| setting \| default \| \|\n(.+?)\n\n/s);
+  const [, table] = document.match(/\n\| setting \| default \| meaning \|\n(.+?)\n\n/s);
   const rows = [...table.matchAll(/^\| `(SESSION_\w+)` \| (.+?) \|/gm)].map(([, name, text]) => [name, text.replaceAll("`", "")]);
   const own = {
     SESSION_SECRET: long,

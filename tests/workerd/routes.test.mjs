@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
+import document from "../../docs/reference/http-routes.md?raw";
 import { fetch, visitor, watched } from "./worker.mjs";
 
 const error = (code) => ({ error: { code, message: expect.stringMatching(/\w+ \w+/) } });
@@ -24,6 +25,23 @@ test("a visitor without a session is told so, and gets no cookie", async () => {
   expect(headers.getSetCookie()).toEqual([]);
   expect(headers.get("Vary")).toBe("Cookie");
   expect(headers.get("Cache-Control")).toBe("private");
+});
+
+/** A value with the name of its type in the place of each text, number, boolean and null. */
+function shape(value) {
+  if (value === null || typeof value !== "object") return value === null ? "null" : typeof value;
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, shape(member)]));
+}
+
+test("the documented response of GET /session has the members of a real one", async () => {
+  const [, text] = document.match(/^```json\n(.+?)^```$/ms);
+  const documented = JSON.parse(text);
+  const alice = visitor();
+  await alice.request("PATCH", "/session/data", documented.data);
+  const { json } = await alice.get("/session");
+  expect(shape(json)).toEqual(shape(documented));
+  for (const member of ["data", "isNew", "loadReason", "saveEveryRequest"]) expect(json[member]).toEqual(documented[member]);
+  for (const member of ["name", "anonymousName", "loginName", "path", "sameSite"]) expect(json.cookie[member]).toBe(documented.cookie[member]);
 });
 
 /** What `GET /session` says of the stored record and the cookie, its dates as milliseconds. */

@@ -18,7 +18,7 @@ async function alice(faults) {
   return { one, names };
 }
 
-test("the README's quick start counts visits, logs in, and out", async () => {
+test("the quick start of the guide counts visits, logs in, and out", async () => {
   const one = visitorOf({}, QuickStart);
   expect((await one.get("/")).text).toBe("Visit number 1");
   const before = one.cookie;

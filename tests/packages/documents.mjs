@@ -1,0 +1,34 @@
+// The examples in the documents that are TypeScript or JavaScript. `tests/documents.rs` looks after those in other languages.
+
+import { readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { root } from "../../scripts/project.mjs";
+
+/** The programs that other tests run: a block with one of these texts is a copy, and imports what lies beside it. */
+const programs = ["js-quick-start/ten-lines.ts", "js-quick-start/worker.ts", "js-quick-start/worker.test.ts", "hono/worker.ts"];
+
+/** The paths of the documents. */
+function documents() {
+  const docs = readdirSync(join(root, "docs"), { recursive: true }).filter((name) => name.endsWith(".md"));
+  return ["README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", ...docs.map((name) => join("docs", name))];
+}
+
+/** The blocks of a document in a language: the text of each. */
+function blocks(path, language) {
+  const text = readFileSync(join(root, path), "utf8");
+  return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, "gms"))].map(([, code]) => code);
+}
+
+/**
+ * Writes each example into a file of its own in `folder`, named after its document, and gives their names. A short example becomes
+ * a module, too, so that it can wait and declares nothing for the others.
+ */
+export function writeExamples(folder) {
+  const copies = programs.map((name) => readFileSync(join(root, "tests/packages", name), "utf8"));
+  return documents().flatMap((path) => ["ts", "js"].flatMap((language) =>
+    blocks(path, language).filter((code) => !copies.includes(code)).map((code, index) => {
+      const name = `${path.replace(/\.md$/, "").replaceAll(/[^\w-]/g, "-")}-${index + 1}.${language}`;
+      writeFileSync(join(folder, name), /^(import|export) /m.test(code) ? code : `${code}export {};\n`);
+      return name;
+    })));
+}
