@@ -1,4 +1,4 @@
-// Builds the Worker into build/: cargo, wasm-bindgen and wasm-opt by way of worker-build. wrangler runs it before it serves or
+// Builds the Worker into worker/build/: cargo, wasm-bindgen and wasm-opt by way of worker-build. wrangler runs it before it serves or
 // deploys. A note of everything that goes into the build lies beside the result; where it still fits, nothing is done.
 // The tests also build Workers of their own that use the crate.
 
@@ -11,19 +11,19 @@ import { run } from "./run.mjs";
 import { program } from "./tools.mjs";
 
 /** This repository's Worker, and those of the tests that use the crate as a stranger's would. */
-export const app = { folder: root, features: ["--features", "app"] };
-const consumer = (name) => ({ folder: join(root, "tests/packages", name), features: [] });
+export const app = join(root, "worker");
+const consumer = (name) => join(root, "tests/packages", name);
 export const consumers = ["rust-quick-start", "rust-pages"].map(consumer);
 
 /** A digest of the sources, the settings and the versions of the tools. Times of files would lie after a checkout. */
-function inputs({ folder, features }) {
-  const sources = [...new Set([root, join(root, "crates/crypto"), folder])].flatMap((place) =>
+function inputs(folder) {
+  const sources = [root, join(root, "crates/crypto"), folder].flatMap((place) =>
     readdirSync(join(place, "src"), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile() && !entry.name.endsWith(".ts"))
       .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
       .sort());
   const settings = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "scripts/build.mjs"].map((name) => join(root, name));
-  const digest = createHash("sha256").update(features.join());
+  const digest = createHash("sha256");
   for (const path of [...settings, join(folder, "Cargo.toml"), ...sources]) {
     digest.update(`${path.slice(root.length)}\0`).update(readFileSync(path));
   }
@@ -31,9 +31,9 @@ function inputs({ folder, features }) {
   return digest.update(process.env.RUSTFLAGS ?? "").digest("hex");
 }
 
-export async function build(worker = app) {
+export async function build(folder = app) {
   const started = Date.now();
-  const built = join(worker.folder, "build");
+  const built = join(folder, "build");
   const note = join(built, "inputs.sha256");
   const outputs = ["index.js", "index_bg.wasm"].map((name) => join(built, name));
   const builder = program("worker-build");
@@ -47,12 +47,12 @@ export async function build(worker = app) {
   if (![builder, ...Object.values(env)].every(Boolean)) {
     throw new Stop("The tools that build the Worker are not complete. Run `npm run setup build`, then build again.");
   }
-  const wanted = inputs(worker);
+  const wanted = inputs(folder);
   if (outputs.every(existsSync) && existsSync(note) && readFileSync(note, "utf8") === wanted) {
     return say("The Worker is up to date.");
   }
   say("Building the Worker, which takes about a minute the first time.");
-  const { code } = await run(builder, ["--release", ...worker.features], { env, cwd: worker.folder });
+  const { code } = await run(builder, ["--release"], { env, cwd: folder });
   if (code) {
     if (process.env.WRANGLER_COMMAND === "dev" && outputs.every(existsSync)) {
       return say("The Worker could not be built. The last good one goes on serving until what the compiler names above is mended.");

@@ -8,7 +8,7 @@ import { python } from "./tools.mjs";
 
 /** Builds the crate's driver, and gives the environment that the tests in tests/django read. */
 export async function djangoDrivers({ cwd = root, target = join(cwd, "target"), quiet = false } = {}) {
-  const args = ["build", "--example", "django-driver", "--features", "app"];
+  const args = ["build", "--example", "django-driver"];
   const { code, output } = await run("cargo", args, { cwd, quiet, env: { CARGO_TARGET_DIR: target } });
   if (code && quiet) process.stderr.write(output);
   if (code) throw new Stop("The program that asks the crate could not be built. Read cargo's message above, then start again.");

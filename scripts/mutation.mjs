@@ -11,7 +11,7 @@ import { root } from "./project.mjs";
 const MARKER = /\/\/ mutation: ([a-z0-9-]+)\s*$/;
 
 /** What cargo needs of the project, whatever is built. */
-const always = ["src", "crates", "tests", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "README.md"];
+const always = ["src", "crates", "npm", "worker", "docs", "tests", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "README.md"];
 
 /** A mutation whose marker or fragment is not where its list says. */
 export class Misplaced extends Error {}
@@ -35,7 +35,7 @@ export function markersOf(text) {
 /** The places of all markers in the sources of a project, by their names. */
 export function findMarkers(project = root) {
   const places = new Map();
-  for (const path of filesBelow(join(project, "src"))) {
+  for (const path of ["src", "npm"].flatMap((folder) => filesBelow(join(project, folder)))) {
     if (!/\.(rs|ts)$/.test(path)) continue;
     for (const { name } of markersOf(readFileSync(path, "utf8"))) {
       places.set(name, [...(places.get(name) ?? []), relative(project, path)]);
@@ -66,7 +66,7 @@ export function mutated(mutation, places, project) {
   for (const edit of mutation.edits ?? [mutation]) {
     const files = places.get(edit.marker) ?? [];
     if (files.length !== 1) {
-      throw new Misplaced(`the marker ${edit.marker} is ${files.length ? `in the sources ${files.length} times: ${files.join(", ")}` : "in no file of src"}`);
+      throw new Misplaced(`the marker ${edit.marker} is ${files.length ? `in the sources ${files.length} times: ${files.join(", ")}` : "in no file of src and npm"}`);
     }
     const [file] = files;
     texts.set(file, changed(texts.get(file) ?? readFileSync(join(project, file), "utf8"), edit));

@@ -96,7 +96,7 @@ const doors = {
     return rustDoor(DJANGO_DRIVER);
   },
   async JavaScript({ copy }) {
-    const args = ["src/js/door.ts", "--bundle", "--format=esm", "--target=es2022", `--outfile=${join(copy, "dist", "door.js")}`, "--log-level=warning"];
+    const args = ["npm/src/entry/shared.ts", "--bundle", "--format=esm", "--target=es2022", `--outfile=${join(copy, "dist", "shared.js")}`, "--log-level=warning"];
     const { code } = await run(find("esbuild", [bin]), args, { cwd: copy });
     if (code) throw new Stop("The door could not be built. Read esbuild's message above, then start again.");
     return jsDoor(join(copy, "dist", "node.js"));
@@ -170,7 +170,7 @@ async function startSimulation(tree) {
 async function failing({ copy, target }, [file, name]) {
   const program = file === "lib" ? ["--lib"] : ["--test", file];
   const env = { CARGO_TARGET_DIR: target };
-  const { output } = await run("cargo", ["test", ...program, "--features", "app", name, "--", "--exact"], { cwd: copy, env, quiet: true, limit: LIMIT });
+  const { output } = await run("cargo", ["test", ...program, "--features", "cloudflare", name, "--", "--exact"], { cwd: copy, env, quiet: true, limit: LIMIT });
   const [, verdict] = output.match(new RegExp(`^test ${name}.* (ok|FAILED)$`, "m")) ?? [];
   if (!verdict) {
     process.stderr.write(output);

@@ -1,5 +1,5 @@
-// Builds the npm package into dist/: cargo, wasm-bindgen and wasm-opt for the core, esbuild and tsc for the door in src/js.
-// One wasm file, one door, and for each platform an entry that knows where the wasm comes from. The model of KV is built in the
+// Builds the npm package into dist/: cargo, wasm-bindgen and wasm-opt for the bindings, esbuild and tsc for npm/src. One wasm file, one
+// module that the entries share, and for each platform an entry that knows where the wasm comes from. The model of KV is built in the
 // same way, from a wasm of its own, as `edge-session/testing`: nothing of it reaches who does not import it.
 
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -46,16 +46,16 @@ function entries(folder) {
 
 const keywords = ["session", "sessions", "cookie", "django", "cloudflare", "workers", "workers-kv", "edge", "wasm", "rust"];
 
-/** Builds into `dist`. With the feature "panics", the core of what comes out can be made to panic. */
-export async function buildPackage(feature = "js", dist = distribution) {
+/** Builds into `dist`. With `panics`, the core of what comes out can be made to panic. */
+export async function buildPackage({ panics = false, dist = distribution } = {}) {
   const started = Date.now();
   rmSync(dist, { recursive: true, force: true });
-  await buildWasm(feature, "core", join(dist, "edge-session.wasm"));
-  await buildWasm("testing", "model", join(dist, "testing/testing.wasm"));
-  await bundle("src/js", dist);
-  await bundle("src/js/testing", join(dist, "testing"));
+  await buildWasm("edge-session-bindings", "core", join(dist, "edge-session.wasm"), panics);
+  await buildWasm("edge-session-testing-bindings", "model", join(dist, "testing/testing.wasm"));
+  await bundle("npm/src", dist);
+  await bundle("npm/src/testing", join(dist, "testing"));
 
-  await step(find("tsc", [bin]), ["--project", "src/js"]);
+  await step(find("tsc", [bin]), ["--project", "npm"]);
   for (const name of [...declarations, ...testing]) declare(name, dist);
   const { name, version, description, license, engines } = JSON.parse(read("package.json"));
   const about = { name, version, description, keywords, license, engines };
@@ -66,33 +66,34 @@ export async function buildPackage(feature = "js", dist = distribution) {
   say(`The package was built into ${relative(root, dist)}/ in ${seconds(Date.now() - started)}.`);
 }
 
-/** Compiles the crate with a feature to `wasm`, and makes the glue to it, under a name. */
-async function buildWasm(feature, name, wasm) {
-  await step("cargo", ["rustc", "--lib", "--crate-type", "cdylib", "--profile", "npm", "--target", "wasm32-unknown-unknown", "--features", feature], {
-    env: { RUSTFLAGS: [process.env.RUSTFLAGS, nameless, compact].filter(Boolean).join(" ") },
-  });
-  const compiled = join(root, "target/wasm32-unknown-unknown/npm/edge_session.wasm");
+/** Compiles a crate to `wasm`, and makes the glue to it, under a name. */
+async function buildWasm(crate, name, wasm, panics = false) {
+  const flags = [process.env.RUSTFLAGS, nameless, compact, panics && "--cfg panics"];
+  const env = { RUSTFLAGS: flags.filter(Boolean).join(" ") };
+  await step("cargo", ["build", "--package", crate, "--profile", "npm", "--target", "wasm32-unknown-unknown"], { env });
+  const target = process.env.CARGO_TARGET_DIR ?? join(root, "target");
+  const compiled = join(target, "wasm32-unknown-unknown/npm", `${crate.replaceAll("-", "_")}.wasm`);
   const outputs = ["--target", "web", "--omit-default-module-path", "--out-name", name, "--out-dir", glue];
   await step(program("wasm-bindgen"), [compiled, ...outputs]);
 
   mkdirSync(dirname(wasm), { recursive: true });
-  const flags = ["--flatten", "--rereloop", "-Oz", "-Oz", "--strip-debug", "--strip-producers", "--strip-target-features", "--minify-imports-and-exports"];
+  const passes = ["--flatten", "--rereloop", "-Oz", "-Oz", "--strip-debug", "--strip-producers", "--strip-target-features", "--minify-imports-and-exports"];
   const enabled = features.map((name) => `--enable-${name}`);
-  const names = await step(find("wasm-opt", [bin]), [join(glue, `${name}_bg.wasm`), ...enabled, ...flags, "--output", wasm], { quiet: true });
+  const names = await step(find("wasm-opt", [bin]), [join(glue, `${name}_bg.wasm`), ...enabled, ...passes, "--output", wasm], { quiet: true });
   shorten(name, new Map([...names.matchAll(/\["(.+?)", "(.+?)"\]/g)].map(([, long, short]) => [long, short])));
 }
 
-/** Makes the door in `source`, and its entries, into `folder`. */
+/** Makes the module that the entries in `source` share, and the entries, into `folder`. */
 async function bundle(source, folder) {
   const esbuild = find("esbuild", [bin]);
   // The glue warns of ways to call it that the entries do not take.
   const shared = ["--format=esm", "--target=es2022", "--minify", "--log-level=warning", "--pure:console.warn"];
-  await step(esbuild, [`${source}/door.ts`, "--bundle", `--outfile=${join(folder, "door.js")}`, ...shared]);
-  const entries = ["workerd", "node", "browser"].map((name) => `${source}/${name}.ts`);
+  await step(esbuild, [`${source}/entry/shared.ts`, "--bundle", `--outfile=${join(folder, "shared.js")}`, ...shared]);
+  const entries = ["workerd", "node", "browser"].map((name) => `${source}/entry/${name}.ts`);
   await step(esbuild, [...entries, `--outdir=${folder}`, ...shared]);
   const here = ["--define:import.meta.url=here", '--banner:js="use strict"; const here = require("node:url").pathToFileURL(__filename);'];
   const common = [...shared, "--format=cjs", "--platform=node", ...here];
-  await step(esbuild, [`${source}/node.ts`, "--bundle", `--outfile=${join(folder, "node.cjs")}`, ...common]);
+  await step(esbuild, [`${source}/entry/node.ts`, "--bundle", `--outfile=${join(folder, "node.cjs")}`, ...common]);
 }
 
 /** The declarations of one module, for `import` and for `require`: TypeScript wants each kind to name files of its own. */

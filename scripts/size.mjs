@@ -33,12 +33,12 @@ async function worker() {
 async function npmPackage() {
   const typescript = join(scratch, "typescript.js");
   const flags = ["--bundle", "--external:#core", "--minify", "--format=esm", "--target=es2022", "--log-level=warning"];
-  const { code } = await run(find("esbuild", [bin]), ["src/js/door.ts", ...flags, `--outfile=${typescript}`]);
+  const { code } = await run(find("esbuild", [bin]), ["npm/src/entry/shared.ts", ...flags, `--outfile=${typescript}`]);
   if (code) throw new Stop("esbuild could not bundle the door. Mend what it names above, then measure again.");
   const file = (name) => readFileSync(join(root, "dist", name));
-  const door = weighed("door.js", file("door.js"));
-  const own = weighed("door.js: TypeScript", readFileSync(typescript));
-  const glue = { name: "door.js: glue", raw: door.raw - own.raw, gzip: door.gzip - own.gzip };
+  const door = weighed("shared.js", file("shared.js"));
+  const own = weighed("shared.js: TypeScript", readFileSync(typescript));
+  const glue = { name: "shared.js: glue", raw: door.raw - own.raw, gzip: door.gzip - own.gzip };
   return [weighed("edge-session.wasm", file("edge-session.wasm")), glue, own, weighed("workerd.js", file("workerd.js"))];
 }
 

@@ -35,16 +35,19 @@ const suites = { lint, native, simulation, node: inNode, django, browser: inBrow
 const long = ["faults", "ablation", "fuzz", "reproduced"];
 
 /** The crates with native tests, for cargo. */
-const crates = ["--package", "edge-session", "--package", "edge-session-crypto"];
+const crates = ["edge-session", "edge-session-crypto", "edge-session-kv-model", "edge-session-worker"].flatMap((name) => ["--package", name]);
+
+/** The crates that are WebAssembly only. */
+const bindings = ["edge-session-bindings", "edge-session-testing-bindings"].flatMap((name) => ["--package", name]);
 
 async function lint() {
   const deny = ["--", "-D", "warnings"];
-  const native = ["cargo", "clippy", ...crates, "--all-targets", "--features", "app", ...deny];
-  const wasm = ["cargo", "clippy", "--target", "wasm32-unknown-unknown", "--workspace", "--features", "app", "--lib", "--test", "web", ...deny];
-  const js = (feature) => ["cargo", "clippy", "--target", "wasm32-unknown-unknown", "--features", feature, "--lib", ...deny];
+  const native = ["cargo", "clippy", ...crates, "--all-targets", "--features", "edge-session/cloudflare", ...deny];
+  const wasm = ["cargo", "clippy", "--target", "wasm32-unknown-unknown", ...crates, "--features", "edge-session/cloudflare", "--lib", "--test", "web", ...deny];
+  const npm = ["cargo", "clippy", "--target", "wasm32-unknown-unknown", ...bindings, ...deny];
   const page = ["tsc", "--project", "jsconfig.json"];
   const counts = [];
-  for (const [program, ...args] of [["cargo", "fmt", "--all", "--check"], native, wasm, js("js"), js("testing"), page]) {
+  for (const [program, ...args] of [["cargo", "fmt", "--all", "--check"], native, wasm, npm, page]) {
     say(`$ ${program} ${args.join(" ")}`);
     const { code } = await run(program, args, { limit });
     counts.push({ passed: code ? 0 : 1, failed: code ? 1 : 0 });
@@ -55,7 +58,7 @@ async function lint() {
 }
 
 async function native() {
-  return [cargoCount(await run("cargo", ["test", ...crates, "--no-fail-fast", "--features", "app"], { keep: true, limit }))];
+  return [cargoCount(await run("cargo", ["test", ...crates, "--no-fail-fast", "--features", "edge-session/cloudflare"], { keep: true, limit }))];
 }
 
 /** Random histories on the model of KV: so many as the options say. */
@@ -68,7 +71,7 @@ let built;
 const packageBuilt = () => (built ??= buildPackage());
 
 async function inNode() {
-  await buildPackage("panics", join(root, "target", "panics"));
+  await buildPackage({ panics: true, dist: join(root, "target", "panics") });
   await packageBuilt();
   return [await nodeTests("tests/node/*.test.mjs")];
 }

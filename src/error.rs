@@ -64,6 +64,23 @@ impl ErrorKind {
             Self::Entropy => "ES_ENTROPY",
         }
     }
+
+    /// The HTTP status that answers a request which fails with this kind of error.
+    ///
+    /// ```
+    /// assert_eq!(edge_session::ErrorKind::Stale.status(), 409);
+    /// ```
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::MissingKey => 404,
+            Self::Value | Self::SessionInterrupted => 400,
+            Self::Stale | Self::Superseded => 409,
+            Self::TooLarge => 413,
+            Self::StoreUnavailable => 503,
+            Self::Config | Self::KeyTaken | Self::Entropy | Self::Usage | Self::Internal => 500,
+        }
+    }
 }
 
 /// An error of this crate.
@@ -85,7 +102,15 @@ pub struct Error {
 }
 
 impl Error {
-    pub(crate) fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+    /// An error of this kind.
+    ///
+    /// ```
+    /// use edge_session::{Error, ErrorKind};
+    ///
+    /// assert_eq!(Error::new(ErrorKind::Value, "session.n is no number").kind(), ErrorKind::Value);
+    /// ```
+    #[must_use]
+    pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         Self { kind, message: message.into(), source: None }
     }
 
@@ -102,7 +127,9 @@ impl Error {
     }
 
     /// As [`unavailable`](Self::unavailable), where somebody else keeps what the store said.
-    pub(crate) const fn out_of_reach() -> Self {
+    /// The error of a store that did not answer, for a driver whose store keeps the cause itself.
+    #[must_use]
+    pub const fn out_of_reach() -> Self {
         let message = Cow::Borrowed("the session store could not be reached; try again");
         Self { kind: ErrorKind::StoreUnavailable, message, source: None }
     }
@@ -148,9 +175,9 @@ impl Error {
         Self::new(ErrorKind::Internal, "unexpected reply from the store driver: this is a bug in the driver")
     }
 
-    /// The message.
-    #[cfg(feature = "js")]
-    pub(crate) fn message(&self) -> &str {
+    /// The message, without the code.
+    #[must_use]
+    pub fn message(&self) -> &str {
         &self.message
     }
 

@@ -16,13 +16,13 @@ use crate::cookie::find::find;
 use crate::cookie::sealed;
 use crate::cookie::token::{self, Token};
 use crate::secret::{MAC_BYTES, NONCE_BYTES};
-use crate::session::expiry::{Deadline, Expiry, Lifetime, format_iso, parse_iso};
+use crate::session::expiry::{Deadline, Expiry, Lifetime};
 use crate::session::identity::Position;
 use crate::session::incoming::SessionToken;
-use crate::session::json;
 use crate::session::record::{self, Head, Record};
 use crate::session::signing;
 use crate::{ErrorKind, ExpiryOptions, MemoryStore, Session, Sessions, Settings, StorageKey};
+use crate::{iso, json};
 
 /// A parser's name, which is that of its fuzz target, and what has to hold of it.
 pub type Target = (&'static str, fn(&[u8]));
@@ -351,9 +351,9 @@ pub fn expiry(bytes: &[u8]) {
         reckon(lifetime, from, number(8));
     }
     let Some(text) = str::from_utf8(text).ok() else { return };
-    if let Some(date) = parse_iso(text) {
-        let written = format_iso(date);
-        let again = parse_iso(&written).expect("what was written is read");
+    if let Some(date) = iso::parse(text) {
+        let written = iso::format(date);
+        let again = iso::parse(&written).expect("what was written is read");
         assert_eq!((again, again.offset()), (date, date.offset()));
         reckon(Lifetime::At(date), from, number(8));
         assert!(Expiry::parse_iso(text).is_some());
@@ -367,7 +367,7 @@ pub fn expiry(bytes: &[u8]) {
 fn same_as_theirs(text: &str, theirs: DateTime<FixedOffset>) {
     let leap = theirs.timestamp_subsec_nanos() >= 1_000_000_000;
     if !leap && !text.starts_with("0000") {
-        assert_eq!(parse_iso(text).map(|ours| ours.timestamp_micros()), Some(theirs.timestamp_micros()), "{text}");
+        assert_eq!(iso::parse(text).map(|ours| ours.timestamp_micros()), Some(theirs.timestamp_micros()), "{text}");
     }
 }
 

@@ -40,31 +40,31 @@
 //! # Features
 //!
 //! * `cloudflare`: Workers KV, settings from a Worker's variables, sessions around its requests.
-//! * `app`: the events and routes of this repository's own Worker. A Worker that uses the crate has its own.
-//! * `js`: what the npm package `edge-session` is built from. It has no Rust interface.
-//! * `testing`: what its `edge-session/testing` is built from, likewise.
-//! * `panics`: a build of it for this repository's tests, which can be made to panic.
-//! * `fuzzing`: the parsers for this repository's fuzz targets. It has no interface that stays.
+//!
+//! Without it the crate needs no platform: [`protocol`] has the operations without I/O, for those who bring their own.
 
-#![cfg_attr(all(any(feature = "js", feature = "testing"), target_arch = "wasm32"), no_std)]
+#![cfg_attr(not(any(test, fuzzing, feature = "cloudflare")), no_std)]
 
 #[macro_use]
 extern crate alloc;
+#[cfg(not(all(target_arch = "wasm32", target_os = "unknown")))]
+extern crate std;
 
 #[cfg(feature = "cloudflare")]
 mod cloudflare;
 mod cookie;
+mod driver;
 mod error;
-#[cfg(any(test, feature = "fuzzing"))]
+#[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
-#[cfg(all(any(feature = "js", feature = "testing"), target_arch = "wasm32"))]
-mod js;
-mod protocol;
+pub mod iso;
+pub mod json;
+pub mod protocol;
 mod secret;
 mod session;
 mod sessions;
-mod settings;
+pub mod settings;
 mod store;
 
 #[cfg(feature = "cloudflare")]
@@ -74,7 +74,6 @@ pub use protocol::headers::{ResponseHeaders, SessionHeaders};
 pub use protocol::isolate::IsolateMemory;
 pub use protocol::save::Saved;
 pub use protocol::sweep::{ClearExpired, Swept};
-pub use protocol::{OnlyIf, Op, Page};
 pub use session::event::{Event, EventKind};
 pub use session::expiry::{Expiry, ExpiryOptions};
 pub use session::key::{SessionKey, StorageKey};
@@ -82,12 +81,8 @@ pub use session::load_reason::LoadReason;
 pub use session::session::Session;
 pub use sessions::Sessions;
 pub use settings::{SameSite, Settings, SettingsBuilder};
-pub use store::{
-    Fault, KvLocation, KvModel, KvModelOptions, Landed, MemoryStore, Operation, OperationCounts, OperationKind, Store,
-    Task, Written,
-};
+pub use store::{MemoryStore, OnlyIf, Op, Page, Store, Written};
 
-/// The examples in the documents run.
 #[cfg(doctest)]
 mod documents {
     #[doc = include_str!("../README.md")]

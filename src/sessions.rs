@@ -8,24 +8,18 @@ use core::fmt;
 
 use chrono::{DateTime, Utc};
 
+use crate::driver::drive;
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::Reply;
-use crate::protocol::commit::Commit;
-use crate::protocol::delete::Delete;
-use crate::protocol::flush::Flush;
 use crate::protocol::headers::SessionHeaders;
 use crate::protocol::isolate::IsolateMemory;
-use crate::protocol::load::{Load, from_cookie_header};
-use crate::protocol::save::{Save, Saved};
-use crate::protocol::sweep::{ClearExpired, Sweep, Swept};
+use crate::protocol::save::Saved;
+use crate::protocol::sweep::{ClearExpired, Swept};
+use crate::protocol::{Commit, Delete, Flush, Load, Reply, Save, Step, Sweep};
+use crate::protocol::{session_from_cookie_header, session_of_key};
 use crate::session::event::Event;
-use crate::session::expiry::Deadline;
-use crate::session::identity::Identity;
-use crate::session::incoming::Incoming;
-use crate::session::key::SessionKey;
 use crate::session::session::Session;
 use crate::settings::Settings;
-use crate::store::{Store, drive};
+use crate::store::Store;
 
 /// Callback invoked for every session event.
 type Hook = Box<dyn Fn(&Event)>;
@@ -157,7 +151,7 @@ impl<S: Store> Sessions<S> {
     /// [`ErrorKind::Entropy`] where the platform gives no random bytes. No cookie is ever an error.
     pub async fn load(&self, cookie_header: impl AsRef<[u8]>) -> Result<Session> {
         let settings = Arc::clone(&self.settings);
-        let session = from_cookie_header(settings, (self.clock)(), (self.entropy)()?, cookie_header.as_ref());
+        let session = session_from_cookie_header(settings, (self.clock)(), (self.entropy)()?, cookie_header.as_ref());
         Ok(self.fill(session).await)
     }
 
@@ -250,7 +244,7 @@ impl<S: Store> Sessions<S> {
     ///
     /// [`ErrorKind::Entropy`] where the platform gives no random bytes.
     pub fn new_session(&self) -> Result<Session> {
-        Ok(Session::begin(Arc::clone(&self.settings), (self.clock)(), (self.entropy)()?, Incoming::default()))
+        Ok(session_of_key(Arc::clone(&self.settings), (self.clock)(), (self.entropy)()?, None))
     }
 
     /// Django's `SessionStore(key)` and a fresh `load`: the session stored under `key`, outside of a request.
@@ -366,14 +360,13 @@ impl<S: Store> Sessions<S> {
     }
 
     fn opened(&self, key: &str) -> Result<Session> {
-        let incoming = Incoming::of_key(identity_of(key));
-        Ok(Session::begin(Arc::clone(&self.settings), (self.clock)(), (self.entropy)()?, incoming))
+        Ok(session_of_key(Arc::clone(&self.settings), (self.clock)(), (self.entropy)()?, Some(key)))
     }
 
     async fn fill(&self, mut session: Session) -> Session {
         let mut load = Load::default();
         let end = drive(&self.store, |reply| {
-            session.clock.tick((self.clock)());
+            session.tick((self.clock)());
             load.step(&mut session, &self.memory, reply)
         });
         end.await;
@@ -389,14 +382,10 @@ impl<S: Store> Sessions<S> {
         }
     }
 
-    async fn drive<T>(
-        &self,
-        session: &mut Session,
-        mut step: impl FnMut(&mut Session, Reply) -> crate::protocol::Step<T>,
-    ) -> T {
+    async fn drive<T>(&self, session: &mut Session, mut step: impl FnMut(&mut Session, Reply) -> Step<T>) -> T {
         session.set_now((self.clock)());
         let end = drive(&self.store, |reply| {
-            session.clock.tick((self.clock)());
+            session.tick((self.clock)());
             step(session, reply)
         });
         let end = end.await;
@@ -421,11 +410,6 @@ fn platform_now() -> DateTime<Utc> {
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 fn platform_now() -> DateTime<Utc> {
     DateTime::from_timestamp_millis(js_sys::Date::now() as i64).unwrap_or_default()
-}
-
-/// The identity of a session that is opened by its key. Without a token there is no absolute deadline and no last save.
-pub(crate) fn identity_of(key: &str) -> Option<Identity> {
-    SessionKey::parse(key).map(|key| Identity { key, rotations: 0, absolute: Deadline::NEVER })
 }
 
 pub(crate) fn platform_entropy() -> Result<[u8; 32]> {

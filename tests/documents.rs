@@ -219,7 +219,7 @@ fn members<'code>(code: &'code str, interface: &str) -> Vec<(&'code str, &'code 
 
 #[test]
 fn the_javascript_options_are_documented_with_their_types_and_settings() {
-    let code = include_str!("../src/js/sessions.ts");
+    let code = include_str!("../npm/src/sessions.ts");
     let rows = rows_after("docs/reference/javascript-api.md", "## Options");
     let options = members(code, "Options {");
     assert_eq!(options.len(), rows.len());
@@ -247,8 +247,8 @@ fn the_javascript_options_are_documented_with_their_types_and_settings() {
 fn the_javascript_calls_are_documented() {
     let document = "docs/reference/javascript-api.md";
     for (heading, code, interface) in [
-        ("## `Session`", include_str!("../src/js/session.ts"), "Session<"),
-        ("## `Sessions`", include_str!("../src/js/sessions.ts"), "Sessions<"),
+        ("## `Session`", include_str!("../npm/src/session.ts"), "Session<"),
+        ("## `Sessions`", include_str!("../npm/src/sessions.ts"), "Sessions<"),
     ] {
         let rows = rows_after(document, heading);
         let documented: BTreeSet<_> = words_of(&rows).into_iter().map(|call| call.split('(').next().unwrap()).collect();
@@ -279,7 +279,7 @@ fn every_load_outcome_and_every_event_is_documented() {
 
 /// The codes of the errors with the statuses that the package answers with.
 fn statuses() -> BTreeSet<(String, String)> {
-    let code = include_str!("../src/js/with-sessions.ts");
+    let code = include_str!("../npm/src/with-sessions.ts");
     let answered = code.lines().filter_map(|line| line.trim().strip_prefix("[\"ES_")?.strip_suffix("],"));
     let answered = answered.filter_map(|line| line.split_once("\", "));
     let answered: BTreeSet<_> = answered.map(|(code, status)| (format!("ES_{code}"), status.to_owned())).collect();
@@ -289,7 +289,7 @@ fn statuses() -> BTreeSet<(String, String)> {
 
 #[test]
 fn every_error_is_documented_with_its_class_its_kind_and_its_status() {
-    let javascript = include_str!("../src/js/errors.ts");
+    let javascript = include_str!("../npm/src/errors.ts");
     let classes: BTreeSet<_> = javascript
         .split("\nexport class ")
         .skip(1)
@@ -319,7 +319,7 @@ fn every_error_is_documented_with_its_class_its_kind_and_its_status() {
 #[test]
 fn every_refusal_of_the_routes_is_documented() {
     let mut refusals = BTreeSet::new();
-    for file in files_below("src/cloudflare/app", ".rs") {
+    for file in files_below("worker/src", ".rs") {
         let code = read(&file).split_whitespace().collect::<String>();
         for call in code.split("::new(").skip(1).filter(|call| call.starts_with(|c: char| c.is_ascii_digit())) {
             let mut parts = call.splitn(3, ',');
@@ -393,7 +393,15 @@ fn the_tests_that_the_requirements_name_exist() {
 fn each_dependency_has_its_reason() {
     let rows = rows_after("CONTRIBUTING.md", "## Dependencies");
     let reasons = words_of(&rows);
-    let manifest = concat!(include_str!("../Cargo.toml"), "\n", include_str!("../crates/crypto/Cargo.toml"));
+    let manifest = concat!(
+        include_str!("../Cargo.toml"),
+        "\n",
+        include_str!("../crates/crypto/Cargo.toml"),
+        "\n",
+        include_str!("../npm/bindings/Cargo.toml"),
+        "\n",
+        include_str!("../worker/Cargo.toml"),
+    );
     let mut dependencies = BTreeSet::new();
     for section in manifest.split("\n[").filter(|section| section.split(']').next().unwrap().ends_with("dependencies"))
     {

@@ -9,7 +9,8 @@ mod support;
 use std::cell::RefCell;
 use std::time::Duration;
 
-use edge_session::{ErrorKind, Fault, KvModel, KvModelOptions, LoadReason, OperationKind};
+use edge_session::{ErrorKind, LoadReason};
+use edge_session_kv_model::{Fault, KvModel, KvModelOptions, OperationKind};
 use on_model::{Isolate, Running, millis, usual, watch_puts};
 use support::Browser;
 

@@ -9,10 +9,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use edge_session::{
-    ClearExpired, ErrorKind, Fault, KvLocation, KvModel, KvModelOptions, LoadReason, OperationKind, Sessions,
-    SettingsBuilder,
-};
+use edge_session::{ClearExpired, ErrorKind, LoadReason, Sessions, SettingsBuilder};
+use edge_session_kv_model::{Fault, KvLocation, KvModel, KvModelOptions, OperationKind};
 use support::{Browser, defaults};
 
 /// A KV in which nothing takes time and nothing fails unless it is told to.

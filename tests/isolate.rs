@@ -17,7 +17,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use edge_session::{ErrorKind, Fault, KvModel, KvModelOptions, LoadReason, OperationKind};
+use edge_session::{ErrorKind, LoadReason};
+use edge_session_kv_model::{Fault, KvModel, KvModelOptions, OperationKind};
 use on_model::{Isolate, Outcome, Running, millis, strong, usual, watch_puts};
 use support::{Browser, ROTATED, cookies, defaults};
 

@@ -18,7 +18,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use edge_session::{ErrorKind, Fault, KvModel, LoadReason, Op, OperationKind, Session, Store};
+use edge_session::{ErrorKind, LoadReason, Op, Session, Store};
+use edge_session_kv_model::{Fault, KvModel, OperationKind};
 use on_model::{Isolate, millis, usual};
 use support::{ANONYMOUS, Browser, COOKIE_NAMES, Site, cookies, defaults, run, site, site_with};
 

@@ -6,7 +6,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use edge_session::{Fault, KvLocation, KvModel, KvModelOptions, OperationKind, Store};
+use edge_session::Store;
+use edge_session_kv_model::{Fault, KvLocation, KvModel, KvModelOptions, OperationKind};
 
 const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)

@@ -9,9 +9,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use edge_session::{
-    ClearExpired, Error, ErrorKind, Expiry, KvModel, KvModelOptions, MemoryStore, OnlyIf, Op, Page, Result, Sessions,
-    StorageKey, Store, Swept, Written,
+    ClearExpired, Error, ErrorKind, Expiry, MemoryStore, OnlyIf, Op, Page, Result, Sessions, StorageKey, Store, Swept,
+    Written,
 };
+use edge_session_kv_model::{KvModel, KvModelOptions};
 use support::{Browser, defaults, run, site, site_with, start};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;

@@ -5,7 +5,7 @@ use worker::js_sys::{Array, JSON, Object, Reflect};
 use worker::wasm_bindgen::{JsCast, JsValue};
 
 use crate::error::{Error, Result};
-use crate::settings::{SameSite, Settings, SettingsBuilder};
+use crate::settings::{SETTINGS, SameSite, Setting, SettingKind, Settings};
 
 /// The secret that signs, and verifies.
 const SECRET: &str = "SESSION_SECRET";
@@ -13,45 +13,9 @@ const SECRET: &str = "SESSION_SECRET";
 /// Older secrets, which still verify.
 const SECRET_FALLBACKS: &str = "SESSION_SECRET_FALLBACKS";
 
-/// How the text of a setting is read, and the builder's method that takes the value.
-enum Setting {
-    Integer(fn(SettingsBuilder, i64) -> SettingsBuilder),
-    Flag(fn(SettingsBuilder, bool) -> SettingsBuilder),
-    Text(fn(SettingsBuilder, String) -> SettingsBuilder),
-    SameSite(fn(SettingsBuilder, SameSite) -> SettingsBuilder),
-}
-
-/// All settings but the two secrets, in the README's order. The one list: a name that is read is a name that is known.
-const SETTINGS: [(&str, Setting); 14] = [
-    ("SESSION_COOKIE_AGE", Setting::Integer(SettingsBuilder::cookie_age)),
-    ("SESSION_COOKIE_NAME", Setting::Text(SettingsBuilder::cookie_name)),
-    ("SESSION_COOKIE_DOMAIN", Setting::Text(cookie_domain)),
-    ("SESSION_COOKIE_PATH", Setting::Text(SettingsBuilder::cookie_path)),
-    ("SESSION_COOKIE_SECURE", Setting::Flag(SettingsBuilder::cookie_secure)),
-    ("SESSION_COOKIE_HTTPONLY", Setting::Flag(SettingsBuilder::cookie_httponly)),
-    ("SESSION_COOKIE_SAMESITE", Setting::SameSite(SettingsBuilder::cookie_samesite)),
-    ("SESSION_EXPIRE_AT_BROWSER_CLOSE", Setting::Flag(SettingsBuilder::expire_at_browser_close)),
-    ("SESSION_SAVE_EVERY_REQUEST", Setting::Flag(SettingsBuilder::save_every_request)),
-    ("SESSION_ABSOLUTE_AGE", Setting::Integer(SettingsBuilder::absolute_age)),
-    ("SESSION_MAX_RECORD_BYTES", Setting::Integer(max_record_bytes)),
-    ("SESSION_KEY_PREFIX", Setting::Text(SettingsBuilder::key_prefix)),
-    ("SESSION_CHECK_ENDED", Setting::Flag(SettingsBuilder::check_ended)),
-    ("SESSION_MERGE_STALE", Setting::Flag(SettingsBuilder::merge_stale)),
-];
-
 /// The names of all settings.
 fn names() -> impl Iterator<Item = &'static str> {
-    [SECRET, SECRET_FALLBACKS].into_iter().chain(SETTINGS.iter().map(|(name, _)| *name))
-}
-
-/// Sets the domain; an empty text means the host itself.
-fn cookie_domain(builder: SettingsBuilder, domain: String) -> SettingsBuilder {
-    if domain.is_empty() { builder } else { builder.cookie_domain(domain) }
-}
-
-/// Sets the size limit; the builder refuses 0, and so what no memory holds.
-fn max_record_bytes(builder: SettingsBuilder, bytes: i64) -> SettingsBuilder {
-    builder.max_record_bytes(usize::try_from(bytes).unwrap_or_default())
+    [SECRET, SECRET_FALLBACKS].into_iter().chain(SETTINGS.iter().map(|setting| setting.variable))
 }
 
 impl Settings {
@@ -101,13 +65,13 @@ fn read(variable: impl Fn(&str) -> Result<Option<String>>) -> Result<Settings> {
         secrets.extend(fallbacks);
     }
     let mut settings = Settings::builder(secrets);
-    for (name, setting) in &SETTINGS {
+    for Setting { variable: name, kind, .. } in &SETTINGS {
         let Some(text) = variable(name)? else { continue };
-        settings = match setting {
-            Setting::Integer(set) => set(settings, parse_number(name, &text)?),
-            Setting::Flag(set) => set(settings, parse_flag(name, &text)?),
-            Setting::Text(set) => set(settings, text),
-            Setting::SameSite(set) => set(settings, parse_same_site(name, &text)?),
+        settings = match kind {
+            SettingKind::Integer(set) => set(settings, parse_number(name, &text)?),
+            SettingKind::Flag(set) => set(settings, parse_flag(name, &text)?),
+            SettingKind::Text(set) => set(settings, text),
+            SettingKind::SameSite(set) => set(settings, parse_same_site(name, &text)?),
         };
     }
     settings.build()

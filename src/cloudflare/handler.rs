@@ -5,8 +5,8 @@ use worker::wasm_bindgen::JsValue;
 use worker::{Headers, Request, Response, ResponseBody, console_error, web_sys};
 
 use crate::error::{Error, ErrorKind};
+use crate::json;
 use crate::protocol::headers::{ResponseHeaders, SessionHeaders};
-use crate::session::json;
 use crate::session::session::Session;
 use crate::sessions::Sessions;
 use crate::store::Store;
@@ -39,13 +39,13 @@ impl<S: Store> Sessions<S> {
 
     async fn commit_sendable(&self, mut session: Session, response: Response) -> crate::Result<Response> {
         let headers = self.commit_headers(&mut session, response.status_code()).await?;
-        apply(&headers, response)
+        headers.apply_to(response)
     }
 
     /// A handler that failed saves nothing, whatever the status of the answer.
     async fn commit_failed(&self, mut session: Session, error: Error) -> worker::Result<Response> {
         let headers = self.commit_headers(&mut session, FAILED).await?;
-        Ok(apply(&headers, answer(error)?)?)
+        Ok(headers.apply_to(answer(error)?)?)
     }
 
     /// Runs `handler` with the request's session and commits what it answers: the whole of it in one call.
@@ -88,25 +88,13 @@ impl<S: Store> Sessions<S> {
         };
         match self.commit_sendable(session, response).await {
             Ok(response) => Ok(response),
-            Err(error) => Ok(apply(&SessionHeaders::for_failure(), answer(error)?)?),
+            Err(error) => Ok(SessionHeaders::for_failure().apply_to(answer(error)?)?),
         }
     }
 }
 
-/// The status that an error of a session is answered with.
-pub(super) const fn status(kind: ErrorKind) -> u16 {
-    match kind {
-        ErrorKind::MissingKey => 404,
-        ErrorKind::Value | ErrorKind::SessionInterrupted => 400,
-        ErrorKind::Stale | ErrorKind::Superseded => 409,
-        ErrorKind::TooLarge => 413,
-        ErrorKind::StoreUnavailable => 503,
-        ErrorKind::Config | ErrorKind::KeyTaken | ErrorKind::Entropy | ErrorKind::Usage | ErrorKind::Internal => 500,
-    }
-}
-
 /// `{"error":{"code","message"}}`.
-pub(super) fn error_response(status: u16, code: &str, message: &str) -> worker::Result<Response> {
+fn error_response(status: u16, code: &str, message: &str) -> worker::Result<Response> {
     let mut body = String::from("{\"error\":{\"code\":");
     json::quote(code, &mut body);
     body.push_str(",\"message\":");
@@ -116,21 +104,21 @@ pub(super) fn error_response(status: u16, code: &str, message: &str) -> worker::
 }
 
 /// A JSON text as a response.
-pub(super) fn json_response(json: String) -> worker::Result<Response> {
+fn json_response(json: String) -> worker::Result<Response> {
     let response = Response::ok(json)?;
     response.headers().set("Content-Type", "application/json")?;
     Ok(response)
 }
 
 /// Writes an error into the Worker's log, with what the store said. Neither holds a key, a token or data.
-pub(super) fn log(what: &str, error: &Error) {
+fn log(what: &str, error: &Error) {
     let cause = std::error::Error::source(error).map(|cause| format!(" ({cause})")).unwrap_or_default();
     console_error!("{what}: {}: {error}{cause}", error.code());
 }
 
 fn answer(error: Error) -> worker::Result<Response> {
     log("edge-session", &error);
-    error_response(status(error.kind()), error.code(), &error.to_string())
+    error_response(error.kind().status(), error.code(), &error.to_string())
 }
 
 /// An error of a session that has an answer; every other one is given back.
@@ -191,14 +179,20 @@ fn message(thrown: &JsValue) -> String {
     message.and_then(|message| message.as_string()).unwrap_or_else(|| "the platform does not say why".to_owned())
 }
 
-/// Puts a session's headers into a response, whose own may be immutable. What a login left behind goes into the log.
-pub(super) fn apply(session_headers: &SessionHeaders, response: Response) -> crate::Result<Response> {
-    if session_headers.saved().old_record_remains {
-        console_error!("cycle_key: the old key could not be ended; it ends when its record expires");
+impl SessionHeaders {
+    /// The response with these headers, for responses that are built elsewhere than [`Sessions::commit`].
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Value`] if the response refuses a header.
+    pub fn apply_to(&self, response: Response) -> crate::Result<Response> {
+        if self.saved().old_record_remains {
+            console_error!("cycle_key: the old key could not be ended; it ends when its record expires");
+        }
+        let mut headers = response.headers().clone();
+        self.apply(&mut headers).map_err(|error| Error::new(ErrorKind::Value, error.to_string()))?;
+        Ok(response.with_headers(headers))
     }
-    let mut headers = response.headers().clone();
-    session_headers.apply(&mut headers).map_err(|error| Error::new(ErrorKind::Value, error.to_string()))?;
-    Ok(response.with_headers(headers))
 }
 
 impl ResponseHeaders for Headers {
@@ -233,7 +227,7 @@ mod tests {
             let kind = error.kind();
             let error = of_session(worker::Error::from(error)).unwrap();
             assert_eq!(error.kind(), kind);
-            status(kind)
+            kind.status()
         });
         assert_eq!(statuses, [503, 400, 409, 409, 413]);
         assert!(of_session(Error::missing_key("user").into()).is_err(), "that is a mistake of the handler");

@@ -10,9 +10,8 @@ use worker::wasm_bindgen_futures::JsFuture;
 
 use crate::error::{Error, Result};
 use crate::protocol::isolate::IsolateMemory;
-use crate::protocol::{Op, Page};
 use crate::session::key::StorageKey;
-use crate::store::{Store, Written};
+use crate::store::{Op, Page, Store, Written};
 
 /// How long a location may answer from its cache, in seconds: the least that KV takes, since it is also how long an
 /// ended session can go on there. <https://developers.cloudflare.com/kv/api/read-key-value-pairs/#cachettl-parameter>

@@ -1,8 +1,6 @@
 //! The doors to Cloudflare, feature `cloudflare`: Workers KV as a store, settings from a Worker's variables, and sessions
-//! around a Worker's requests. Feature `app` adds this repository's own Worker.
+//! around a Worker's requests.
 
-#[cfg(feature = "app")]
-mod app;
 mod env;
 mod handler;
 mod kv;

@@ -3,7 +3,8 @@
 use alloc::string::String;
 use chrono::{DateTime, Datelike, Timelike, Utc};
 
-use crate::session::expiry::{Deadline, pad};
+use crate::iso::pad;
+use crate::session::expiry::Deadline;
 use crate::session::incoming::CookieSlot;
 use crate::settings::{MAX_COOKIE_AGE, Settings};
 

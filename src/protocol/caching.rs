@@ -5,11 +5,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 /// Headers that would have a shared cache keep the response, whatever `Cache-Control` says.
-pub(crate) const SHARED_CACHE_HEADERS: [&str; 3] =
-    ["CDN-Cache-Control", "Cloudflare-CDN-Cache-Control", "Surrogate-Control"];
+pub const SHARED_CACHE_HEADERS: [&str; 3] = ["CDN-Cache-Control", "Cloudflare-CDN-Cache-Control", "Surrogate-Control"];
 
 /// Adds `Cookie` to a `Vary` header: names and order stay, case does not matter, and `*` says everything.
-pub(crate) fn vary(present: &str) -> String {
+#[must_use]
+pub fn vary(present: &str) -> String {
     let mut names: Vec<_> = present.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
     if names.contains(&"*") {
         return "*".to_owned();
@@ -21,7 +21,8 @@ pub(crate) fn vary(present: &str) -> String {
 }
 
 /// Makes a `Cache-Control` header private, or forbids storing. The directives that only shared caches read go.
-pub(crate) fn cache_control(present: &str, sets_cookie: bool) -> String {
+#[must_use]
+pub fn cache_control(present: &str, sets_cookie: bool) -> String {
     if sets_cookie {
         return "private, no-store".to_owned();
     }

@@ -35,7 +35,7 @@ const RECENTLY_READ: i64 = 1_000;
 
 /// Saves where Django's middleware saves, and finds the headers.
 #[derive(Debug)]
-pub(crate) struct Commit {
+pub struct Commit {
     status: u16,
     state: State,
 }
@@ -65,11 +65,14 @@ enum Purpose {
 type Next = Step<Result<SessionHeaders>>;
 
 impl Commit {
-    pub(crate) const fn new(status: u16) -> Self {
+    /// The commit of a response with this status: of 500 or more it saves nothing.
+    #[must_use]
+    pub const fn new(status: u16) -> Self {
         Self { status, state: State::Start }
     }
 
-    pub(crate) fn step(&mut self, session: &mut Session, memory: &IsolateMemory, reply: Reply) -> Next {
+    /// Takes the reply to the last step, [`Reply::Start`] first, and returns the next one.
+    pub fn step(&mut self, session: &mut Session, memory: &IsolateMemory, reply: Reply) -> Next {
         match (core::mem::take(&mut self.state), reply) {
             (State::Start, Reply::Start) => self.start(session, memory).unwrap_or_else(|error| Step::Done(Err(error))),
             (State::Saving(save, lifetime), reply) => self.save(session, memory, save, lifetime, reply),

@@ -17,7 +17,7 @@ use crate::session::session::Session;
 
 /// Ends the session that a session was opened for.
 #[derive(Debug)]
-pub(crate) struct Delete {
+pub struct Delete {
     state: State,
 }
 
@@ -34,7 +34,8 @@ impl Default for Delete {
 }
 
 impl Delete {
-    pub(crate) fn step(&mut self, session: &mut Session, memory: &IsolateMemory, reply: Reply) -> Step<Result<()>> {
+    /// Takes the reply to the last step, [`Reply::Start`] first, and returns the next one.
+    pub fn step(&mut self, session: &mut Session, memory: &IsolateMemory, reply: Reply) -> Step<Result<()>> {
         match &mut self.state {
             State::Revoking(revoke) => revoke.step(memory, reply),
             State::Loading(load) => match load.step(session, memory, reply) {

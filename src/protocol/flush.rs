@@ -23,12 +23,13 @@ const RECENT: i64 = 1_000;
 
 /// Revokes every key that the session has, had, or was proven by.
 #[derive(Debug, Default)]
-pub(crate) struct Flush {
+pub struct Flush {
     revoke: Option<Revoke>,
 }
 
 impl Flush {
-    pub(crate) fn step(&mut self, session: &mut Session, memory: &IsolateMemory, reply: Reply) -> Step<Result<()>> {
+    /// Takes the reply to the last step, [`Reply::Start`] first, and returns the next one.
+    pub fn step(&mut self, session: &mut Session, memory: &IsolateMemory, reply: Reply) -> Step<Result<()>> {
         if matches!(reply, Reply::Start) {
             let reach = reach(session);
             let identities = session.begin_flush();

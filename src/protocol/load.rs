@@ -26,9 +26,10 @@ use crate::cookie::find::find;
 use crate::cookie::token::{self, Token};
 use crate::error::Error;
 use crate::session::event::EventKind;
+use crate::session::expiry::Deadline;
 use crate::session::identity::Identity;
 use crate::session::incoming::{CookieSlot, Incoming, SessionToken};
-use crate::session::key::StorageKey;
+use crate::session::key::{SessionKey, StorageKey};
 use crate::session::key_state::KeyState;
 use crate::session::load_reason::LoadReason;
 use crate::session::load_state::Fetched;
@@ -48,7 +49,8 @@ const ENDING_REACH: Reach = Reach { ahead: 1, anonymous: false }; // mutation: e
 /// The session that a request's `Cookie` header names, not loaded yet.
 ///
 /// Unverifiable cookies are ignored. A token counts under the name only that its session travels under.
-pub(crate) fn from_cookie_header(
+#[must_use]
+pub fn session_from_cookie_header(
     settings: Arc<Settings>,
     now: DateTime<Utc>,
     seed: [u8; 32],
@@ -79,6 +81,14 @@ pub(crate) fn from_cookie_header(
 }
 
 /// Adds a token, or replaces an older one of the same session: of the keys of a family, the one that was rotated most counts.
+/// The session under a session key, outside of a request, not loaded yet. A malformed key, and none, yield a new session.
+#[must_use]
+pub fn session_of_key(settings: Arc<Settings>, now: DateTime<Utc>, seed: [u8; 32], key: Option<&str>) -> Session {
+    // Without a token there is no absolute deadline and no last save.
+    let identity = |key| Identity { key, rotations: 0, absolute: Deadline::NEVER };
+    Session::begin(settings, now, seed, Incoming::of_key(key.and_then(SessionKey::parse).map(identity)))
+}
+
 fn add(tokens: &mut Vec<SessionToken>, token: SessionToken) {
     let age = |token: &SessionToken| (token.identity.rotations, token.position.issued);
     match tokens.iter_mut().find(|other| other.identity.key.family() == token.identity.key.family()) {
@@ -90,7 +100,7 @@ fn add(tokens: &mut Vec<SessionToken>, token: SessionToken) {
 
 /// Reads the session's record and its tombstone and stores the outcome on the session.
 #[derive(Debug)]
-pub(crate) struct Load {
+pub struct Load {
     state: State,
     /// The place of the next name's tokens in [`Incoming::tokens`].
     next: usize,
@@ -122,7 +132,8 @@ impl Default for Load {
 }
 
 impl Load {
-    pub(crate) fn step(&mut self, session: &mut Session, memory: &IsolateMemory, reply: Reply) -> Step<()> {
+    /// Takes the reply to the last step, [`Reply::Start`] first, and returns the next one.
+    pub fn step(&mut self, session: &mut Session, memory: &IsolateMemory, reply: Reply) -> Step<()> {
         match (core::mem::take(&mut self.state), reply) {
             (State::Start, Reply::Start) => self.start(session, memory),
             (State::Ending, Reply::Written) => {

@@ -18,12 +18,13 @@ use alloc::vec::Vec;
 use chrono::{DateTime, Utc};
 
 use super::isolate::IsolateMemory;
-use super::{OnlyIf, Op, Reply, Step};
+use super::{Reply, Step};
 use crate::error::{Error, Result};
 use crate::session::expiry::Deadline;
 use crate::session::identity::Identity;
 use crate::session::key::StorageKey;
 use crate::settings::{MAX_COOKIE_AGE, Settings};
+use crate::store::{OnlyIf, Op};
 
 /// How long a tombstone outlives the absolute deadline, in seconds: clocks differ, and a second login begins its life later.
 const MARGIN: i64 = 300; // mutation: tombstone-margin
@@ -54,7 +55,7 @@ impl Revocation {
     /// Reads a tombstone. What cannot be read is an end.
     pub(super) fn read(tombstone: &[u8]) -> Self {
         let micros = tombstone.strip_prefix(CYCLED).and_then(|rest| rest.strip_suffix(b"}"));
-        match micros.and_then(crate::session::json::integer) {
+        match micros.and_then(crate::json::integer) {
             Some(micros) => Self::Cycled { at: micros.div_euclid(1_000) },
             None => Self::Ended,
         }

@@ -27,7 +27,7 @@ use super::freshness::{self, Freshness};
 use super::isolate::{IsolateMemory, Newest, Pending, Poll, Ticket, Turn};
 use super::load::successor_tombstone;
 use super::revoke::{self, Revocation};
-use super::{OnlyIf, Op, Reply, Step};
+use super::{Reply, Step};
 use crate::error::{Error, ErrorKind, Result};
 use crate::session::data::Data;
 use crate::session::event::EventKind;
@@ -39,6 +39,7 @@ use crate::session::reconcile;
 use crate::session::record::{self, Head, Opened, Record};
 use crate::session::saving::Group;
 use crate::session::session::{FlushState, Session, Stored};
+use crate::store::{OnlyIf, Op};
 
 /// The pause before the store is asked once more, in milliseconds: KV takes one write a second under one key. Part of it is
 /// random, so that two requests that collided do not collide again.
@@ -68,7 +69,7 @@ pub struct Saved {
 
 /// Writes the session. Django's flags stay as they are.
 #[derive(Debug)]
-pub(crate) struct Save {
+pub struct Save {
     state: State,
     /// Whether no change asks for it: it is left out where another request has renewed the session meanwhile.
     is_renewal: bool,
@@ -139,7 +140,8 @@ impl Save {
         Self { is_renewal: true, ..Self::default() }
     }
 
-    pub(crate) fn step(&mut self, session: &mut Session, memory: &IsolateMemory, reply: Reply) -> Next {
+    /// Takes the reply to the last step, [`Reply::Start`] first, and returns the next one.
+    pub fn step(&mut self, session: &mut Session, memory: &IsolateMemory, reply: Reply) -> Next {
         let next = match (core::mem::take(&mut self.state), reply) {
             (State::Start, Reply::Start) => self.start(session, memory),
             (State::Reading(attempt), Reply::Values(values)) => self.build(session, memory, attempt, values),

@@ -19,11 +19,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use chrono::{DateTime, Utc};
 
-use super::{Op, Page, Reply, Step};
+use super::{Reply, Step};
 use crate::error::{Error, Result};
 use crate::session::expiry::Deadline;
 use crate::session::key::StorageKey;
 use crate::settings::Settings;
+use crate::store::{Op, Page};
 
 /// How long after its deadline a record goes, in seconds: a list can be older than a renewal.
 const MARGIN: i64 = 120;
@@ -56,7 +57,7 @@ impl Swept {
 
 /// One run.
 #[derive(Debug)]
-pub(crate) struct Sweep {
+pub struct Sweep {
     prefix: String,
     now: DateTime<Utc>,
     /// Where the page begins that is listed, or of which records are deleted.
@@ -87,12 +88,15 @@ type Next = Step<Result<Swept>>;
 
 impl Sweep {
     /// A run that begins at the cursor at which the last one ended.
-    pub(crate) fn new(settings: &Settings, now: DateTime<Utc>, cursor: Option<String>) -> Self {
+    /// Begins at `cursor`, which [`cursor`](Self::cursor) returned after the last run.
+    #[must_use]
+    pub fn new(settings: &Settings, now: DateTime<Utc>, cursor: Option<String>) -> Self {
         let prefix = StorageKey::begins(&settings.key_prefix);
         Self { prefix, now, cursor, operations: 0, swept: Swept::default(), state: State::Start }
     }
 
-    pub(crate) fn step(&mut self, reply: Reply) -> Next {
+    /// Takes the reply to the last step, [`Reply::Start`] first, and returns the next one.
+    pub fn step(&mut self, reply: Reply) -> Next {
         match (core::mem::take(&mut self.state), reply) {
             (State::Start, Reply::Start) => self.list(self.cursor.is_some()),
             (State::Listing { .. }, Reply::Page(page)) => self.page(page),
@@ -107,7 +111,8 @@ impl Sweep {
     }
 
     /// Where the next run begins; `None` is the beginning of the list.
-    pub(crate) fn cursor(self) -> Option<String> {
+    #[must_use]
+    pub fn cursor(self) -> Option<String> {
         self.cursor
     }
 

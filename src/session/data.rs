@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use super::json;
+use crate::json;
 
 /// From this many slots on, an index is kept.
 const INDEXED_FROM: usize = 32;

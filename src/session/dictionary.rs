@@ -9,8 +9,9 @@ use serde::de::DeserializeOwned;
 use super::data::Data;
 use super::load_state::LoadState;
 use super::session::Session;
-use super::{json, value};
+use super::value;
 use crate::error::{Error, Result};
+use crate::json;
 
 impl Session {
     /// Django's `s[k]`: the value under `key`.
@@ -65,8 +66,13 @@ impl Session {
         text.map(|text| value::check_json(key, text).map(|()| text)).transpose()
     }
 
-    /// As [`get_json`](Self::get_json), for those who parse the text themselves.
-    pub(crate) fn get_text(&mut self, key: &str) -> Result<Option<&str>> {
+    /// As [`get_json`](Self::get_json), without a look at the text, for callers that parse it themselves: text that was damaged in the
+    /// store is returned as it is.
+    ///
+    /// # Errors
+    ///
+    /// `Value` if the text is not UTF-8, `StoreUnavailable` if the store did not answer.
+    pub fn get_text(&mut self, key: &str) -> Result<Option<&str>> {
         let json = self.read()?.get(key);
         json.map(|json| value::text(key, json)).transpose()
     }
@@ -87,7 +93,7 @@ impl Session {
     /// `Value`, with its path, for what JSON does not hold exactly; `StoreUnavailable` where the store did not answer.
     pub fn set<T: Serialize>(&mut self, key: &str, value: T) -> Result<()> {
         let text = value::to_json(key, &value)?;
-        self.write(key, text.into_bytes())
+        self.set_text(key, text.into_bytes())
     }
 
     /// Puts a JSON text under `key` as it is, so that no number in it is rounded.
@@ -109,7 +115,7 @@ impl Session {
     pub fn set_json(&mut self, key: &str, text: &str) -> Result<()> {
         let text = text.trim_matches([' ', '\t', '\n', '\r']);
         value::check_json(key, text)?;
-        self.write(key, text.as_bytes())
+        self.set_text(key, text.as_bytes())
     }
 
     /// Django's `del s[k]`.
@@ -127,7 +133,7 @@ impl Session {
     ///
     /// `MissingKey` where there is none, `StoreUnavailable` where the store did not answer.
     pub fn remove(&mut self, key: &str) -> Result<()> {
-        if self.take(key)? { Ok(()) } else { Err(Error::missing_key(key)) }
+        if self.discard(key)? { Ok(()) } else { Err(Error::missing_key(key)) }
     }
 
     /// Django's `k in s`.
@@ -163,7 +169,7 @@ impl Session {
     /// `MissingKey` where there is none; `Value` where it is not a `T`, and it stays; `StoreUnavailable`.
     pub fn pop<T: DeserializeOwned>(&mut self, key: &str) -> Result<T> {
         let value = self.item(key)?;
-        self.take(key)?;
+        self.discard(key)?;
         Ok(value)
     }
 
@@ -181,7 +187,7 @@ impl Session {
     /// `Value` where it is not a `T`, and it stays; `StoreUnavailable` where the store did not answer.
     pub fn pop_or<T: DeserializeOwned>(&mut self, key: &str, default: T) -> Result<T> {
         let value = self.get(key)?;
-        self.take(key)?;
+        self.discard(key)?;
         // mutation: popped-default
         Ok(value.unwrap_or(default))
     }
@@ -364,23 +370,36 @@ impl Session {
         self.data().map(|data| &*data)
     }
 
-    pub(crate) fn write(&mut self, key: &str, json: impl Into<Box<[u8]>>) -> Result<()> {
+    /// As [`set_json`](Self::set_json), without a look at the text, for callers that wrote it themselves: text that is not JSON damages
+    /// the value, and whoever reads it gets an error.
+    ///
+    /// # Errors
+    ///
+    /// `StoreUnavailable` if the store did not answer.
+    pub fn set_text(&mut self, key: &str, json: impl Into<Box<[u8]>>) -> Result<()> {
         self.write_all([(key, json)])
     }
 
-    /// The keys as a JSON array: they stand in a record as they have to stand in it.
-    #[cfg(feature = "js")]
-    pub(crate) fn keys_json(&mut self) -> Result<String> {
+    /// The keys as a JSON array, in insertion order.
+    ///
+    /// # Errors
+    ///
+    /// As [`keys`](Self::keys).
+    pub fn keys_json(&mut self) -> Result<String> {
         let keys: Vec<&[u8]> = self.read()?.members().map(|(key, _)| key).collect();
         let array = [b"[".as_slice(), &keys.join(&b","[..]), b"]"].concat();
         String::from_utf8(array).map_err(|_| Error::value("a key of the session is damaged in the store"))
     }
 
-    /// As a write of `key` whose text is still to come; without a key, of nothing.
-    #[cfg(feature = "js")]
-    pub(crate) fn touch(&mut self, key: Option<&str>) -> Result<()> {
+    /// Marks the session as [`set_text`](Self::set_text) of this key does, before its text is known; without a key, as an update with
+    /// nothing. A key that is new has the value `null` until then.
+    ///
+    /// # Errors
+    ///
+    /// As [`set_text`](Self::set_text).
+    pub fn touch(&mut self, key: Option<&str>) -> Result<()> {
         match key {
-            Some(key) if self.data()?.get(key).is_none() => self.write(key, b"null".as_slice()),
+            Some(key) if self.data()?.get(key).is_none() => self.set_text(key, b"null".as_slice()),
             _ => self.write_all([] as [(&str, &[u8]); 0]),
         }
     }
@@ -397,7 +416,12 @@ impl Session {
         Ok(())
     }
 
-    pub(crate) fn take(&mut self, key: &str) -> Result<bool> {
+    /// Removes a key. Returns whether it was there.
+    ///
+    /// # Errors
+    ///
+    /// As [`remove`](Self::remove), but for a key that is missing.
+    pub fn discard(&mut self, key: &str) -> Result<bool> {
         self.flags.accessed = true;
         let taken = self.data()?.remove(key);
         if taken {

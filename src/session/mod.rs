@@ -7,7 +7,6 @@ pub(crate) mod expiry;
 pub(crate) mod identity;
 pub(crate) mod incoming;
 pub(crate) mod journal;
-pub(crate) mod json;
 pub(crate) mod key;
 pub(crate) mod key_state;
 pub(crate) mod load_reason;

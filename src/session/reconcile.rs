@@ -88,7 +88,7 @@ mod tests {
         let tags = tags.iter().map(|tag| [*tag, 0, 0, 0]).collect();
         let mut head = Head { deadline: end, absolute: end, generation, tags, rotations: 0, writes: Vec::new() };
         for (key, time) in writes {
-            let key = if key.is_empty() { Box::default() } else { crate::session::json::quoted(key).into() };
+            let key = if key.is_empty() { Box::default() } else { crate::json::quoted(key).into() };
             head.writes.push(Write { time: *time, key });
         }
         Record { head, data }

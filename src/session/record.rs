@@ -20,7 +20,8 @@ use core::ops::Range;
 use super::data::{Data, Text};
 use super::expiry::Deadline;
 use super::identity::Tag;
-use super::{journal, json};
+use super::journal;
+use crate::json;
 
 /// The format that is written; every one up to it is read.
 const VERSION: i64 = 1;

@@ -13,15 +13,16 @@ use super::data::Data;
 use super::event::{Event, EventKind};
 use super::expiry::{Deadline, EXPIRY_KEY, Expiry, ExpiryOptions, Lifetime};
 use super::identity::{Identity, Tag};
-use super::incoming::{Incoming, Knowledge, SessionToken};
+use super::incoming::{CookieSlot, Incoming, Knowledge, SessionToken};
 use super::key::{KeyDigest, Random, SessionKey};
 use super::key_state::KeyState;
 use super::load_reason::LoadReason;
 use super::load_state::{Fetched, LoadState};
 use super::record::Head;
 use super::request_clock::RequestClock;
-use super::{json, signing, value};
+use super::{signing, value};
 use crate::error::Result;
+use crate::json;
 use crate::settings::Settings;
 
 /// The data key and the JSON text of Django's test cookie.
@@ -242,6 +243,48 @@ impl Session {
         self.clock.set(now);
     }
 
+    /// The end that no save moves, as the session's token or record has it; `None` for a session that is not stored.
+    #[must_use]
+    pub fn absolute_deadline(&self) -> Option<DateTime<Utc>> {
+        self.key.identity()?.absolute.date()
+    }
+
+    /// When the cookie that the browser has, or gets with this response, was issued.
+    #[must_use]
+    pub fn cookie_issued(&self) -> Option<DateTime<Utc>> {
+        DateTime::from_timestamp_micros(self.known.position?.issued)
+    }
+
+    /// The name of the cookie under which the session travels.
+    #[must_use]
+    pub fn cookie_name(&self) -> &str {
+        self.settings.name_of(self.key.identity().map_or(CookieSlot::Anonymous, CookieSlot::of))
+    }
+
+    /// Whether the request brought a session cookie, valid or not.
+    #[must_use]
+    pub const fn brought_cookie(&self) -> bool {
+        self.incoming.is_presented()
+    }
+
+    /// Whether the request brought a cookie with a valid signature, whatever became of its session.
+    #[must_use]
+    pub fn brought_token(&self) -> bool {
+        self.incoming.identities().next().is_some()
+    }
+
+    /// Tells an operation that runs on the session what the clock reads, before its next reply. What it takes as the
+    /// [present](Self::now) stays.
+    pub const fn tick(&mut self, now: DateTime<Utc>) {
+        self.clock.tick(now);
+    }
+
+    /// The settings under which the session was made.
+    #[must_use]
+    pub const fn settings(&self) -> &Arc<Settings> {
+        &self.settings
+    }
+
     /// Django's `set_test_cookie`: a value that shows, in a later request, that the browser sends cookies back.
     ///
     /// ```
@@ -257,7 +300,7 @@ impl Session {
     ///
     /// `StoreUnavailable` where the store did not answer.
     pub fn set_test_cookie(&mut self) -> Result<()> {
-        self.write(TEST_COOKIE.0, TEST_COOKIE.1)
+        self.set_text(TEST_COOKIE.0, TEST_COOKIE.1)
     }
 
     /// Django's `test_cookie_worked`.
@@ -313,8 +356,8 @@ impl Session {
     /// `Value` where `now` plus a duration is beyond every date, `StoreUnavailable` where the store did not answer.
     pub fn set_expiry(&mut self, expiry: Expiry) -> Result<()> {
         match Lifetime::from_expiry(expiry, self.now())?.to_json() {
-            Some(text) => self.write(EXPIRY_KEY, text.into_bytes()),
-            None => self.take(EXPIRY_KEY).map(|_| ()), // mutation: expiry-removed
+            Some(text) => self.set_text(EXPIRY_KEY, text.into_bytes()),
+            None => self.discard(EXPIRY_KEY).map(|_| ()), // mutation: expiry-removed
         }
     }
 
@@ -501,8 +544,8 @@ impl Session {
         }
     }
 
-    /// Queues an event, which is reported once the operation is over.
-    pub(crate) fn report(&mut self, kind: EventKind) {
+    /// Queues an event, which [`next_event`](Self::next_event) returns.
+    pub fn report(&mut self, kind: EventKind) {
         let pending = match &self.flush {
             FlushState::Pending(identities) => identities.first(),
             FlushState::NotAsked | FlushState::Done => None,
@@ -513,7 +556,7 @@ impl Session {
     }
 
     /// The oldest event that was not reported yet.
-    pub(crate) fn next_event(&mut self) -> Option<Event> {
+    pub fn next_event(&mut self) -> Option<Event> {
         if self.events.is_empty() {
             return None;
         }

@@ -6,8 +6,9 @@ use edge_session_crypto::{MacKey, from_base64, sha256, to_base64};
 use miniz_oxide::deflate::compress_to_vec_zlib;
 use miniz_oxide::inflate::decompress_to_vec_zlib_with_limit;
 
-use super::json;
+use crate::json;
 use crate::secret::Secrets;
+use crate::settings::Settings;
 
 /// The salt of Django's session engines.
 const SALT: &str = "django.contrib.sessions.SessionStore";
@@ -31,6 +32,20 @@ pub(crate) fn decode(secrets: &Secrets, text: &str) -> Option<String> {
     let payload = verify(secrets, text)?;
     let bytes = if is_packed(text) { decompress_to_vec_zlib_with_limit(&payload, MAX_BYTES).ok()? } else { payload };
     String::from_utf8(bytes).ok()
+}
+
+impl Settings {
+    /// Signs as Django's `signing.dumps` does what was encoded before; `packed` says whether the payload is zlib's.
+    #[must_use]
+    pub fn sign(&self, payload: &[u8], packed: bool, unix_seconds: i64) -> String {
+        sign(&self.secrets, payload, packed, unix_seconds)
+    }
+
+    /// The payload of a text that Django or [`sign`](Self::sign) signed, packed or not; `None` if none of the secrets did.
+    #[must_use]
+    pub fn verify(&self, text: &str) -> Option<Vec<u8>> {
+        verify(&self.secrets, text)
+    }
 }
 
 /// Signs a payload that is packed already, or is not to be.

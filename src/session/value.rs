@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde::ser::{self, Serializer};
 
-use super::json;
 use crate::error::{Error, Result};
+use crate::json;
 
 /// The JSON text of `value`, to be kept under `key`.
 pub(crate) fn to_json<T: Serialize + ?Sized>(key: &str, value: &T) -> Result<String> {

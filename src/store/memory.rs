@@ -6,9 +6,9 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
+use super::{OnlyIf, Op, Page};
 use super::{Store, Written};
 use crate::error::Result;
-use crate::protocol::{OnlyIf, Op, Page};
 use crate::session::key::StorageKey;
 
 /// Keys on a page of a list, as many as KV gives.

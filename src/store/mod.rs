@@ -1,16 +1,16 @@
-//! Where sessions are kept: the trait that a store implements, and the driver that carries out the protocol's steps on it.
+//! Where sessions are kept: the trait that a store implements, and the operations on it.
 
 mod memory;
-mod model;
+mod op;
 
-use crate::error::{Error, Result};
-use crate::protocol::isolate::IsolateMemory;
-use crate::protocol::{Op, Page, Reply, Step};
-use crate::session::key::StorageKey;
 use alloc::vec::Vec;
 
+use crate::error::Result;
+use crate::protocol::isolate::IsolateMemory;
+use crate::session::key::StorageKey;
+
 pub use memory::MemoryStore;
-pub use model::{Fault, KvLocation, KvModel, KvModelOptions, Landed, Operation, OperationCounts, OperationKind, Task};
+pub use op::{OnlyIf, Op, Page};
 
 /// A place where records live. Small on purpose: read, write, list.
 ///
@@ -81,25 +81,4 @@ pub enum Written {
     All,
     /// A condition did not hold; neither this operation nor those after it were applied.
     Conflict,
-}
-
-/// Carries out what a state machine asks for, until it is done.
-pub(crate) async fn drive<S: Store, T>(store: &S, mut step: impl FnMut(Reply) -> Step<T>) -> T {
-    let mut reply = Reply::Start;
-    loop {
-        let answer: Result<Reply, Error> = match step(reply) {
-            Step::Read(keys) => store.read(&keys).await.map(Reply::Values),
-            Step::List { prefix, cursor } => store.list(&prefix, cursor.as_deref()).await.map(Reply::Page),
-            Step::Write(ops) => store.write(ops).await.map(|written| match written {
-                Written::All => Reply::Written,
-                Written::Conflict => Reply::Conflict,
-            }),
-            Step::Wait(milliseconds) => {
-                store.wait(milliseconds).await;
-                Ok(Reply::Waited)
-            }
-            Step::Done(result) => return result,
-        };
-        reply = answer.unwrap_or_else(Reply::Unavailable);
-    }
 }

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import wasm from "../../dist/door.js";
+import wasm from "../../dist/shared.js";
 import { createSessions, memory, withSessions } from "../../dist/node.js";
 import { secrets } from "./visitor.mjs";
 

@@ -49,7 +49,7 @@ test("no declaration says any, or speaks of what is not in the package", () => {
 });
 
 test("nothing of the model of KV is in what a Worker deploys", () => {
-  for (const path of ["door.js", "node.cjs"]) assert.doesNotMatch(readFileSync(new URL(path, dist), "utf8"), /KvModel/, path);
+  for (const path of ["shared.js", "node.cjs"]) assert.doesNotMatch(readFileSync(new URL(path, dist), "utf8"), /KvModel/, path);
   assert.doesNotMatch(readFileSync(new URL("edge-session.wasm", dist), "latin1"), /propagation|Too Many Requests/i);
   assert.match(readFileSync(new URL("testing/testing.wasm", dist), "latin1"), /Too Many Requests/);
 });

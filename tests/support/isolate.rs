@@ -5,10 +5,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use edge_session::{
-    ErrorKind, KvLocation, KvModel, KvModelOptions, Operation, OperationKind, Session, SessionHeaders, Sessions,
-    SettingsBuilder, Task,
-};
+use edge_session::{ErrorKind, Session, SessionHeaders, Sessions, SettingsBuilder};
+use edge_session_kv_model::{KvLocation, KvModel, KvModelOptions, Operation, OperationKind, Task};
 
 use crate::support::{Browser, defaults};
 

@@ -141,7 +141,6 @@ impl Store for Watched {
                     }
                 }
                 Op::Delete { .. } => "delete",
-                _ => unreachable!("an operation that this test does not know"),
             };
             let (carried_out, answer) = self.note(operation);
             if carried_out {

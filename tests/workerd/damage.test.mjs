@@ -2,7 +2,7 @@
 // another program. Nobody gets an error for it, nobody gets somebody else's session, and what stands there stays.
 
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import App from "../../build/index.js";
+import App from "../../worker/build/index.js";
 import { faultyKv, flipped, truncated } from "./faulty-kv.mjs";
 import PackageWorker from "./package-worker.mjs";
 import { memoryKv, visitor } from "./worker.mjs";

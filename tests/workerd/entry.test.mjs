@@ -1,7 +1,7 @@
 // What another Worker can call through a service binding: each method of the entry's class, by RPC.
 
 import { expect, test } from "vitest";
-import App, * as entry from "../../build/index.js";
+import App, * as entry from "../../worker/build/index.js";
 
 // I9
 test("the Worker can be called by its two events alone, and the entry exports nothing that holds sessions", () => {

@@ -4,7 +4,7 @@
 
 import { env } from "cloudflare:workers";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import App from "../../build/index.js";
+import App from "../../worker/build/index.js";
 import { faultyKv, reads, writes } from "./faulty-kv.mjs";
 import PackageWorker from "./package-worker.mjs";
 import { memoryKv, visitor } from "./worker.mjs";

@@ -2,7 +2,7 @@
 
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
-import wasm from "../../dist/door.js";
+import wasm from "../../dist/shared.js";
 import { createSessions, kv, memory, withSessions } from "../../dist/workerd.js";
 import { secret } from "./worker.mjs";
 

@@ -1,7 +1,7 @@
 // The platform fails, not KV: no random bytes, a clock that jumps, stands still or runs backwards. Through both doors.
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import App from "../../build/index.js";
+import App from "../../worker/build/index.js";
 import { createSessions, EntropyError, kv } from "../../dist/workerd.js";
 import PackageWorker from "./package-worker.mjs";
 import { secret, visitor as visitorOf, watched } from "./worker.mjs";

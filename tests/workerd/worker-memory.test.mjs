@@ -14,7 +14,7 @@ WebAssembly.Instance = class extends Instance {
     wasm = this.exports;
   }
 };
-const { default: App } = await import("../../build/index.js?an-instance-of-its-own");
+const { default: App } = await import("../../worker/build/index.js?an-instance-of-its-own");
 WebAssembly.Instance = Instance;
 
 const sizes = () => ({ bytes: wasm.memory.buffer.byteLength, objects: wasm.__wbindgen_externrefs.length });

@@ -2,7 +2,7 @@
 
 import { createExecutionContext, createScheduledController, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import App from "../../build/index.js";
+import App from "../../worker/build/index.js";
 
 export const origin = "http://localhost:8787";
 export const secret = "the workerd tests' secret, of more than 32 bytes";

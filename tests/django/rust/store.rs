@@ -34,7 +34,6 @@ impl Store for Noting {
                     Put { place, deadline: Some(*deadline), absolute: Some(absolute_in(value)) }
                 }
                 Op::Delete { key } => Put { place: key.as_str().to_owned(), deadline: None, absolute: None },
-                other => panic!("there is no operation {other:?}"),
             };
             self.puts.borrow_mut().push(put);
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use edge_session::KvModelOptions;
+use edge_session_kv_model::KvModelOptions;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FaultProfile {

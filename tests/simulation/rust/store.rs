@@ -4,7 +4,8 @@ use std::error::Error as _;
 use std::rc::Rc;
 use std::time::Duration;
 
-use edge_session::{IsolateMemory, KvLocation, Op, Page, Result, StorageKey, Store, Written};
+use edge_session::{IsolateMemory, Op, Page, Result, StorageKey, Store, Written};
+use edge_session_kv_model::KvLocation;
 use serde_json::Value;
 
 use crate::history::{Id, Marks, Put, SaveMark, Saves, Written as Record};

@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { root } from "../../../scripts/project.mjs";
 import { read } from "./serve.mjs";
 
-const worker = new WebAssembly.Module(read("build/index_bg.wasm"));
+const worker = new WebAssembly.Module(read("worker/build/index_bg.wasm"));
 const npm = new WebAssembly.Module(read("dist/edge-session.wasm"));
 /** The package's before its exports were given names of one letter. */
 const named = new WebAssembly.Module(read("target/npm/core_bg.wasm"));

@@ -28,7 +28,7 @@ export async function serve(script, { isolates = 1, namespaces = ["SESSIONS"] } 
       { type: "CompiledWasm", path: `${name}/index_bg.wasm`, contents: read(join(folder, "index_bg.wasm")) },
     ]),
     { type: "ESModule", path: "package-worker.js", contents: packageWorker },
-    ...["workerd.js", "door.js"].map((name) => ({ type: "ESModule", path: `package/${name}`, contents: read(join("dist", name)).toString() })),
+    ...["workerd.js", "shared.js"].map((name) => ({ type: "ESModule", path: `package/${name}`, contents: read(join("dist", name)).toString() })),
     { type: "CompiledWasm", path: "package/edge-session.wasm", contents: read("dist/edge-session.wasm") },
   ];
   const names = Array.from({ length: isolates }, (_, n) => `isolate-${n}`);

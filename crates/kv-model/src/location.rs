@@ -1,0 +1,510 @@
+//! KV as one location sees it: the binding's calls with its limits, and the store over them.
+
+use alloc::collections::BTreeMap;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::cell::Cell;
+use core::time::Duration;
+
+use crate::KvModel;
+use crate::fault::{Fault, OperationKind};
+use crate::namespace::{Looked, Stored};
+use crate::options::micros;
+use edge_session::{Error, IsolateMemory, Op, Page, Result, StorageKey, Store, Written};
+
+/// The longest key, in bytes.
+const MAX_KEY: usize = 512;
+
+/// The largest value, in bytes.
+const MAX_VALUE: usize = 25 * 1024 * 1024;
+
+/// The most metadata, in bytes of JSON.
+const MAX_METADATA: usize = 1024;
+
+/// The shortest life of a value, in seconds.
+const MIN_TTL: u64 = 60;
+
+/// The operations of one invocation.
+const MAX_OPERATIONS: u32 = 1000;
+
+/// What a record's metadata look like, up to the deadline and after it.
+const METADATA: (&str, &str) = ("{\"deadline\":", "}");
+
+/// A [`KvModel`] as it is seen from one isolate at a location. As a [`Store`] it does what the Worker's store does over KV.
+/// Clones are in the same isolate.
+///
+/// ```
+/// use edge_session_kv_model::{KvModel, KvModelOptions};
+///
+/// # fn main() -> edge_session::Result<()> {
+/// let model = KvModel::new(KvModelOptions { locally_invisible: 0.0, ..KvModelOptions::default() });
+/// let (amsterdam, singapore) = (model.at("AMS"), model.at("SIN"));
+/// model.block_on(async {
+///     assert_eq!(singapore.get("greeting").await?, None);
+///     amsterdam.put("greeting", b"hello", 3600, None).await?;
+///     assert_eq!(amsterdam.get("greeting").await?.as_deref(), Some(b"hello".as_slice()));
+///     assert_eq!(singapore.get("greeting").await?, None, "the miss is cached there");
+///     model.sleep(model.options().staleness_bound()).await;
+///     assert!(singapore.get("greeting").await?.is_some());
+///     Ok(())
+/// }).unwrap()
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct KvLocation {
+    model: KvModel,
+    place: usize,
+    name: Rc<str>,
+    /// How many operations this invocation has left.
+    left: Option<Rc<Cell<u32>>>,
+    /// How old what its reads take from the cache may be, where they say it.
+    cache_ttl: Option<Duration>,
+    /// The isolate that its clones are in.
+    memory: IsolateMemory,
+}
+
+/// What a read returned: the value and its metadata as JSON text.
+pub type Found = Option<(Vec<u8>, Option<Rc<str>>)>;
+
+/// One key on a page of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedKey {
+    /// The key.
+    pub name: String,
+    /// Its metadata as JSON text.
+    pub metadata: Option<Rc<str>>,
+    /// When it expires, in virtual time.
+    pub expires: Option<Duration>,
+}
+
+/// The moments of an operation.
+struct Times {
+    applied: u64,
+    answered: u64,
+}
+
+impl KvLocation {
+    pub(super) fn new(model: KvModel, place: usize, name: Rc<str>) -> Self {
+        Self { model, place, name, left: None, cache_ttl: None, memory: IsolateMemory::default() }
+    }
+
+    /// The same location for one invocation of a Worker, which has 1000 operations. Its clones share them.
+    ///
+    /// ```
+    /// use edge_session_kv_model::{KvModel, KvModelOptions};
+    ///
+    /// let model = KvModel::new(KvModelOptions::default());
+    /// let here = model.at("AMS").invocation();
+    /// model.block_on(async {
+    ///     for _ in 0..1000 {
+    ///         here.get("key").await.unwrap();
+    ///     }
+    ///     assert!(here.get("key").await.is_err());
+    /// });
+    /// ```
+    #[must_use]
+    pub fn invocation(&self) -> Self {
+        Self { left: Some(Rc::new(Cell::new(MAX_OPERATIONS))), ..self.clone() }
+    }
+
+    /// The same location for reads with this `cacheTtl`: how old what they find in its cache may be. Where the options'
+    /// `cache_ttl` is zero, nothing is cached for them either.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use edge_session_kv_model::{KvModel, KvModelOptions};
+    ///
+    /// let model = KvModel::new(KvModelOptions { max_propagation: Duration::ZERO, ..KvModelOptions::default() });
+    /// let patient = model.at("AMS").with_cache_ttl(Duration::from_secs(3600));
+    /// model.block_on(async {
+    ///     assert_eq!(patient.get("key").await.unwrap(), None);
+    ///     model.at("SIN").put("key", b"value", 7200, None).await.unwrap();
+    ///     model.sleep(Duration::from_secs(3000)).await;
+    ///     assert_eq!(patient.get("key").await.unwrap(), None, "the miss is still cached");
+    ///     assert!(model.at("AMS").get("key").await.unwrap().is_some());
+    /// });
+    /// ```
+    #[must_use]
+    pub fn with_cache_ttl(&self, cache_ttl: Duration) -> Self {
+        Self { cache_ttl: Some(cache_ttl), ..self.clone() }
+    }
+
+    /// The location's name.
+    ///
+    /// ```
+    /// # let model = edge_session_kv_model::KvModel::new(edge_session_kv_model::KvModelOptions::default());
+    /// assert_eq!(model.at("AMS").name(), "AMS");
+    /// ```
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// KV's `get`: the value that this location has for `key`.
+    ///
+    /// ```
+    /// # use edge_session_kv_model::{KvModel, KvModelOptions};
+    /// let model = KvModel::new(KvModelOptions::default());
+    /// assert_eq!(model.block_on(model.at("AMS").get("key")).unwrap().unwrap(), None);
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What KV would throw: `KV GET failed: 503 Service Unavailable`.
+    pub async fn get(&self, key: &str) -> Result<Option<Vec<u8>>> {
+        Ok(self.get_with_metadata(key).await?.map(|(value, _)| value))
+    }
+
+    /// As [`get`](Self::get), with the metadata.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub async fn get_with_metadata(&self, key: &str) -> Result<Found> {
+        Ok(self.get_all(&[key]).await?.pop().flatten())
+    }
+
+    /// Reads keys side by side. Fails with the first that fails.
+    async fn get_all(&self, keys: &[&str]) -> Result<Vec<Found>> {
+        let mut gets: Vec<Get<'_>> = Vec::with_capacity(keys.len());
+        let mut moments = BTreeMap::new();
+        for (place, key) in keys.iter().enumerate() {
+            let fault = self.begin(OperationKind::Get, key)?;
+            check_key(key, "GET")?;
+            let times = self.times(fault.as_ref());
+            // One that hangs leaves the moments of the others as they are.
+            if fault != Some(Fault::Hang) {
+                moments.insert((times.applied, false, place), ());
+                moments.insert((times.answered, true, place), ());
+            }
+            gets.push(Get { key, fault, found: None, fetched: false });
+        }
+        while let Some(((at, answers, place), ())) = moments.pop_first() {
+            self.model.sleep_until(at).await;
+            let Some(get) = gets.get_mut(place) else { continue };
+            if answers { self.answer(get) } else { self.look(get)? }
+        }
+        if gets.iter().any(|get| get.fault == Some(Fault::Hang)) {
+            core::future::pending::<()>().await;
+        }
+        Ok(gets.into_iter().map(|get| self.delivered(get)).collect())
+    }
+
+    fn look(&self, get: &mut Get<'_>) -> Result<()> {
+        let (now, options) = (self.model.micros(), self.model.options());
+        let cache_ttl = self.cache_ttl.filter(|_| !options.cache_ttl.is_zero()).unwrap_or(options.cache_ttl);
+        let looked = self.model.namespace().look(self.place, get.key, (now, micros(cache_ttl)), &options);
+        (get.found, get.fetched) = match looked {
+            Looked::Cached(stored) => (stored, false),
+            Looked::Fetched(stored) => (stored, true),
+        };
+        match get.fault {
+            Some(Fault::Status(status)) => Err(failed("GET", status)),
+            _ if get.fetched && self.model.is_out() => Err(failed("GET", 503)),
+            _ => Ok(()),
+        }
+    }
+
+    fn answer(&self, get: &Get<'_>) {
+        if get.fetched {
+            let now = self.model.micros();
+            self.model.namespace().fill(self.place, get.key, get.found.clone(), now);
+        }
+    }
+
+    /// What arrives of what was found.
+    fn delivered(&self, get: Get<'_>) -> Found {
+        let (found, namespace) = (get.found, self.model.namespace());
+        let found = match &get.fault {
+            Some(Fault::Missing) => None,
+            Some(Fault::Stale(writes)) => namespace.before(get.key, *writes),
+            Some(Fault::Expired) => namespace.before(get.key, 0),
+            Some(Fault::OfKey(other)) => namespace.before(other, 0),
+            _ => found,
+        };
+        let (mut value, metadata) = found.map(|stored| (stored.value.to_vec(), stored.metadata)).unzip();
+        match (get.fault, &mut value) {
+            (Some(Fault::Replaced(bytes)), _) => value = Some(bytes),
+            (Some(Fault::Truncated(length)), Some(value)) => value.truncate(length),
+            (Some(Fault::FlippedBit(bit)), Some(value)) => {
+                let at = (bit / 8).checked_rem(value.len()).unwrap_or_default();
+                if let Some(byte) = value.get_mut(at) {
+                    *byte ^= 1 << (bit % 8);
+                }
+            }
+            _ => {}
+        }
+        value.map(|value| (value, metadata.flatten()))
+    }
+
+    /// KV's `put`, with `expirationTtl` in seconds and metadata as JSON text.
+    ///
+    /// ```
+    /// # use edge_session_kv_model::{KvModel, KvModelOptions};
+    /// let model = KvModel::new(KvModelOptions::default());
+    /// let here = model.at("AMS");
+    /// let put = model.block_on(here.put("key", b"value", 59, None)).unwrap();
+    /// assert!(put.is_err(), "KV keeps nothing for less than a minute");
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What KV would throw: `KV PUT failed: 429 Too Many Requests`.
+    pub async fn put(&self, key: &str, value: &[u8], expiration_ttl: u64, metadata: Option<&str>) -> Result<()> {
+        self.put_for(key, value, Some(expiration_ttl), metadata).await
+    }
+
+    /// As [`put`](Self::put); without an `expiration_ttl`, for ever.
+    ///
+    /// # Errors
+    ///
+    /// As [`put`](Self::put).
+    pub async fn put_for(
+        &self,
+        key: &str,
+        value: &[u8],
+        expiration_ttl: Option<u64>,
+        metadata: Option<&str>,
+    ) -> Result<()> {
+        let fault = self.begin(OperationKind::Put, key)?;
+        check_key(key, "PUT")?;
+        if value.len() > MAX_VALUE || metadata.is_some_and(|metadata| metadata.len() > MAX_METADATA) {
+            return Err(failed("PUT", 413));
+        }
+        if expiration_ttl.is_some_and(|ttl| ttl < MIN_TTL) {
+            return Err(failed("PUT", 400));
+        }
+        let (value, metadata) = (value.into(), metadata.map(Rc::from));
+        let stored = move |now: u64| {
+            let expires = expiration_ttl.map(|ttl| now.saturating_add(ttl.saturating_mul(1_000_000)));
+            Some(Stored { value, metadata, expires })
+        };
+        self.write_one("PUT", key, fault, true, stored).await
+    }
+
+    /// KV's `delete`. A key that is not there is no error.
+    ///
+    /// ```
+    /// # use edge_session_kv_model::{KvModel, KvModelOptions};
+    /// let model = KvModel::new(KvModelOptions::default());
+    /// assert!(model.block_on(model.at("AMS").delete("key")).unwrap().is_ok());
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What KV would throw.
+    pub async fn delete(&self, key: &str) -> Result<()> {
+        let fault = self.begin(OperationKind::Delete, key)?;
+        check_key(key, "DELETE")?;
+        self.write_one("DELETE", key, fault, self.model.options().limits_deletes, |_| None).await
+    }
+
+    async fn write_one(
+        &self,
+        verb: &str,
+        key: &str,
+        fault: Option<Fault>,
+        limited: bool,
+        stored: impl FnOnce(u64) -> Option<Stored> + 'static,
+    ) -> Result<()> {
+        if fault == Some(Fault::Hang) {
+            core::future::pending::<()>().await;
+        }
+        let times = self.times(fault.as_ref());
+        let is_refused = matches!(fault, Some(Fault::Status(_)));
+        let sent = Sent { at: self, key, applied: times.applied, stored: (!is_refused).then_some(stored) };
+        self.model.sleep_until(times.applied).await;
+        let now = self.model.micros();
+        let interval = micros(self.model.options().write_interval);
+        let mut outcome = match fault {
+            Some(Fault::Status(status) | Fault::AppliedButFailed(status)) => Err(failed(verb, status)),
+            Some(Fault::Late(_)) => Err(failed(verb, 500)),
+            _ if self.model.is_out() => Err(failed(verb, 503)),
+            _ => Ok(()),
+        };
+        let lands = outcome.is_ok() || matches!(fault, Some(Fault::AppliedButFailed(_)));
+        if lands && limited && !self.model.namespace().admit(key, now, interval) {
+            sent.arrive(|_| ());
+            outcome = Err(failed(verb, 429));
+        } else if lands {
+            sent.arrive(|stored| self.model.land(self.place, key, stored(now)));
+        } else if let Some(Fault::Late(by)) = fault {
+            let applied = now.saturating_add(micros(by));
+            sent.arrive(|stored| self.land_later(key, applied, stored));
+        } else {
+            sent.arrive(|_| ());
+        }
+        self.model.sleep_until(times.answered).await;
+        outcome
+    }
+
+    fn land_later(&self, key: &str, moment: u64, stored: impl FnOnce(u64) -> Option<Stored> + 'static) {
+        let (here, key) = (self.clone(), String::from(key));
+        self.model.spawn(async move {
+            here.model.sleep_until(moment).await;
+            here.model.land(here.place, &key, stored(here.model.micros()));
+        });
+    }
+
+    /// KV's `list`, of so many keys at most: the keys on a page, and the cursor of the next one.
+    ///
+    /// # Errors
+    ///
+    /// What KV would throw.
+    pub async fn list_keys(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+        limit: Option<usize>,
+    ) -> Result<(Vec<ListedKey>, Option<String>)> {
+        let fault = self.begin(OperationKind::List, prefix)?;
+        if fault == Some(Fault::Hang) {
+            core::future::pending::<()>().await;
+        }
+        let times = self.times(fault.as_ref());
+        self.model.sleep_until(times.applied).await;
+        let (now, options) = (self.model.micros(), self.model.options());
+        let start = cursor.unwrap_or(prefix);
+        let limit = limit.unwrap_or(options.page_size).min(options.page_size);
+        let mut listed = self.model.namespace().list(self.place, (prefix, start), (now, limit), &options);
+        self.model.sleep_until(times.answered).await;
+        match fault {
+            Some(Fault::Status(status)) => return Err(failed("GET", status)),
+            _ if self.model.is_out() => return Err(failed("GET", 503)),
+            Some(Fault::EmptyPage) => return Ok((Vec::new(), Some(String::from(start)))),
+            _ => {}
+        }
+        let cursor = listed.get(limit).map(|(key, _)| key.clone());
+        listed.truncate(limit);
+        let listed = listed.into_iter().map(|(name, stored)| {
+            let expires = stored.expires.map(Duration::from_micros);
+            ListedKey { name, metadata: stored.metadata, expires }
+        });
+        Ok((listed.collect(), cursor))
+    }
+
+    /// Counts an operation, and says what goes wrong with it.
+    fn begin(&self, kind: OperationKind, key: &str) -> Result<Option<Fault>> {
+        if let Some(left) = &self.left {
+            let after = left.get().checked_sub(1);
+            left.set(after.ok_or_else(|| Error::unavailable("Too many API requests by single worker invocation."))?);
+        }
+        Ok(self.model.begin(kind, &self.name, key))
+    }
+
+    fn times(&self, fault: Option<&Fault>) -> Times {
+        let (now, options) = (self.model.micros(), self.model.options());
+        let mut random = self.model.random();
+        let slow = random.chance(options.slow);
+        let takes = match fault {
+            Some(Fault::Slow(time)) => micros(*time),
+            _ => random.between(if slow { options.slow_latency } else { options.latency }),
+        };
+        let before = (takes as f64 * random.fraction()) as u64;
+        Times { applied: now.saturating_add(before), answered: now.saturating_add(takes) }
+    }
+}
+
+/// A read on its way.
+struct Get<'a> {
+    key: &'a str,
+    fault: Option<Fault>,
+    found: Option<Stored>,
+    fetched: bool,
+}
+
+/// A write on its way, unless the store refuses it. A request that is dropped does not call it back: half of them land.
+struct Sent<'a, F: FnOnce(u64) -> Option<Stored> + 'static> {
+    at: &'a KvLocation,
+    key: &'a str,
+    applied: u64,
+    stored: Option<F>,
+}
+
+impl<F: FnOnce(u64) -> Option<Stored> + 'static> Sent<'_, F> {
+    fn arrive(mut self, then: impl FnOnce(F)) {
+        if let Some(stored) = self.stored.take() {
+            then(stored);
+        }
+    }
+}
+
+impl<F: FnOnce(u64) -> Option<Stored> + 'static> Drop for Sent<'_, F> {
+    fn drop(&mut self) {
+        if let Some(stored) = self.stored.take().filter(|_| self.at.model.random().chance(0.5)) {
+            self.at.land_later(self.key, self.applied, stored);
+        }
+    }
+}
+
+impl Store for KvLocation {
+    fn memory(&self) -> IsolateMemory {
+        self.memory.clone()
+    }
+
+    async fn read(&self, keys: &[StorageKey]) -> Result<Vec<Option<Vec<u8>>>> {
+        let keys: Vec<_> = keys.iter().map(StorageKey::as_str).collect();
+        let found = self.get_all(&keys).await?;
+        Ok(found.into_iter().map(|found| found.map(|(value, _)| value)).collect())
+    }
+
+    async fn write(&self, ops: Vec<Op>) -> Result<Written> {
+        for op in ops {
+            match op {
+                Op::Put { key, value, ttl, deadline, only_if: _ } => {
+                    let metadata = [METADATA.0, itoa::Buffer::new().format(deadline), METADATA.1].concat();
+                    self.put(key.as_str(), &value, ttl.max(MIN_TTL), Some(&metadata)).await?;
+                }
+                Op::Delete { key } => self.delete(key.as_str()).await?,
+            }
+        }
+        Ok(Written::All)
+    }
+
+    fn expires_records(&self) -> bool {
+        true
+    }
+
+    /// Waits in virtual time.
+    async fn wait(&self, milliseconds: u64) {
+        self.model.sleep(Duration::from_millis(milliseconds)).await;
+    }
+
+    async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Page> {
+        let (keys, cursor) = self.list_keys(prefix, cursor, None).await?;
+        let entry = |key: ListedKey| {
+            let deadline = deadline(&key);
+            (StorageKey::listed(key.name), deadline)
+        };
+        Ok(Page { entries: keys.into_iter().map(entry).collect(), cursor })
+    }
+}
+
+fn check_key(key: &str, verb: &str) -> Result<()> {
+    match key {
+        "" | "." | ".." => Err(failed(verb, 400)),
+        _ if key.len() > MAX_KEY => Err(failed(verb, 414)),
+        _ => Ok(()),
+    }
+}
+
+/// The deadline that a listed key's metadata tell.
+fn deadline(key: &ListedKey) -> Option<i64> {
+    key.metadata.as_deref()?.strip_prefix(METADATA.0)?.strip_suffix(METADATA.1)?.parse().ok()
+}
+
+/// What the binding throws.
+fn failed(verb: &str, status: u16) -> Error {
+    let phrase = match status {
+        400 => " Bad Request",
+        413 => " Payload Too Large",
+        414 => " UTF-8 encoded key is too long",
+        429 => " Too Many Requests",
+        500 => " Internal Server Error",
+        503 => " Service Unavailable",
+        _ => "",
+    };
+    let text: String = ["KV ", verb, " failed: ", itoa::Buffer::new().format(status), phrase].concat();
+    Error::unavailable(text)
+}

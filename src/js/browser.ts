@@ -1,9 +1,0 @@
-// For browsers and bundlers: the wasm is fetched.
-
-import wasm from "./door.js";
-
-const response = await fetch(new URL("./edge-session.wasm", import.meta.url));
-if (!response.ok) throw new Error(`edge-session.wasm could not be fetched: ${response.status}`);
-wasm.initSync({ module: await WebAssembly.compile(await response.arrayBuffer()) });
-
-export * from "./door.js";

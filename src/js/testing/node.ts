@@ -1,8 +1,0 @@
-// For Node: the wasm is a file beside this one.
-
-import { readFileSync } from "node:fs";
-import wasm from "./door.js";
-
-wasm.initSync({ module: readFileSync(new URL("./testing.wasm", import.meta.url)) });
-
-export * from "./door.js";

@@ -1,0 +1,212 @@
+//! What a request costs: the store's operations, counted where they are made, and what became of the cookie.
+
+use std::cell::Cell;
+
+use edge_session::{IsolateMemory, Op, Page, Result, Session, StorageKey, Store, Written};
+
+/// What one request costs.
+#[derive(Debug)]
+pub(super) struct Cost {
+    clock: fn() -> f64,
+    milliseconds: Cell<f64>,
+    reads: Cell<u32>,
+    writes: Cell<u32>,
+    deletes: Cell<u32>,
+    lists: Cell<u32>,
+    /// What the request's cookie was worth.
+    presented: Cell<&'static str>,
+}
+
+impl Cost {
+    /// Nothing yet; `clock` gives milliseconds. A Worker's clock moves only while it waits for something, so what it tells
+    /// of the store's time is true, and it could tell of no other.
+    pub(super) fn new(clock: fn() -> f64) -> Self {
+        Self {
+            clock,
+            milliseconds: Cell::default(),
+            reads: Cell::default(),
+            writes: Cell::default(),
+            deletes: Cell::default(),
+            lists: Cell::default(),
+            presented: Cell::new("unread"),
+        }
+    }
+
+    /// Takes note of what `session`'s cookie proved, before anybody looks at the session.
+    pub(super) fn presented(&self, session: &Session) {
+        self.presented.set(match (session.brought_cookie(), session.brought_token()) {
+            (false, _) => "none",
+            (true, true) => "verified",
+            (true, false) => "refused",
+        });
+    }
+
+    /// The `Server-Timing` header: the milliseconds and the number of KV's operations, what the request's cookie was worth,
+    /// and whether the response sets it. (A page's scripts see no `Set-Cookie`.)
+    pub(super) fn server_timing(&self, set_cookie: Option<&str>) -> String {
+        format!(
+            "kv;dur={}, kv-read;desc={}, kv-write;desc={}, kv-delete;desc={}, kv-list;desc={}, request-cookie;desc={}, set-cookie;desc={}",
+            self.milliseconds.get() as u32,
+            self.reads.get(),
+            self.writes.get(),
+            self.deletes.get(),
+            self.lists.get(),
+            self.presented.get(),
+            outcome(set_cookie)
+        )
+    }
+}
+
+/// What a `Set-Cookie` header does to the browser's cookie. One whose `Max-Age` is not above 0 deletes it.
+fn outcome(set_cookie: Option<&str>) -> &'static str {
+    let Some(header) = set_cookie else { return "none" };
+    match header.split_once("; Max-Age=") {
+        Some((_, age)) if age.starts_with('-') || age.starts_with("0;") => "deleted",
+        _ => "given",
+    }
+}
+
+/// A store whose operations go on a request's bill.
+#[derive(Debug)]
+pub(super) struct Counted<'a, S> {
+    pub(super) store: S,
+    pub(super) cost: &'a Cost,
+}
+
+impl<S> Counted<'_, S> {
+    async fn timed<T>(&self, operation: impl Future<Output = T>) -> T {
+        let began = (self.cost.clock)();
+        let result = operation.await;
+        self.cost.milliseconds.update(|sum| sum + (self.cost.clock)() - began);
+        result
+    }
+}
+
+impl<S: Store> Store for Counted<'_, S> {
+    async fn read(&self, keys: &[StorageKey]) -> Result<Vec<Option<Vec<u8>>>> {
+        add(&self.cost.reads, keys.len());
+        self.timed(self.store.read(keys)).await
+    }
+
+    async fn write(&self, ops: Vec<Op>) -> Result<Written> {
+        let deletes = ops.iter().filter(|op| matches!(op, Op::Delete { .. })).count();
+        add(&self.cost.deletes, deletes);
+        add(&self.cost.writes, ops.len().saturating_sub(deletes));
+        self.timed(self.store.write(ops)).await
+    }
+
+    fn memory(&self) -> IsolateMemory {
+        self.store.memory()
+    }
+
+    fn expires_records(&self) -> bool {
+        self.store.expires_records()
+    }
+
+    async fn wait(&self, milliseconds: u64) {
+        self.store.wait(milliseconds).await;
+    }
+
+    async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Page> {
+        add(&self.cost.lists, 1);
+        self.timed(self.store.list(prefix, cursor)).await
+    }
+}
+
+fn add(count: &Cell<u32>, more: usize) {
+    count.update(|count| count.saturating_add(more as u32));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use edge_session::{MemoryStore, Sessions, Settings};
+    use edge_session_kv_model::{KvModel, KvModelOptions};
+
+    thread_local!(static NOW: Cell<f64> = const { Cell::new(0.0) });
+
+    /// A clock that is 2 milliseconds further each time that somebody looks.
+    fn clock() -> f64 {
+        NOW.replace(NOW.get() + 2.0)
+    }
+
+    /// Makes one request, and gives the header and the browser's cookie after it.
+    fn bill(
+        store: &MemoryStore,
+        cookie: &str,
+        work: impl AsyncFnOnce(&Sessions<Counted<'_, MemoryStore>>, &mut Session),
+    ) -> (String, String) {
+        let settings = Settings::builder(["a secret of at least thirty-two bytes"]).build().unwrap();
+        let cost = Cost::new(clock);
+        let sessions = Sessions::new(Counted { store: store.clone(), cost: &cost }, settings);
+        pollster::block_on(async {
+            let mut session = sessions.load(cookie).await.unwrap();
+            cost.presented(&session);
+            work(&sessions, &mut session).await;
+            let headers = sessions.commit_headers(&mut session, 200).await.unwrap();
+            let given = headers.set_cookie().and_then(|header| header.split(';').next());
+            (cost.server_timing(headers.set_cookie()), given.unwrap_or(cookie).to_owned())
+        })
+    }
+
+    #[test]
+    fn each_operation_is_counted_once_and_timed() {
+        let store = MemoryStore::default();
+        let (first, cookie) = bill(&store, "", async |_, session| session.set("a", 1).unwrap());
+        assert_eq!(
+            first,
+            "kv;dur=2, kv-read;desc=0, kv-write;desc=1, kv-delete;desc=0, kv-list;desc=0, request-cookie;desc=none, set-cookie;desc=given"
+        );
+        let (read, _) = bill(&store, &cookie, async |_, session| assert_eq!(session.get("a").unwrap(), Some(1)));
+        assert_eq!(
+            read,
+            "kv;dur=2, kv-read;desc=2, kv-write;desc=0, kv-delete;desc=0, kv-list;desc=0, request-cookie;desc=verified, set-cookie;desc=none"
+        );
+        let (login, cookie) = bill(&store, &cookie, async |_, session| session.cycle_key().unwrap());
+        assert_eq!(
+            login,
+            "kv;dur=8, kv-read;desc=5, kv-write;desc=2, kv-delete;desc=0, kv-list;desc=0, request-cookie;desc=verified, set-cookie;desc=given"
+        );
+        let (logout, _) = bill(&store, &cookie, async |sessions, session| sessions.flush(session).await.unwrap());
+        assert_eq!(
+            logout,
+            "kv;dur=8, kv-read;desc=2, kv-write;desc=2, kv-delete;desc=1, kv-list;desc=0, request-cookie;desc=verified, set-cookie;desc=deleted"
+        );
+        let (forged, _) =
+            bill(&store, "__Host-sessionid=forged", async |_, session| assert!(session.is_new().unwrap()));
+        assert_eq!(
+            forged,
+            "kv;dur=0, kv-read;desc=0, kv-write;desc=0, kv-delete;desc=0, kv-list;desc=0, request-cookie;desc=refused, set-cookie;desc=deleted"
+        );
+    }
+
+    #[test]
+    fn a_list_is_counted() {
+        let settings = Settings::builder(["a secret of at least thirty-two bytes"]).build().unwrap();
+        let cost = Cost::new(clock);
+        let sessions = Sessions::new(Counted { store: MemoryStore::default(), cost: &cost }, settings);
+        assert!(pollster::block_on(sessions.clear_expired()).unwrap().complete);
+        assert!(cost.server_timing(None).contains("kv-list;desc=1, request-cookie;desc=unread"));
+    }
+
+    #[test]
+    fn a_store_that_expires_records_itself_does_so_when_it_is_counted() {
+        let cost = Cost::new(clock);
+        let kv = KvModel::new(KvModelOptions::default()).at("AMS");
+        assert!(Counted { store: kv, cost: &cost }.expires_records());
+        assert!(!Counted { store: MemoryStore::default(), cost: &cost }.expires_records());
+    }
+
+    #[test]
+    fn a_cookie_that_is_over_is_deleted() {
+        for (header, expected) in [
+            (None, "none"),
+            (Some("s=v; Path=/"), "given"),
+            (Some("s=v; Expires=x; Max-Age=60; Path=/"), "given"),
+            (Some("s=v; Expires=x; Max-Age=0; Path=/"), "deleted"),
+            (Some("s=v; Expires=x; Max-Age=-5; Path=/"), "deleted"),
+        ] {
+            assert_eq!(outcome(header), expected, "{header:?}");
+        }
+    }
+}
