@@ -164,6 +164,23 @@ fn a_save_on_a_repaired_record_vouches_for_the_repair_alone() {
 }
 
 #[test]
+fn a_second_login_takes_along_what_kv_shows_at_its_save() {
+    let model = KvModel::new(unlimited());
+    let (isolate, other) = (Isolate::at(&model, "AMS"), Isolate::at(&model, "AMS"));
+    let old = isolate.visitor();
+    let cart = set(&isolate, &old, "cart");
+    finish(&model, &cart);
+    isolate.request(&mut saved(&cart), |session| session.cycle_key().unwrap()).result.unwrap();
+    // Its load does not see the cart, and its cookie knows nothing of it.
+    plan(&model, reads(1, &Fault::Stale(1)));
+    let session = other.load(&old);
+    assert_eq!(session.load_reason(), LoadReason::Superseded);
+    let second = other.start(session, &old, |session| session.cycle_key().unwrap());
+    finish(&model, &second);
+    assert_eq!(get(&other, &saved(&second), "cart"), Some(1));
+}
+
+#[test]
 fn a_group_is_not_put_once_its_session_has_ended() {
     let model = KvModel::new(usual());
     let isolate = Isolate::at(&model, "AMS");
