@@ -44,7 +44,7 @@ export const mutations = [
 
   // What has ended, what is not visible yet, and who else saves.
   { what: "a save brings back a session that has ended", marker: "save-after-end", from: "Err(Error::interrupted())", to: "if session.key.is_new() { Err(Error::interrupted()) } else { Ok(()) }", test: ["revocation", "cve_2025_46336_a_logout_cannot_be_undone_by_a_slow_request"] },
-  { what: "a new key brings back a session that was logged out", marker: "save-after-end", from: "Err(Error::interrupted())", to: "if session.key.is_new() { Ok(()) } else { Err(Error::interrupted()) }", test: ["revocation", "a_new_key_brings_back_no_session_that_was_logged_out_whether_it_ever_had_another_one_or_not"] },
+  { what: "a new key brings back a session that was logged out", marker: "save-after-end", from: "Err(Error::interrupted())", to: "if session.key.is_new() { Ok(()) } else { Err(Error::interrupted()) }", test: ["revocation", "a_login_that_meets_a_logout_is_interrupted"] },
   { what: "a second rotation of a key that was logged in goes on with its data", marker: "second-login-saved", from: "if starts_login", to: "if session.key.is_new()" },
   { what: "of two logins at once one is refused", marker: "second-login-saved", from: "if starts_login", to: "if starts_login && now < 0" },
   {
@@ -77,7 +77,7 @@ export const mutations = [
   { what: "what is not visible yet is written", marker: "not-visible-is-refused", from: "Err(Error::stale())", to: "self.write(session, memory, Box::default())", test: ["staleness", "a_session_that_is_not_visible_yet_keeps_its_cookie_and_creates_nothing"] },
   { what: "the last whole record wins", marker: "base-of-save", from: "self.has_seen(tag)", to: "self.has_seen(tag) || self.stored.is_some()" },
   { what: "a merge brings back what was removed", marker: "removal-merged", from: "_ = newer.take(key, false)", to: "_ = newer.len" },
-  { what: "a merge takes along what was saved before", marker: "settled", from: "entry.touched = false", to: "entry.touched &= true", test: ["staleness", "a_second_save_in_one_request_meets_nobody"] },
+  { what: "a merge takes along what was saved before", marker: "settled", from: "entry.touched = false", to: "entry.touched &= true", test: ["staleness", "a_second_save_takes_along_what_was_changed_since_the_first_one_and_nothing_else"] },
   { what: "a merge moves keys to the end", marker: "set-merged", from: /=> (newer.put\(.*\)),/, to: "=> { newer.take(key, false); newer.put(key, value.into(), true) }," },
 
   // The response.
