@@ -1,5 +1,11 @@
 //! Puts that fail and are stored all the same, at once or late, and groups of saves that rest on repaired or merged records.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::arithmetic_side_effects)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::arithmetic_side_effects
+)]
 #![allow(missing_docs, unused_must_use)]
 
 #[path = "support/isolate.rs"]
