@@ -96,12 +96,17 @@ const doors = {
     return rustDoor(DJANGO_DRIVER);
   },
   async JavaScript({ copy }) {
-    const args = ["npm/src/entry/shared.ts", "--bundle", "--format=esm", "--target=es2022", `--outfile=${join(copy, "dist", "shared.js")}`, "--log-level=warning"];
-    const { code } = await run(find("esbuild", [bin]), args, { cwd: copy });
-    if (code) throw new Stop("The door could not be built. Read esbuild's message above, then start again.");
+    await buildShared(copy);
     return jsDoor(join(copy, "dist", "node.js"));
   },
 };
+
+/** Builds what the package's entries share, from the copy's TypeScript. */
+async function buildShared(copy) {
+  const args = ["npm/src/entry/shared.ts", "--bundle", "--format=esm", "--target=es2022", `--outfile=${join(copy, "dist", "shared.js")}`, "--log-level=warning"];
+  const { code } = await run(find("esbuild", [bin]), args, { cwd: copy });
+  if (code) throw new Stop("The door could not be built. Read esbuild's message above, then start again.");
+}
 
 /** Compares the copy as it is with Django. Gives how it differs: a mismatch, or a door that broke down. */
 async function differs(tree, door, calls) {
@@ -123,7 +128,10 @@ async function startDjango(tree) {
   for (const door of Object.keys(doors)) {
     if (await differs(tree, door, 3000)) throw new Stop(`${door} differs from Django even without a mutation: run \`npm run test:django\` first.`);
   }
-  return (_, files) => differs(tree, files.every((file) => file.endsWith(".ts")) ? "JavaScript" : "Rust", CALLS);
+  return ({ test }, files) => {
+    if (test) return failing(tree, test);
+    return differs(tree, files.every((file) => file.endsWith(".ts")) ? "JavaScript" : "Rust", CALLS);
+  };
 }
 
 /** Runs histories, and gives in how many each invariant was broken, and each rate, of all profiles and places together. */
@@ -166,8 +174,19 @@ async function startSimulation(tree) {
   };
 }
 
-/** Runs one native test, `["revocation", "a_logout_ends_it"]` of tests/revocation.rs or `["lib", …]` of the sources. Gives how it fails. */
+/**
+ * Runs one test: a native one, `["revocation", "a_logout_ends_it"]` of tests/revocation.rs or `["lib", …]` of the sources, or one of Node,
+ * `["tests/node/dictionary.test.mjs", "its title"]`. Gives how it fails.
+ */
 async function failing({ copy, target }, [file, name]) {
+  if (file.endsWith(".mjs")) {
+    await built(() => buildShared(copy));
+    const args = ["--test", "--test-reporter=tap", `--test-name-pattern=^${name}$`, file];
+    const { output } = await run("node", args, { cwd: copy, quiet: true, limit: LIMIT });
+    const verdicts = output.split("\n").filter((line) => line.includes(` - ${name}`) && !line.includes("# SKIP")).map((line) => line.trim());
+    if (!verdicts.some((line) => /^(not )?ok /.test(line))) throw new Broken(`the test ${file}: ${name} did not run`);
+    return verdicts.some((line) => line.startsWith("not ok")) && `${file}: ${name}`;
+  }
   const program = file === "lib" ? ["--lib"] : ["--test", file];
   const env = { CARGO_TARGET_DIR: target };
   const { output } = await run("cargo", ["test", ...program, "--features", "cloudflare", name, "--", "--exact"], { cwd: copy, env, quiet: true, limit: LIMIT });

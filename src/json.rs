@@ -12,13 +12,57 @@ pub(crate) const MAX_DEPTH: usize = 64;
 /// What is wrong with a text, and at which byte.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Flaw {
-    pub(crate) what: &'static str,
-    pub(crate) at: usize,
+    wrong: Wrong,
+    at: usize,
 }
 
 impl Flaw {
     pub(crate) fn text(&self) -> String {
-        [self.what, ", at byte ", itoa::Buffer::new().format(self.at)].concat()
+        [self.wrong.text(), ", at byte ", itoa::Buffer::new().format(self.at)].concat()
+    }
+}
+
+/// The texts are apart, so that a program which shows none carries none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wrong {
+    NoObject,
+    NoColon,
+    NoCommaOrBrace,
+    NotTheEnd,
+    NoValue,
+    TooDeep,
+    NoCommaOrEnd,
+    NoString,
+    OpenString,
+    ControlCharacter,
+    LoneSurrogate,
+    UnknownEscape,
+    NoHexDigits,
+    NoDigit,
+    LeadingZero,
+    TooLarge,
+}
+
+impl Wrong {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::NoObject => "an object was expected",
+            Self::NoColon => "a colon was expected",
+            Self::NoCommaOrBrace => "a comma or a brace was expected",
+            Self::NotTheEnd => "something follows the value",
+            Self::NoValue => "a value was expected",
+            Self::TooDeep => "it nests deeper than 64 levels",
+            Self::NoCommaOrEnd => "a comma or the end of the list was expected",
+            Self::NoString => "a string was expected",
+            Self::OpenString => "the text ends inside a string",
+            Self::ControlCharacter => "a control character stands in a string",
+            Self::LoneSurrogate => "a surrogate stands alone",
+            Self::UnknownEscape => "an unknown escape stands in a string",
+            Self::NoHexDigits => "four hexadecimal digits were expected",
+            Self::NoDigit => "a digit was expected",
+            Self::LeadingZero => "a number begins with a needless zero",
+            Self::TooLarge => "a number is too large for a double",
+        }
     }
 }
 
@@ -41,14 +85,14 @@ pub(crate) fn members_within(text: &str, depth: usize) -> Scan<Vec<(String, &str
     let mut scanner = Scanner::new(text);
     let mut members = Vec::new();
     scanner.space();
-    scanner.expect(b'{', "an object was expected")?;
+    scanner.expect(b'{', Wrong::NoObject)?;
     scanner.space();
     if !scanner.take(b'}') {
         loop {
             scanner.space();
             let key = scanner.string()?;
             scanner.space();
-            scanner.expect(b':', "a colon was expected")?;
+            scanner.expect(b':', Wrong::NoColon)?;
             scanner.space();
             let start = scanner.at;
             scanner.value(depth)?;
@@ -57,7 +101,7 @@ pub(crate) fn members_within(text: &str, depth: usize) -> Scan<Vec<(String, &str
             if scanner.take(b'}') {
                 break;
             }
-            scanner.expect(b',', "a comma or a brace was expected")?;
+            scanner.expect(b',', Wrong::NoCommaOrBrace)?;
         }
     }
     scanner.space();
@@ -206,12 +250,12 @@ impl<'a> Scanner<'a> {
         found
     }
 
-    fn flaw<T>(&self, what: &'static str) -> Scan<T> {
-        Err(Flaw { what, at: self.at })
+    fn flaw<T>(&self, wrong: Wrong) -> Scan<T> {
+        Err(Flaw { wrong, at: self.at })
     }
 
-    pub(crate) fn expect(&mut self, byte: u8, what: &'static str) -> Scan {
-        if self.take(byte) { Ok(()) } else { self.flaw(what) }
+    pub(crate) fn expect(&mut self, byte: u8, wrong: Wrong) -> Scan {
+        if self.take(byte) { Ok(()) } else { self.flaw(wrong) }
     }
 
     /// The text from `start` to here.
@@ -226,7 +270,7 @@ impl<'a> Scanner<'a> {
     }
 
     pub(crate) fn end(&self) -> Scan {
-        if self.at == self.text.len() { Ok(()) } else { self.flaw("something follows the value") }
+        if self.at == self.text.len() { Ok(()) } else { self.flaw(Wrong::NotTheEnd) }
     }
 
     /// One value of any kind, nested no deeper than `depth` more levels.
@@ -236,7 +280,7 @@ impl<'a> Scanner<'a> {
             Some(b'{') => self.nested(depth, b'}', |scanner, depth| {
                 scanner.string()?;
                 scanner.space();
-                scanner.expect(b':', "a colon was expected")?;
+                scanner.expect(b':', Wrong::NoColon)?;
                 scanner.space();
                 scanner.value(depth)
             }),
@@ -245,13 +289,13 @@ impl<'a> Scanner<'a> {
             Some(b'f') => self.word("false"),
             Some(b'n') => self.word("null"),
             Some(b'-' | b'0'..=b'9') => self.number(),
-            _ => self.flaw("a value was expected"),
+            _ => self.flaw(Wrong::NoValue),
         }
     }
 
     fn nested(&mut self, depth: usize, close: u8, item: impl Fn(&mut Self, usize) -> Scan) -> Scan {
         let Some(depth) = depth.checked_sub(1) else {
-            return self.flaw("it nests deeper than 64 levels");
+            return self.flaw(Wrong::TooDeep);
         };
         self.advance();
         self.space();
@@ -265,13 +309,13 @@ impl<'a> Scanner<'a> {
             if self.take(close) {
                 return Ok(());
             }
-            self.expect(b',', "a comma or the end of the list was expected")?;
+            self.expect(b',', Wrong::NoCommaOrEnd)?;
         }
     }
 
     fn word(&mut self, word: &'static str) -> Scan {
         if !self.text.get(self.at..).is_some_and(|rest| rest.starts_with(word)) {
-            return self.flaw("a value was expected");
+            return self.flaw(Wrong::NoValue);
         }
         self.at = self.at.saturating_add(word.len());
         Ok(())
@@ -280,13 +324,13 @@ impl<'a> Scanner<'a> {
     /// A string with its quotes. Surrogates come in pairs.
     pub(crate) fn string(&mut self) -> Scan<&'a str> {
         let start = self.at;
-        self.expect(b'"', "a string was expected")?;
+        self.expect(b'"', Wrong::NoString)?;
         loop {
             match self.peek() {
-                None => return self.flaw("the text ends inside a string"),
+                None => return self.flaw(Wrong::OpenString),
                 Some(b'"') => break,
                 Some(b'\\') => self.escape()?,
-                Some(0..0x20) => return self.flaw("a control character stands in a string"),
+                Some(0..0x20) => return self.flaw(Wrong::ControlCharacter),
                 Some(_) => self.advance(),
             }
         }
@@ -299,16 +343,16 @@ impl<'a> Scanner<'a> {
         match self.peek() {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.advance(),
             Some(b'u') => match self.unit()? {
-                0xdc00..0xe000 => return self.flaw("a surrogate stands alone"),
+                0xdc00..0xe000 => return self.flaw(Wrong::LoneSurrogate),
                 0xd800..0xdc00 => {
                     let paired = self.take(b'\\') && self.peek() == Some(b'u');
                     if !paired || !(0xdc00..0xe000).contains(&self.unit()?) {
-                        return self.flaw("a surrogate stands alone");
+                        return self.flaw(Wrong::LoneSurrogate);
                     }
                 }
                 _ => {}
             },
-            _ => return self.flaw("an unknown escape stands in a string"),
+            _ => return self.flaw(Wrong::UnknownEscape),
         }
         Ok(())
     }
@@ -323,7 +367,7 @@ impl<'a> Scanner<'a> {
                 self.at = end;
                 Ok(hex4(digits))
             }
-            None => self.flaw("four hexadecimal digits were expected"),
+            None => self.flaw(Wrong::NoHexDigits),
         }
     }
 
@@ -332,7 +376,7 @@ impl<'a> Scanner<'a> {
         while matches!(self.peek(), Some(b'0'..=b'9')) {
             self.advance();
         }
-        if self.at == start { self.flaw("a digit was expected") } else { Ok(self.since(start)) }
+        if self.at == start { self.flaw(Wrong::NoDigit) } else { Ok(self.since(start)) }
     }
 
     fn number(&mut self) -> Scan {
@@ -340,7 +384,7 @@ impl<'a> Scanner<'a> {
         self.take(b'-');
         let whole = self.digits()?;
         if whole.len() > 1 && whole.starts_with('0') {
-            return self.flaw("a number begins with a needless zero");
+            return self.flaw(Wrong::LeadingZero);
         }
         let fraction = if self.take(b'.') { self.digits()? } else { "" };
         let mut exponent = 0_i64;
@@ -354,7 +398,7 @@ impl<'a> Scanner<'a> {
         }
         if !fits_a_double(whole, fraction, exponent) {
             self.at = start;
-            return self.flaw("a number is too large for a double");
+            return self.flaw(Wrong::TooLarge);
         }
         Ok(())
     }
@@ -458,7 +502,7 @@ mod tests {
         let nest = |depth| "[".repeat(depth) + &"]".repeat(depth);
         assert_eq!(check(&nest(64)), Ok(()));
         for depth in [65, 127, 128, 200_000] {
-            assert_eq!(check(&nest(depth)).unwrap_err().what, "it nests deeper than 64 levels");
+            assert_eq!(check(&nest(depth)).unwrap_err().wrong.text(), "it nests deeper than 64 levels");
         }
     }
 

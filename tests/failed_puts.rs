@@ -1,5 +1,11 @@
 //! Puts that fail and are stored all the same, at once or late, and groups of saves that rest on repaired or merged records.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::arithmetic_side_effects)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::arithmetic_side_effects
+)]
 #![allow(missing_docs, unused_must_use)]
 
 #[path = "support/isolate.rs"]
@@ -115,53 +121,41 @@ fn a_second_attempt_on_another_record_is_another_save_so_that_a_first_one_that_i
 }
 
 #[test]
-fn a_member_of_a_group_that_failed_is_saved_as_another_save_than_the_group() {
-    for seed in 0..10 {
-        let model = KvModel::new(KvModelOptions { seed, ..unlimited() });
-        let (isolate, other) = (Isolate::at(&model, "AMS"), Isolate::at(&model, "AMS"));
-        let browser = isolate.visitor();
-        let first = set(&isolate, &browser, "first");
-        plan(
-            &model,
-            [
-                (OperationKind::Put, Some(Fault::Slow(Duration::from_secs(2)))),
-                (OperationKind::Put, Some(Fault::Late(Duration::from_secs(9)))),
-            ],
-        );
-        model.run_for(millis(100));
-        let group = isolate.parallel(&browser, &["second", "third"]);
-        // The group's put has failed, and its members wait before they go on.
-        model.run_for(millis(2_200));
-        let between = set(&other, &browser, "between");
-        model.run_for(Duration::from_secs(300));
-        saved(&first);
-        saved(&between);
-        // The group's put came late, over all of it.
-        let elsewhere = Isolate::at(&model, "SIN");
-        assert_eq!(get(&elsewhere, &browser, "between"), None, "{seed}");
-        for member in &group {
-            let mut session = elsewhere.load(&saved(member));
-            assert_eq!(session.load_reason(), LoadReason::Lost, "{seed}: it was saved on top of it");
-            assert_eq!(session.get::<u8>("between").unwrap(), None);
-        }
-    }
-}
-
-#[test]
 fn a_save_on_a_repaired_record_vouches_for_the_repair_alone() {
     let model = KvModel::new(unlimited());
     let (isolate, other) = (Isolate::at(&model, "AMS"), Isolate::at(&model, "AMS"));
     let browser = isolate.visitor();
     let first = set(&isolate, &browser, "first");
     finish(&model, &first);
+    // Written apart, by a cookie that knows nothing of it.
+    plan(&model, reads(2, &Fault::Stale(1)));
+    let apart = set(&Isolate::at(&model, "SIN"), &browser, "apart");
+    finish(&model, &apart);
+    // The load sees the first save, and the save sees the other one.
+    plan(&model, reads(1, &Fault::Stale(1)).chain(reads(1, &Fault::Stale(0))));
     let session = other.load(&saved(&first));
-    // The load has seen it, the save does not.
-    plan(&model, reads(1, &Fault::Stale(1)));
     let second = other.start(session, &saved(&first), |session| session.set("second", 1).unwrap());
     finish(&model, &second);
-    plan(&model, reads(1, &Fault::Stale(2)));
-    let elsewhere = Isolate::at(&model, "SIN");
+    plan(&model, reads(1, &Fault::Stale(1)));
+    let elsewhere = Isolate::at(&model, "EWR");
     assert!(tells(&elsewhere, &saved(&second), &["first", "second"]));
+}
+
+#[test]
+fn a_second_login_takes_along_what_kv_shows_at_its_save() {
+    let model = KvModel::new(unlimited());
+    let (isolate, other) = (Isolate::at(&model, "AMS"), Isolate::at(&model, "AMS"));
+    let old = isolate.visitor();
+    let cart = set(&isolate, &old, "cart");
+    finish(&model, &cart);
+    isolate.request(&mut saved(&cart), |session| session.cycle_key().unwrap()).result.unwrap();
+    // Its load does not see the cart, and its cookie knows nothing of it.
+    plan(&model, reads(1, &Fault::Stale(1)));
+    let session = other.load(&old);
+    assert_eq!(session.load_reason(), LoadReason::Superseded);
+    let second = other.start(session, &old, |session| session.cycle_key().unwrap());
+    finish(&model, &second);
+    assert_eq!(get(&other, &saved(&second), "cart"), Some(1));
 }
 
 #[test]

@@ -668,6 +668,19 @@ fn a_second_save_in_one_request_meets_nobody() {
 }
 
 #[test]
+fn a_second_save_takes_along_what_was_changed_since_the_first_one_and_nothing_else() {
+    let site = site();
+    let browser = site.visitor();
+    let mut session = site.load(&browser);
+    session.set("a", 1).unwrap();
+    run(site.sessions.save(&mut session)).unwrap();
+    save_of_another(&site.another_isolate(), &browser, "a", 2);
+    session.set("b", 1).unwrap();
+    run(site.sessions.save(&mut session)).unwrap();
+    assert_eq!(site.record()["data"], serde_json::json!({ "user": "alice", "a": 2, "b": 1 }));
+}
+
+#[test]
 fn a_put_that_fails_is_tried_once_more_a_second_later_on_top_of_what_is_there_then() {
     let site = site();
     let mut browser = site.visitor();

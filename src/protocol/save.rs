@@ -547,7 +547,7 @@ impl Save {
         if session.known.position.map(|position| position.tag).as_ref() == newest {
             freshness::open_journal(session);
         }
-        let tag = *attempt.tag.get_or_insert_with(|| session.random.tag());
+        let tag = *attempt.tag.get_or_insert_with(|| session.random.tag()); // mutation: tag-of-retry
         let limit = session.settings.max_record_bytes;
         let (mut head, data, time) = session.next_record(tag)?;
         let value = record_of(limit, &mut head, data)?;
@@ -588,10 +588,6 @@ impl Save {
             return Err(error);
         }
         session.report(EventKind::Retried);
-        attempt.tag = match &sent {
-            Sent::Alone(_) => attempt.tag, // mutation: tag-of-retry
-            Sent::Group(_) => None,        // mutation: tag-after-group
-        };
         let pause = pause(session);
         attempt.failed = failed;
         attempt.waited = attempt.waited.saturating_add(pause);

@@ -24,9 +24,11 @@ pub(crate) fn merge(one: Record, other: Record, are_apart: bool) -> (Record, Opt
 /// Of writes that are so old that the record would not note them any more, it is unknown.
 pub(crate) fn apply_writes(onto: &mut Record, from: &Record) -> bool {
     let noted = last_write(&onto.head).saturating_sub(WRITES_WINDOW);
+    let mut is_changed = false;
     // mutation: noted-writes
-    let writes = from.head.writes.iter().filter(|write| write.time > noted);
-    let is_changed = writes.fold(false, |is_changed, write| apply(onto, from, write) || is_changed);
+    for write in from.head.writes.iter().filter(|write| write.time > noted) {
+        is_changed |= apply(onto, from, write);
+    }
     onto.head.tags = interleaved(&onto.head.tags, &from.head.tags); // mutation: tags-of-both
     is_changed
 }

@@ -176,12 +176,14 @@ impl Session {
             KeyState::New { identity, replaces } => (Some(identity), replaces),
             // A second login beside the first: it belongs to the same family, so that a logout ends both. It starts from the same
             // anonymous record; the data of a login stay with the key that its rotation made.
-            KeyState::Superseded { identity, record } => {
-                if let Some(record) = record {
+            KeyState::Superseded { identity, record } => match record {
+                Some(record) => {
                     self.data()?.merge_onto(record.data); // mutation: data-of-second-login
+                    // mutation: second-login
+                    (Some(identity.clone()), Some(identity))
                 }
-                (Some(identity), None) // mutation: second-login
-            }
+                None => (Some(identity), None),
+            },
             KeyState::None => (None, None),
         };
         let identity = match old {

@@ -37,14 +37,14 @@ export const mutations = [
   { what: "cycle_key leaves the old record", marker: "replaced-key", from: "(Some(identity.clone()), Some(identity))", to: "(Some(identity), None)" },
   { what: "cycle_key loses the data", marker: "data-of-rotation", from: "self.data()?;", to: "self.empty();" },
   { what: "create takes the data of a session along that was not accessed", marker: "data-of-copy", from: "self.empty();", to: "let _ = self.data();" },
-  { what: "flush leaves the record", marker: "record-of-logout", from: "deletions.push(deletion);", to: "let _ = &mut deletions;" },
+  { what: "flush leaves the record", marker: "record-of-logout", from: "deletions.push(deletion);", to: "let _ = &mut deletions;", test: ["revocation", "a_logout_step_by_step_with_each_one_failing"] },
   { what: "flush keeps the key", marker: "key-of-flush", from: "FlushState::Pending(pending.clone());", to: "FlushState::Pending(pending.clone()); if let Some(own) = pending.first() { self.key = KeyState::Stored(own.clone()); }" },
   { what: "clear_expired takes live records too", marker: "over-records", from: "is_some_and(is_over)", to: "is_some_and(|at| is_over(at) || at > 0)" },
   { what: "a renewal waits for half of the session's life", marker: "renewal-due", from: "life / 10", to: "life / 2" },
 
   // What has ended, what is not visible yet, and who else saves.
-  { what: "a save brings back a session that has ended", marker: "save-after-end", from: "Err(Error::interrupted())", to: "if session.key.is_new() { Err(Error::interrupted()) } else { Ok(()) }" },
-  { what: "a new key brings back a session that was logged out", marker: "save-after-end", from: "Err(Error::interrupted())", to: "if session.key.is_new() { Ok(()) } else { Err(Error::interrupted()) }" },
+  { what: "a save brings back a session that has ended", marker: "save-after-end", from: "Err(Error::interrupted())", to: "if session.key.is_new() { Err(Error::interrupted()) } else { Ok(()) }", test: ["revocation", "cve_2025_46336_a_logout_cannot_be_undone_by_a_slow_request"] },
+  { what: "a new key brings back a session that was logged out", marker: "save-after-end", from: "Err(Error::interrupted())", to: "if session.key.is_new() { Ok(()) } else { Err(Error::interrupted()) }", test: ["revocation", "a_login_that_meets_a_logout_is_interrupted"] },
   { what: "a second rotation of a key that was logged in goes on with its data", marker: "second-login-saved", from: "if starts_login", to: "if session.key.is_new()" },
   { what: "of two logins at once one is refused", marker: "second-login-saved", from: "if starts_login", to: "if starts_login && now < 0" },
   {
@@ -74,10 +74,10 @@ export const mutations = [
   { what: "the cookie of an ended session is deleted", marker: "ended-cookies-stay", from: "OtherSettings | Revoked", to: "OtherSettings" },
   { what: "what is not visible yet is unknown", marker: "not-yet-visible", from: "NOT_YET_VISIBLE", to: "-1" },
   { what: "what is gone is not visible yet for ever", marker: "not-yet-visible", from: " && is_recent(session, NOT_YET_VISIBLE)", to: "" },
-  { what: "what is not visible yet is written", marker: "not-visible-is-refused", from: "Err(Error::stale())", to: "self.write(session, memory, attempt)" },
+  { what: "what is not visible yet is written", marker: "not-visible-is-refused", from: "Err(Error::stale())", to: "self.write(session, memory, Box::default())", test: ["staleness", "a_session_that_is_not_visible_yet_keeps_its_cookie_and_creates_nothing"] },
   { what: "the last whole record wins", marker: "base-of-save", from: "self.has_seen(tag)", to: "self.has_seen(tag) || self.stored.is_some()" },
   { what: "a merge brings back what was removed", marker: "removal-merged", from: "_ = newer.take(key, false)", to: "_ = newer.len" },
-  { what: "a merge takes along what was saved before", marker: "settled", from: "entry.touched = false", to: "entry.touched &= true" },
+  { what: "a merge takes along what was saved before", marker: "settled", from: "entry.touched = false", to: "entry.touched &= true", test: ["staleness", "a_second_save_takes_along_what_was_changed_since_the_first_one_and_nothing_else"] },
   { what: "a merge moves keys to the end", marker: "set-merged", from: /=> (newer.put\(.*\)),/, to: "=> { newer.take(key, false); newer.put(key, value.into(), true) }," },
 
   // The response.
@@ -97,7 +97,7 @@ export const mutations = [
   { what: "Max-Age is always the setting", marker: "age-of-cookie", from: "session.get_expiry_age(ExpiryOptions::default())?", to: "{ session.get_expiry_age(ExpiryOptions::default())?; session.settings.cookie_age }" },
   { what: "Expires is a second off", marker: "expires", from: "seconds)", to: "seconds.saturating_add(1))" },
   { what: "the cookie's path is fixed", marker: "cookie-path", from: "header.push_str(&settings.cookie_path);", to: "header.push('/');" },
-  { what: "of two tokens that verify one counts", marker: "two-live-tokens", from: "is_live(other) && is_live(&fetched)", to: "false && is_live(other)" },
+  { what: "of two tokens that verify one counts", marker: "two-live-tokens", from: "is_live(other) && is_live(&fetched)", to: "false && is_live(other)", test: ["cookies", "two_live_sessions_under_one_name_open_neither"] },
 
   // The JavaScript door.
   { what: "pop takes null for no default", marker: "js-pop-default", from: "fallback.length > 0", to: "fallback[0] != null" },
@@ -105,7 +105,7 @@ export const mutations = [
   { what: "-0 becomes 0", marker: "js-number", from: " && (value !== 0 || 1 / value > 0)", to: "" },
   { what: "NaN is taken", marker: "js-number", from: "Number.isFinite(value)", to: "true" },
   { what: "what was changed inside is never stored", marker: "js-changed-inside", from: "text !== kept.text", to: "kept.text === undefined" },
-  { what: "an explicit save stores what is marked only", marker: "js-explicit-save", from: "true", to: "false" },
+  { what: "an explicit save stores what is marked only", marker: "js-explicit-save", from: "true", to: "false", test: ["tests/node/dictionary.test.mjs", "a save stores what was changed inside, whatever the flag says"] },
   { what: "get hands out what was removed", marker: "js-removed", from: "this.#objects?.delete(key);", to: "" },
   { what: "an update sorts keys that look like integers", marker: "js-order-of-update", from: "[...new Map(pairs)]", to: "Object.entries(Object.fromEntries(pairs))" },
   { what: "a date's microseconds are cut", marker: "js-date-text", from: "return date;", to: "return new Date(date).toISOString();" },

@@ -45,8 +45,7 @@ export const mutations = [
   { what: "a put that landed counts although another one is on its way", marker: "quiet-lane", from: "&& is_quiet", to: "&& (is_quiet || !is_quiet)", test: ["failed_puts", "a_put_that_was_stored_although_it_failed_is_put_again_where_another_one_is_on_its_way_over_it"] },
   { what: "a put that landed after all is not remembered", marker: "landed-remembered", from: "memory.remember(&key, &head, bytes, now);", to: "let _ = (&head, bytes);", test: ["failed_puts", "a_put_that_was_stored_although_it_failed_is_remembered"] },
   { what: "a save keeps its tag on another record", marker: "tag-of-save", from: "attempt.tag = None;", to: "", test: ["failed_puts", "a_second_attempt_on_another_record_is_another_save_so_that_a_first_one_that_is_stored_late_does_not_pass_for_it"] },
-  { what: "a retry has a tag of its own although its content is the same", marker: "tag-of-retry", from: "attempt.tag", to: "attempt.tag.filter(|_| false)", test: ["failed_puts", "a_second_attempt_stores_the_same_save_so_that_a_first_one_that_is_stored_late_changes_nothing"] },
-  { what: "a member of a group that failed goes on with the group's tag", marker: "tag-after-group", from: "None", to: "sent.tag().copied()", test: ["failed_puts", "a_member_of_a_group_that_failed_is_saved_as_another_save_than_the_group"] },
+  { what: "a retry has a tag of its own although its content is the same", marker: "tag-of-retry", from: "attempt.tag.get_or_insert_with(|| session.random.tag())", to: "attempt.tag.insert(session.random.tag())", test: ["failed_puts", "a_second_attempt_stores_the_same_save_so_that_a_first_one_that_is_stored_late_changes_nothing"] },
 
   // Old and missing records.
   { what: "each record counts as fresh", marker: "tag-is-known", from: "record.head.tags.contains(&position.tag)", to: "record.head.tags.contains(&position.tag) || position.generation > 0" },
@@ -94,7 +93,8 @@ export const mutations = [
   { what: "a superseded session counts as revoked", marker: "superseding", from: "<= SUPERSEDED", to: "< 0" },
   { what: "a second login starts without the anonymous data", marker: "superseded-record", from: "|_| is_anonymous", to: "|_| false" },
   { what: "a second login shows no data before its save", marker: "data-of-second-login", from: "self.data()?.merge_onto(record.data);", to: "let _ = record;", test: ["superseded", "a_second_login_keeps_the_cart_and_belongs_to_the_same_family"] },
-  { what: "a second login begins a family of its own", marker: "second-login", from: "(Some(identity), None)", to: "(None, Some(identity).filter(|_| false))" },
+  { what: "a second login replaces nothing", marker: "second-login", from: "(Some(identity.clone()), Some(identity))", to: "(Some(identity), None)", test: ["failed_puts", "a_second_login_takes_along_what_kv_shows_at_its_save"] },
+  { what: "a second login begins a family of its own", marker: "second-login", from: "(Some(identity.clone()), Some(identity))", to: "(None, Some(identity))" },
   { what: "a first login deletes the record that a second one starts from", marker: "old-record-of-login", from: "old.is_anonymous()", to: "false && old.is_anonymous()" },
   { what: "a login gives the old key's tombstone before its own record", marker: "put-of-record", from: "vec![op]", to: "session.key.origin().filter(|_| session.key.is_new()).map(|old| revoke::cycled(&session.settings, old, session.now())).into_iter().chain([op]).collect()" },
   { what: "a second login joins a login that has ended", marker: "login-after-superseded", from: "Fetched::Nothing(LoadReason::Revoked)", to: "Fetched::Superseded(record)", test: ["superseded", "a_superseded_key_is_revoked_once_the_login_that_replaced_it_has_ended"] },

@@ -68,10 +68,19 @@ fn isolate_reads(case: &mut Case<'_>, id: Id, request: &Request) {
         let in_time = write.ended() < request.began && request.began <= write.ended().saturating_add(REMEMBERED);
         in_time && write.isolate == request.isolate && write.is_acknowledged_write() && write.key_after == Some(key)
     };
+    // By the clocks, a removal elsewhere that ended a moment before may be the later one.
+    let is_raced = |write: &Request, data_key: usize| {
+        history.each().any(|(_, other)| {
+            let is_related = other.key.is_some_and(|other| history.are_related(other, key));
+            let removes = other.write_began.is_some() && other.removed.contains(&data_key);
+            is_related && removes && other.isolate != write.isolate && other.ended() + CLOCKS >= write.ended()
+        })
+    };
     let (mut tested, mut lacking) = (false, None);
     for (by, write) in history.each().filter(is_before) {
         tested = true;
-        let lacks = |data_key: &usize| analysis::lacks(history, seen[*data_key], by, *data_key);
+        let lacks =
+            |data_key: &usize| analysis::lacks(history, seen[*data_key], by, *data_key) && !is_raced(write, *data_key);
         lacking = lacking.or(analysis::writes(write).find(lacks).map(|data_key| (by, data_key)));
     }
     if tested {
