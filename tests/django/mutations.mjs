@@ -6,7 +6,7 @@ export const mutations = [
   { what: "a save resets modified", marker: "flags-of-save", from: "= true;", to: "= true; self.flags.modified = false;" },
   { what: "an update that sets nothing marks nothing", marker: "update-marks", from: "= true;", to: "|= changed;" },
   { what: "reading marks nothing", marker: "read-marks", from: "self.flags.accessed = true;", to: "" },
-  { what: "set_expiry(None) always marks", marker: "expiry-removed", from: "self.take(EXPIRY_KEY).map(|_| ())", to: "{ self.mark_changed(); self.take(EXPIRY_KEY).map(|_| ()) }" },
+  { what: "set_expiry(None) always marks", marker: "expiry-removed", from: "self.discard(EXPIRY_KEY).map(|_| ())", to: "{ self.mark_changed(); self.discard(EXPIRY_KEY).map(|_| ()) }" },
   { what: "pop marks although there was no such key", marker: "popped-default", from: "Ok(", to: "self.flags.modified = true; Ok(" },
   { what: "setdefault marks although the key was there", marker: "default-present", from: "Ok(present)", to: "{ self.flags.modified = true; Ok(present) }" },
   { what: "an expiry that is given still loads", marker: "given-expiry", from: /=> (.*),/, to: "=> { self.read()?; Lifetime::from_expiry(expiry, self.now())? }," },
@@ -14,9 +14,9 @@ export const mutations = [
 
   // The dictionary.
   { what: "a key that is set again moves to the end", marker: "set-in-place", from: "self.put(", to: "self.take(&key, false); self.put(" },
-  { what: "clear keeps the session's own expiry", marker: "cleared", from: "self.empty();", to: "let kept = self.read().ok().and_then(|data| data.get(\"_session_expiry\").map(<[u8]>::to_vec)); self.empty(); if let Some(kept) = kept { let _ = self.write(\"_session_expiry\", kept); }" },
+  { what: "clear keeps the session's own expiry", marker: "cleared", from: "self.empty();", to: "let kept = self.read().ok().and_then(|data| data.get(\"_session_expiry\").map(<[u8]>::to_vec)); self.empty(); if let Some(kept) = kept { let _ = self.set_text(\"_session_expiry\", kept); }" },
   { what: "a test cookie of any value works", marker: "test-cookie-read", from: "== Some(TEST_COOKIE.1)", to: ".is_some() || self.flags.modified" },
-  { what: "deleting a test cookie that is not there is no error", marker: "test-cookie-removed", from: "self.remove(TEST_COOKIE.0)", to: "self.take(TEST_COOKIE.0).map(|_| ())" },
+  { what: "deleting a test cookie that is not there is no error", marker: "test-cookie-removed", from: "self.remove(TEST_COOKIE.0)", to: "self.discard(TEST_COOKIE.0).map(|_| ())" },
   { what: "a session with a key is empty until it is loaded", marker: "empty-session", from: "self.key.identity().is_none() && no_data", to: "no_data" },
 
   // Expiry.
