@@ -35,7 +35,7 @@ export function markersOf(text) {
 /** The places of all markers in the sources of a project, by their names. */
 export function findMarkers(project = root) {
   const places = new Map();
-  for (const path of ["src", "npm"].flatMap((folder) => filesBelow(join(project, folder)))) {
+  for (const path of ["src", "npm"].map((folder) => join(project, folder)).filter(existsSync).flatMap(filesBelow)) {
     if (!/\.(rs|ts)$/.test(path)) continue;
     for (const { name } of markersOf(readFileSync(path, "utf8"))) {
       places.set(name, [...(places.get(name) ?? []), relative(project, path)]);
