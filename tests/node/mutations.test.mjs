@@ -28,7 +28,7 @@ test("a mutation without its marker or its fragment is reported, and the others 
   const also = { what: "also good", marker: "behind", from: "two", to: "one" };
   assert.deepEqual(wrong(t, text, [good, also]), []);
   for (const [bad, error] of [
-    [{ marker: "gone" }, '"bad" cannot be planted: the marker gone is in no file of src.'],
+    [{ marker: "gone" }, '"bad" cannot be planted: the marker gone is in no file of src and npm.'],
     [{ from: "(", to: "(" }, '"bad" cannot be planted: the change at the marker above leaves its line as it is.'],
     [{ from: "two" }, '"bad" cannot be planted: the line of the marker above contains no "two": "one(1);".'],
     [{ marker: "behind", from: "2" }, undefined],
