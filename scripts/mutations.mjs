@@ -33,7 +33,7 @@ const LIMIT = 10 * 60;
 
 /** Each suite: its mutations, the shares into which commits divide them, what its copy needs, and how it finds out. */
 export const suites = {
-  django: { mutations: ofDjango, shares: 6, needs: needs.faults, parts: ["package.json", "target/npm/core.js", "dist"], start: startDjango },
+  django: { mutations: ofDjango, shares: 6, needs: needs.faults, parts: ["target/npm/core.js", "dist"], start: startDjango },
   simulation: { mutations: ofProtocol, shares: 6, needs: needs.ablation, parts: [], start: startSimulation },
 };
 
@@ -166,17 +166,17 @@ async function startSimulation(tree) {
   };
 }
 
-/** Runs one native test, `["revocation", "a_logout_ends_it"]` of tests/revocation.rs or `["lib", …]` of the sources. Gives how it fails. */
-async function failing({ copy, target }, [file, name]) {
-  const program = file === "lib" ? ["--lib"] : ["--test", file];
+/** Runs one native test, `["revocation", "a_logout_ends_it"]` of tests/native/revocation.rs or `["lib", …]` of the sources. Returns how it fails. */
+async function failing({ copy, target }, [module, name]) {
+  const [program, path] = module === "lib" ? [["--lib"], name] : [["--test", "native"], `${module}::${name}`];
   const env = { CARGO_TARGET_DIR: target };
-  const { output } = await run("cargo", ["test", ...program, "--features", "app", name, "--", "--exact"], { cwd: copy, env, quiet: true, limit: LIMIT });
-  const [, verdict] = output.match(new RegExp(`^test ${name}.* (ok|FAILED)$`, "m")) ?? [];
+  const { output } = await run("cargo", ["test", ...program, "--features", "app", path, "--", "--exact"], { cwd: copy, env, quiet: true, limit: LIMIT });
+  const [, verdict] = output.match(new RegExp(`^test ${path}.* (ok|FAILED)$`, "m")) ?? [];
   if (!verdict) {
     process.stderr.write(output);
-    throw new Broken(`the test ${file}::${name} did not run; cargo's message is above`);
+    throw new Broken(`the test ${path} did not run; cargo's message is above`);
   }
-  return verdict === "FAILED" && `${file}::${name}`;
+  return verdict === "FAILED" && path;
 }
 
 await script(import.meta.url, async ([suite, ...args]) => {

@@ -103,7 +103,7 @@ async function ablation() {
 
 async function inBrowser() {
   const { chrome, driver } = browser();
-  const settings = JSON.parse(read("webdriver.json"));
+  const settings = JSON.parse(read("tests/browser/webdriver.json"));
   settings["goog:chromeOptions"].binary = chrome;
   const file = join(scratch, "webdriver.json");
   writeFileSync(file, JSON.stringify(settings));

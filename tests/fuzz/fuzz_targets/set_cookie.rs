@@ -1,8 +1,8 @@
 #![no_main]
 
-#[path = "../../support/user_agent.rs"]
+#[path = "../../native/support/user_agent.rs"]
 mod user_agent;
-#[path = "../../support/visit.rs"]
+#[path = "../../native/support/visit.rs"]
 mod visit;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| visit::any(bytes));
