@@ -10,8 +10,8 @@ import { root } from "./project.mjs";
 
 const MARKER = /\/\/ mutation: ([a-z0-9-]+)\s*$/;
 
-/** What cargo needs of the project, whatever is built. The native tests include the last two. */
-const always = ["src", "crates", "tests", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "README.md", "package.json", "wrangler.toml"];
+/** What cargo needs of the project, whatever is built. The native tests include the last five. */
+const always = ["src", "crates", "tests", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "README.md", "fuzz/corpus.rs", "fuzz/corpus.tar.gz", "fuzz/regressions", "package.json", "wrangler.toml"];
 
 /** A mutation whose marker or fragment is not where its list says. */
 export class Misplaced extends Error {}

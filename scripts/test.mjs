@@ -7,7 +7,7 @@ import { delimiter, join } from "node:path";
 import { parseArgs } from "node:util";
 import { build, consumers } from "./build.mjs";
 import { djangoDrivers } from "./django.mjs";
-import { fuzzAll } from "./fuzz.mjs";
+import { fuzzAll } from "../fuzz/run.mjs";
 import { checkMutations, runMutations } from "./mutations.mjs";
 import { buildPackage } from "./package.mjs";
 import { Stop, say, script, seconds } from "./print.mjs";

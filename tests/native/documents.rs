@@ -539,7 +539,7 @@ fn each_link_leads_to_a_file_and_a_heading_and_each_document_is_linked() {
 #[test]
 fn each_path_and_each_command_that_a_document_names_exists() {
     let package = read("package.json");
-    let folders = ["src/", "crates/", "docs/", "tests/", "scripts/"];
+    let folders = ["src/", "crates/", "docs/", "fuzz/", "tests/", "scripts/"];
     let (mut paths, mut commands) = (0, 0);
     for (document, text) in documents() {
         let (prose, blocks) = split(&text);

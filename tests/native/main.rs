@@ -15,6 +15,8 @@ mod at_rest;
 mod caching;
 mod cancellation;
 mod cookies;
+#[path = "../../fuzz/corpus.rs"]
+mod corpus;
 mod dictionary;
 mod documents;
 mod ending;

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use edge_session::{ErrorKind, Expiry, MemoryStore, SameSite, Session, Sessions};
 use proptest::prelude::*;
 
+use crate::corpus;
 use crate::support::user_agent::{Outcome, Url, UserAgent, parse_date};
 use crate::support::visit::{self, Choice, attributes, visit};
 use crate::support::{Browser, defaults, run, site, site_with, start};
@@ -157,9 +158,7 @@ fn no_number_of_writes_makes_a_cookie_too_large() {
 // H10: the kept corpus of the fuzz target, on every run.
 #[test]
 fn the_kept_corpus_of_settings_holds() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fuzz/corpus/set_cookie");
-    let inputs: Vec<_> =
-        std::fs::read_dir(folder).unwrap().map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect();
+    let inputs = corpus::inputs("set_cookie");
     assert!(inputs.len() >= 10);
     inputs.iter().for_each(|input| visit::any(input));
 }
