@@ -5,19 +5,19 @@
 import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { django, jsDoor, rustDoor } from "../tests/django/drivers.mjs";
-import { mutations as ofDjango } from "../tests/django/mutations.mjs";
-import { compare } from "../tests/django/run.mjs";
-import { mutations as ofProtocol } from "../tests/simulation/mutations.mjs";
-import { djangoDrivers } from "./django.mjs";
+import { buildPackage } from "../../scripts/package.mjs";
+import { Stop, say, script, seconds } from "../../scripts/print.mjs";
+import { bin, find } from "../../scripts/project.mjs";
+import { run } from "../../scripts/run.mjs";
+import { needs, setUp } from "../../scripts/setup.mjs";
+import { python } from "../../scripts/tools.mjs";
+import { djangoDrivers } from "../django/build.mjs";
+import { django, jsDoor, rustDoor } from "../django/drivers.mjs";
+import { mutations as ofDjango } from "../django/mutations.mjs";
+import { compare } from "../django/run.mjs";
+import { mutations as ofProtocol } from "../simulation/mutations.mjs";
+import { buildSimulation } from "../simulation/run.mjs";
 import { Misplaced, copySources, misplaced, planted, shareOf, shareOfCommit } from "./mutation.mjs";
-import { buildPackage } from "./package.mjs";
-import { Stop, say, script, seconds } from "./print.mjs";
-import { bin, find } from "./project.mjs";
-import { run } from "./run.mjs";
-import { needs, setUp } from "./setup.mjs";
-import { buildSimulation } from "./simulation.mjs";
-import { python } from "./tools.mjs";
 
 /** The most calls in which the comparison has to notice a mutation. */
 const CALLS = 30_000;

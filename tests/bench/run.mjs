@@ -5,16 +5,16 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { clocks, usual } from "../tests/bench/clock.mjs";
-import { contenders } from "../tests/bench/contenders.mjs";
-import { measure } from "../tests/bench/measure.mjs";
-import { judged, print } from "../tests/bench/report.mjs";
-import { runtimes } from "../tests/bench/runtimes.mjs";
-import { modes } from "../tests/bench/visit.mjs";
-import { buildPackage } from "./package.mjs";
-import { aside, say, script, Stop } from "./print.mjs";
-import { root } from "./project.mjs";
-import { needs, setUp } from "./setup.mjs";
+import { buildPackage } from "../../scripts/package.mjs";
+import { aside, say, script, Stop } from "../../scripts/print.mjs";
+import { root } from "../../scripts/project.mjs";
+import { needs, setUp } from "../../scripts/setup.mjs";
+import { clocks, usual } from "./clock.mjs";
+import { contenders } from "./contenders.mjs";
+import { measure } from "./measure.mjs";
+import { judged, print } from "./report.mjs";
+import { runtimes } from "./runtimes.mjs";
+import { modes } from "./visit.mjs";
 
 const sizes = [200, 2048, 16_384, 131_072].map((bytes) => ({ bytes, name: bytes < 1024 ? `${bytes} B` : `${bytes / 1024} KB` }));
 

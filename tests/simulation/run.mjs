@@ -4,10 +4,10 @@
 
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { Stop, script } from "./print.mjs";
-import { root } from "./project.mjs";
-import { run } from "./run.mjs";
-import { needs, setUp } from "./setup.mjs";
+import { Stop, script } from "../../scripts/print.mjs";
+import { root } from "../../scripts/project.mjs";
+import { run } from "../../scripts/run.mjs";
+import { needs, setUp } from "../../scripts/setup.mjs";
 
 const limit = 30 * 60; // seconds
 

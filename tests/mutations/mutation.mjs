@@ -5,8 +5,8 @@
 
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
-import { Stop } from "./print.mjs";
-import { root } from "./project.mjs";
+import { Stop } from "../../scripts/print.mjs";
+import { root } from "../../scripts/project.mjs";
 
 const MARKER = /\/\/ mutation: ([a-z0-9-]+)\s*$/;
 

@@ -4,11 +4,11 @@ import { createHash } from "node:crypto";
 import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { buildPackage } from "./package.mjs";
-import { Stop, say, script } from "./print.mjs";
-import { root } from "./project.mjs";
-import { run } from "./run.mjs";
-import { needs, setUp } from "./setup.mjs";
+import { buildPackage } from "../../scripts/package.mjs";
+import { Stop, say, script } from "../../scripts/print.mjs";
+import { root } from "../../scripts/project.mjs";
+import { run } from "../../scripts/run.mjs";
+import { needs, setUp } from "../../scripts/setup.mjs";
 
 /** What the build reads. */
 const parts = ["src", "crates", "scripts", "tests/django", "tests/packages", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "package.json", "docs/npm-readme.md", "CHANGELOG.md", "LICENSE"];

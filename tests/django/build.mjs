@@ -1,10 +1,10 @@
 // What the comparison with Django needs besides the package: a Python that has Django, and the program that asks the crate.
 
 import { join } from "node:path";
-import { Stop } from "./print.mjs";
-import { root } from "./project.mjs";
-import { run } from "./run.mjs";
-import { python } from "./tools.mjs";
+import { Stop } from "../../scripts/print.mjs";
+import { root } from "../../scripts/project.mjs";
+import { run } from "../../scripts/run.mjs";
+import { python } from "../../scripts/tools.mjs";
 
 /** Builds the crate's driver, and gives the environment that the tests in tests/django read. */
 export async function djangoDrivers({ cwd = root, target = join(cwd, "target"), quiet = false } = {}) {
