@@ -5,17 +5,17 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { parseArgs } from "node:util";
+import { fuzzAll } from "../fuzz/run.mjs";
+import { djangoDrivers } from "../tests/django/build.mjs";
+import { checkMutations, runMutations } from "../tests/mutations/run.mjs";
+import { reproduce } from "../tests/packages/reproduce.mjs";
+import { simulate } from "../tests/simulation/run.mjs";
 import { build, consumers } from "./build.mjs";
-import { djangoDrivers } from "./django.mjs";
-import { fuzzAll } from "./fuzz.mjs";
-import { checkMutations, runMutations } from "./mutations.mjs";
 import { buildPackage } from "./package.mjs";
 import { Stop, say, script, seconds } from "./print.mjs";
 import { read, root } from "./project.mjs";
-import { reproduce } from "./reproduce.mjs";
 import { run } from "./run.mjs";
 import { needs, setUp } from "./setup.mjs";
-import { simulate } from "./simulation.mjs";
 import { browser, folder, node20, program } from "./tools.mjs";
 
 const limit = 20 * 60; // seconds that one program of a suite may take
@@ -106,7 +106,7 @@ async function ablation() {
 
 async function inBrowser() {
   const { chrome, driver } = browser();
-  const settings = JSON.parse(read("webdriver.json"));
+  const settings = JSON.parse(read("tests/browser/webdriver.json"));
   settings["goog:chromeOptions"].binary = chrome;
   const file = join(scratch, "webdriver.json");
   writeFileSync(file, JSON.stringify(settings));

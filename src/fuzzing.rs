@@ -1,5 +1,5 @@
-//! What has to hold of every parser, whatever bytes come in. `tests/fuzz` calls this with a fuzzer's, the tests below with
-//! proptest's and with the kept corpus. Only the feature `fuzzing` makes it public.
+//! What has to hold of every parser, whatever bytes come in. `fuzz` calls this with a fuzzer's, the tests below with
+//! proptest's and with the kept corpus. Only a build with `--cfg fuzzing`, as cargo-fuzz makes it, has it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 #![allow(clippy::arithmetic_side_effects, clippy::missing_panics_doc, reason = "a panic is what it finds with")]
 
@@ -410,25 +410,19 @@ pub fn django_text(bytes: &[u8]) {
 }
 
 #[cfg(test)]
+#[path = "../fuzz/corpus.rs"]
+mod corpus;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::fs;
-    use std::path::PathBuf;
-
-    /// The inputs that are kept for a target: seeds, and what fuzzing found to be worth keeping.
-    fn corpus(target: &str) -> Vec<Vec<u8>> {
-        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(target);
-        let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-        files.sort();
-        files.into_iter().map(|file| fs::read(file).unwrap()).collect()
-    }
 
     // H10: the kept corpus, on every run.
     #[test]
     fn the_kept_corpus_holds() {
         for (name, target) in TARGETS {
-            let inputs = corpus(name);
+            let inputs = corpus::inputs(name);
             assert!(inputs.len() >= 10, "{name} has {}", inputs.len());
             inputs.iter().for_each(|input| target(input));
         }
@@ -453,7 +447,7 @@ mod tests {
 
     fn holds(name: &str, inputs: impl Strategy<Value = Vec<u8>>) {
         let (_, target) = TARGETS.into_iter().find(|(other, _)| *other == name).unwrap();
-        let all = prop_oneof![damaged(corpus(name)), prop::collection::vec(any::<u8>(), 0..200), inputs];
+        let all = prop_oneof![damaged(corpus::inputs(name)), prop::collection::vec(any::<u8>(), 0..200), inputs];
         let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) };
         proptest!(config, |(bytes in all)| target(&bytes));
     }

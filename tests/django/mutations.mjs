@@ -1,5 +1,5 @@
 // The mutations that the comparison with Django has to notice: a mismatch in some call, or a door that breaks down. Those in a file
-// of TypeScript concern the JavaScript door, the others the Rust door. scripts/mutation.mjs says how a mutation finds its place.
+// of TypeScript concern the JavaScript door, the others the Rust door. tests/mutations/mutation.mjs says how a mutation finds its place.
 
 export const mutations = [
   // The flags.

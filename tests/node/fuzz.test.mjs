@@ -2,7 +2,7 @@
 
 import { test } from "node:test";
 import { chance } from "../django/random.mjs";
-import { worlds } from "../fuzz/javascript/world.mjs";
+import { worlds } from "../../fuzz/javascript/world.mjs";
 
 for (const [name, round] of Object.entries(worlds)) {
   test(`${name}, by chance: well, or an error of this package`, async () => {

@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { changed, misplaced, shareOf, shareOfCommit } from "../../scripts/mutation.mjs";
+import { changed, misplaced, shareOf, shareOfCommit } from "../mutations/mutation.mjs";
 
 const text = "fn a() {\n    // mutation: above\n    one(1);\n    two(2); // mutation: behind\n    one(1);\n}\n";
 

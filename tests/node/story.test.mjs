@@ -1,4 +1,4 @@
-// The package in Node comes to the same bytes as the crate, for which tests/story.rs tells the same.
+// The package in Node comes to the same bytes as the crate, for which tests/native/story.rs tells the same.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

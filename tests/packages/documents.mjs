@@ -1,4 +1,4 @@
-// The examples in the documents that are TypeScript or JavaScript. `tests/documents.rs` looks after those in other languages.
+// The examples in the documents that are TypeScript or JavaScript. `tests/native/documents.rs` looks after those in other languages.
 
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

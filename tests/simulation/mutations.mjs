@@ -1,6 +1,6 @@
 // The mutations that the simulation has to notice, one for each guard of the protocol: more histories that break an invariant than
 // without the mutation, or a rate that is `factor` times what it was, or as many times less. Where the simulation cannot show what
-// a guard is for, the mutation names the native test that does. scripts/mutation.mjs says how a mutation finds its place.
+// a guard is for, the mutation names the native test that does. tests/mutations/mutation.mjs says how a mutation finds its place.
 
 export const mutations = [
   // The names of the cookies, and which token counts.

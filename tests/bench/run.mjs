@@ -1,0 +1,98 @@
+// Measures the session cycle against other libraries and against no library, in workerd and in Node: Cookie header in, load,
+// read two fields, write one, commit, Set-Cookie out. `npm run bench -- --help` tells what it takes.
+
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { buildPackage } from "../../scripts/package.mjs";
+import { aside, say, script, Stop } from "../../scripts/print.mjs";
+import { root } from "../../scripts/project.mjs";
+import { needs, setUp } from "../../scripts/setup.mjs";
+import { clocks, usual } from "./clock.mjs";
+import { contenders } from "./contenders.mjs";
+import { measure } from "./measure.mjs";
+import { judged, print } from "./report.mjs";
+import { runtimes } from "./runtimes.mjs";
+import { modes } from "./visit.mjs";
+
+const sizes = [200, 2048, 16_384, 131_072].map((bytes) => ({ bytes, name: bytes < 1024 ? `${bytes} B` : `${bytes / 1024} KB` }));
+
+const help = `npm run bench -- [options]
+
+  --runtime workerd,node          in which runtimes
+  --mode small,large              what is written: a small field, or the one that holds most of the session
+  --sizes 200,2048,16384,131072   bytes of the session's JSON
+  --only floor,edge-session       who takes part, of ${contenders.map(({ name }) => name).join(", ")}
+  --before path/to/dist           another build of the package, such as the one before a change, measured beside this one
+  --rounds 15                     how often each is measured
+  --clock cpu                     processor time (Linux), or wall
+  --no-build                      takes dist/ as it is
+  --json                          one JSON document on standard output, all else on standard error`;
+
+async function bench(args) {
+  const options = chosen(args);
+  if (options.help) return say(help);
+  if (options.json) aside();
+  await setUp([...(options.build ? needs.package : ["packages"]), ...(options.only.some(({ peer, npm }) => peer || npm) ? ["peers"] : [])]);
+  if (options.build) await buildPackage();
+  else if (!existsSync(join(root, "dist", "node.js"))) throw new Stop("There is no dist/ to measure. Run it without --no-build.");
+  const cells = options.mode.flatMap((mode) => options.sizes.map(({ bytes }) => ({ mode, bytes })));
+  const measured = [];
+  for (const runtime of options.runtime) {
+    const folder = mkdtempSync(join(tmpdir(), "edge-session-bench-"));
+    process.on("exit", () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
+    const processes = await runtimes[runtime](options.only, folder);
+    try {
+      const tell = (text) => say(`${runtime}: ${text}`);
+      const times = await measure(processes, clocks[options.clock], options.only, cells, options.rounds, tell);
+      measured.push(...times.map((result) => ({ runtime, ...result })));
+    } finally {
+      processes.stop();
+    }
+  }
+  const results = judged(measured);
+  if (options.json) process.stdout.write(`${JSON.stringify({ clock: options.clock, rounds: options.rounds, results }, null, 2)}\n`);
+  else print(results, options);
+}
+
+function chosen(args) {
+  try {
+    const text = { type: "string" };
+    const flag = { type: "boolean" };
+    const { values } = parseArgs({
+      args,
+      allowNegative: true,
+      options: { runtime: text, mode: text, sizes: text, only: text, before: text, rounds: text, clock: text, build: { ...flag, default: true }, json: flag, help: flag },
+    });
+    const rounds = Number(values.rounds ?? 15);
+    if (!Number.isInteger(rounds) || rounds < 1) throw new Error("--rounds takes a number of rounds");
+    return {
+      ...values,
+      rounds,
+      clock: among(Object.keys(clocks), "clock", { clock: usual, ...values })[0],
+      runtime: among(Object.keys(runtimes), "runtime", values),
+      mode: among(Object.keys(modes), "mode", values),
+      sizes: among(sizes, "sizes", values, ({ bytes }) => String(bytes)),
+      only: among(contenders, "only", values, ({ name }) => name).concat(values.before ? [otherBuild(values.before)] : []),
+    };
+  } catch (error) {
+    throw new Stop(`${error.message}.\n\n${help}`);
+  }
+}
+
+/** Another build of this package, which takes part as a contender of its own. */
+function otherBuild(dist) {
+  if (!existsSync(join(dist, "node.js"))) throw new Error(`--before takes the folder of a built package; there is no node.js in ${dist}`);
+  return { name: "before", title: "edge-session, the other build", module: "edge-session", dist: resolve(dist) };
+}
+
+/** Those of `all` that an option names, in their own order; all of them where it is not given. */
+function among(all, option, values, name = String) {
+  const wanted = values[option]?.split(",") ?? all.map(name);
+  const unknown = wanted.find((one) => !all.map(name).includes(one));
+  if (unknown !== undefined) throw new Error(`--${option} does not know ${unknown}`);
+  return all.filter((item) => wanted.includes(name(item)));
+}
+
+await script(import.meta.url, bench);

@@ -1,8 +1,0 @@
-#![no_main]
-
-#[path = "../../support/user_agent.rs"]
-mod user_agent;
-#[path = "../../support/visit.rs"]
-mod visit;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| visit::any(bytes));

@@ -1,0 +1,158 @@
+//! What a cache between a visitor and the site may keep: nothing of a session.
+
+use edge_session::{Expiry, ResponseHeaders, Session, SessionHeaders};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+use crate::support::{self, Browser, Failing, defaults, site, site_with};
+
+fn owned(headers: &[(&str, &str)]) -> Vec<(String, String)> {
+    headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// The application's headers, with the session's put in.
+fn applied(headers: &SessionHeaders, present: &[(&str, &str)]) -> Vec<(String, String)> {
+    let mut all = owned(present);
+    headers.apply(&mut all).unwrap();
+    all
+}
+
+fn header(headers: &Vec<(String, String)>, name: &str) -> Option<String> {
+    headers.get(name).unwrap()
+}
+
+/// Whether a shared cache that knows nothing of cookies may store a response with these headers.
+fn may_be_shared(headers: &Vec<(String, String)>) -> bool {
+    let cache_control = header(headers, "Cache-Control").unwrap_or_default().to_ascii_lowercase();
+    let forbids = |directive: &str| matches!(directive.trim(), "private" | "no-store");
+    let shared = ["CDN-Cache-Control", "Cloudflare-CDN-Cache-Control", "Surrogate-Control"];
+    !cache_control.split(',').any(forbids) || shared.iter().any(|name| header(headers, name).is_some())
+}
+
+fn varies(headers: &Vec<(String, String)>) -> bool {
+    let vary = header(headers, "Vary").unwrap_or_default().to_ascii_lowercase();
+    vary.split(',').any(|name| matches!(name.trim(), "cookie" | "*"))
+}
+
+/// What a handler does with the session.
+type Handler = fn(&mut Session);
+
+/// What an application may have written to have its page kept for long and by everybody.
+const GREEDY: [&[(&str, &str)]; 6] = [
+    &[],
+    &[("Cache-Control", "public, max-age=3600, s-maxage=86400")],
+    &[("cache-control", "PUBLIC"), ("Cache-Control", "S-MaxAge=60")],
+    &[("Cache-Control", "private=\"set-cookie\", max-age=60")],
+    &[("Cache-Control", "no-cache=\"set-cookie\", immutable")],
+    &[
+        ("CDN-Cache-Control", "max-age=60"),
+        ("cloudflare-cdn-cache-control", "max-age=60"),
+        ("Surrogate-Control", "max-age=60"),
+    ],
+];
+
+// K1, K3, CVE-2014-0473 and CVE-2014-1418 (Django): a page with one visitor's CSRF token was kept for all of them.
+#[test]
+fn cve_2014_0473_a_page_that_read_its_session_is_not_shared() {
+    let site = site();
+    let alice = site.visitor();
+    for browser in [&alice, &Browser::default()] {
+        for present in GREEDY {
+            let headers = site.request(&mut browser.clone(), |session| _ = session.get::<String>("csrf").unwrap());
+            let all = applied(&headers, present);
+            assert!(varies(&all) && !may_be_shared(&all), "{all:?}");
+            // K5: nothing that would have a cache keep the page without its cookie.
+            assert!(!header(&all, "Cache-Control").unwrap().contains("private="), "{all:?}");
+        }
+    }
+}
+
+// K2, CVE-2026-35192 (Django), CVE-2025-48947 (nextjs-auth0), CVE-2025-64762 (authkit-nextjs): a response that set the session's
+// cookie was kept, since nobody had looked at the session, or since the page said that it is public.
+#[test]
+fn cve_2026_35192_no_answer_that_sets_or_deletes_the_cookie_is_stored() {
+    let site = site_with(defaults().save_every_request(true));
+    let alice = site.visitor();
+    site.pass(500_000);
+    let forged = Browser(Some("__Host-sessionid=forged".to_owned()));
+    let cases: [(&Browser, Handler); 6] = [
+        (&alice, |_| ()), // a renewal
+        (&alice, |session| session.set("page", 1).unwrap()),
+        (&alice, |session| session.cycle_key().unwrap()),
+        (&alice, |session| session.set_expiry(Expiry::BROWSER_CLOSE).unwrap()),
+        (&Browser::default(), |session| session.set("page", 1).unwrap()),
+        (&forged, |_| ()), // is deleted
+    ];
+    for (at, (browser, handler)) in cases.into_iter().enumerate() {
+        for present in GREEDY {
+            // Each on its own: a login ends the session of the ones after it.
+            let site = support::site_on(site.elsewhere(defaults()).store, defaults().save_every_request(true));
+            let headers = site.request(&mut browser.clone(), handler);
+            assert!(headers.set_cookie().is_some(), "{at}");
+            let all = applied(&headers, present);
+            assert_eq!(header(&all, "Cache-Control").as_deref(), Some("private, no-store"), "{at}");
+            assert!(varies(&all) && !may_be_shared(&all), "{at}: {all:?}");
+        }
+    }
+}
+
+// K2, CVE-2026-48588 (Django): a cookie of something else in the request passed for a sign that the page is nobody's.
+#[test]
+fn cve_2026_48588_other_cookies_make_no_difference() {
+    let site = site();
+    let alice = site.visitor();
+    for others in ["", "theme=dark", "csrftoken=x; theme=dark", "sessionid=x; __Host-sessionid2=y"] {
+        let mut browser = Browser(Some(format!("{others}; {}", alice.header())));
+        let read = applied(&site.request(&mut browser, |session| _ = session.keys().unwrap()), GREEDY[1]);
+        assert_eq!(header(&read, "Cache-Control").as_deref(), Some("private, max-age=3600"), "{others}");
+        let mut nobody = Browser(Some(others.to_owned()));
+        let own = [GREEDY[1], &[("Set-Cookie", "theme=light")]].concat();
+        let written = applied(&site.request(&mut nobody, |session| session.set("page", 1).unwrap()), &own);
+        assert_eq!(header(&written, "Cache-Control").as_deref(), Some("private, no-store"), "{others}");
+        assert!(varies(&read) && varies(&written));
+        assert!(header(&written, "Set-Cookie").unwrap().contains("theme=light"), "the application's own stays");
+    }
+}
+
+// K4, CVE-2026-35193 (Django): what else a page depends on was left out.
+#[test]
+fn cve_2026_35193_what_else_a_page_depends_on_stays() {
+    let site = site();
+    for (present, merged) in [
+        (&[("Vary", "Authorization")][..], "Authorization, Cookie"),
+        (&[("vary", "Accept-Language"), ("VARY", "Authorization")], "Accept-Language, Authorization, Cookie"),
+        (&[("Vary", "Authorization, cookie")], "Authorization, cookie"),
+        (&[("Vary", "Authorization"), ("Vary", "*")], "*"),
+    ] {
+        let headers = site.request(&mut Browser::default(), |session| _ = session.is_new().unwrap());
+        let all = applied(&headers, present);
+        assert_eq!(header(&all, "Vary").as_deref(), Some(merged));
+        assert_eq!(all.iter().filter(|(name, _)| name.eq_ignore_ascii_case("vary")).count(), 1);
+    }
+}
+
+// K1: also where the look came to nothing, since the answer to it depends on the cookie as well.
+#[test]
+fn an_answer_after_a_failed_read_is_not_shared() {
+    let site = site();
+    let mut alice = site.visitor();
+    site.fail(Failing::Reads);
+    let headers = site.request_answered(503, &mut alice, |session| assert!(session.get::<String>("user").is_err()));
+    let all = applied(&headers, GREEDY[1]);
+    assert!(varies(&all) && !may_be_shared(&all));
+    let all = applied(&SessionHeaders::for_failure(), GREEDY[5]);
+    assert!(varies(&all) && !may_be_shared(&all));
+}
+
+// K6: where nobody looked, the page is as it was, for everybody.
+#[test]
+fn an_untouched_page_stays_as_it_was() {
+    let site = site();
+    let alice = site.visitor();
+    for browser in [&alice, &Browser::default(), &Browser(Some("theme=dark".to_owned()))] {
+        for present in GREEDY {
+            let headers = site.request(&mut browser.clone(), |_| ());
+            assert_eq!(applied(&headers, present), owned(present));
+        }
+    }
+}

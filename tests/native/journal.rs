@@ -1,0 +1,287 @@
+//! What a browser carries of its own last saves: how much, for how long, and what happens when somebody meddles with it.
+
+use edge_session::{ErrorKind, LoadReason, Settings};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+use crate::support::{ANONYMOUS, Browser, COOKIE_NAMES, OLD_SECRET, SECRET, Site, defaults, run, site, site_with};
+
+/// Characters of a token that carries nothing.
+const BARE: usize = 116;
+
+fn set(site: &Site, browser: &mut Browser, key: &str, value: &str) {
+    site.request(browser, |session| session.set(key, value).unwrap());
+}
+
+fn token(browser: &Browser) -> String {
+    COOKIE_NAMES.iter().find_map(|name| browser.cookie(name)).unwrap()
+}
+
+fn with_token(token: &str) -> Browser {
+    Browser(Some([ANONYMOUS, "=", token].concat()))
+}
+
+fn reason(site: &Site, browser: &Browser) -> LoadReason {
+    site.load(browser).load_reason()
+}
+
+/// A browser whose last save does not show at the other location.
+fn ahead() -> (Site, Site, Browser) {
+    let site = site();
+    let mut browser = site.visitor();
+    let far = site.elsewhere(defaults());
+    set(&site, &mut browser, "page", "two");
+    (site, far, browser)
+}
+
+#[test]
+fn a_first_save_carries_nothing_and_a_second_one_what_it_changed() {
+    let site = site();
+    let mut browser = site.visitor();
+    assert_eq!(token(&browser).len(), BARE, "a record that is not there can't be repaired");
+    site.request(&mut browser, |_| ());
+    assert_eq!(token(&browser).len(), BARE);
+    set(&site, &mut browser, "page", "two");
+    let carrying = token(&browser).len();
+    assert!(carrying > BARE && carrying < 250, "{carrying}");
+    set(&site, &mut browser, "page", "six");
+    let twice = token(&browser).len();
+    assert!(twice > carrying && twice < carrying + 16, "the newest change of each key: {twice}");
+}
+
+#[test]
+fn what_it_carries_is_sealed() {
+    let (_, _, browser) = ahead();
+    let bytes = base64(&token(&browser));
+    for text in ["page", "two"] {
+        assert!(!bytes.windows(text.len()).any(|window| window == text.as_bytes()));
+    }
+}
+
+fn base64(text: &str) -> Vec<u8> {
+    let digit =
+        |b: u8| b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".iter().position(|d| *d == b);
+    let bits: Vec<_> = text.bytes().flat_map(|b| (0..6).rev().map(move |at| digit(b).unwrap() >> at & 1)).collect();
+    bits.chunks_exact(8).map(|bits| bits.iter().fold(0, |byte, bit| byte << 1 | *bit as u8)).collect()
+}
+
+#[test]
+fn two_tokens_of_one_session_share_no_sealed_byte() {
+    let site = site();
+    let mut browser = site.visitor();
+    set(&site, &mut browser, "page", "two");
+    let one = base64(&token(&browser)).split_off(87);
+    set(&site, &mut browser, "page", "six");
+    let other = base64(&token(&browser)).split_off(87);
+    assert!(one.iter().zip(&other).filter(|(one, other)| one == other).count() < 10, "each has a nonce of its own");
+}
+
+#[test]
+fn meddling_with_what_is_sealed_is_as_if_it_was_not_there() {
+    let (site, far, browser) = ahead();
+    let token = token(&browser);
+    assert_eq!(reason(&far, &browser), LoadReason::StaleRepaired);
+    for at in BARE..token.len() - 1 {
+        let other = if &token[at..=at] == "A" { "B" } else { "A" };
+        let meddled = with_token(&[&token[..at], other, &token[at + 1..]].concat());
+        assert_eq!(reason(&site, &meddled), LoadReason::Live, "the token itself is as good as before: {at}");
+        assert_eq!(reason(&far, &meddled), LoadReason::Stale, "{at}");
+    }
+    assert_eq!(reason(&far, &with_token(&token[..BARE])), LoadReason::Stale, "cut off");
+    for cut in [1, 4, 8] {
+        let cut = with_token(&token[..token.len() - cut]);
+        assert!(matches!(reason(&far, &cut), LoadReason::Stale | LoadReason::Malformed));
+    }
+    assert_eq!(reason(&far, &with_token(&[&token[..BARE], "AAAA"].concat())), LoadReason::Malformed, "too short");
+    let mut session = far.load(&with_token(&token[..BARE]));
+    session.set("page", "three").unwrap();
+    assert_eq!(run(far.sessions.commit_headers(&mut session, 200)).unwrap_err().kind(), ErrorKind::Stale);
+}
+
+#[test]
+fn what_another_token_carries_is_no_use() {
+    let (site, far, browser) = ahead();
+    let mut later = browser.clone();
+    set(&site, &mut later, "page", "three");
+    let (one, other) = (token(&browser), token(&later));
+    let mixed = with_token(&[&other[..BARE], &one[BARE..]].concat());
+    assert_eq!(reason(&site, &mixed), LoadReason::Live);
+    assert_eq!(reason(&far, &mixed), LoadReason::Stale, "it is bound to the token's MAC");
+}
+
+#[test]
+fn it_opens_with_any_of_the_secrets_and_another_cookie_does_not_open_it() {
+    let old = site_with(Settings::builder([OLD_SECRET]));
+    let mut browser = old.visitor();
+    let far = old.elsewhere(Settings::builder([SECRET, OLD_SECRET]));
+    set(&old, &mut browser, "page", "two");
+    assert_eq!(reason(&far, &browser), LoadReason::StaleRepaired);
+    let named = old.elsewhere(Settings::builder([OLD_SECRET]).cookie_name("__Host-other"));
+    let renamed = browser.header().replace("__Host-sessionid", "__Host-other");
+    assert_eq!(reason(&named, &Browser(Some(renamed))), LoadReason::Malformed);
+}
+
+#[test]
+fn each_save_is_carried_for_two_minutes_and_no_longer() {
+    let site = site();
+    let mut browser = site.visitor();
+    let before = site.elsewhere(defaults());
+    set(&site, &mut browser, "first", "1");
+    let between = site.elsewhere(defaults());
+    let bare = token(&browser).len();
+    site.pass(100);
+    set(&site, &mut browser, "second", "2");
+    let both = token(&browser).len();
+    assert!(both > bare);
+    assert_eq!(reason(&before, &browser), LoadReason::StaleRepaired);
+    site.pass(29);
+    assert_eq!(reason(&before, &browser), LoadReason::StaleRepaired, "after 129 seconds");
+    site.pass(2);
+    assert_eq!(reason(&before, &browser), LoadReason::Stale, "every location has the first one by now");
+    assert_eq!(reason(&between, &browser), LoadReason::StaleRepaired);
+    assert_eq!(between.load(&browser).get::<String>("second").unwrap().as_deref(), Some("2"));
+    set(&site, &mut browser, "third", "3");
+    assert!(token(&browser).len() < both + 8, "the first one made room");
+    site.pass(131);
+    set(&site, &mut browser, "fourth", "4");
+    assert!(token(&browser).len() <= bare + 8, "{} {bare}", token(&browser).len());
+}
+
+#[test]
+fn a_cookie_is_never_larger_than_browsers_keep_and_the_newest_saves_stay() {
+    for name in ["__Host-sessionid", "sid", &"n".repeat(128)] {
+        let settings = || defaults().cookie_name(name);
+        let site = site_with(settings());
+        let mut browser = site.visitor();
+        let mut earlier = Vec::new();
+        let mut cut = 0;
+        for number in 0..8 {
+            earlier.push(site.elsewhere(settings()));
+            site.request(&mut browser, |session| session.set(&format!("key{number}"), "x".repeat(600)).unwrap());
+            // Name and value, without what stands between them.
+            let size = browser.header().len() - 1;
+            assert!(size <= 4_096, "{size}");
+            cut += usize::from(site.told() == ["journal-cut"]);
+        }
+        assert!(cut >= 3, "{cut}");
+        let reasons: Vec<_> = earlier.iter().map(|far| reason(far, &browser)).collect();
+        let repaired = reasons.iter().rev().take_while(|reason| **reason == LoadReason::StaleRepaired).count();
+        assert!((4..=5).contains(&repaired), "{reasons:?}");
+        assert!(reasons[..8 - repaired].iter().all(|reason| *reason == LoadReason::Stale), "{reasons:?}");
+    }
+}
+
+#[test]
+fn a_save_that_is_too_large_for_a_cookie_is_not_carried() {
+    let site = site();
+    let mut browser = site.visitor();
+    let far = site.elsewhere(defaults());
+    set(&site, &mut browser, "essay", &"x".repeat(5_000));
+    assert_eq!(token(&browser).len(), BARE);
+    assert_eq!(site.told(), ["journal-cut"]);
+    assert_eq!(reason(&far, &browser), LoadReason::Stale);
+    let near = site.elsewhere(defaults());
+    set(&site, &mut browser, "page", "two");
+    assert_eq!(reason(&near, &browser), LoadReason::StaleRepaired, "the next one is");
+    assert_eq!(site.told(), [""; 0]);
+}
+
+#[test]
+fn a_login_carries_nothing_of_what_was_before() {
+    let (site, far, mut browser) = ahead();
+    let carrying = token(&browser).len();
+    // At a location that does not show the last save it is put back first, and comes along.
+    far.login(&mut browser);
+    assert_eq!(far.told(), ["stale-repaired", "cycled"]);
+    assert!(token(&browser).len() == BARE && carrying > BARE);
+    let record = far.record_of(&browser);
+    assert_eq!(record["data"], serde_json::json!({ "user": "alice", "page": "two" }));
+    assert!(record.get("writes").is_none());
+    assert_eq!(reason(&site, &browser), LoadReason::NotYetVisible, "what it carries is put onto no other key's record");
+    // From 14 rotations on, their number follows in two bytes.
+    for rotations in 1..=15 {
+        assert_eq!(token(&browser).len(), if rotations < 14 { BARE } else { 119 }, "{rotations}");
+        far.login(&mut browser);
+    }
+}
+
+#[test]
+fn nothing_is_put_onto_what_was_ended() {
+    let (_, far, browser) = ahead();
+    far.logout(&mut browser.clone(), 200);
+    assert_eq!((reason(&far, &browser), far.user(&browser)), (LoadReason::Revoked, None));
+}
+
+#[test]
+fn more_than_a_journal_can_tell_one_by_one_is_not_repaired_but_refused() {
+    let many = |session: &mut edge_session::Session| {
+        for number in 0..65 {
+            session.set(&format!("k{number}"), number).unwrap();
+        }
+    };
+    let site = site();
+    let mut browser = site.visitor();
+    let far = site.elsewhere(defaults());
+    site.request(&mut browser, many);
+    assert_eq!(token(&browser).len(), BARE);
+    assert_eq!(reason(&far, &browser), LoadReason::Stale);
+    assert_eq!(
+        site.record()["writes"],
+        serde_json::json!([1_893_456_000_001_i64, 0, null]),
+        "all keys count as written"
+    );
+}
+
+#[test]
+fn a_record_that_was_written_all_over_takes_nothing_older() {
+    let site = site();
+    let mut browser = site.visitor();
+    let far = site.elsewhere(defaults());
+    set(&site, &mut browser, "k1", "mine");
+    site.pass(1);
+    let named = site.load(&browser).session_key().unwrap().as_str().to_owned();
+    let mut theirs = run(far.sessions.open(&named)).unwrap();
+    for number in 0..65 {
+        theirs.set(&format!("k{number}"), "theirs").unwrap();
+    }
+    run(far.sessions.save(&mut theirs)).unwrap();
+    let mut session = far.load(&browser);
+    assert_eq!(session.load_reason(), LoadReason::StaleRepaired);
+    assert_eq!(session.get::<String>("k1").unwrap().as_deref(), Some("theirs"));
+    // It is read again as it was written, and forgets it when nobody carries anything older any more.
+    site.pass(151);
+    let mut theirs = run(far.sessions.open(&named)).unwrap();
+    theirs.set("k1", "later").unwrap();
+    run(far.sessions.save(&mut theirs)).unwrap();
+    assert_eq!(far.record()["writes"].as_array().unwrap()[1..], [serde_json::json!(4), serde_json::json!("k1")]);
+}
+
+#[test]
+fn a_record_edited_by_hand_keeps_its_data_and_settles_no_conflict() {
+    let site = site();
+    let mut browser = site.visitor();
+    set(&site, &mut browser, "a\"ä", "1");
+    let (key, record) = site.store.memory.entries().remove(0);
+    let text = String::from_utf8(record).unwrap();
+    assert!(text.contains(r#""writes":["#) && text.contains(r#","a\"ä"],"sizes""#), "{text}");
+    site.store.memory.put(key, text.replace("alice", "alicia").into_bytes());
+    assert_eq!(site.user(&browser).as_deref(), Some("alicia"));
+    set(&site, &mut browser, "b", "2");
+    assert_eq!(site.record()["writes"].as_array().unwrap().len(), 3);
+    assert_eq!(reason(&site, &browser), LoadReason::Live);
+}
+
+#[test]
+fn a_clock_that_is_behind_does_not_make_a_save_older_than_what_it_rests_on() {
+    let site = site();
+    let mut browser = site.visitor();
+    let far = site.elsewhere(defaults());
+    set(&site, &mut browser, "a", "first");
+    site.pass(-5);
+    set(&site, &mut browser, "a", "second");
+    assert_eq!(far.load(&browser).get::<String>("a").unwrap().as_deref(), Some("second"));
+    let times: Vec<_> =
+        site.record()["writes"].as_array().unwrap().iter().filter_map(serde_json::Value::as_i64).collect();
+    assert!(times[0] > 1_893_456_000_000, "{times:?}");
+    assert_eq!(reason(&site, &browser), LoadReason::Live);
+}

@@ -1,0 +1,160 @@
+//! Isolates on the model of KV: requests that run at the same time in one of them, in virtual time.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use edge_session::{ErrorKind, Session, SessionHeaders, Sessions, SettingsBuilder};
+use edge_session_kv_model::{KvLocation, KvModel, KvModelOptions, Operation, OperationKind, Task};
+
+use super::{Browser, defaults};
+
+pub const fn millis(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+/// KV as it is on most days: no operation is slow, and what is written is seen at once where it was written.
+pub fn usual() -> KvModelOptions {
+    KvModelOptions { slow: 0.0, locally_invisible: 0.0, ..KvModelOptions::default() }
+}
+
+/// A store that shows each write at once, and takes as many as come.
+pub fn strong() -> KvModelOptions {
+    KvModelOptions {
+        cache_ttl: Duration::ZERO,
+        max_propagation: Duration::ZERO,
+        latency: (millis(2), millis(13)),
+        write_interval: Duration::ZERO,
+        ..usual()
+    }
+}
+
+/// One isolate at a location.
+#[derive(Clone)]
+pub struct Isolate {
+    pub model: KvModel,
+    pub location: KvLocation,
+    settings: Rc<dyn Fn() -> SettingsBuilder>,
+    events: Rc<RefCell<Vec<String>>>,
+}
+
+/// How a request ended.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    pub result: Result<SessionHeaders, ErrorKind>,
+    /// How long its commit took.
+    pub took: Duration,
+    /// The browser with the cookies of the answer.
+    pub browser: Browser,
+}
+
+/// A request that runs by itself.
+#[derive(Clone)]
+pub struct Running {
+    pub task: Task,
+    outcome: Rc<RefCell<Option<Outcome>>>,
+}
+
+impl Running {
+    /// How the request ended.
+    #[track_caller]
+    pub fn outcome(&self) -> Outcome {
+        self.outcome.borrow().clone().expect("the request has ended")
+    }
+}
+
+impl Isolate {
+    pub fn at(model: &KvModel, place: &str) -> Self {
+        Self::with(model, place, defaults)
+    }
+
+    pub fn with(model: &KvModel, place: &str, settings: impl Fn() -> SettingsBuilder + 'static) -> Self {
+        let location = model.at(place);
+        Self { model: model.clone(), location, settings: Rc::new(settings), events: Rc::default() }
+    }
+
+    /// Sessions for one request, as a Rust Worker makes them: they share the isolate's memory.
+    pub fn sessions(&self) -> Sessions<KvLocation> {
+        let (clock, events) = (self.model.clone(), Rc::clone(&self.events));
+        Sessions::new(self.location.clone(), (self.settings)().build().unwrap())
+            .with_clock(move || clock.date())
+            .with_events(move |event| events.borrow_mut().push(event.kind.as_str().to_owned()))
+    }
+
+    /// The events since the last look.
+    pub fn events(&self) -> Vec<String> {
+        self.events.take()
+    }
+
+    /// Loads now. Virtual time passes.
+    pub fn load(&self, browser: &Browser) -> Session {
+        self.model.block_on(self.sessions().load(browser.header())).unwrap().unwrap()
+    }
+
+    pub fn get<T: serde::de::DeserializeOwned>(&self, browser: &Browser, key: &str) -> Option<T> {
+        self.load(browser).get(key).unwrap()
+    }
+
+    /// One request that runs alone, to its end.
+    #[track_caller]
+    pub fn request(&self, browser: &mut Browser, handler: impl FnOnce(&mut Session) + 'static) -> Outcome {
+        let running = self.start(self.load(browser), browser, handler);
+        self.model.run_for(Duration::from_secs(20));
+        let outcome = running.outcome();
+        *browser = outcome.browser.clone();
+        outcome
+    }
+
+    /// Commits a loaded session at the next moment, by itself.
+    pub fn start(
+        &self,
+        mut session: Session,
+        browser: &Browser,
+        handler: impl FnOnce(&mut Session) + 'static,
+    ) -> Running {
+        let outcome = Rc::<RefCell<Option<Outcome>>>::default();
+        let (end, sessions, model, mut browser) =
+            (Rc::clone(&outcome), self.sessions(), self.model.clone(), browser.clone());
+        let task = self.model.spawn(async move {
+            handler(&mut session);
+            let began = model.now();
+            let result = sessions.commit_headers(&mut session, 200).await.map_err(|error| error.kind());
+            if let Ok(headers) = &result {
+                browser.take(headers);
+            }
+            end.replace(Some(Outcome { result, took: model.now() - began, browser }));
+        });
+        Running { task, outcome }
+    }
+
+    /// As many requests as there are keys, which loaded the session before any of them is committed. Each sets its key to 1.
+    pub fn parallel(&self, browser: &Browser, keys: &[&str]) -> Vec<Running> {
+        let sessions: Vec<_> = keys.iter().map(|_| self.load(browser)).collect();
+        let start = |(session, key): (Session, &&str)| {
+            let key = (*key).to_owned();
+            self.start(session, browser, move |session| session.set(&key, 1).unwrap())
+        };
+        sessions.into_iter().zip(keys).map(start).collect()
+    }
+
+    /// A browser with a session that holds `{"user": "alice"}`, saved long enough ago for the next write.
+    pub fn visitor(&self) -> Browser {
+        let mut browser = Browser::default();
+        self.request(&mut browser, |session| session.set("user", "alice").unwrap()).result.unwrap();
+        self.events();
+        browser
+    }
+}
+
+/// The puts of records from now on, each with its time and whether it was answered.
+pub fn watch_puts(model: &KvModel) -> Rc<RefCell<Vec<Duration>>> {
+    let puts = Rc::<RefCell<Vec<Duration>>>::default();
+    let noted = Rc::clone(&puts);
+    model.on_operation(move |operation: &Operation<'_>| {
+        if operation.kind == OperationKind::Put && operation.key.contains(":session:") {
+            noted.borrow_mut().push(operation.at);
+        }
+        None
+    });
+    puts
+}

@@ -1,0 +1,411 @@
+//! A small site for the tests: sessions over a store that is watched and can fail, a clock that is set by hand, and
+//! browsers that keep a cookie.
+
+#[cfg(not(target_arch = "wasm32"))]
+pub mod isolate;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod user_agent;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod visit;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use edge_session::{
+    Error, MemoryStore, Op, Page, Result, Session, SessionHeaders, Sessions, Settings, SettingsBuilder, StorageKey,
+    Store, Written,
+};
+
+pub const SECRET: &str = "a secret of at least thirty-two bytes";
+/// The names under which sessions travel with the default settings: once `cycle_key` has changed the key, and before.
+pub const COOKIE_NAMES: [&str; 2] = [ROTATED, ANONYMOUS];
+pub const ROTATED: &str = "__Host-sessionid";
+pub const ANONYMOUS: &str = "__Host-sessionid-anonymous";
+
+pub const OLD_SECRET: &str = "an older secret, of thirty-two bytes too";
+
+/// Runs a future that never waits: the memory store answers at once, here and in a browser.
+pub fn run<T>(future: impl Future<Output = T>) -> T {
+    pollster::block_on(future)
+}
+
+pub fn defaults() -> SettingsBuilder {
+    Settings::builder([SECRET])
+}
+
+/// Which operations fail.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Failing {
+    Nothing,
+    Reads,
+    /// Of records and of tombstones.
+    Puts,
+    Deletes,
+    Everything,
+}
+
+type Meanwhile = Box<dyn FnOnce()>;
+
+/// What a planned fault does to the operation that it meets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Fault {
+    Refused,
+    /// It is carried out, and the answer is lost.
+    Landed,
+    /// It is carried out as usual: the fault that was planned next meets a later operation.
+    Passed,
+}
+
+/// A memory store that writes down what it is asked for and fails when it is told to.
+///
+/// Operations are called `read`, `list`, `put` and `delete` (of a record), `put cycled` and `put ended` (the tombstone of a rotation,
+/// and that of an end).
+#[derive(Clone)]
+pub struct Watched {
+    pub memory: MemoryStore,
+    pub log: Rc<RefCell<Vec<String>>>,
+    /// What kinds of keys each read asked for.
+    pub reads: Rc<RefCell<Vec<Vec<String>>>>,
+    /// The kind of key and the seconds of each put.
+    pub ttls: Rc<RefCell<Vec<(String, u64)>>>,
+    /// The milliseconds of each wait.
+    pub waits: Rc<RefCell<Vec<u64>>>,
+    pub failing: Rc<Cell<Failing>>,
+    pub now: Rc<Cell<DateTime<Utc>>>,
+    planned: Rc<RefCell<Vec<(&'static str, Fault)>>>,
+    meanwhile: Rc<RefCell<Option<Meanwhile>>>,
+}
+
+impl Watched {
+    fn new(memory: MemoryStore, now: Rc<Cell<DateTime<Utc>>>) -> Self {
+        Self {
+            memory,
+            log: Rc::default(),
+            reads: Rc::default(),
+            ttls: Rc::default(),
+            waits: Rc::default(),
+            failing: Rc::new(Cell::new(Failing::Nothing)),
+            now,
+            planned: Rc::default(),
+            meanwhile: Rc::default(),
+        }
+    }
+
+    /// Writes an operation down, and says whether it is to be carried out and whether to say so.
+    fn note(&self, what: &str) -> (bool, Result<()>) {
+        self.log.borrow_mut().push(what.to_owned());
+        let mut planned = self.planned.borrow_mut();
+        let fault = planned.iter().position(|(operation, _)| *operation == what).map(|at| planned.remove(at).1);
+        let failing = match self.failing.get() {
+            Failing::Nothing => false,
+            Failing::Reads => what.starts_with("read"),
+            Failing::Puts => what.starts_with("put"),
+            Failing::Deletes => what == "delete",
+            Failing::Everything => true,
+        };
+        let failed = || Err(Error::unavailable("told to fail"));
+        match fault {
+            Some(Fault::Landed) => (true, failed()),
+            Some(Fault::Refused) => (false, failed()),
+            Some(Fault::Passed) => (true, Ok(())),
+            None if failing => (false, failed()),
+            None => (true, Ok(())),
+        }
+    }
+}
+
+/// What kind of thing is kept under a key: `session` or `ended`.
+pub fn kind(key: &StorageKey) -> &str {
+    key.as_str().split(':').nth(1).unwrap()
+}
+
+/// The storage key of the record under a session key, with the default prefix.
+pub fn record_key(session_key: &str) -> StorageKey {
+    let hash = edge_session_crypto::sha256(&[b"edge-session record v1", session_key.as_bytes()]);
+    let digest = edge_session_crypto::to_base64(&hash[..24]);
+    StorageKey::listed(["edge-session:session:", &digest].concat())
+}
+
+impl Store for Watched {
+    async fn read(&self, keys: &[StorageKey]) -> Result<Vec<Option<Vec<u8>>>> {
+        self.reads.borrow_mut().push(keys.iter().map(|key| kind(key).to_owned()).collect());
+        self.note("read").1?;
+        self.memory.read(keys).await
+    }
+
+    async fn write(&self, ops: Vec<Op>) -> Result<Written> {
+        let mut written = Written::All;
+        for op in ops {
+            let operation = match &op {
+                Op::Put { key, ttl, value, .. } => {
+                    self.ttls.borrow_mut().push((kind(key).to_owned(), *ttl));
+                    match kind(key) {
+                        "session" => "put",
+                        _ if value.starts_with(b"{\"edge-session\":1,\"cycled\":") => "put cycled",
+                        _ => "put ended",
+                    }
+                }
+                Op::Delete { .. } => "delete",
+            };
+            let (carried_out, answer) = self.note(operation);
+            if carried_out {
+                written = self.memory.write(vec![op]).await?;
+            }
+            answer?;
+        }
+        Ok(written)
+    }
+
+    async fn wait(&self, milliseconds: u64) {
+        self.waits.borrow_mut().push(milliseconds);
+        self.now.set(self.now.get() + TimeDelta::milliseconds(milliseconds.try_into().unwrap()));
+        let meanwhile = self.meanwhile.borrow_mut().take();
+        if let Some(meanwhile) = meanwhile {
+            meanwhile();
+        }
+    }
+
+    async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Page> {
+        self.note("list").1?;
+        self.memory.list(prefix, cursor).await
+    }
+}
+
+/// What the application was told: the word for what happened, and whose session it was.
+pub type Told = (String, String);
+
+pub struct Site {
+    pub sessions: Sessions<Watched>,
+    pub store: Watched,
+    pub now: Rc<Cell<DateTime<Utc>>>,
+    events: Rc<RefCell<Vec<Told>>>,
+}
+
+/// 1 January 2030 and 250 microseconds.
+pub fn start() -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(1_893_456_000_000_250).unwrap()
+}
+
+pub fn site() -> Site {
+    site_with(defaults())
+}
+
+pub fn site_with(settings: SettingsBuilder) -> Site {
+    site_on(Watched::new(MemoryStore::default(), Rc::new(Cell::new(start()))), settings)
+}
+
+/// A site on a store that is there already: a restart, or a second deployment.
+pub fn site_on(store: Watched, settings: SettingsBuilder) -> Site {
+    let now = Rc::clone(&store.now);
+    let clock = Rc::clone(&now);
+    let events = Rc::<RefCell<Vec<Told>>>::default();
+    let hook = Rc::clone(&events);
+    let sessions = Sessions::new(store.clone(), settings.build().unwrap())
+        .with_clock(move || clock.get())
+        .with_events(move |event| hook.borrow_mut().push((event.kind.as_str().to_owned(), event.session.clone())));
+    Site { sessions, store, now, events }
+}
+
+impl Site {
+    pub fn pass(&self, seconds: i64) {
+        self.now.set(self.now.get() + TimeDelta::seconds(seconds));
+    }
+
+    /// The operations since the last look.
+    pub fn operations(&self) -> Vec<String> {
+        self.store.log.take()
+    }
+
+    pub fn fail(&self, what: Failing) {
+        self.store.failing.set(what);
+    }
+
+    /// Refuses the next operations of these names, one each.
+    pub fn refuse<const N: usize>(&self, operations: [&'static str; N]) {
+        self.store.planned.borrow_mut().extend(operations.map(|operation| (operation, Fault::Refused)));
+    }
+
+    /// Carries out the next operation of this name, so that what is planned after it meets a later one.
+    pub fn allow(&self, operation: &'static str) {
+        self.store.planned.borrow_mut().push((operation, Fault::Passed));
+    }
+
+    /// Carries out the next operation of this name, and says that it failed.
+    pub fn lose_the_answer(&self, operation: &'static str) {
+        self.store.planned.borrow_mut().push((operation, Fault::Landed));
+    }
+
+    /// Does something while the next wait lasts.
+    pub fn meanwhile(&self, what: impl FnOnce() + 'static) {
+        *self.store.meanwhile.borrow_mut() = Some(Box::new(what));
+    }
+
+    /// The words of what the application was told since the last look.
+    pub fn told(&self) -> Vec<String> {
+        self.events.take().into_iter().map(|(word, _)| word).collect()
+    }
+
+    /// What the application was told since the last look, with the sessions.
+    pub fn events(&self) -> Vec<Told> {
+        self.events.take()
+    }
+
+    /// Another isolate on the same store, which remembers nothing of what this one saved and revoked.
+    pub fn another_isolate(&self) -> Site {
+        site_on(self.store.clone(), defaults())
+    }
+
+    /// Another location, at the same time: it shows what is stored now, until it [catches up](Self::catch_up).
+    pub fn elsewhere(&self, settings: SettingsBuilder) -> Site {
+        let other = site_on(Watched::new(MemoryStore::default(), Rc::clone(&self.now)), settings);
+        other.catch_up(self);
+        other
+    }
+
+    /// From now on this location shows what another one does.
+    pub fn catch_up(&self, other: &Site) {
+        for (key, _) in self.store.memory.entries() {
+            run(self.store.memory.write(vec![Op::Delete { key }])).unwrap();
+        }
+        for (key, value) in other.store.memory.entries() {
+            self.store.memory.put(key, value);
+        }
+    }
+
+    /// How many records and how many tombstones are stored.
+    pub fn stored(&self) -> (usize, usize) {
+        let entries = self.store.memory.entries();
+        let count = |of: &str| entries.iter().filter(|(key, _)| kind(key) == of).count();
+        (count("session"), count("ended"))
+    }
+
+    /// The one record that is stored, as JSON.
+    #[track_caller]
+    pub fn record(&self) -> serde_json::Value {
+        let entries = self.store.memory.entries();
+        let mut records = entries.iter().filter(|(key, _)| kind(key) == "session");
+        let record = serde_json::from_slice(&records.next().unwrap().1).unwrap();
+        assert!(records.next().is_none());
+        record
+    }
+
+    /// The record of a browser's session, as JSON. Neither operations nor events of this look are noted.
+    #[track_caller]
+    pub fn record_of(&self, browser: &Browser) -> serde_json::Value {
+        let entries = self.store.memory.entries();
+        let wanted = record_key(&self.session_key(browser));
+        let (_, record) = entries.iter().find(|(key, _)| *key == wanted).unwrap();
+        serde_json::from_slice(record).unwrap()
+    }
+
+    /// The key of a browser's session. Neither operations nor events of this look are noted.
+    #[track_caller]
+    pub fn session_key(&self, browser: &Browser) -> String {
+        let noted = (self.store.log.take(), self.store.reads.take(), self.events.take());
+        let session = self.load(browser);
+        self.store.log.replace(noted.0);
+        self.store.reads.replace(noted.1);
+        self.events.replace(noted.2);
+        session.session_key().unwrap().as_str().to_owned()
+    }
+
+    pub fn load(&self, browser: &Browser) -> Session {
+        run(self.sessions.load(browser.header())).unwrap()
+    }
+
+    pub fn commit(&self, browser: &mut Browser, mut session: Session, status: u16) -> SessionHeaders {
+        let headers = run(self.sessions.commit_headers(&mut session, status)).unwrap();
+        browser.take(&headers);
+        headers
+    }
+
+    /// One request that is answered with 200.
+    pub fn request(&self, browser: &mut Browser, handler: impl FnOnce(&mut Session)) -> SessionHeaders {
+        self.request_answered(200, browser, handler)
+    }
+
+    pub fn request_answered(
+        &self,
+        status: u16,
+        browser: &mut Browser,
+        handler: impl FnOnce(&mut Session),
+    ) -> SessionHeaders {
+        let mut session = self.load(browser);
+        handler(&mut session);
+        self.commit(browser, session, status)
+    }
+
+    /// A browser with a session that holds `{"user": "alice"}`; nothing of it is in the log.
+    pub fn visitor(&self) -> Browser {
+        let mut browser = Browser::default();
+        self.request(&mut browser, |session| session.set("user", "alice").unwrap());
+        self.operations();
+        self.told();
+        self.store.reads.take();
+        self.store.ttls.take();
+        browser
+    }
+
+    pub fn logout(&self, browser: &mut Browser, status: u16) -> SessionHeaders {
+        let mut session = self.load(browser);
+        run(self.sessions.flush(&mut session)).unwrap();
+        self.commit(browser, session, status)
+    }
+
+    /// Logs in under a new key.
+    pub fn login(&self, browser: &mut Browser) -> SessionHeaders {
+        self.request(browser, |session| session.cycle_key().unwrap())
+    }
+
+    pub fn user(&self, browser: &Browser) -> Option<String> {
+        self.load(browser).get("user").unwrap()
+    }
+}
+
+/// A browser that keeps the cookies it is given, as the text of its `Cookie` header; `None` where it has none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Browser(pub Option<String>);
+
+impl Browser {
+    pub fn header(&self) -> String {
+        self.0.clone().unwrap_or_default()
+    }
+
+    /// Takes what each `Set-Cookie` header says, in their order: a cookie replaces the one of its name, or deletes it.
+    pub fn take(&mut self, headers: &SessionHeaders) {
+        for set_cookie in headers.set_cookies() {
+            let pair = set_cookie.split(';').next().unwrap();
+            let name = pair.split('=').next().unwrap();
+            let header = self.header();
+            let others = header.split("; ").filter(|other| !other.is_empty() && other.split('=').next() != Some(name));
+            let mut cookies: Vec<_> = others.collect();
+            if !is_deletion(set_cookie) {
+                cookies.push(pair);
+            }
+            self.0 = (!cookies.is_empty()).then(|| cookies.join("; "));
+        }
+    }
+
+    /// The value of the cookie with this name.
+    pub fn cookie(&self, name: &str) -> Option<String> {
+        let header = self.header();
+        let mut pairs = header.split("; ").filter_map(|pair| pair.split_once('='));
+        pairs.find(|(other, _)| *other == name).map(|(_, value)| value.to_owned())
+    }
+}
+
+/// Whether a `Set-Cookie` header deletes its cookie.
+pub fn is_deletion(set_cookie: &str) -> bool {
+    set_cookie.contains("; Max-Age=0;")
+}
+
+/// What a response does to the cookies: each name, with `+` where it is given and `-` where it is deleted.
+pub fn cookies(headers: &SessionHeaders) -> Vec<String> {
+    let name = |cookie: &String| cookie.split('=').next().unwrap().to_owned();
+    headers
+        .set_cookies()
+        .iter()
+        .map(|cookie| if is_deletion(cookie) { "-" } else { "+" }.to_owned() + &name(cookie))
+        .collect()
+}
