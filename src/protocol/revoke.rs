@@ -89,9 +89,10 @@ pub(super) fn tombstone_key(settings: &Settings, identity: &Identity) -> Storage
     StorageKey::tombstone(&settings.key_prefix, identity.key.family(), identity.rotations)
 }
 
-/// The tombstone of a key that a rotation replaced.
-pub(super) fn cycled(settings: &Settings, old: &Identity, now: DateTime<Utc>) -> Op {
-    tombstone(CYCLED, settings, old, old.rotations, now)
+/// The tombstone of a key that a rotation replaced, `at` milliseconds of Unix time if an earlier one did.
+pub(super) fn cycled(settings: &Settings, old: &Identity, at: Option<i64>, now: DateTime<Utc>) -> Op {
+    let at = at.map_or(now.timestamp_micros(), |at| at.saturating_mul(1_000));
+    tombstone(CYCLED, at, settings, old, old.rotations, now)
 }
 
 /// Which keys of a session a logout ends, counted from the one that it knows.
@@ -109,7 +110,7 @@ pub(super) fn ended(settings: &Settings, identity: &Identity, reach: Reach, now:
     let first = own.saturating_sub(PREDECESSORS).max(u16::from(own > 0 && !reach.anonymous)); // mutation: earlier-rotations
     // mutation: reach-of-logout
     (first..=own.saturating_add(reach.ahead))
-        .map(|rotations| tombstone(ENDED, settings, identity, rotations, now))
+        .map(|rotations| tombstone(ENDED, now.timestamp_micros(), settings, identity, rotations, now))
         .collect()
 }
 
@@ -118,7 +119,14 @@ pub(super) fn delete(settings: &Settings, identity: &Identity) -> Op {
     Op::Delete { key: record_key(settings, identity) }
 }
 
-fn tombstone(begins: &[u8], settings: &Settings, identity: &Identity, rotations: u16, now: DateTime<Utc>) -> Op {
+fn tombstone(
+    begins: &[u8],
+    at: i64,
+    settings: &Settings,
+    identity: &Identity,
+    rotations: u16,
+    now: DateTime<Utc>,
+) -> Op {
     let key = StorageKey::tombstone(&settings.key_prefix, identity.key.family(), rotations);
     // A session opened by its key does not say when it ends.
     let longest = Deadline::after(now, settings.absolute_age.max(MAX_COOKIE_AGE));
@@ -131,7 +139,7 @@ fn tombstone(begins: &[u8], settings: &Settings, identity: &Identity, rotations:
     };
     let ttl = absolute.min(longest).seconds_from(now).max(0).saturating_add(MARGIN);
     let mut value = begins.to_vec();
-    value.extend_from_slice(itoa::Buffer::new().format(now.timestamp_micros()).as_bytes());
+    value.extend_from_slice(itoa::Buffer::new().format(at).as_bytes());
     value.push(b'}');
     let deadline = Deadline::after(now, ttl).0;
     Op::Put { key, value, ttl: u64::try_from(ttl).unwrap_or_default(), deadline, only_if: OnlyIf::Any }

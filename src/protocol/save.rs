@@ -260,7 +260,9 @@ impl Save {
         let mut tombstones = values.iter().map(Option::as_deref);
         let tombstone = tombstones.next().flatten();
         if let Some((old, replaced)) = session.rotated_from().zip(tombstones.next().flatten()) {
-            keep_tombstone(memory, &revoke::tombstone_key(&session.settings, old), replaced, now);
+            let old = revoke::tombstone_key(&session.settings, old);
+            memory.mark(&old, Revocation::read(replaced), now);
+            memory.acknowledge(&old);
         }
         match revoke::revocation(memory, &key, tombstone, now) {
             None => self.write(session, memory, attempt),
@@ -287,7 +289,11 @@ impl Save {
         let (bytes, tombstone, successor) = (values.next().flatten(), values.next().flatten(), values.next().flatten());
         self.check_revocation(session, memory, tombstone.as_deref(), successor.as_deref())?;
         if let Some(tombstone) = tombstone.filter(|_| is_login) {
-            keep_tombstone(memory, &revoke::tombstone_key(&session.settings, origin), &tombstone, now);
+            // A first login has put it: for how long the key counts as superseded depends on its time, which stays.
+            let tombstone_key = revoke::tombstone_key(&session.settings, origin);
+            if memory.revocation(&tombstone_key, now).is_none() {
+                memory.mark(&tombstone_key, Revocation::read(&tombstone), now);
+            }
         }
         let is_quiet = memory.is_quiet(&key, now);
         // What is on its way here is made on what was put here. It may lack what other isolates have put.
@@ -666,10 +672,14 @@ impl Save {
         if memory.is_revoked(&tombstone, now) {
             return Step::Done(Ok(Saved::default()));
         }
+        let first = match memory.revocation(&tombstone, now) {
+            Some(Revocation::Cycled { at }) => Some(at), // mutation: time-of-rotation
+            Some(Revocation::Ended) | None => None,
+        };
         if !again {
-            memory.mark(&tombstone, Revocation::Cycled { at: now }, now); // mutation: mark-of-rotation
+            memory.mark(&tombstone, Revocation::Cycled { at: first.unwrap_or(now) }, now); // mutation: mark-of-rotation
         }
-        let op = revoke::cycled(&session.settings, &old, session.now());
+        let op = revoke::cycled(&session.settings, &old, first, session.now());
         self.state = State::Revoking { old, again };
         Step::Write(vec![op])
     }
@@ -730,13 +740,6 @@ impl Session {
         // mutation: base-of-save
         Some(head.tags.first().is_some_and(|tag| self.has_seen(tag)))
     }
-}
-
-/// Remembers the tombstone that a first login has put, so that a second one does not put it again: for how long the key counts as
-/// superseded depends on its time.
-fn keep_tombstone(memory: &IsolateMemory, key: &StorageKey, tombstone: &[u8], now: i64) {
-    memory.mark(key, Revocation::read(tombstone), now);
-    memory.acknowledge(key);
 }
 
 /// Whether the lane is still taken. Nothing is read before it is free.
