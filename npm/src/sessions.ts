@@ -31,7 +31,7 @@ export interface Options {
   cookieDomain?: string | undefined;
   /** Default `/`. */
   cookiePath?: string | undefined;
-  /** Default true; browsers take such a cookie on `http://localhost` as well. */
+  /** Default true. Chromium and Firefox take such a cookie on `http://localhost` as well, Safari does not. */
   cookieSecure?: boolean | undefined;
   /** Default true: scripts in the page do not see the cookie. */
   cookieHttpOnly?: boolean | undefined;

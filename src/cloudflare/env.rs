@@ -67,12 +67,12 @@ fn read(variable: impl Fn(&str) -> Result<Option<String>>) -> Result<Settings> {
     let mut settings = Settings::builder(secrets);
     for Setting { variable: name, kind, .. } in &SETTINGS {
         let Some(text) = variable(name)? else { continue };
-        settings = match kind {
-            SettingKind::Integer(set) => set(settings, parse_number(name, &text)?),
-            SettingKind::Flag(set) => set(settings, parse_flag(name, &text)?),
-            SettingKind::Text(set) => set(settings, text),
-            SettingKind::SameSite(set) => set(settings, parse_same_site(name, &text)?),
-        };
+        match kind {
+            SettingKind::Integer(set) => set(&mut settings, parse_number(name, &text)?),
+            SettingKind::Flag(set) => set(&mut settings, parse_flag(name, &text)?),
+            SettingKind::Text(set) => set(&mut settings, text),
+            SettingKind::SameSite(set) => set(&mut settings, parse_same_site(name, &text)?),
+        }
     }
     settings.build()
 }

@@ -1,5 +1,5 @@
 //! The one list of settings but the secrets: the names under which a Worker's variables and JavaScript's options give them, the kinds of
-//! their values, and the builder's methods that take them.
+//! their values, and the functions that set them.
 
 use alloc::string::String;
 
@@ -12,21 +12,21 @@ pub struct Setting {
     pub variable: &'static str,
     /// The name of JavaScript's option.
     pub option: &'static str,
-    /// The kind of its value, with the method that takes one.
+    /// The kind of its value, with the function that sets one.
     pub kind: SettingKind,
 }
 
-/// The kind of a setting's value, with the builder's method that takes one.
+/// The kind of a setting's value, with the function that sets one.
 #[derive(Debug)]
 pub enum SettingKind {
     /// A whole number.
-    Integer(fn(SettingsBuilder, i64) -> SettingsBuilder),
+    Integer(fn(&mut SettingsBuilder, i64)),
     /// True or false.
-    Flag(fn(SettingsBuilder, bool) -> SettingsBuilder),
+    Flag(fn(&mut SettingsBuilder, bool)),
     /// A text.
-    Text(fn(SettingsBuilder, String) -> SettingsBuilder),
+    Text(fn(&mut SettingsBuilder, String)),
     /// `Strict`, `Lax` or `None`.
-    SameSite(fn(SettingsBuilder, SameSite) -> SettingsBuilder),
+    SameSite(fn(&mut SettingsBuilder, SameSite)),
 }
 
 /// All settings but the two secrets, in the documents' order.
@@ -40,24 +40,32 @@ pub enum SettingKind {
 pub static SETTINGS: [Setting; 14] = {
     use SettingKind::{Flag, Integer, Text};
     [
-        setting("SESSION_COOKIE_AGE", "cookieAge", Integer(SettingsBuilder::cookie_age)),
-        setting("SESSION_COOKIE_NAME", "cookieName", Text(SettingsBuilder::cookie_name)),
+        setting("SESSION_COOKIE_AGE", "cookieAge", Integer(|builder, age| builder.draft.cookie_age = age)),
+        setting("SESSION_COOKIE_NAME", "cookieName", Text(|builder, name| builder.cookie_name = Some(name))),
         setting("SESSION_COOKIE_DOMAIN", "cookieDomain", Text(cookie_domain)),
-        setting("SESSION_COOKIE_PATH", "cookiePath", Text(SettingsBuilder::cookie_path)),
-        setting("SESSION_COOKIE_SECURE", "cookieSecure", Flag(SettingsBuilder::cookie_secure)),
-        setting("SESSION_COOKIE_HTTPONLY", "cookieHttpOnly", Flag(SettingsBuilder::cookie_httponly)),
-        setting("SESSION_COOKIE_SAMESITE", "cookieSameSite", SettingKind::SameSite(SettingsBuilder::cookie_samesite)),
+        setting("SESSION_COOKIE_PATH", "cookiePath", Text(|builder, path| builder.draft.cookie_path = path)),
+        setting("SESSION_COOKIE_SECURE", "cookieSecure", Flag(|builder, is| builder.draft.cookie_secure = is)),
+        setting("SESSION_COOKIE_HTTPONLY", "cookieHttpOnly", Flag(|builder, is| builder.draft.cookie_httponly = is)),
+        setting(
+            "SESSION_COOKIE_SAMESITE",
+            "cookieSameSite",
+            SettingKind::SameSite(|builder, value| builder.draft.cookie_samesite = value),
+        ),
         setting(
             "SESSION_EXPIRE_AT_BROWSER_CLOSE",
             "expireAtBrowserClose",
-            Flag(SettingsBuilder::expire_at_browser_close),
+            Flag(|builder, is| builder.draft.expire_at_browser_close = is),
         ),
-        setting("SESSION_SAVE_EVERY_REQUEST", "saveEveryRequest", Flag(SettingsBuilder::save_every_request)),
-        setting("SESSION_ABSOLUTE_AGE", "absoluteAge", Integer(SettingsBuilder::absolute_age)),
+        setting(
+            "SESSION_SAVE_EVERY_REQUEST",
+            "saveEveryRequest",
+            Flag(|builder, is| builder.draft.save_every_request = is),
+        ),
+        setting("SESSION_ABSOLUTE_AGE", "absoluteAge", Integer(|builder, age| builder.draft.absolute_age = age)),
         setting("SESSION_MAX_RECORD_BYTES", "maxRecordBytes", Integer(max_record_bytes)),
-        setting("SESSION_KEY_PREFIX", "keyPrefix", Text(SettingsBuilder::key_prefix)),
-        setting("SESSION_CHECK_ENDED", "checkEnded", Flag(SettingsBuilder::check_ended)),
-        setting("SESSION_MERGE_STALE", "mergeStale", Flag(SettingsBuilder::merge_stale)),
+        setting("SESSION_KEY_PREFIX", "keyPrefix", Text(|builder, prefix| builder.draft.key_prefix = prefix)),
+        setting("SESSION_CHECK_ENDED", "checkEnded", Flag(|builder, is| builder.draft.check_ended = is)),
+        setting("SESSION_MERGE_STALE", "mergeStale", Flag(|builder, is| builder.draft.merge_stale = is)),
     ]
 };
 
@@ -66,11 +74,11 @@ const fn setting(variable: &'static str, option: &'static str, kind: SettingKind
 }
 
 /// Sets the domain; an empty text means the host itself.
-fn cookie_domain(builder: SettingsBuilder, domain: String) -> SettingsBuilder {
-    if domain.is_empty() { builder } else { builder.cookie_domain(domain) }
+fn cookie_domain(builder: &mut SettingsBuilder, domain: String) {
+    builder.draft.cookie_domain = Some(domain).filter(|domain| !domain.is_empty());
 }
 
 /// Sets the size limit; the builder refuses 0, and so what no memory holds.
-fn max_record_bytes(builder: SettingsBuilder, bytes: i64) -> SettingsBuilder {
-    builder.max_record_bytes(usize::try_from(bytes).unwrap_or_default())
+fn max_record_bytes(builder: &mut SettingsBuilder, bytes: i64) {
+    builder.draft.max_record_bytes = usize::try_from(bytes).unwrap_or_default();
 }

@@ -26,15 +26,15 @@ pub(super) fn read(secrets: Box<[u8]>, sizes: &[usize], settings: &str) -> Resul
         let Some(setting) = SETTINGS.iter().find(|setting| setting.option == name) else {
             return Err(config([name, " is no setting; the type Options has their names"].concat()));
         };
-        builder = match setting.kind {
-            SettingKind::Integer(set) => set(builder, option.number()?),
-            SettingKind::Flag(set) => set(builder, option.flag()?),
-            SettingKind::Text(set) => set(builder, option.text()?),
+        match setting.kind {
+            SettingKind::Integer(set) => set(&mut builder, option.number()?),
+            SettingKind::Flag(set) => set(&mut builder, option.flag()?),
+            SettingKind::Text(set) => set(&mut builder, option.text()?),
             SettingKind::SameSite(set) => {
                 let same_site = SameSite::parse(&option.text()?);
-                set(builder, same_site.ok_or_else(|| option.must_be("\"Strict\", \"Lax\" or \"None\""))?)
+                set(&mut builder, same_site.ok_or_else(|| option.must_be("\"Strict\", \"Lax\" or \"None\""))?);
             }
-        };
+        }
     }
     builder.build()
 }
