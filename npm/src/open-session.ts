@@ -4,7 +4,7 @@ import { type CoreMemory, type CoreSession, type CoreSettings, End, ExpiryKind, 
 import { carryOut } from "./driver.js";
 import { KeyError, PanicError, SessionBusyError, SessionClosedError, ValueError } from "./errors.js";
 import { millisecondsIn } from "./realm.js";
-import type { Expiry, ExpiryOptions, Key, LoadReason, Pairs, Saved, Session, SessionEvent, Value } from "./session.js";
+import type { Expiry, ExpiryOptions, LoadReason, Saved, Session, SessionEntries, SessionEvent, SessionKeyOf, SessionValueOf } from "./session.js";
 import { decode, encode } from "./signing.js";
 import type { Store } from "./store.js";
 import { instance, ofItsClass } from "./typed.js";
@@ -179,60 +179,60 @@ export class OpenSession<Data extends object> implements Session<Data> {
     return this.#try(() => this.#open.loadReason()) as LoadReason;
   }
 
-  item<K extends Key<Data>>(key: K): Value<Data, K> {
+  item<K extends SessionKeyOf<Data>>(key: K): SessionValueOf<Data, K> {
     const value = this.get(key);
     if (value === undefined) throw missing(key);
     return value;
   }
 
-  get<K extends Key<Data>>(key: K): Value<Data, K> | undefined;
-  get<K extends Key<Data>, F>(key: K, fallback: F): Value<Data, K> | F;
-  get<K extends Key<Data>>(key: K, fallback?: unknown): unknown {
+  get<K extends SessionKeyOf<Data>>(key: K): SessionValueOf<Data, K> | undefined;
+  get<K extends SessionKeyOf<Data>, F>(key: K, fallback: F): SessionValueOf<Data, K> | F;
+  get<K extends SessionKeyOf<Data>>(key: K, fallback?: unknown): unknown {
     const known = this.#known(key);
     if (known !== undefined) return known;
     const text = this.#try(() => this.#open.get(key));
     return text === undefined ? fallback : this.#handOut(key, text); // mutation: js-get-default
   }
 
-  set<K extends Key<Data>>(key: K, value: Value<Data, K>): this {
+  set<K extends SessionKeyOf<Data>>(key: K, value: SessionValueOf<Data, K>): this {
     checkKey(key);
     check(key, value);
     this.#write(key, value);
     return this;
   }
 
-  remove(key: Key<Data>): void {
+  remove(key: SessionKeyOf<Data>): void {
     if (!this.delete(key)) throw missing(key);
   }
 
-  delete(key: Key<Data>): boolean {
+  delete(key: SessionKeyOf<Data>): boolean {
     checkKey(key);
     const there = this.#try(() => this.#idle.take(key));
     this.#objects?.delete(key); // mutation: js-removed
     return there;
   }
 
-  has(key: Key<Data>): boolean {
+  has(key: SessionKeyOf<Data>): boolean {
     checkKey(key);
     return this.#try(() => this.#open.has(key));
   }
 
-  pop<K extends Key<Data>>(key: K): Value<Data, K>;
-  pop<K extends Key<Data>, F>(key: K, fallback: F): Value<Data, K> | F;
-  pop<K extends Key<Data>>(key: K, ...fallback: unknown[]): unknown {
+  pop<K extends SessionKeyOf<Data>>(key: K): SessionValueOf<Data, K>;
+  pop<K extends SessionKeyOf<Data>, F>(key: K, fallback: F): SessionValueOf<Data, K> | F;
+  pop<K extends SessionKeyOf<Data>>(key: K, ...fallback: unknown[]): unknown {
     if (fallback.length > 0 && !this.has(key)) return fallback[0]; // mutation: js-pop-default
     const value = this.item(key);
     this.remove(key);
     return value;
   }
 
-  setDefault<K extends Key<Data>>(key: K, value: Value<Data, K>): Value<Data, K> {
+  setDefault<K extends SessionKeyOf<Data>>(key: K, value: SessionValueOf<Data, K>): SessionValueOf<Data, K> {
     if (this.has(key)) return this.item(key);
     this.set(key, value);
     return value;
   }
 
-  update(values: Partial<Data> | Pairs<Data>): this {
+  update(values: Partial<Data> | SessionEntries<Data>): this {
     const members = present(values);
     for (const [key, value] of members) {
       checkKey(key);
@@ -244,19 +244,19 @@ export class OpenSession<Data extends object> implements Session<Data> {
     return this;
   }
 
-  keys(): Key<Data>[] {
-    return JSON.parse(this.#try(() => this.#open.keys())) as Key<Data>[];
+  keys(): SessionKeyOf<Data>[] {
+    return JSON.parse(this.#try(() => this.#open.keys())) as SessionKeyOf<Data>[];
   }
 
-  values(): Data[Key<Data>][] {
+  values(): Data[SessionKeyOf<Data>][] {
     return this.keys().map((key) => this.item(key));
   }
 
-  items(): [Key<Data>, Data[Key<Data>]][] {
+  items(): [SessionKeyOf<Data>, Data[SessionKeyOf<Data>]][] {
     return this.keys().map((key) => [key, this.item(key)]);
   }
 
-  [Symbol.iterator](): Iterator<[Key<Data>, Data[Key<Data>]]> {
+  [Symbol.iterator](): Iterator<[SessionKeyOf<Data>, Data[SessionKeyOf<Data>]]> {
     return this.items()[Symbol.iterator]();
   }
 
@@ -322,7 +322,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     return this.#try(() => this.#open.getExpireAtBrowserClose());
   }
 
-  async encode(data: Partial<Data> | Pairs<Data>): Promise<string> {
+  async encode(data: Partial<Data> | SessionEntries<Data>): Promise<string> {
     return this.#sign(encode(this.#home.settings, object(present(data)), this.#home.clock()));
   }
 
@@ -362,15 +362,15 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   /** The object that was handed out or set before. */
-  #known<K extends Key<Data>>(key: K): Value<Data, K> | undefined {
+  #known<K extends SessionKeyOf<Data>>(key: K): SessionValueOf<Data, K> | undefined {
     checkKey(key);
-    return this.#core && (this.#objects?.get(key)?.value as Value<Data, K> | undefined);
+    return this.#core && (this.#objects?.get(key)?.value as SessionValueOf<Data, K> | undefined);
   }
 
-  #handOut<K extends Key<Data>>(key: K, text: string): Value<Data, K> {
+  #handOut<K extends SessionKeyOf<Data>>(key: K, text: string): SessionValueOf<Data, K> {
     const value = fromJson(key, text);
     if (isObject(value)) this.#keep(key, value, text);
-    return value as Value<Data, K>;
+    return value as SessionValueOf<Data, K>;
   }
 
   #keep(key: string, value: object, text: string | undefined): void {

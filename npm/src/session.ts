@@ -3,13 +3,13 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 /** The keys of a session's data. */
-export type Key<Data> = keyof Data & string;
+export type SessionKeyOf<Data> = keyof Data & string;
 
 /** The value under a key that is there. */
-export type Value<Data, K extends Key<Data>> = Exclude<Data[K], undefined>;
+export type SessionValueOf<Data, K extends SessionKeyOf<Data>> = Exclude<Data[K], undefined>;
 
 /** Keys and values in their order. */
-export type Pairs<Data> = Iterable<{ [K in Key<Data>]: readonly [key: K, value: Data[K]] }[Key<Data>]>;
+export type SessionEntries<Data> = Iterable<{ [K in SessionKeyOf<Data>]: readonly [key: K, value: Data[K]] }[SessionKeyOf<Data>]>;
 
 /**
  * A session's own end: a number of seconds after each save, a fixed date, a time after the call, or null for what the
@@ -138,7 +138,7 @@ export interface Saved {
  * session.modified = true;
  * return sessions.commit(session, new Response("Added"));
  */
-export interface Session<Data extends object = Record<string, unknown>> extends Iterable<[Key<Data>, Data[Key<Data>]]> {
+export interface Session<Data extends object = Record<string, unknown>> extends Iterable<[SessionKeyOf<Data>, Data[SessionKeyOf<Data>]]> {
   /**
    * Django's `session_key`: undefined for a session that was never saved.
    *
@@ -174,7 +174,7 @@ export interface Session<Data extends object = Record<string, unknown>> extends 
    * @example
    * const user = session.item("user"); // throws a KeyError where there is none
    */
-  item<K extends Key<Data>>(key: K): Value<Data, K>;
+  item<K extends SessionKeyOf<Data>>(key: K): SessionValueOf<Data, K>;
 
   /**
    * The value under a key: `fallback`, or undefined, where there is none. The fallback is not stored; `setDefault` stores it.
@@ -182,9 +182,9 @@ export interface Session<Data extends object = Record<string, unknown>> extends 
    * @example
    * const visits = session.get("visits", 0);
    */
-  get<K extends Key<Data>>(key: K): Value<Data, K> | undefined;
-  get<K extends Key<Data>>(key: K, fallback: Value<Data, K>): Value<Data, K>;
-  get<K extends Key<Data>, F>(key: K, fallback: F): Value<Data, K> | F;
+  get<K extends SessionKeyOf<Data>>(key: K): SessionValueOf<Data, K> | undefined;
+  get<K extends SessionKeyOf<Data>>(key: K, fallback: SessionValueOf<Data, K>): SessionValueOf<Data, K>;
+  get<K extends SessionKeyOf<Data>, F>(key: K, fallback: F): SessionValueOf<Data, K> | F;
 
   /**
    * `session[key] = value`. What JSON does not hold exactly is refused with a `ValueError` that names its path.
@@ -192,7 +192,7 @@ export interface Session<Data extends object = Record<string, unknown>> extends 
    * @example
    * session.set("user", "alice").set("visits", 1);
    */
-  set<K extends Key<Data>>(key: K, value: Value<Data, K>): this;
+  set<K extends SessionKeyOf<Data>>(key: K, value: SessionValueOf<Data, K>): this;
 
   /**
    * `del session[key]`.
@@ -200,7 +200,7 @@ export interface Session<Data extends object = Record<string, unknown>> extends 
    * @example
    * session.remove("user"); // throws a KeyError where there is none
    */
-  remove(key: Key<Data>): void;
+  remove(key: SessionKeyOf<Data>): void;
 
   /**
    * Removes a key, as a `Map` does: whether it was there.
@@ -208,7 +208,7 @@ export interface Session<Data extends object = Record<string, unknown>> extends 
    * @example
    * if (session.delete("user")) console.log("logged out");
    */
-  delete(key: Key<Data>): boolean;
+  delete(key: SessionKeyOf<Data>): boolean;
 
   /**
    * `key in session`.
@@ -216,7 +216,7 @@ export interface Session<Data extends object = Record<string, unknown>> extends 
    * @example
    * if (!session.has("user")) return Response.redirect("/login");
    */
-  has(key: Key<Data>): boolean;
+  has(key: SessionKeyOf<Data>): boolean;
 
   /**
    * Takes a value out: `fallback` where there is none, and a KeyError without one.
@@ -224,8 +224,8 @@ export interface Session<Data extends object = Record<string, unknown>> extends 
    * @example
    * const message = session.pop("message", undefined);
    */
-  pop<K extends Key<Data>>(key: K): Value<Data, K>;
-  pop<K extends Key<Data>, F>(key: K, fallback: F): Value<Data, K> | F;
+  pop<K extends SessionKeyOf<Data>>(key: K): SessionValueOf<Data, K>;
+  pop<K extends SessionKeyOf<Data>, F>(key: K, fallback: F): SessionValueOf<Data, K> | F;
 
   /**
    * The value under a key, which is `value` from now on if there was none.
@@ -234,7 +234,7 @@ export interface Session<Data extends object = Record<string, unknown>> extends 
    * session.setDefault("cart", []).push("apple");
    * session.modified = true; // stores what was changed inside, also where there was a cart
    */
-  setDefault<K extends Key<Data>>(key: K, value: Value<Data, K>): Value<Data, K>;
+  setDefault<K extends SessionKeyOf<Data>>(key: K, value: SessionValueOf<Data, K>): SessionValueOf<Data, K>;
 
   /**
    * Sets many keys, or none if one of the values is refused: those of an object, or pairs, as of a `Map`. Pairs keep their
@@ -244,7 +244,7 @@ export interface Session<Data extends object = Record<string, unknown>> extends 
    * session.update({ user: "alice", visits: 1 });
    * session.update([["b", 1], ["10", 2]]);
    */
-  update(values: Partial<Data> | Pairs<Data>): this;
+  update(values: Partial<Data> | SessionEntries<Data>): this;
 
   /**
    * The keys, in insertion order.
@@ -252,7 +252,7 @@ export interface Session<Data extends object = Record<string, unknown>> extends 
    * @example
    * session.keys(); // ["user", "visits"]
    */
-  keys(): Key<Data>[];
+  keys(): SessionKeyOf<Data>[];
 
   /**
    * The values, in the order of their keys.
@@ -260,7 +260,7 @@ export interface Session<Data extends object = Record<string, unknown>> extends 
    * @example
    * session.values(); // ["alice", 1]
    */
-  values(): Data[Key<Data>][];
+  values(): Data[SessionKeyOf<Data>][];
 
   /**
    * Keys and values. Iterating over the session gives the same.
@@ -268,7 +268,7 @@ export interface Session<Data extends object = Record<string, unknown>> extends 
    * @example
    * for (const [key, value] of session) console.log(key, value);
    */
-  items(): [Key<Data>, Data[Key<Data>]][];
+  items(): [SessionKeyOf<Data>, Data[SessionKeyOf<Data>]][];
 
   /**
    * Removes all data; the session and its key stay.
@@ -393,7 +393,7 @@ export interface Session<Data extends object = Record<string, unknown>> extends 
    * @example
    * const text = await session.encode({ user: "alice" });
    */
-  encode(data: Partial<Data> | Pairs<Data>): Promise<string>;
+  encode(data: Partial<Data> | SessionEntries<Data>): Promise<string>;
 
   /**
    * Django's `decode`: what `encode` signed. A text that none of the secrets signed gives nothing, and the event `bad-signature`.

@@ -16,9 +16,9 @@ import { kind } from "./value.js";
  * alone and all together.
  *
  * @example
- * const options: Options = { store: kv(env.SESSIONS), secrets: [env.SESSION_SECRET], cookieAge: 86_400 };
+ * const options: SessionOptions = { store: kv(env.SESSIONS), secrets: [env.SESSION_SECRET], cookieAge: 86_400 };
  */
-export interface Options {
+export interface SessionOptions {
   /** Where the records live: `kv(namespace)`, `memory()`, or your own. */
   store: Store;
   /** Each of at least 32 bytes. The first one signs, all of them verify: a new one goes in front of the old ones. */
@@ -66,7 +66,7 @@ export interface Options {
 }
 
 /** What `load` takes: a request, the text of its `Cookie` header, or nothing where it has none. */
-export type From = { readonly headers: { get(name: string): string | null } } | string | null | undefined;
+export type CookieSource = { readonly headers: { get(name: string): string | null } } | string | null | undefined;
 
 /** Options of `clearExpired`. */
 export interface ClearExpiredOptions {
@@ -107,7 +107,7 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
    * @example
    * using session = await sessions.load(request.headers.get("Cookie"));
    */
-  load(from: From): Promise<Session<Data>>;
+  load(from: CookieSource): Promise<Session<Data>>;
 
   /**
    * Saves the session where Django's middleware saves it, and gives the response its `Set-Cookie`, `Vary` and
@@ -179,7 +179,7 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
  *   secrets: [env.SESSION_SECRET],
  * });
  */
-export function createSessions<Data extends object = Record<string, unknown>>(options: Options): Sessions<Data> {
+export function createSessions<Data extends object = Record<string, unknown>>(options: SessionOptions): Sessions<Data> {
   return new StoredSessions<Data>(options);
 }
 
@@ -195,7 +195,7 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   /** The core's objects of closed sessions: making one anew costs more than all that it does. */
   #closed: CoreSession[] = [];
 
-  constructor({ store, secrets, clock = () => store.now?.() ?? Date.now(), entropy, onEvent, ...settings }: Options) {
+  constructor({ store, secrets, clock = () => store.now?.() ?? Date.now(), entropy, onEvent, ...settings }: SessionOptions) {
     if (typeof store?.get !== "function") throw new ConfigError("store is missing: give kv(env.SESSIONS) or memory()");
     this.#entropy = entropy;
     const close = (core: CoreSession): void => {
@@ -210,7 +210,7 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
     [this.#instance, this.#home] = [instance, this.#newHome()];
   }
 
-  async load(from: From): Promise<Session<Data>> {
+  async load(from: CookieSource): Promise<Session<Data>> {
     const header: unknown = typeof from === "object" && from ? typeof from.headers?.get === "function" && from.headers.get("Cookie") : from;
     const text = textOf(header) ?? "";
     const now = this.#home.clock();
@@ -364,7 +364,7 @@ function jsonOf(settings: object): string {
   }
 }
 
-function secretsOf(secrets: Options["secrets"]): Uint8Array[] {
+function secretsOf(secrets: SessionOptions["secrets"]): Uint8Array[] {
   if (!Array.isArray(secrets)) throw new ConfigError("secrets must be an array of texts, such as [env.SESSION_SECRET]");
   return secrets.map(bytesOf);
 }

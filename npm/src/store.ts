@@ -13,7 +13,7 @@ export interface PutOptions {
 }
 
 /** One page of a list of keys. */
-export interface Page {
+export interface StorePage {
   keys: { name: string; deadline?: number | undefined }[];
   /** From where the list goes on; undefined at its end. */
   cursor?: string | undefined;
@@ -39,7 +39,7 @@ export interface Store {
   /** Removes what is under a key, if there is something. */
   delete(key: string): Promise<void>;
   /** One page of the keys that begin with `prefix`, in any order that stays. */
-  list(prefix: string, cursor: string | undefined): Promise<Page>;
+  list(prefix: string, cursor: string | undefined): Promise<StorePage>;
   /** Whether the store removes values by itself once their `ttl` has passed: `clearExpired` then lists nothing. Default: it does not. */
   readonly expiresRecords?: boolean;
   /** Waits before something that failed is tried once more. Default: `setTimeout`. */

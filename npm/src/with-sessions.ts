@@ -3,7 +3,7 @@
 import { EdgeSessionError } from "./errors.js";
 import { mergeHeaders } from "./headers.js";
 import type { Session } from "./session.js";
-import { createSessions, type Options, type Sessions } from "./sessions.js";
+import { createSessions, type SessionOptions, type Sessions } from "./sessions.js";
 
 /** The statuses of the errors with which a save can fail although the code is right. */
 const STATUS = new Map<string, number>([
@@ -15,7 +15,7 @@ const STATUS = new Map<string, number>([
 ]);
 
 /** A handler that gets its request's session. `Context` is what the platform gives as the third argument. */
-export interface Handler<Data extends object, Env, Context = unknown> {
+export interface SessionHandler<Data extends object, Env, Context = unknown> {
   fetch(request: Request, env: Env, context: Context, session: Session<Data>): Response | Promise<Response>;
 }
 
@@ -42,8 +42,8 @@ export interface SessionsWorker<Env, Context = unknown> {
  * });
  */
 export function withSessions<Data extends object = Record<string, unknown>, Env = unknown, Context = unknown>(
-  options: Options | ((env: Env) => Options),
-  handler: Handler<Data, Env, Context>,
+  options: SessionOptions | ((env: Env) => SessionOptions),
+  handler: SessionHandler<Data, Env, Context>,
 ): SessionsWorker<Env, Context> {
   const sessionsOf = memoised((env: Env) => createSessions<Data>(typeof options === "function" ? options(env) : options));
   return {

@@ -217,7 +217,7 @@ fn members<'code>(code: &'code str, interface: &str) -> Vec<(&'code str, &'code 
 fn the_javascript_options_are_documented_with_their_types_and_settings() {
     let code = include_str!("../../npm/src/sessions.ts");
     let rows = rows_after("docs/reference/javascript-api.md", "## Options");
-    let options = members(code, "Options {");
+    let options = members(code, "SessionOptions {");
     assert_eq!(options.len(), rows.len());
     let settings = rows_after("docs/reference/settings.md", "## List of settings");
     let mut settings = words_of(&settings);

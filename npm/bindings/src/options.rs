@@ -24,7 +24,7 @@ pub(super) fn read(secrets: Box<[u8]>, sizes: &[usize], settings: &str) -> Resul
     for (name, value) in &members {
         let option = Value { name, text: value };
         let Some(setting) = SETTINGS.iter().find(|setting| setting.option == name) else {
-            return Err(config([name, " is no setting; the type Options has their names"].concat()));
+            return Err(config([name, " is no setting; the type SessionOptions has their names"].concat()));
         };
         match setting.kind {
             SettingKind::Integer(set) => set(&mut builder, option.number()?),
