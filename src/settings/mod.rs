@@ -489,7 +489,8 @@ fn check_domain(domain: &str) -> Result<()> {
 /// What browsers demand of a prefixed name, whatever its letters' case (RFC 6265bis, section 4.1.3).
 fn check_prefix_rules(name: &str, secure: bool, httponly: bool, host_only: bool) -> Result<()> {
     let refuse = |why: &str| Error::config(["SESSION_COOKIE_NAME = \"", name, "\"", why].concat());
-    let lower = name.to_ascii_lowercase();
+    // The name of the anonymous cookie goes on with a hyphen: `__Secure` begins with a prefix there.
+    let lower = [name, "-"].concat().to_ascii_lowercase();
     let host = lower.starts_with("__host-");
     let http = lower.starts_with("__http-") || lower.starts_with("__host-http-");
     if (host || http || lower.starts_with("__secure-")) && !secure {

@@ -34,6 +34,9 @@ fn contradictions_are_refused() {
     refused(builder().cookie_name("__secure-sid").cookie_secure(false), "SESSION_COOKIE_SECURE");
     refused(builder().cookie_name("__Http-sid").cookie_httponly(false), "SESSION_COOKIE_HTTPONLY");
     refused(builder().cookie_name("__Host-Http-sid").cookie_path("/app"), "__Host-Http-sid");
+    // With "-anonymous" behind it, the name begins with a prefix, and browsers refuse the cookie.
+    refused(builder().cookie_name("__Secure").cookie_secure(false), "SESSION_COOKIE_SECURE");
+    refused(builder().cookie_name("__host").cookie_path("/app"), "__host");
     refused(builder().cookie_samesite(SameSite::None).cookie_secure(false), "SESSION_COOKIE_SAMESITE");
 }
 
