@@ -9,7 +9,7 @@ export const read = (path) => readFileSync(join(root, path));
 const [, compatibilityDate] = read("wrangler.toml").toString().match(/^compatibility_date = "(.+)"/m);
 
 /** The Rust Workers that a script can import, and where each was built. */
-const workers = { app: "build", pages: "tests/packages/rust-pages/build" };
+const workers = { app: "worker/build", pages: "tests/packages/rust-pages/build" };
 
 /**
  * Serves a script of the test's own that imports the Workers: `./app/index.js`, `./pages/index.js`, the package,
