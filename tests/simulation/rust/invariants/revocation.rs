@@ -32,6 +32,8 @@ struct End {
     key: usize,
     /// How many rotations ahead of the key it ended the session's keys; `None` if it ended this one alone.
     reach: Option<usize>,
+    /// Whether it was a deletion that did not see the key's record: then it counts from the last tombstone that it saw.
+    is_blind: bool,
 }
 
 impl End {
@@ -39,7 +41,8 @@ impl End {
         let history = case.history;
         match self.reach {
             Some(reach) => {
-                let is_within_reach = history.rotations(key) <= history.rotations(self.key) + reach;
+                let seen = if self.is_blind { 0 } else { history.rotations(self.key) };
+                let is_within_reach = history.rotations(key) <= seen + reach;
                 // A login says so if the anonymous key before it could not be ended. It lives until it expires.
                 let is_left =
                     history.keys[self.key].is_logged_in && !history.keys[key].is_logged_in && history.remains(key);
@@ -53,10 +56,12 @@ impl End {
 fn ends(request: &Request) -> impl Iterator<Item = End> {
     let at = request.flush.as_ref().filter(|flush| flush.outcome.is_ok()).map(|Flush { ended, .. }| *ended);
     let reach = Some(reach(request));
-    let session = at.zip(request.key).map(|(at, key)| End { at, key, reach });
+    let is_deletion = matches!(request.action, Action::Delete(_) | Action::FlushOpened(_));
+    let is_blind = is_deletion && !matches!(request.reason(), "live" | "stale" | "stale-repaired" | "lost" | "expired");
+    let session = at.zip(request.key).map(|(at, key)| End { at, key, reach, is_blind });
     let rotated = request.cycled.and_then(|(old, _)| old).filter(|_| request.is_acknowledged() && request.has_put());
     let commit = request.commit.as_ref().filter(|commit| !commit.old_record_remains);
-    let rotated = rotated.zip(commit).map(|(key, commit)| End { at: commit.ended, key, reach: None });
+    let rotated = rotated.zip(commit).map(|(key, commit)| End { at: commit.ended, key, reach: None, is_blind: false });
     session.into_iter().chain(rotated)
 }
 
@@ -134,7 +139,7 @@ fn failed_logout(case: &mut Case<'_>, id: Id, logout: &Request) {
         }
         let bound = commit.ended + case.bound;
         for (probe, last) in history.each().filter(|(_, last)| last.began > bound) {
-            let end = End { at: commit.ended, key, reach: Some(1) };
+            let end = End { at: commit.ended, key, reach: Some(1), is_blind: false };
             let is_related = last.key.is_some_and(|other| end.ends(case, other));
             if let Some(is_empty) = is_empty(last).filter(|_| is_related) {
                 case.test(Invariant::FailedLogoutFinishes, probe, is_empty, || {
