@@ -1,4 +1,4 @@
-//! What can go wrong: one opaque error, its kind, and the stable code that every door shows.
+//! The error of this crate: one opaque type, its kind, and the stable code that every API reports.
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
@@ -9,40 +9,40 @@ use core::fmt;
 /// The result of every call that can fail.
 pub type Result<T, E = Error> = core::result::Result<T, E>;
 
-/// What went wrong, for a program to decide on.
+/// The kind of an error, for programs to match on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The session has no such key (Django's `KeyError`).
     MissingKey,
-    /// A value that JSON does not hold exactly, or a stored value of another type than the one asked for.
+    /// A value that JSON cannot represent exactly, or a stored value of another type than the requested one.
     Value,
-    /// The session's record would be larger than the settings allow.
+    /// The session's record would exceed `SESSION_MAX_RECORD_BYTES`.
     TooLarge,
-    /// A setting is missing, malformed, or contradicts another one.
+    /// A setting is missing, malformed, or contradicts another setting.
     Config,
-    /// The store could not be reached, or refused; nothing is known about the session.
+    /// The store could not be reached or refused the operation. The state of the session is unknown.
     StoreUnavailable,
     /// The record was deleted while the request ran (Django's `SessionInterrupted`).
     SessionInterrupted,
-    /// The store shows an older record than the one that this browser knows of, and what is missing cannot be put back: nothing
-    /// was written over it. It will be there in a minute.
+    /// The store shows an older record than the one that this browser knows of, and the cookie cannot repair it. Nothing was
+    /// written. A retry after a minute succeeds.
     Stale,
-    /// A concurrent request rotated the session's key a moment ago, as a login does: nothing was saved under the old one. The
+    /// A concurrent request rotated the session key a moment ago, as a login does. Nothing was saved under the old key. The
     /// next request carries the new key.
     Superseded,
-    /// The call is not allowed on this session, such as the commit of one that was opened by its key.
+    /// The call is not allowed on this session, such as a commit of a session that was opened by its key.
     Usage,
-    /// The driver of an operation gave a reply that does not answer its last step: a bug in the driver.
+    /// The driver of an operation gave a reply that does not match the last step: a bug in the driver.
     Internal,
-    /// A record stands under the key that was to be created (Django's `CreateError`).
+    /// The new session key already has a record (Django's `CreateError`).
     KeyTaken,
-    /// The platform gave no random bytes.
+    /// The platform provided no random bytes.
     Entropy,
 }
 
 impl ErrorKind {
-    /// The stable code that logs, JSON answers and the JavaScript classes carry.
+    /// Returns the stable code for logs, JSON responses and the JavaScript error classes.
     ///
     /// ```
     /// assert_eq!(edge_session::ErrorKind::MissingKey.code(), "ES_KEY_ERROR");
@@ -65,7 +65,7 @@ impl ErrorKind {
         }
     }
 
-    /// The HTTP status that answers a request which fails with this kind of error.
+    /// Returns the HTTP status of the response to a request that fails with this kind of error.
     ///
     /// ```
     /// assert_eq!(edge_session::ErrorKind::Stale.status(), 409);
@@ -85,7 +85,7 @@ impl ErrorKind {
 
 /// An error of this crate.
 ///
-/// Its message says what was wrong and where; it never holds a session key, a token, a secret or a stored value.
+/// The message names the problem and its place. It never contains a session key, a token, a secret or a stored value.
 ///
 /// ```
 /// use edge_session::{ErrorKind, Settings};
@@ -102,19 +102,19 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error of this kind.
+    /// Creates an error of this kind.
     ///
     /// ```
     /// use edge_session::{Error, ErrorKind};
     ///
-    /// assert_eq!(Error::new(ErrorKind::Value, "session.n is no number").kind(), ErrorKind::Value);
+    /// assert_eq!(Error::new(ErrorKind::Value, "session.n is not a number").kind(), ErrorKind::Value);
     /// ```
     #[must_use]
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         Self { kind, message: message.into(), source: None }
     }
 
-    /// An error for a store that could not be reached or refused; for those who write a [`Store`](crate::Store).
+    /// Creates the error of a [`Store`](crate::Store) that could not be reached or refused an operation.
     ///
     /// ```
     /// use edge_session::{Error, ErrorKind};
@@ -126,8 +126,7 @@ impl Error {
         Self { source: Some(source.into().into()), ..Self::out_of_reach() }
     }
 
-    /// As [`unavailable`](Self::unavailable), where somebody else keeps what the store said.
-    /// The error of a store that did not answer, for a driver whose store keeps the cause itself.
+    /// Creates the error of [`unavailable`](Self::unavailable) without a source, for drivers that keep the cause themselves.
     #[must_use]
     pub const fn out_of_reach() -> Self {
         let message = Cow::Borrowed("the session store could not be reached; try again");
@@ -166,28 +165,28 @@ impl Error {
         Self::new(
             ErrorKind::Superseded,
             "A concurrent request changed the session's key a moment ago, as a login does, so nothing was saved under the old \
-             one. Repeat the request with the cookie of that answer.",
+             one. Repeat the request with the cookie of that response.",
         )
     }
 
-    /// A reply that does not answer the step before it: a bug in the driver, reported instead of a panic.
+    /// Creates the error for a reply that does not match the last step: a bug in the driver, reported instead of a panic.
     pub(crate) fn unexpected_reply() -> Self {
         Self::new(ErrorKind::Internal, "unexpected reply from the store driver: this is a bug in the driver")
     }
 
-    /// The message, without the code.
+    /// Returns the message, without the code.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// What went wrong, for a program to decide on.
+    /// Returns the kind of the error, for programs to match on.
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         self.kind
     }
 
-    /// The stable code of [`kind`](Self::kind).
+    /// Returns the stable code of the [`kind`](Self::kind).
     #[must_use]
     pub const fn code(&self) -> &'static str {
         self.kind.code()

@@ -1,4 +1,4 @@
-//! Dates as ISO 8601 text, as Python writes and reads them.
+//! ISO 8601 dates in Python's format.
 
 use alloc::string::String;
 
@@ -6,7 +6,7 @@ use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveDateTime, NaiveTim
 
 use crate::json;
 
-/// Formats a date as Python's `datetime.isoformat()` does: microseconds only if there are some, the offset always.
+/// Formats a date as Python's `datetime.isoformat()` does: microseconds only if they are not 0, and always an offset.
 ///
 /// ```
 /// use edge_session::iso;
@@ -43,7 +43,7 @@ pub fn format(date: DateTime<FixedOffset>) -> String {
     text
 }
 
-/// Adds `number` to `out`, with zeros before it up to `width` digits.
+/// Appends `number` to `out`, padded with zeros to `width` digits.
 pub(crate) fn pad(number: u32, width: usize, out: &mut String) {
     let mut buffer = itoa::Buffer::new();
     let digits = buffer.format(number);
@@ -51,8 +51,8 @@ pub(crate) fn pad(number: u32, width: usize, out: &mut String) {
     out.push_str(digits);
 }
 
-/// Parses a date with an offset as Python's `datetime.fromisoformat` does, but for weeks and missing times: extended or basic form, a
-/// fraction of any length cut at microseconds, an offset or `Z`.
+/// Parses a date with an offset as Python's `datetime.fromisoformat` does, except week dates and dates without a time. Accepts the
+/// extended and the basic form, fractions of any length (truncated to microseconds), and an offset or `Z`.
 #[must_use]
 pub fn parse(text: &str) -> Option<DateTime<FixedOffset>> {
     let mut rest = Digits(text);
@@ -86,7 +86,7 @@ pub fn parse(text: &str) -> Option<DateTime<FixedOffset>> {
     NaiveDateTime::new(date, time).and_local_timezone(FixedOffset::east_opt(offset)?).single()
 }
 
-/// What is left of a text of digits and separators.
+/// The unparsed rest of a text of digits and separators.
 struct Digits<'a>(&'a str);
 
 impl Digits<'_> {
@@ -106,7 +106,7 @@ impl Digits<'_> {
         json::integer(number.as_bytes()).filter(|_| !number.starts_with('-'))?.try_into().ok()
     }
 
-    /// `HH`, `HH:MM`, `HH:MM:SS` or `HH:MM:SS.fraction`, colons left out or not: seconds of the day and microseconds.
+    /// Parses `HH`, `HH:MM`, `HH:MM:SS` or `HH:MM:SS.fraction`, with or without colons, into seconds of the day and microseconds.
     fn clock(&mut self) -> Option<(u32, u32)> {
         let hours = self.number(2).filter(|hours| *hours < 24)?;
         let (mut minutes, mut seconds, mut micros) = (0, 0, 0);
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn iso_dates_are_read_as_python_reads_them() {
+    fn iso_dates_are_parsed_as_python_parses_them() {
         let moment = date("2030-01-02T03:04:05.000250+00:00");
         assert_eq!(moment.timestamp_micros(), 1_893_553_445_000_250);
         for same in [
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn iso_dates_are_written_as_python_writes_them() {
+    fn iso_dates_are_formatted_as_python_formats_them() {
         for text in [
             "2030-01-01T00:00:00+00:00",
             "2030-01-01T00:00:00.000001+02:00",
@@ -193,7 +193,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn written_dates_are_read_back(micros in -62_135_596_800_000_000_i64..253_402_300_800_000_000, offset in -86_399..86_400_i32) {
+        fn parsing_reverses_formatting(micros in -62_135_596_800_000_000_i64..253_402_300_800_000_000, offset in -86_399..86_400_i32) {
             let moment = DateTime::from_timestamp_micros(micros).unwrap().with_timezone(&FixedOffset::east_opt(offset).unwrap());
             prop_assume!((1..=9999).contains(&moment.year()));
             let read = date(&format(moment));
@@ -202,7 +202,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_breaks_the_reader(text in "[0-9TZ:+.\\- é]{0,36}") {
+        fn no_text_panics_the_parser(text in "[0-9TZ:+.\\- é]{0,36}") {
             let _ = parse(&text);
         }
     }

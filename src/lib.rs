@@ -1,8 +1,8 @@
 //! Django's sessions for the edge.
 //!
-//! A [`Session`] is Django's `SessionBase`: a dictionary with two flags, a key and an expiry. [`Sessions`] loads one for a
-//! request's `Cookie` header and commits it with the response. A [`Store`] keeps the records: [`MemoryStore`] here,
-//! `Kv` (Workers KV) with the feature `cloudflare`, or your own.
+//! A [`Session`] is Django's `SessionBase`: a dictionary with two flags, a key and an expiry. [`Sessions`] loads a session for the
+//! `Cookie` header of a request and commits it with the response. A [`Store`] contains the records: [`MemoryStore`], `Kv` (Workers
+//! KV, with the feature `cloudflare`), or your own implementation.
 //!
 //! ```
 //! use edge_session::{Expiry, MemoryStore, Sessions, Settings};
@@ -11,7 +11,7 @@
 //! let settings = Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
 //! let sessions = Sessions::new(MemoryStore::default(), settings);
 //!
-//! // A login: the visitor's data move under a new key.
+//! // A login moves the data to a new key.
 //! let mut session = sessions.load("theme=dark").await?;
 //! session.cycle_key()?;
 //! session.set("user", "alice")?;
@@ -20,7 +20,7 @@
 //! let cookie = headers.set_cookie().unwrap().split(';').next().unwrap();
 //! assert!(cookie.starts_with("__Host-sessionid="), "before the login it was __Host-sessionid-anonymous");
 //!
-//! // A later request, and its logout.
+//! // A later request logs out.
 //! let mut session = sessions.load(cookie).await?;
 //! assert_eq!(session.item::<String>("user")?, "alice");
 //! sessions.flush(&mut session).await?;
@@ -29,19 +29,19 @@
 //! # Ok::<(), edge_session::Error>(()) }).unwrap();
 //! ```
 //!
-//! # The way a request takes
+//! # The path of a request
 //!
-//! `Cookie` header → find → token → verify → session key → storage key → read → record → [`Session`] → your handler →
-//! commit → one put → `Set-Cookie`, `Vary`, `Cache-Control`.
+//! `Cookie` header → token → verification → session key → storage key → read → record → [`Session`] → your handler → commit →
+//! one put → `Set-Cookie`, `Vary`, `Cache-Control`.
 //!
-//! Everything that decides is free of I/O, clocks and randomness: time, random bytes and stored bytes are passed in, and
-//! what is to be read or written comes out as plain values.
+//! The logic has no I/O, clock or source of randomness: the caller passes the time, random bytes and stored bytes, and receives
+//! the reads and writes to perform as plain values.
 //!
 //! # Features
 //!
-//! * `cloudflare`: Workers KV, settings from a Worker's variables, sessions around its requests.
+//! * `cloudflare`: Workers KV as a store, settings from a Worker's variables, and a wrapper for request handlers.
 //!
-//! Without it the crate needs no platform: [`protocol`] has the operations without I/O, for those who bring their own.
+//! Without it the crate does not depend on a platform: [`protocol`] contains the operations without I/O, for other platforms.
 
 #![cfg_attr(not(any(test, fuzzing, feature = "cloudflare")), no_std)]
 

@@ -1,27 +1,25 @@
-//! The application's secrets, and the MAC that is made from them.
+//! The application's secrets: signing and sealing with keys derived from them.
 
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use edge_session_crypto::{HASH_BYTES, MacKey, derive, seal, to_base64, unseal};
+use edge_session_crypto::{HASH_BYTES, MacKey, derive, seal, unseal};
 pub(crate) use edge_session_crypto::{NONCE_BYTES, SEAL_BYTES};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
-use crate::session::key::KeyDigest;
 
-/// A secret shorter than this is refused, in bytes.
+/// The minimum length of a secret, in bytes.
 const MIN_BYTES: usize = 32;
 
-/// Bytes of a MAC (HMAC-SHA-256).
+/// The length of a MAC (HMAC-SHA-256), in bytes.
 pub(crate) const MAC_BYTES: usize = HASH_BYTES;
 
-/// What the keys of tokens and journals are derived for, with the cookie's name. Each purpose has a key of its own.
+/// Key derivation labels. Each purpose and each cookie name has a separate key.
 const TOKEN_PURPOSE: &[u8] = b"edge-session token v1 ";
 const JOURNAL_PURPOSE: &[u8] = b"edge-session journal v1 ";
 
-/// One secret: its bytes, and what it signs and seals with once the cookie is known.
+/// One secret: its bytes, and the keys derived from it once the cookie name is known.
 #[derive(Clone)]
 struct Secret {
     bytes: Zeroizing<Vec<u8>>,
@@ -29,7 +27,7 @@ struct Secret {
     journal_key: Zeroizing<[u8; 32]>,
 }
 
-/// The secrets in force: the first one signs, all of them verify.
+/// The active secrets. The first one signs and seals; all of them verify and unseal.
 #[derive(Clone)]
 pub(crate) struct Secrets(Vec<Secret>);
 
@@ -46,19 +44,19 @@ impl Secrets {
         Ok(Self(secrets))
     }
 
-    /// Secrets as the known answers of others have them.
+    /// Accepts the short secrets of known-answer tests.
     #[cfg(test)]
     pub(crate) fn of_any_length(secrets: &[&[u8]]) -> Self {
         let secret = |bytes: &&[u8]| Secret::unbound(bytes);
         Self(secrets.iter().map(secret).collect())
     }
 
-    /// The place holder while settings are collected: it signs nothing and verifies nothing.
+    /// The placeholder of a settings builder. It neither signs nor verifies.
     pub(crate) const fn none() -> Self {
         Self(Vec::new())
     }
 
-    /// With the keys for this cookie's tokens: one for each name, so that a token is good for one cookie only.
+    /// Derives the keys of this cookie. The name is part of the derivation, so a token is valid for one cookie name only.
     pub(crate) fn for_cookie(mut self, name: &str) -> Self {
         for secret in &mut self.0 {
             let derived = |purpose: &[u8]| derive(&secret.bytes, &[purpose, name.as_bytes()]);
@@ -69,29 +67,22 @@ impl Secrets {
         self
     }
 
-    /// The MAC over `payload`.
+    /// Returns the MAC over `payload`.
     pub(crate) fn sign(&self, payload: &[u8]) -> Option<[u8; MAC_BYTES]> {
         Some(self.0.first()?.token_mac.as_ref()?.sign(payload))
     }
 
-    /// Whether any secret made `mac` over `payload`. Takes the same time wherever a difference lies.
+    /// Returns whether `mac` is valid for `payload` under any of the secrets. Compares in constant time.
     pub(crate) fn verify(&self, payload: &[u8], mac: &[u8]) -> bool {
         self.0.iter().filter_map(|secret| secret.token_mac.as_ref()).any(|key| key.verify(payload, mac))
     }
 
-    /// What stands for a key in logs: a MAC that no token has, since they all begin with a version.
-    pub(crate) fn pseudonym(&self, digest: KeyDigest) -> String {
-        let mac = self.sign(&[b"\0event ", digest.as_str().as_bytes()].concat()).unwrap_or_default();
-        let [a, b, c, d, e, f, g, h, ..] = mac;
-        to_base64(&[a, b, c, d, e, f, g, h])
-    }
-
-    /// Encrypts `text`, bound to `context`. Each `nonce` is good for one text.
+    /// Encrypts `text`, bound to `context`. A `nonce` must not be used twice.
     pub(crate) fn seal(&self, nonce: [u8; NONCE_BYTES], context: &[u8], mut text: Vec<u8>) -> Option<Vec<u8>> {
         seal(&self.0.first()?.journal_key, &nonce, context, &mut text).then_some(text)
     }
 
-    /// What one of the secrets sealed in this `context`.
+    /// Decrypts a text that one of the secrets sealed with this `context`.
     pub(crate) fn unseal(&self, nonce: [u8; NONCE_BYTES], context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
         self.0.iter().find_map(|secret| {
             let mut text = sealed.to_vec();
@@ -99,7 +90,7 @@ impl Secrets {
         })
     }
 
-    /// The secrets' own bytes, in order: Django's signing derives its keys in its own way.
+    /// Returns the bytes of the secrets, in order, for Django's own key derivation.
     pub(crate) fn bytes(&self) -> impl Iterator<Item = &[u8]> {
         self.0.iter().map(|secret| secret.bytes.as_slice())
     }
@@ -152,8 +143,8 @@ mod tests {
         assert!(!new.verify(b"a", &old.sign(b"a").unwrap()));
     }
 
-    // CVE-2026-6873 (Django): a name and a salt, joined without a border, could stand for another pair. Here the name goes
-    // into the key, after a purpose that always has the same length.
+    // CVE-2026-6873 (Django): a name and a salt were concatenated without a separator, so that two pairs had one key. Here the
+    // name is part of the key derivation, after a purpose of fixed length.
     #[test]
     fn cve_2026_6873_another_name_is_another_key() {
         let named = |name| Secrets::new([OLD]).unwrap().for_cookie(name);
@@ -165,15 +156,14 @@ mod tests {
     }
 
     #[test]
-    fn without_a_cookie_nothing_is_signed_and_nothing_verifies() {
+    fn without_a_cookie_name_no_token_is_signed_or_verified() {
         let mac = secrets(&[OLD]).sign(b"x").unwrap();
         let unbound = Secrets::new([OLD]).unwrap();
         assert!(unbound.sign(b"x").is_none());
         assert!(!unbound.verify(b"x", &mac));
     }
 
-    // D13, Auth0-PHP #808: what was set as the secret was the key itself, for everything. Here each purpose and each cookie has
-    // one of its own, by HKDF.
+    // D13, Auth0-PHP #808: the secret itself was the key for every purpose. Here HKDF derives a key for each purpose and cookie.
     #[test]
     fn auth0_php_808_each_purpose_has_a_key_of_its_own() {
         let secrets = secrets(&[OLD]);
@@ -187,13 +177,13 @@ mod tests {
         });
         let all: std::collections::BTreeSet<_> = keys.iter().flatten().collect();
         assert_eq!(all.len(), 6);
-        // And none of another secret.
+        // Another secret has other keys.
         assert_ne!(*derive(NEW.as_bytes(), &[TOKEN_PURPOSE, b"sessionid"]), keys[0][0]);
     }
 
-    // A11, CVE-2013-0263 (Rack): how long the comparison took told how many bytes of a guess were right. Here a MAC that differs in
-    // its first byte takes as long as one that differs in its last. The measure is that of a comparison which stops at the first
-    // difference, taken in between: this one has to be far below it.
+    // A11, CVE-2013-0263 (Rack): the time of a comparison revealed how many bytes of a guess were right. Here a MAC that differs in
+    // its first byte takes as long as one that differs in its last. The difference has to be far below that of a comparison which
+    // stops at the first difference; the two are measured alternately.
     #[test]
     fn cve_2013_0263_a_comparison_takes_as_long_wherever_the_difference_is() {
         let secrets = secrets(&[OLD]);
@@ -220,21 +210,21 @@ mod tests {
         let mut costs: [Vec<f64>; 4] = Default::default();
         let mut state = 1_u32;
         for _ in 0..24_000 {
-            // In no order: what ran before shows too.
+            // In random order, because each measurement influences the next one.
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let at = (state >> 30) as usize;
             costs[at].push(cost(cases[at].0, cases[at].1));
         }
-        // The median of the faster half: what else the machine does shows in the slower one.
+        // The median of the faster half: the slower half shows other load of the machine.
         let [verify_first, verify_last, early_first, early_last] = costs.map(|mut costs| {
             costs.sort_by(f64::total_cmp);
             costs[costs.len() / 4]
         });
-        let (told, may) = ((verify_last - verify_first).abs(), early_last - early_first);
-        assert!(told < may / 2.0, "{told} ns tell the first byte from the last; an early end {may} ns");
+        let (constant, leaking) = ((verify_last - verify_first).abs(), early_last - early_first);
+        assert!(constant < leaking / 2.0, "{constant} ns between first and last byte; with an early exit {leaking} ns");
     }
 
-    // CVE-2025-47275 (Auth0-PHP): short tags could be guessed.
+    // CVE-2025-47275 (Auth0-PHP): short tags were guessed.
     #[test]
     fn cve_2025_47275_the_mac_has_exactly_its_length() {
         let secrets = secrets(&[OLD]);

@@ -1,6 +1,6 @@
-//! How a session travels: the `Cookie` header, the signed token in it, and the `Set-Cookie` header.
+//! The session cookie: the `Cookie` header, the signed token in it, and the `Set-Cookie` header.
 
-pub(crate) mod find;
-pub(crate) mod sealed;
-pub(crate) mod set;
+pub(crate) mod header;
+pub(crate) mod sealed_journal;
+pub(crate) mod set_cookie;
 pub(crate) mod token;

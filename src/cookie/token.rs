@@ -1,53 +1,53 @@
-//! The cookie's value: the session's identity and the last save that the browser knows of, signed.
+//! The cookie's value, a signed token: the session's identity and the last save that the browser knows of.
 //!
-//! Base64url, without padding, of
+//! It is the base64url encoding, without padding, of:
 //!
-//! | bytes | what |
+//! | bytes | content |
 //! | --- | --- |
-//! | 1 | version, 1, in the upper half; in the lower the rotations of the key, 14 if they follow at the end, or 15 for an ending token |
+//! | 1 | upper half: version, 1; lower half: rotations of the key, 14 if they follow at the end, or 15 for an ending token |
 //! | 32 | session key |
 //! | 6 | absolute deadline, milliseconds of Unix time |
-//! | 2 | mark of the key prefix |
+//! | 2 | hash of the key prefix |
 //! | 4 | generation |
 //! | 4 | tag |
 //! | 6 | issue time, milliseconds of Unix time |
 //! | 0 or 2 | rotations |
-//! | 32 | HMAC-SHA-256 over all of the above, under a key that is derived for this purpose and this cookie's name |
-//! | 0 or more | the [journal](super::sealed), sealed and bound to this MAC |
+//! | 32 | HMAC-SHA-256 over all of the above, with a key that is derived for this purpose and this cookie's name |
+//! | 0 or more | the [journal](super::sealed_journal), sealed and bound to this MAC |
 //!
-//! Up to 13 rotations, what is signed fits into one block of the hash. An *ending* token names a session that a logout could not
-//! end yet: it opens nothing.
+//! Up to 13 rotations, the signed bytes fit into one block of the hash. An *ending* token names a session that a logout could not
+//! revoke yet. It opens no session.
 
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use edge_session_crypto::{from_base64, to_base64};
 
-use super::sealed::{self, MIN_SEALED};
+use super::sealed_journal::{self, MIN_SEALED};
 use crate::secret::{MAC_BYTES, NONCE_BYTES};
 use crate::session::expiry::Deadline;
 use crate::session::identity::{Identity, Position};
-use crate::session::incoming::{CookieSlot, SessionToken};
+use crate::session::incoming::SessionToken;
 use crate::session::journal::Journal;
 use crate::session::key::{KEY_CHARS, SessionKey};
-use crate::settings::Settings;
+use crate::settings::{CookieSlot, Settings};
 
 const VERSION: u8 = 1;
 
-/// The lower half of the first byte: the rotations follow at the end, and the token is an ending one.
+/// Values of the lower half of the first byte: the rotations follow at the end; the token is an ending token.
 const MORE_ROTATIONS: u8 = 14;
 const ENDING: u8 = 15;
 
 const HEAD_BYTES: usize = 23 + KEY_CHARS;
 const ROTATIONS_BYTES: usize = 2;
 
-/// What browsers keep of a cookie's name and value together, in bytes (RFC 6265bis, section 5.7).
+/// The maximum length of a cookie's name and value together, in bytes (RFC 6265bis, section 5.7).
 const MAX_COOKIE: usize = 4096;
 
-/// Characters of the shortest token.
+/// The length of the shortest token, in characters.
 const SHORTEST: usize = chars(HEAD_BYTES + MAC_BYTES);
 
-/// Base64 characters for `bytes`, without padding.
+/// Returns the number of base64 characters for `bytes`, without padding.
 const fn chars(bytes: usize) -> usize {
     bytes.saturating_mul(4).div_ceil(3)
 }
@@ -56,11 +56,11 @@ const fn chars(bytes: usize) -> usize {
 #[derive(Debug)]
 pub(crate) enum Token {
     Session(SessionToken),
-    /// A logout could not end this session yet.
+    /// A logout could not revoke this session yet.
     Ending(Identity),
 }
 
-/// Signs with the first secret. The journal is cut until the token fits into its cookie.
+/// Signs a token with the first secret. The journal drops its oldest entries until the token fits into its cookie.
 pub(crate) fn sign(
     settings: &Settings,
     identity: &Identity,
@@ -75,13 +75,13 @@ pub(crate) fn sign(
         let name = settings.name_of(CookieSlot::of(identity));
         let room = MAX_COOKIE.saturating_sub(name.len()).saturating_mul(3) / 4;
         let room = room.saturating_sub(bytes.len());
-        let sealed = sealed::seal(&settings.secrets, nonce, &mac, journal, position.issued, room);
+        let sealed = sealed_journal::seal(&settings.secrets, nonce, &mac, journal, position.issued, room);
         bytes.extend_from_slice(sealed.as_deref().unwrap_or_default());
     }
     Some(to_base64(&bytes))
 }
 
-/// Signs an ending token, which was issued at `issued` (microseconds of Unix time).
+/// Signs an ending token issued at `issued` (microseconds of Unix time).
 pub(crate) fn sign_ending(settings: &Settings, identity: &Identity, issued: i64) -> Option<String> {
     let mut bytes = payload(settings, ENDING, identity, Position { generation: 0, tag: [0; 4], issued });
     let mac = settings.secrets.sign(&bytes)?;
@@ -104,7 +104,7 @@ fn payload(settings: &Settings, kind: u8, identity: &Identity, position: Positio
     bytes
 }
 
-/// Reads a token that one of the secrets signed for this cookie. Nothing is parsed before the MAC holds.
+/// Verifies and parses a token that one of the secrets signed for this cookie. The MAC is verified before any field is parsed.
 pub(crate) fn verify(settings: &Settings, text: &[u8]) -> Option<Token> {
     if !(SHORTEST..=MAX_COOKIE).contains(&text.len()) {
         return None;
@@ -133,19 +133,19 @@ pub(crate) fn verify(settings: &Settings, text: &[u8]) -> Option<Token> {
     if kind == ENDING {
         return sealed.is_empty().then_some(Token::Ending(identity));
     }
-    // One text for each token: fewer rotations are written in the first byte.
+    // Each token has one encoding: fewer rotations are in the first byte.
     (more == 0 || rotations >= u16::from(MORE_ROTATIONS)).then_some(())?;
     let sealed = if sealed.is_empty() { Box::default() } else { rest.into() };
     Some(Token::Session(SessionToken { identity, position: Position { generation, tag, issued }, same_prefix, sealed }))
 }
 
-/// A time in microseconds as milliseconds in 48 bits: 4459 years around 1970. A time beyond becomes the end of that range.
+/// Encodes a time in microseconds as milliseconds in 48 bits: 4459 years around 1970. Other times are clamped.
 fn six_bytes(micros: i64) -> [u8; 6] {
     let [_, _, bytes @ ..] = micros.div_euclid(1_000).clamp(-(1 << 47), (1 << 47) - 1).to_be_bytes();
     bytes
 }
 
-/// The rest of a payload.
+/// The unparsed rest of a payload.
 struct Fields<'a>(&'a [u8]);
 
 impl Fields<'_> {
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signed_token_is_read_back() {
+    fn verifying_reverses_signing() {
         for (rotations, length) in [(0, SHORTEST), (13, SHORTEST), (14, LONGEST), (15, LONGEST), (u16::MAX, LONGEST)] {
             let token = signed(rotations);
             assert_eq!(token.len(), length);
@@ -213,7 +213,7 @@ mod tests {
             );
             assert_eq!(read.position, at);
         }
-        // Well below the 4096 bytes that a browser keeps, name included.
+        // Far below the limit of browsers.
         const { assert!(LONGEST < 130) };
     }
 
@@ -234,15 +234,15 @@ mod tests {
         assert!(!read.same_prefix);
     }
 
-    // The golden token of version 1. If it changes, every visitor is logged out.
+    // The golden token of version 1. A change logs every visitor out.
     #[test]
-    fn a_token_is_written_as_it_always_was() {
+    fn the_format_of_version_1_is_unchanged() {
         let golden = "HmN3NjNjM2Jtano3dDNyNGQ2enZvbWZnOWtsM21mZjhwAcAy8PIAOTcAAAAHAQIDBAG42sW0AAAOMf6K55YiJ6oIXxX7rxXDlupxRtOhrv3CGb7iDvLx8P8";
         assert_eq!(signed(14), golden);
     }
 
     #[test]
-    fn a_changed_character_anywhere_is_noticed() {
+    fn a_changed_character_anywhere_is_detected() {
         let token = signed(0);
         for at in 0..token.len() {
             for other in ["A", "b", "_", "=", "%", " ", "\0"] {
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_cut_or_extended_is_noticed() {
+    fn a_truncated_or_extended_token_is_detected() {
         let token = signed(14);
         for end in 0..token.len() {
             assert!(verify(&settings(), &token.as_bytes()[..end]).is_none());
@@ -266,14 +266,14 @@ mod tests {
 
     #[test]
     fn only_the_canonical_base64_is_a_token() {
-        // 87 bytes make 116 characters and no bits to spare.
+        // 87 bytes are exactly 116 characters, without spare bits.
         let token = signed(0);
         let standard = token.replace('-', "+").replace('_', "/");
         assert!(standard == token || verify(&settings(), standard.as_bytes()).is_none());
     }
 
     #[test]
-    fn a_token_is_good_for_one_cookie_name_only() {
+    fn a_token_is_valid_for_one_cookie_name_only() {
         let token = signed(0);
         assert!(verify(&settings(), token.as_bytes()).is_some());
         for name in ["sessionid", "__Host-sessionid2"] {
@@ -281,7 +281,7 @@ mod tests {
         }
     }
 
-    // CVE-2026-39324 (rack-session): what failed to verify was handed to an older decoder.
+    // CVE-2026-39324 (rack-session): a value that did not verify was passed to an older decoder.
     #[test]
     fn cve_2026_39324_there_is_no_other_decoder() {
         let (identity, position) = parts(0);
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signed_token_of_another_version_or_kind_is_no_token() {
+    fn a_signed_token_of_another_version_or_kind_is_invalid() {
         let good = from_base64(signed(0).as_bytes()).unwrap();
         let payload = &good[..HEAD_BYTES];
         for (at, byte) in [(0, 0x00), (0, 0x20), (1, b'A'), (1, 0)] {
@@ -301,7 +301,7 @@ mod tests {
             changed[at] = byte;
             assert!(verify(&settings(), resigned(&changed).as_bytes()).is_none());
         }
-        // Fewer rotations than 14 are not written at the end, and an ending token carries no journal.
+        // Fewer than 14 rotations are not at the end, and an ending token has no journal.
         let long = from_base64(signed(14).as_bytes()).unwrap();
         let mut changed = long[..HEAD_BYTES + ROTATIONS_BYTES].to_vec();
         changed[HEAD_BYTES + 1] = 13;
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn times_of_any_size_are_kept_to_the_millisecond_or_become_the_end_of_the_range() {
+    fn times_are_rounded_to_milliseconds_and_clamped() {
         let micros = |time| Fields(&six_bytes(time)).micros().unwrap();
         for time in [0, 1_000, -1_000, 1_925_000_000_000_000] {
             assert_eq!(micros(time), time);
@@ -324,12 +324,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_are_a_token_by_chance(text in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn random_bytes_are_not_a_token(text in prop::collection::vec(any::<u8>(), 0..200)) {
             prop_assert!(verify(&settings(), &text).is_none());
         }
 
         #[test]
-        fn no_text_of_the_right_form_is_a_token_by_chance(text in "[A-Za-z0-9_-]{116,148}") {
+        fn random_text_of_the_right_form_is_not_a_token(text in "[A-Za-z0-9_-]{116,148}") {
             prop_assert!(verify(&settings(), text.as_bytes()).is_none());
         }
     }

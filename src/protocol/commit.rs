@@ -15,16 +15,16 @@ use super::isolate::IsolateMemory;
 use super::revoke;
 use super::save::{Save, Saved};
 use super::{Reply, Step};
-use crate::cookie::set::{self, CookieLifetime};
+use crate::cookie::set_cookie::{self, CookieLifetime};
 use crate::cookie::token;
 use crate::error::{Error, ErrorKind, Result};
 use crate::session::event::EventKind;
 use crate::session::expiry::ExpiryOptions;
 use crate::session::identity::Identity;
-use crate::session::incoming::CookieSlot;
 use crate::session::key_state::KeyState;
 use crate::session::record;
 use crate::session::session::{FlushState, Session};
+use crate::settings::CookieSlot;
 
 /// A request that ran for longer, in milliseconds, deletes no cookie that may have been replaced meanwhile. Where tombstones are
 /// not read, it gives none either.
@@ -224,7 +224,7 @@ fn without_save(session: &Session) -> Result<SessionHeaders> {
     let ending = match &session.flush {
         // mutation: ending-token-given
         FlushState::Pending(identities) => identities.first().map(|identity| ending(session, identity)).transpose()?,
-        FlushState::NotAsked | FlushState::Done => None,
+        FlushState::NotRequested | FlushState::Done => None,
     };
     // mutation: vary-of-read
     Ok(headers(session, ending, session.accessed(), Saved::default()))
@@ -238,7 +238,7 @@ fn headers(
     saved: Saved,
 ) -> SessionHeaders {
     let is_late = session.clock.elapsed_millis() > LATE;
-    let is_flushed = !matches!(session.flush, FlushState::NotAsked);
+    let is_flushed = !matches!(session.flush, FlushState::NotRequested);
     let is_over = session.is_empty() && !session.incoming.is_left_alone() && !is_late; // mutation: late-deletion
     let slot = given.as_ref().map(|(slot, _)| *slot);
     // A login takes the anonymous cookie away; a slow answer only where it is that login's.
@@ -249,7 +249,7 @@ fn headers(
         // mutation: login-takes-anonymous
         let is_deleted = is_flushed || is_over || has_ended || (is_login && other == CookieSlot::Anonymous);
         if is_deleted && slot != Some(other) && session.incoming.has(other) {
-            set_cookies.push(set::take_away(&session.settings, other));
+            set_cookies.push(set_cookie::clear_cookie(&session.settings, other));
         }
     }
     let depends_on_cookie = depends_on_cookie || !set_cookies.is_empty();
@@ -262,7 +262,7 @@ fn ending(session: &Session, identity: &Identity) -> Result<(CookieSlot, String)
     let token = token::sign_ending(&session.settings, identity, now.timestamp_micros()).ok_or_else(no_secret)?;
     let lifetime = CookieLifetime::Seconds(identity.absolute.seconds_from(now));
     let slot = CookieSlot::Rotated;
-    Ok((slot, set::give(&session.settings, slot, &token, lifetime, now)))
+    Ok((slot, set_cookie::set_cookie(&session.settings, slot, &token, lifetime, now)))
 }
 
 /// The headers that give the browser the session's cookie.
@@ -274,11 +274,11 @@ fn give(session: &mut Session, lifetime: CookieLifetime, saved: Saved) -> Result
         CookieLifetime::Seconds(seconds) => CookieLifetime::Seconds(seconds.min(identity.absolute.seconds_from(now))),
         CookieLifetime::UntilBrowserCloses => lifetime,
     };
-    let carried = known.journal.as_ref().map_or(0, |journal| journal.states.len());
+    let carried = known.journal.as_ref().map_or(0, |journal| journal.entries.len());
     let journal = known.journal.as_mut().map(|journal| (journal, nonce));
     let token = token::sign(settings, identity, position, journal).ok_or_else(no_secret)?;
     let slot = CookieSlot::of(identity);
-    let cookie = set::give(settings, slot, &token, lifetime, now);
+    let cookie = set_cookie::set_cookie(settings, slot, &token, lifetime, now);
     session.report_cut(carried);
     Ok(headers(session, Some((slot, cookie)), true, saved))
 }

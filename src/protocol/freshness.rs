@@ -1,8 +1,9 @@
 //! Whether a record contains what the browser knows of, and what to do where it does not.
 
-use crate::cookie::sealed;
-use crate::session::journal::{Journal, WINDOW};
-use crate::session::record::{MAX_TAGS, Record};
+use crate::cookie::sealed_journal;
+use crate::session::journal::Journal;
+use crate::session::limits::{JOURNAL_WINDOW, MAX_TAGS};
+use crate::session::record::Record;
 use crate::session::saving::SKEW;
 use crate::session::session::Session;
 
@@ -56,10 +57,10 @@ pub(super) fn may_not_be_visible_yet(session: &Session) -> bool {
 pub(super) fn open_journal(session: &mut Session) {
     let Some(position) = session.known.position.filter(|_| session.known.journal.is_none()) else { return };
     let sealed = &session.known.sealed;
-    let is_carried = is_recent(session, WINDOW) && !sealed.is_empty();
-    let opened = if is_carried { sealed::unseal(&session.settings.secrets, sealed, position) } else { None };
-    let mut journal = opened.unwrap_or_else(|| Journal::at(position.tag, position.issued / 1000));
-    journal.age(session.now().timestamp_millis());
+    let is_carried = is_recent(session, JOURNAL_WINDOW) && !sealed.is_empty();
+    let opened = if is_carried { sealed_journal::unseal(&session.settings.secrets, sealed, position) } else { None };
+    let mut journal = opened.unwrap_or_else(|| Journal::starting_at(position.tag, position.issued / 1000));
+    journal.expire(session.now().timestamp_millis());
     session.known.journal = Some(journal);
 }
 

@@ -16,8 +16,10 @@ use core::cell::RefCell;
 use super::revoke::Revocation;
 use crate::session::identity::Tag;
 use crate::session::key::StorageKey;
+use crate::session::limits::MAX_TAGS;
 use crate::session::reconcile;
-use crate::session::record::{self, Head, MAX_TAGS, Opened};
+use crate::session::record::{self, Decoded};
+use crate::session::record_header::RecordHeader;
 use crate::session::saving::Group;
 
 /// For how long a record or a revocation is remembered, in milliseconds: longer than KV may hide it.
@@ -296,7 +298,7 @@ impl IsolateMemory {
     }
 
     /// Records that a put of these bytes begins. Returns its ticket.
-    pub(super) fn begin_flight(&self, key: &StorageKey, head: &Head, bytes: &[u8], now: i64) -> Ticket {
+    pub(super) fn begin_flight(&self, key: &StorageKey, head: &RecordHeader, bytes: &[u8], now: i64) -> Ticket {
         let mut memory = self.0.borrow_mut();
         let ticket = memory.next_ticket();
         let lane = memory.enter(key, bytes.len(), now);
@@ -382,7 +384,7 @@ impl IsolateMemory {
     }
 
     /// Remembers a record that the store holds: a put that failed had landed after all.
-    pub(super) fn remember(&self, key: &StorageKey, head: &Head, bytes: &[u8], now: i64) {
+    pub(super) fn remember(&self, key: &StorageKey, head: &RecordHeader, bytes: &[u8], now: i64) {
         let mut memory = self.0.borrow_mut();
         let lane = memory.enter(key, bytes.len(), now);
         lane.landed = Some(Landed::new(head, bytes, now));
@@ -542,7 +544,7 @@ impl Lane {
 }
 
 impl Landed {
-    fn new(head: &Head, bytes: &[u8], at: i64) -> Self {
+    fn new(head: &RecordHeader, bytes: &[u8], at: i64) -> Self {
         Self { bytes: bytes.into(), tags: head.tags.clone(), generation: head.generation, at }
     }
 
@@ -564,8 +566,8 @@ impl Landed {
         if head.tags.first().is_some_and(|tag| self.tags.contains(tag)) {
             return (self.bytes.to_vec(), None);
         }
-        if let Opened::Record(stored) = record::decode(bytes.clone())
-            && let Opened::Record(own) = record::decode(self.bytes.to_vec())
+        if let Decoded::Record(stored) = record::decode(bytes.clone())
+            && let Decoded::Record(own) = record::decode(self.bytes.to_vec())
             // mutation: merged-records
             && let (merged, Some(tag)) = reconcile::merge(stored, own, remembers)
         {
@@ -588,7 +590,7 @@ mod tests {
     use super::*;
     use crate::session::data::Data;
     use crate::session::expiry::Deadline;
-    use crate::session::record::Write;
+    use crate::session::record_header::RecentWrite;
     use crate::session::session::Stored;
 
     /// 1 January 2030, in milliseconds of Unix time.
@@ -602,19 +604,19 @@ mod tests {
         number.to_be_bytes()
     }
 
-    fn head(generation: u32, tags: &[u32]) -> Head {
+    fn head(generation: u32, tags: &[u32]) -> RecordHeader {
         let end = Deadline(i64::MAX);
         let tags = tags.iter().map(|number| tag(*number)).collect();
-        Head { deadline: end, absolute: end, generation, tags, rotations: 0, writes: Vec::new() }
+        RecordHeader { deadline: end, absolute: end, generation, tags, rotations: 0, writes: Vec::new() }
     }
 
     /// The bytes of a record with one member, which was written at `time`.
-    fn bytes(head: &Head, member: &str, time: Option<i64>) -> Vec<u8> {
+    fn bytes(head: &RecordHeader, member: &str, time: Option<i64>) -> Vec<u8> {
         let mut data = Data::default();
         data.set(member, b"1".as_slice().into());
-        data.settle();
+        data.mark_stored();
         let mut head = head.clone();
-        head.writes.extend(time.map(|time| Write { time, key: format!("\"{member}\"").into_bytes().into() }));
+        head.writes.extend(time.map(|time| RecentWrite { time, key: format!("\"{member}\"").into_bytes().into() }));
         record::encode(&head, &data)
     }
 
@@ -624,7 +626,7 @@ mod tests {
     }
 
     /// A put that begins and is acknowledged at once.
-    fn put(memory: &IsolateMemory, key: &StorageKey, head: &Head, bytes: &[u8], now: i64) {
+    fn put(memory: &IsolateMemory, key: &StorageKey, head: &RecordHeader, bytes: &[u8], now: i64) {
         let ticket = memory.begin_flight(key, head, bytes, now);
         memory.landed(key, ticket, now);
     }
@@ -708,7 +710,7 @@ mod tests {
             let stored = bytes(&head(generation, &[66, 3]), "stored", Some(NOW + 1));
             let newest = memory.newest(&key, Some(stored), NOW);
             assert_eq!(newest.merged, Some(tag(if generation > 5 { 5 } else { 66 })), "the save of the older branch");
-            let Opened::Record(record) = record::decode(newest.bytes.unwrap()) else { panic!("{generation}") };
+            let Decoded::Record(record) = record::decode(newest.bytes.unwrap()) else { panic!("{generation}") };
             assert_eq!(record.data.members().count(), 2);
             assert!(record.head.tags.contains(&tag(5)) && record.head.tags.contains(&tag(66)));
         }
@@ -725,7 +727,7 @@ mod tests {
         let without_it = bytes(&later, "stored", Some(NOW + 1));
         let newest = memory.newest(&key, Some(without_it), NOW);
         assert_eq!(newest.merged, Some(tag(5)));
-        let Opened::Record(record) = record::decode(newest.bytes.unwrap()) else { panic!() };
+        let Decoded::Record(record) = record::decode(newest.bytes.unwrap()) else { panic!() };
         assert_eq!(record.data.members().count(), 2);
     }
 

@@ -22,20 +22,20 @@ use super::freshness::{self, Freshness};
 use super::isolate::IsolateMemory;
 use super::revoke::{self, Reach, Revocation};
 use super::{Reply, Step};
-use crate::cookie::find::find;
+use crate::cookie::header::find_cookies;
 use crate::cookie::token::{self, Token};
 use crate::error::Error;
 use crate::session::event::EventKind;
 use crate::session::expiry::Deadline;
 use crate::session::identity::Identity;
-use crate::session::incoming::{CookieSlot, Incoming, SessionToken};
+use crate::session::incoming::{Incoming, SessionToken};
 use crate::session::key::{SessionKey, StorageKey};
 use crate::session::key_state::KeyState;
 use crate::session::load_reason::LoadReason;
-use crate::session::load_state::Fetched;
-use crate::session::record::{self, Opened, Record};
+use crate::session::load_state::FetchOutcome;
+use crate::session::record::{self, Decoded, Record};
 use crate::session::session::{Session, Stored};
-use crate::settings::Settings;
+use crate::settings::{CookieSlot, Settings};
 
 /// More distinct tokens of one name than this name no session.
 const MAX_TOKENS: usize = 2;
@@ -57,7 +57,7 @@ pub fn session_from_cookie_header(
     cookie_header: &[u8],
 ) -> Session {
     let mut incoming = Incoming::default();
-    let found = find(cookie_header, CookieSlot::ALL.map(|slot| settings.name_of(slot)));
+    let found = find_cookies(cookie_header, CookieSlot::ALL.map(|slot| settings.name_of(slot)));
     for (slot, found) in CookieSlot::ALL.into_iter().zip(found) {
         if found.presented {
             incoming.present(slot);
@@ -105,7 +105,7 @@ pub struct Load {
     /// The place of the next name's tokens in [`Incoming::tokens`].
     next: usize,
     /// The outcome under the first name that had a token.
-    first: Option<(usize, Fetched)>,
+    first: Option<(usize, FetchOutcome)>,
 }
 
 #[derive(Debug, Default)]
@@ -153,7 +153,7 @@ impl Load {
                 done(session, superseded(session, memory, record, tombstone))
             }
             (state, Reply::Unavailable(error)) => unavailable(session, state, error),
-            _ => done(session, Fetched::Unavailable(Error::unexpected_reply())),
+            _ => done(session, FetchOutcome::Unavailable(Error::unexpected_reply())),
         }
     }
 
@@ -200,7 +200,7 @@ impl Load {
                     keys.extend(keys_of(&session.settings, &token.identity));
                     continue;
                 };
-                self.first.get_or_insert((place, Fetched::Nothing(reason)));
+                self.first.get_or_insert((place, FetchOutcome::Nothing(reason)));
             }
             if !live.is_empty() {
                 self.state = State::Reading(live);
@@ -212,9 +212,9 @@ impl Load {
                 session.adopt(place);
                 done(session, fetched)
             }
-            None if session.incoming.has_ended => done(session, Fetched::Nothing(LoadReason::Revoked)),
-            None if session.incoming.is_presented() => done(session, Fetched::Nothing(LoadReason::Malformed)),
-            None => done(session, Fetched::Nothing(LoadReason::New)),
+            None if session.incoming.has_ended => done(session, FetchOutcome::Nothing(LoadReason::Revoked)),
+            None if session.incoming.is_presented() => done(session, FetchOutcome::Nothing(LoadReason::Malformed)),
+            None => done(session, FetchOutcome::Nothing(LoadReason::New)),
         }
     }
 
@@ -228,7 +228,7 @@ impl Load {
     ) -> Step<()> {
         session.clock.revocation_checked();
         let each = if session.settings.check_ended { 2 } else { 1 };
-        let mut found: Option<(usize, Fetched)> = None;
+        let mut found: Option<(usize, FetchOutcome)> = None;
         // From the last one on, so that what the first one leaves on the session stays there.
         for place in places.into_iter().rev() {
             let mut values = values.split_off(values.len().saturating_sub(each)).into_iter();
@@ -236,12 +236,12 @@ impl Load {
             let (opened, stored) = (session.key.identity().cloned(), session.stored.take());
             session.adopt(place);
             let fetched = fetch(session, memory, record, tombstone.as_deref());
-            let is_live = |fetched: &Fetched| !is_over(fetched) && !matches!(fetched, Fetched::Superseded(_));
+            let is_live = |fetched: &FetchOutcome| !is_over(fetched) && !matches!(fetched, FetchOutcome::Superseded(_));
             match &found {
                 // mutation: two-live-tokens
                 Some((_, other)) if is_live(other) && is_live(&fetched) => {
                     session.key = KeyState::None;
-                    return done(session, Fetched::Nothing(LoadReason::Malformed));
+                    return done(session, FetchOutcome::Nothing(LoadReason::Malformed));
                 }
                 Some((other, before)) if is_live(before) || (is_over(&fetched) && !is_over(before)) => {
                     session.adopt(*other);
@@ -264,7 +264,7 @@ impl Load {
     fn opened(&mut self, session: &mut Session, memory: &IsolateMemory, mut values: Vec<Option<Vec<u8>>>) -> Step<()> {
         let bytes = values.pop().flatten();
         let Some(identity) = session.key.identity() else {
-            return done(session, Fetched::Nothing(LoadReason::Unknown));
+            return done(session, FetchOutcome::Nothing(LoadReason::Unknown));
         };
         let key = revoke::record_key(&session.settings, identity);
         let newest = memory.newest(&key, bytes.clone(), session.clock.latest_millis());
@@ -296,16 +296,16 @@ impl Load {
         self.judged(session, fetched)
     }
 
-    fn judged(&mut self, session: &mut Session, fetched: Fetched) -> Step<()> {
-        let Fetched::Superseded(record) = fetched else { return done(session, fetched) };
-        let Some(identity) = session.key.identity() else { return done(session, Fetched::Superseded(None)) };
+    fn judged(&mut self, session: &mut Session, fetched: FetchOutcome) -> Step<()> {
+        let FetchOutcome::Superseded(record) = fetched else { return done(session, fetched) };
+        let Some(identity) = session.key.identity() else { return done(session, FetchOutcome::Superseded(None)) };
         let key = successor_tombstone(&session.settings, identity);
         self.state = State::ReadingSuccessor(record);
         Step::Read(vec![key])
     }
 }
 
-fn done(session: &mut Session, fetched: Fetched) -> Step<()> {
+fn done(session: &mut Session, fetched: FetchOutcome) -> Step<()> {
     session.set_loaded(fetched);
     Step::Done(())
 }
@@ -319,7 +319,7 @@ fn unavailable(session: &mut Session, state: State, error: Error) -> Step<()> {
     }
     session.incoming.leave_alone();
     // mutation: store-unavailable
-    done(session, Fetched::Unavailable(error))
+    done(session, FetchOutcome::Unavailable(error))
 }
 
 /// The storage keys that a load of `identity` reads.
@@ -329,9 +329,9 @@ fn keys_of(settings: &Settings, identity: &Identity) -> impl Iterator<Item = Sto
 }
 
 /// Whether a token with this outcome opens no session, so that another cookie may.
-const fn is_over(fetched: &Fetched) -> bool {
+const fn is_over(fetched: &FetchOutcome) -> bool {
     use LoadReason::{Corrupt, Expired, Revoked, Unknown};
-    matches!(fetched, Fetched::Nothing(Corrupt | Expired | Revoked | Unknown) | Fetched::Record(Expired, _))
+    matches!(fetched, FetchOutcome::Nothing(Corrupt | Expired | Revoked | Unknown) | FetchOutcome::Record(Expired, _))
 }
 
 /// The tombstone that a logout of the successor of this key would have put.
@@ -340,25 +340,35 @@ pub(super) fn successor_tombstone(settings: &Settings, identity: &Identity) -> S
 }
 
 /// A rotated key: a second login may still join its family, unless the first one has ended.
-fn superseded(session: &Session, memory: &IsolateMemory, record: Option<Record>, tombstone: Option<&[u8]>) -> Fetched {
-    let Some(identity) = session.key.identity() else { return Fetched::Superseded(None) };
+fn superseded(
+    session: &Session,
+    memory: &IsolateMemory,
+    record: Option<Record>,
+    tombstone: Option<&[u8]>,
+) -> FetchOutcome {
+    let Some(identity) = session.key.identity() else { return FetchOutcome::Superseded(None) };
     let key = successor_tombstone(&session.settings, identity);
     match revoke::revocation(memory, &key, tombstone, session.clock.latest_millis()) {
-        Some(Revocation::Ended) => Fetched::Nothing(LoadReason::Revoked), // mutation: login-after-superseded
-        Some(Revocation::Cycled { .. }) | None => Fetched::Superseded(record),
+        Some(Revocation::Ended) => FetchOutcome::Nothing(LoadReason::Revoked), // mutation: login-after-superseded
+        Some(Revocation::Cycled { .. }) | None => FetchOutcome::Superseded(record),
     }
 }
 
 /// Judges what is stored for the session's key.
-fn fetch(session: &mut Session, memory: &IsolateMemory, bytes: Option<Vec<u8>>, tombstone: Option<&[u8]>) -> Fetched {
-    let Some(identity) = session.key.identity() else { return Fetched::Nothing(LoadReason::New) };
+fn fetch(
+    session: &mut Session,
+    memory: &IsolateMemory,
+    bytes: Option<Vec<u8>>,
+    tombstone: Option<&[u8]>,
+) -> FetchOutcome {
+    let Some(identity) = session.key.identity() else { return FetchOutcome::Nothing(LoadReason::New) };
     let now = session.clock.latest_millis();
     let key = revoke::tombstone_key(&session.settings, identity);
     let record_key = revoke::record_key(&session.settings, identity);
     let is_anonymous = identity.is_anonymous();
     let revocation = revoke::revocation(memory, &key, tombstone, now); // mutation: tombstone-loaded
     if revocation.is_some_and(|revocation| !revocation.is_superseding(now)) {
-        return Fetched::Nothing(LoadReason::Revoked);
+        return FetchOutcome::Nothing(LoadReason::Revoked);
     }
     let newest = memory.newest(&record_key, bytes, now); // mutation: memory-of-load
     let limit = newest.limit(session.settings.max_record_bytes);
@@ -366,38 +376,38 @@ fn fetch(session: &mut Session, memory: &IsolateMemory, bytes: Option<Vec<u8>>, 
     if revocation.is_some() {
         // mutation: superseded-record
         let record = bytes.filter(|_| is_anonymous).map(|bytes| record::decode_within(limit, bytes));
-        let mut record = record.and_then(Opened::record);
+        let mut record = record.and_then(Decoded::record);
         if is_anonymous && record.is_none() && freshness::may_not_be_visible_yet(session) {
-            return Fetched::Nothing(LoadReason::NotYetVisible);
+            return FetchOutcome::Nothing(LoadReason::NotYetVisible);
         }
         if let Some(record) = &mut record
             && freshness::classify(session, record) == Freshness::Stale
         {
             session.report(EventKind::MergedStale);
         }
-        return Fetched::Superseded(record);
+        return FetchOutcome::Superseded(record);
     }
     if newest.merged.is_some() {
         session.report(EventKind::Diverged);
     }
     let mut record = match bytes.map(|bytes| record::decode_within(limit, bytes)) {
-        Some(Opened::Record(record)) => record,
+        Some(Decoded::Record(record)) => record,
         other => {
             let reason = match other {
-                Some(Opened::TooLarge) => LoadReason::OtherSettings,
-                Some(Opened::Newer) => LoadReason::NewerVersion,
-                Some(Opened::Corrupt | Opened::Record(_)) => LoadReason::Corrupt,
+                Some(Decoded::TooLarge) => LoadReason::OtherSettings,
+                Some(Decoded::Newer) => LoadReason::NewerVersion,
+                Some(Decoded::Corrupt | Decoded::Record(_)) => LoadReason::Corrupt,
                 None if freshness::may_not_be_visible_yet(session) => LoadReason::NotYetVisible,
                 None => LoadReason::Unknown,
             };
-            return Fetched::Nothing(reason);
+            return FetchOutcome::Nothing(reason);
         }
     };
     let is_over = record.head.end().has_passed(session.now());
     let reason = match freshness::classify(session, &mut record) {
         // What is not visible yet may have given it a longer life.
         // mutation: renewal-not-visible
-        Freshness::Repaired | Freshness::Stale if is_over => return Fetched::Nothing(LoadReason::NotYetVisible),
+        Freshness::Repaired | Freshness::Stale if is_over => return FetchOutcome::Nothing(LoadReason::NotYetVisible),
         _ if is_over => LoadReason::Expired,
         Freshness::Fresh => LoadReason::Live,
         Freshness::Repaired => LoadReason::StaleRepaired,
@@ -406,5 +416,5 @@ fn fetch(session: &mut Session, memory: &IsolateMemory, bytes: Option<Vec<u8>>, 
     };
     let complete = reason != LoadReason::StaleRepaired;
     session.stored = Some(Stored { head: record.head.clone(), complete, merged: newest.merged });
-    Fetched::Record(reason, record)
+    FetchOutcome::Record(reason, record)
 }

@@ -36,7 +36,8 @@ use crate::session::key::StorageKey;
 use crate::session::key_state::KeyState;
 use crate::session::load_reason::LoadReason;
 use crate::session::reconcile;
-use crate::session::record::{self, Head, Opened, Record};
+use crate::session::record::{self, Decoded, Record};
+use crate::session::record_header::RecordHeader;
 use crate::session::saving::Group;
 use crate::session::session::{FlushState, Session, Stored};
 use crate::store::{OnlyIf, Op};
@@ -93,7 +94,7 @@ struct Attempt {
 /// A record that was put.
 #[derive(Debug)]
 enum Sent {
-    Alone(Box<(Head, i64)>),
+    Alone(Box<(RecordHeader, i64)>),
     Group(Rc<Group>),
 }
 
@@ -767,11 +768,11 @@ fn release(session: &Session, memory: &IsolateMemory) {
 
 fn open(newest: Newest, limit: usize) -> Result<Record> {
     let opened = newest.bytes.map(|bytes| record::decode_within(limit, bytes));
-    opened.and_then(Opened::record).ok_or_else(Error::interrupted)
+    opened.and_then(Decoded::record).ok_or_else(Error::interrupted)
 }
 
 /// The header of the newest record, if it is stored and contains the save with this tag.
-fn stored_head(newest: &Newest, tag: Option<&Tag>) -> Option<Head> {
+fn stored_head(newest: &Newest, tag: Option<&Tag>) -> Option<RecordHeader> {
     if newest.merged.is_some() {
         return None;
     }
@@ -780,7 +781,7 @@ fn stored_head(newest: &Newest, tag: Option<&Tag>) -> Option<Head> {
 }
 
 /// The operation that stores a record; one that has expired is removed.
-fn put(session: &Session, key: StorageKey, head: &Head, value: Vec<u8>, only_if: OnlyIf) -> Op {
+fn put(session: &Session, key: StorageKey, head: &RecordHeader, value: Vec<u8>, only_if: OnlyIf) -> Op {
     match u64::try_from(head.end().seconds_from(session.now())) {
         Ok(ttl) if ttl > 0 => Op::Put { key, value, ttl, deadline: head.end().0, only_if },
         _ => Op::Delete { key },
@@ -789,12 +790,12 @@ fn put(session: &Session, key: StorageKey, head: &Head, value: Vec<u8>, only_if:
 
 /// The bytes of a record. Its list of recent writes is shortened where it takes too much room, and data over the limit are
 /// refused.
-fn record_of(limit: usize, head: &mut Head, data: &Data) -> Result<Vec<u8>> {
+fn record_of(limit: usize, head: &mut RecordHeader, data: &Data) -> Result<Vec<u8>> {
     let value = record::encode(head, data);
     if value.len() <= limit {
         return Ok(value);
     }
-    head.forget_single_writes();
+    head.collapse_writes();
     let value = record::encode(head, data);
     let counted = value.len().saturating_sub(record::uncounted(&value, data));
     if counted <= limit {

@@ -1,4 +1,4 @@
-//! The dictionary: keys in insertion order, each value kept as JSON text until someone asks for it.
+//! The data of a session: keys in insertion order, with values as unparsed JSON text.
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
@@ -7,50 +7,50 @@ use core::ops::Range;
 
 use crate::json;
 
-/// From this many slots on, an index is kept.
+/// The number of slots above which the data have an index.
 const INDEXED_FROM: usize = 32;
 
-/// A piece of JSON text in UTF-8: a part of the record it was read with, or its own.
+/// A JSON text in UTF-8: a range of the record that contains it, or an allocation of its own.
 #[derive(Clone, Debug)]
-pub(crate) enum Text {
+pub(crate) enum JsonSlice {
     Stored(Range<usize>),
     Own(Box<[u8]>),
 }
 
-/// The key is a JSON string with its quotes, as [`json::quote`] writes it: it goes into the next record as it is.
+/// An entry. The key is a quoted JSON string in canonical form, and is copied into the next record.
 #[derive(Clone, Debug)]
 struct Entry {
-    key: Text,
-    /// None once the entry was removed: its key stays for the index.
-    value: Option<Text>,
-    /// Whether it was set since the data were stored.
+    key: JsonSlice,
+    /// The value; `None` once the entry was removed. The index still needs its key.
+    value: Option<JsonSlice>,
+    /// Whether it was set since the last save.
     touched: bool,
 }
 
-/// What happened to a key since the data were stored: its value now, or none where it was removed.
+/// A change of a key since the last save: its new value, or `None` if it was removed.
 pub(crate) type Change<'a> = (&'a [u8], Option<&'a [u8]>);
 
 /// An ordered map from keys to JSON texts.
 ///
-/// Removed entries keep their slot, so that places stay valid; small maps are searched, large ones have an index. A value is
-/// bytes here: whether it is text is checked when it is read.
+/// Removed entries keep their slots, so that positions stay valid. Small maps are searched; large ones have an index. Values are
+/// bytes: they are validated as UTF-8 when they are read.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Data {
     record: Vec<u8>,
     slots: Vec<Entry>,
     len: usize,
     index: Option<Index>,
-    /// The quoted keys that were removed since the data were stored; one of them can be back.
+    /// The quoted keys that were removed since the last save. They can have been added again.
     removed: Vec<Box<[u8]>>,
-    /// Whether everything was removed first, what is not known here too.
+    /// Whether all keys were removed first, including those of a newer record.
     cleared: bool,
 }
 
 impl Data {
-    /// The data of a record: `members` are the places of each quoted key and value in `record`, or texts of their own.
+    /// Creates the data of a record from its members: each quoted key and value is a range of `record` or its own text.
     ///
-    /// `None` where a key comes twice.
-    pub(crate) fn stored(record: Vec<u8>, members: Vec<(Text, Text)>) -> Option<Self> {
+    /// Returns `None` if a key is duplicated.
+    pub(crate) fn stored(record: Vec<u8>, members: Vec<(JsonSlice, JsonSlice)>) -> Option<Self> {
         let len = members.len();
         let slots = members.into_iter().map(|(key, value)| Entry { key, value: Some(value), touched: false }).collect();
         let mut data = Self { record, slots, len, ..Self::default() };
@@ -62,24 +62,24 @@ impl Data {
         unique.then_some(data)
     }
 
-    fn bytes<'a>(&'a self, text: &'a Text) -> &'a [u8] {
+    fn bytes<'a>(&'a self, text: &'a JsonSlice) -> &'a [u8] {
         match text {
-            Text::Stored(range) => self.record.get(range.clone()).unwrap_or_default(),
-            Text::Own(text) => text,
+            JsonSlice::Stored(range) => self.record.get(range.clone()).unwrap_or_default(),
+            JsonSlice::Own(text) => text,
         }
     }
 
-    /// The quoted key at `place`.
+    /// Returns the quoted key at `place`.
     fn key_at(&self, place: usize) -> &[u8] {
         self.slots.get(place).map_or(&[], |entry| self.bytes(&entry.key))
     }
 
-    /// The JSON text of an entry that was not removed.
+    /// Returns the JSON text of an entry that was not removed.
     fn value_of<'a>(&'a self, entry: &'a Entry) -> Option<&'a [u8]> {
         entry.value.as_ref().map(|value| self.bytes(value))
     }
 
-    /// The place of a quoted key.
+    /// Returns the position of a quoted key.
     fn find(&self, key: &[u8]) -> Option<usize> {
         let is_it = |place: &usize| {
             self.slots.get(*place).is_some_and(|entry| entry.value.is_some() && self.bytes(&entry.key) == key)
@@ -90,20 +90,20 @@ impl Data {
         }
     }
 
-    /// Adds an entry whose key is not there.
+    /// Adds an entry with a new key.
     fn push(&mut self, entry: Entry) {
         let place = self.slots.len();
         self.slots.push(entry);
         self.len = self.len.saturating_add(1);
         if let Some(mut index) = self.index.take() {
-            index.put(place, self); // a removed entry of the same key loses its place
+            index.put(place, self); // it replaces a removed entry of the same key
             self.index = Some(index);
         } else if self.slots.len() > INDEXED_FROM {
             self.build_index();
         }
     }
 
-    /// Builds the index. Says whether each key is there once.
+    /// Builds the index. Returns whether all keys are unique.
     fn build_index(&mut self) -> bool {
         let mut index = Index::default();
         let mut unique = true;
@@ -118,7 +118,7 @@ impl Data {
         self.len == 0
     }
 
-    /// The JSON text under `key`.
+    /// Returns the JSON text of `key`.
     pub(crate) fn get(&self, key: &str) -> Option<&[u8]> {
         if self.index.is_none() && json::is_plain(key) {
             let is_it = |entry: &&Entry| matches!(self.bytes(&entry.key), [_, name @ .., _] if name == key.as_bytes());
@@ -127,12 +127,12 @@ impl Data {
         self.value(&json::quoted(key))
     }
 
-    /// The JSON text under a quoted key.
+    /// Returns the JSON text of a quoted key.
     pub(crate) fn value(&self, key: &[u8]) -> Option<&[u8]> {
         self.value_of(self.slots.get(self.find(key)?)?)
     }
 
-    /// Puts `json` under `key`; a key that is there keeps its place. Says whether the text under it is another one now.
+    /// Sets `key` to `json`. An existing key keeps its position. Returns whether the value changed.
     pub(crate) fn set(&mut self, key: &str, json: Box<[u8]>) -> bool {
         let key = json::quoted(key);
         let other = self.value(&key) != Some(&*json);
@@ -142,25 +142,25 @@ impl Data {
         other
     }
 
-    /// Puts `json` under a quoted key; `touched` says whether that is a change since the data were stored. If it is none, it takes the
-    /// place of one that was made here.
+    /// Sets a quoted key to `json`. `touched`: this is a change since the last save; otherwise the value is already stored and
+    /// replaces any such change.
     pub(crate) fn put(&mut self, key: &[u8], json: Box<[u8]>, touched: bool) {
-        let value = Some(Text::Own(json));
+        let value = Some(JsonSlice::Own(json));
         match self.find(key).and_then(|place| self.slots.get_mut(place)) {
             Some(entry) => {
                 entry.value = value;
                 entry.touched = touched; // mutation: replaced-change
             }
-            None => self.push(Entry { key: Text::Own(key.into()), value, touched }),
+            None => self.push(Entry { key: JsonSlice::Own(key.into()), value, touched }),
         }
     }
 
-    /// Takes `key` out. Says whether it was there.
+    /// Removes `key`. Returns whether it was present.
     pub(crate) fn remove(&mut self, key: &str) -> bool {
         self.take(&json::quoted(key), true)
     }
 
-    /// Takes a quoted key out; `touched` as for [`put`](Self::put). Says whether it was there.
+    /// Removes a quoted key; `touched` as for [`put`](Self::put). Returns whether it was present.
     pub(crate) fn take(&mut self, key: &[u8], touched: bool) -> bool {
         let Some(entry) = self.find(key).and_then(|place| self.slots.get_mut(place)) else { return false };
         entry.value = None;
@@ -175,21 +175,21 @@ impl Data {
         true
     }
 
-    /// No data any more, as a change of what was stored.
+    /// Removes all data, as a change since the last save.
     pub(crate) fn cleared(self) -> Self {
         let mut removed = Vec::from_iter(self.members().map(|(key, _)| key.into()));
         removed.extend(self.removed);
         Self { removed, cleared: true, ..Self::default() }
     }
 
-    /// What was changed since the data were stored.
+    /// Returns the changes since the last save.
     pub(crate) fn changes(&self) -> impl Iterator<Item = Change<'_>> {
         let removed = self.removed.iter().filter(|key| self.find(key).is_none()).map(|key| (&**key, None));
         let touched = self.slots.iter().filter(|entry| entry.touched && entry.value.is_some());
         removed.chain(touched.map(|entry| (self.bytes(&entry.key), self.value_of(entry))))
     }
 
-    /// Moves what was changed here onto `newer` data, which become these; it stays a change, as does what was one there.
+    /// Applies the changes to `newer` data, which replace these. They stay changes, and so do those of `newer`.
     pub(crate) fn merge_onto(&mut self, mut newer: Self) {
         if self.cleared {
             let keys = newer.members().map(|(key, _)| key).filter(|key| self.find(key).is_none());
@@ -207,30 +207,31 @@ impl Data {
         }
     }
 
-    /// Takes note that the data are stored as they are.
-    pub(crate) fn settle(&mut self) {
+    /// Records that the data were saved.
+    pub(crate) fn mark_stored(&mut self) {
         self.slots.iter_mut().for_each(|entry| entry.touched = false); // mutation: settled
         self.removed.clear();
         self.cleared = false;
     }
 
-    /// Quoted keys and JSON texts, in insertion order.
+    /// Returns quoted keys and JSON texts, in insertion order.
     pub(crate) fn members(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.slots.iter().filter_map(|entry| Some((self.bytes(&entry.key), self.value_of(entry)?)))
     }
 
-    /// Keys and JSON texts, in insertion order.
+    /// Returns keys and JSON texts, in insertion order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Cow<'_, str>, &[u8])> {
-        // A key is text: it was looked at when the record was opened.
+        // A key is valid UTF-8: it was validated when the record was decoded.
         self.members().map(|(key, value)| (json::unquote(str::from_utf8(key).unwrap_or_default()), value))
     }
 }
 
-/// The places of entries by their quoted keys: a binary trie that has a node only where keys differ (a crit-bit tree).
+/// An index from quoted keys to positions: a binary trie that has a node only where keys differ (a crit-bit tree).
 ///
-/// Invariants: the bits of nodes grow on the way down, and all keys below a node are the same up to its bit. So a look-up takes no
-/// more steps than the key has bits, one comparison included, and neither the order nor the choice of keys makes it slower. It needs that
-/// no key is the beginning of another one, which the closing quote provides.
+/// Invariant: the bits of nodes increase on each path from the root, and all keys below a node are equal up to its bit. A look-up
+/// therefore takes at most as many steps as the key has bits, for any order and choice of keys.
+///
+/// Invariant: no key is a prefix of another one; the closing quote ensures it.
 #[derive(Clone, Debug, Default)]
 struct Index {
     root: Option<Child>,
@@ -243,7 +244,7 @@ enum Child {
     Place(usize),
 }
 
-/// The bit, counted from the beginning, in which the keys on one side differ from those on the other.
+/// A node: the index of the first bit in which the keys of its two sides differ.
 #[derive(Clone, Copy, Debug)]
 struct Node {
     bit: usize,
@@ -260,7 +261,7 @@ impl Node {
 }
 
 impl Index {
-    /// The place of the one key that can be equal to `key`.
+    /// Returns the position of the only key that can be equal to `key`.
     fn nearest(&self, key: &[u8]) -> Option<usize> {
         let mut child = self.root?;
         loop {
@@ -271,12 +272,12 @@ impl Index {
         }
     }
 
-    /// Adds the place of an entry. Returns the place that its key had before.
+    /// Adds the position of an entry. Returns the previous position of its key.
     fn put(&mut self, place: usize, data: &Data) -> Option<usize> {
         let key = data.key_at(place);
         let nearest = self.nearest(key);
         let difference = nearest.and_then(|other| first_difference(key, data.key_at(other)));
-        // Down to where this key parts from all others, or to the place of the same key.
+        // Descend to where this key differs from all others, or to the position of an equal key.
         let (mut above, mut below) = (None, self.root);
         while let Some(Child::Node(at)) = below
             && let Some(node) = self.nodes.get(at).filter(|node| difference.is_none_or(|bit| node.bit < bit))
@@ -298,12 +299,12 @@ impl Index {
     }
 }
 
-/// Whether a bit of a key is set; behind its end none is.
+/// Returns whether a bit of a key is set. Bits after its end are not.
 fn is_set(key: &[u8], bit: usize) -> bool {
     key.get(bit / 8).is_some_and(|byte| byte & (0x80 >> (bit % 8)) != 0)
 }
 
-/// The first bit in which two keys differ.
+/// Returns the index of the first bit in which two keys differ.
 fn first_difference(key: &[u8], other: &[u8]) -> Option<usize> {
     let differ = |(at, (one, other)): (usize, (&u8, &u8))| {
         (one != other).then(|| at.saturating_mul(8).saturating_add((one ^ other).leading_zeros() as usize))
@@ -330,7 +331,7 @@ mod tests {
     }
 
     proptest! {
-        // The plain model is a list of pairs, as Python's dict behaves: a key keeps its place until it is removed.
+        // The model is a list of pairs with the order of Python's dict: a key keeps its position until it is removed.
         #[test]
         fn it_behaves_like_a_list_of_pairs(calls in calls()) {
             let mut data = Data::default();
@@ -371,8 +372,8 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_comes_twice_is_no_record() {
-        let own = |text: &str| Text::Own(text.as_bytes().into());
+    fn a_duplicate_key_is_rejected() {
+        let own = |text: &str| JsonSlice::Own(text.as_bytes().into());
         for size in [3, INDEXED_FROM, 200] {
             let members = |last: String| {
                 let keys = (1..size).map(|n| format!("\"k{n}\"")).chain([last]);
@@ -383,9 +384,9 @@ mod tests {
         }
     }
 
-    /// The data of a record with these keys.
+    /// Returns the data of a record with these keys.
     fn record(keys: &[String]) -> Data {
-        let member = |key: &String| (Text::Own(json::quoted(key).into()), Text::Own(b"1".as_slice().into()));
+        let member = |key: &String| (JsonSlice::Own(json::quoted(key).into()), JsonSlice::Own(b"1".as_slice().into()));
         Data::stored(Vec::new(), keys.iter().map(member).collect()).unwrap()
     }
 
@@ -396,7 +397,7 @@ mod tests {
         STEPS.set(STEPS.get().saturating_add(1));
     }
 
-    /// What is done with so many keys, by name.
+    /// An operation on many keys, with its name.
     type Work = (&'static str, fn(&[String]));
 
     #[test]
@@ -430,7 +431,7 @@ mod tests {
                     STEPS.set(0);
                     work(keys);
                     let each = STEPS.get() as f64 / count as f64;
-                    // At least one step, or nothing was counted; at most a few for each halving of the keys.
+                    // At least one step proves that steps are counted. The maximum is logarithmic.
                     let most = 8.0 * (count as f64).log2();
                     assert!((1.0..most).contains(&each), "{what}, {count} keys {order}: {each:.1} steps a key");
                 }
@@ -440,7 +441,7 @@ mod tests {
 
     #[test]
     fn no_choice_of_keys_makes_a_look_up_longer_than_its_key() {
-        // Each key is the beginning of the next, so that the trie is one long branch.
+        // Each key is a prefix of the next one, so that the trie is one long branch.
         let mut keys = Vec::from_iter((1..=400).map(|length| "k".repeat(length)));
         keys.reverse();
         let data = record(&keys);

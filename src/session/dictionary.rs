@@ -1,4 +1,4 @@
-//! The calls on the dictionary: what Python's `dict` has and Django keeps of it.
+//! The dictionary methods of a session, as in Django.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::json;
 
 impl Session {
-    /// Django's `s[k]`: the value under `key`.
+    /// Returns the value of `key`: Django's `s[k]`.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -27,12 +27,12 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// `MissingKey` where there is none, `Value` where it is not a `T`, `StoreUnavailable` where the store did not answer.
+    /// `MissingKey` if the key is absent, `Value` if the value is not a `T`, `StoreUnavailable` if the store did not answer.
     pub fn item<T: DeserializeOwned>(&mut self, key: &str) -> Result<T> {
         self.get(key)?.ok_or_else(|| Error::missing_key(key))
     }
 
-    /// Django's `get`: the value under `key`, if there is one.
+    /// Returns the value of `key`, if it is present: Django's `get`.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -43,12 +43,12 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// `Value` where it is not a `T`, `StoreUnavailable` where the store did not answer.
+    /// `Value` if the value is not a `T`, `StoreUnavailable` if the store did not answer.
     pub fn get<T: DeserializeOwned>(&mut self, key: &str) -> Result<Option<T>> {
         self.read()?.get(key).map(|text| value::from_json(key, text)).transpose()
     }
 
-    /// The JSON text under `key`, if there is one.
+    /// Returns the JSON text of `key`, if it is present.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -60,14 +60,13 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// `Value` where the stored text is damaged, `StoreUnavailable` where the store did not answer.
+    /// `Value` if the stored text is damaged, `StoreUnavailable` if the store did not answer.
     pub fn get_json(&mut self, key: &str) -> Result<Option<&str>> {
         let text = self.get_text(key)?;
         text.map(|text| value::check_json(key, text).map(|()| text)).transpose()
     }
 
-    /// As [`get_json`](Self::get_json), without a look at the text, for callers that parse it themselves: text that was damaged in the
-    /// store is returned as it is.
+    /// Returns the text of [`get_json`](Self::get_json) without validating it, for callers that parse it themselves.
     ///
     /// # Errors
     ///
@@ -77,7 +76,7 @@ impl Session {
         json.map(|json| value::text(key, json)).transpose()
     }
 
-    /// Django's `s[k] = v`.
+    /// Sets `key` to `value`: Django's `s[k] = v`.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -90,13 +89,13 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// `Value`, with its path, for what JSON does not hold exactly; `StoreUnavailable` where the store did not answer.
+    /// `Value`, with the path, if JSON cannot represent the value exactly; `StoreUnavailable` if the store did not answer.
     pub fn set<T: Serialize>(&mut self, key: &str, value: T) -> Result<()> {
         let text = value::to_json(key, &value)?;
         self.set_text(key, text.into_bytes())
     }
 
-    /// Puts a JSON text under `key` as it is, so that no number in it is rounded.
+    /// Sets `key` to a JSON text, which is stored unchanged: no number is rounded.
     ///
     /// ```
     /// # use edge_session::{MemoryStore, Sessions, Settings};
@@ -111,14 +110,14 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// `Value` where it is no JSON that can be kept; `StoreUnavailable` where the store did not answer.
+    /// `Value` if the text is not JSON within the limits; `StoreUnavailable` if the store did not answer.
     pub fn set_json(&mut self, key: &str, text: &str) -> Result<()> {
         let text = text.trim_matches([' ', '\t', '\n', '\r']);
         value::check_json(key, text)?;
         self.set_text(key, text.as_bytes())
     }
 
-    /// Django's `del s[k]`.
+    /// Removes `key`: Django's `del s[k]`.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -131,12 +130,12 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// `MissingKey` where there is none, `StoreUnavailable` where the store did not answer.
+    /// `MissingKey` if the key is absent, `StoreUnavailable` if the store did not answer.
     pub fn remove(&mut self, key: &str) -> Result<()> {
         if self.discard(key)? { Ok(()) } else { Err(Error::missing_key(key)) }
     }
 
-    /// Django's `k in s`.
+    /// Returns whether `key` is present: Django's `k in s`.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -148,12 +147,12 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// `StoreUnavailable` where the store did not answer.
+    /// `StoreUnavailable` if the store did not answer.
     pub fn contains_key(&mut self, key: &str) -> Result<bool> {
         Ok(self.read()?.get(key).is_some())
     }
 
-    /// Django's `pop(k)`: takes the value out.
+    /// Removes `key` and returns its value: Django's `pop(k)`.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -166,14 +165,14 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// `MissingKey` where there is none; `Value` where it is not a `T`, and it stays; `StoreUnavailable`.
+    /// `MissingKey` if the key is absent; `Value` if the value is not a `T` (it is not removed); `StoreUnavailable`.
     pub fn pop<T: DeserializeOwned>(&mut self, key: &str) -> Result<T> {
         let value = self.item(key)?;
         self.discard(key)?;
         Ok(value)
     }
 
-    /// Django's `pop(k, d)`: takes the value out, or gives `default`.
+    /// Removes `key` and returns its value, or `default` if it is absent: Django's `pop(k, d)`.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -184,7 +183,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// `Value` where it is not a `T`, and it stays; `StoreUnavailable` where the store did not answer.
+    /// `Value` if the value is not a `T` (it is not removed); `StoreUnavailable` if the store did not answer.
     pub fn pop_or<T: DeserializeOwned>(&mut self, key: &str, default: T) -> Result<T> {
         let value = self.get(key)?;
         self.discard(key)?;
@@ -192,7 +191,7 @@ impl Session {
         Ok(value.unwrap_or(default))
     }
 
-    /// Django's `setdefault`: the value under `key`, which becomes `value` where there was none.
+    /// Returns the value of `key`, after setting it to `value` if it is absent: Django's `setdefault`.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -204,7 +203,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// `Value` where the value there is not a `T` or the new one is not JSON; `StoreUnavailable`.
+    /// `Value` if the present value is not a `T` or JSON cannot represent the new one; `StoreUnavailable`.
     pub fn setdefault<T: Serialize + DeserializeOwned>(&mut self, key: &str, value: T) -> Result<T> {
         match self.get(key)? {
             Some(present) => Ok(present), // mutation: default-present
@@ -212,7 +211,7 @@ impl Session {
         }
     }
 
-    /// Django's `update`: sets every pair, all or none. It marks the session modified even without pairs.
+    /// Sets all pairs or none: Django's `update`. Marks the session as modified even without pairs.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -224,7 +223,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// As [`set`](Self::set); then nothing was changed.
+    /// As [`set`](Self::set). On an error nothing is changed.
     pub fn update<K: AsRef<str>, T: Serialize>(&mut self, pairs: impl IntoIterator<Item = (K, T)>) -> Result<()> {
         let texts = pairs.into_iter().map(|(key, value)| {
             let text = value::to_json(key.as_ref(), &value)?;
@@ -233,7 +232,7 @@ impl Session {
         self.write_all(texts.collect::<Result<Vec<_>>>()?)
     }
 
-    /// [`update`](Self::update) with a JSON object, whose values are kept as they are. A key that comes twice counts last.
+    /// Sets all members of a JSON object, whose values are stored unchanged. The last of duplicate keys counts.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -245,14 +244,14 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// `Value` where `text` is no JSON object that can be kept; `StoreUnavailable` where the store did not answer.
+    /// `Value` if `text` is not a JSON object within the limits; `StoreUnavailable` if the store did not answer.
     pub fn update_json(&mut self, text: &str) -> Result<()> {
         let members = json::members(text)
             .map_err(|flaw| Error::value(["this is not a JSON object that can be kept: ", &flaw.text()].concat()))?;
         self.write_all(members.into_iter().map(|(key, value)| (key, value.as_bytes())))
     }
 
-    /// Django's `keys`, in insertion order.
+    /// Returns the keys in insertion order: Django's `keys`.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -264,12 +263,12 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// `StoreUnavailable` where the store did not answer.
+    /// `StoreUnavailable` if the store did not answer.
     pub fn keys(&mut self) -> Result<Vec<String>> {
         Ok(self.read()?.iter().map(|(key, _)| key.into_owned()).collect())
     }
 
-    /// Django's `values`, in insertion order.
+    /// Returns the values in insertion order: Django's `values`.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -281,12 +280,12 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// `Value` where one is not a `T` (take `serde_json::Value` for any); `StoreUnavailable`.
+    /// `Value` if a value is not a `T` (`serde_json::Value` accepts any); `StoreUnavailable`.
     pub fn values<T: DeserializeOwned>(&mut self) -> Result<Vec<T>> {
         self.read()?.iter().map(|(key, json)| value::from_json(&key, json)).collect()
     }
 
-    /// Django's `items`, in insertion order.
+    /// Returns the keys and values in insertion order: Django's `items`.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -298,7 +297,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// `Value` where a value is not a `T` (take `serde_json::Value` for any); `StoreUnavailable`.
+    /// `Value` if a value is not a `T` (`serde_json::Value` accepts any); `StoreUnavailable`.
     pub fn items<T: DeserializeOwned>(&mut self) -> Result<Vec<(String, T)>> {
         let items = self.read()?.iter().map(|(key, json)| {
             let value = value::from_json(&key, json)?;
@@ -307,7 +306,7 @@ impl Session {
         items.collect()
     }
 
-    /// The members whose key passes `keep`, as the text of a JSON object, in insertion order.
+    /// Returns the text of a JSON object with the members whose key satisfies `keep`, in insertion order.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -331,7 +330,7 @@ impl Session {
         Ok(object)
     }
 
-    /// Django's `clear`: no data any more, nor an expiry of its own. The key stays, and the record until the next save.
+    /// Removes all data, including the session's own expiry: Django's `clear`. The key stays, and the record until the next save.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -347,7 +346,7 @@ impl Session {
         self.mark_changed();
     }
 
-    /// Django's `is_empty`: no key and no data. A key that was not looked up yet counts.
+    /// Returns whether the session has neither a key nor data: Django's `is_empty`. An unloaded session's key counts.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -359,19 +358,19 @@ impl Session {
     /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let no_data = !matches!(&self.state, LoadState::Judged(_, data) if !data.is_empty());
+        let no_data = !matches!(&self.state, LoadState::Evaluated(_, data) if !data.is_empty());
         // mutation: empty-session
         self.key.identity().is_none() && no_data
     }
 
-    /// Loads, and marks the session accessed.
+    /// Returns the data and marks the session as accessed.
     pub(super) fn read(&mut self) -> Result<&Data> {
         self.flags.accessed = true; // mutation: read-marks
         self.data().map(|data| &*data)
     }
 
-    /// As [`set_json`](Self::set_json), without a look at the text, for callers that wrote it themselves: text that is not JSON damages
-    /// the value, and whoever reads it gets an error.
+    /// Sets a JSON text as [`set_json`](Self::set_json) does, but without validating it, for callers that serialized it themselves.
+    /// Reading a text that is not JSON fails.
     ///
     /// # Errors
     ///
@@ -380,7 +379,7 @@ impl Session {
         self.write_all([(key, json)])
     }
 
-    /// The keys as a JSON array, in insertion order.
+    /// Returns the keys as a JSON array, in insertion order.
     ///
     /// # Errors
     ///
@@ -391,8 +390,7 @@ impl Session {
         String::from_utf8(array).map_err(|_| Error::value("a key of the session is damaged in the store"))
     }
 
-    /// Marks the session as [`set_text`](Self::set_text) of this key does, before its text is known; without a key, as an update with
-    /// nothing. A key that is new has the value `null` until then.
+    /// Marks `key` as modified; its value is set later, and a new key is `null` until then. `None` marks an empty update.
     ///
     /// # Errors
     ///
@@ -416,11 +414,11 @@ impl Session {
         Ok(())
     }
 
-    /// Removes a key. Returns whether it was there.
+    /// Removes a key. Returns whether it was present.
     ///
     /// # Errors
     ///
-    /// As [`remove`](Self::remove), but for a key that is missing.
+    /// `StoreUnavailable` if the store did not answer.
     pub fn discard(&mut self, key: &str) -> Result<bool> {
         self.flags.accessed = true;
         let taken = self.data()?.remove(key);

@@ -1,21 +1,25 @@
-//! What happened to sessions, for logs and counters.
+//! Events of sessions, for logs and counters.
 
 use alloc::string::String;
 
-use super::load_reason::LoadReason;
+use edge_session_crypto::to_base64;
 
-/// Something that happened to a session, for logs and counters: see [`Sessions::with_events`](crate::Sessions::with_events).
+use super::key::KeyDigest;
+use super::load_reason::LoadReason;
+use crate::secret::Secrets;
+
+/// An event of a session, for logs and counters: see [`Sessions::with_events`](crate::Sessions::with_events).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Event {
     /// The kind of event.
     pub kind: EventKind,
-    /// A keyed hash of the session key, the same for all events of one key: 11 characters, from which neither the key nor
-    /// its place in the store follows. Empty where there is no key.
+    /// A pseudonym of the session key, the same for all events of one key: 11 characters of a keyed hash, which reveal neither the
+    /// key nor the storage key. Empty if there is no key.
     pub session: String,
 }
 
-/// What can happen to a session.
+/// The kind of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventKind {
@@ -23,41 +27,55 @@ pub enum EventKind {
     Load(LoadReason),
     /// A new session was stored.
     Created,
-    /// A session was stored under a new key, and the old one ended.
+    /// A session was stored under a new key, and the old key was revoked.
     Cycled,
-    /// A session was ended.
+    /// A session was revoked by a flush.
     Flushed,
-    /// A save found a newer record, and was made on top of it.
+    /// A save found a newer record and was merged into it.
     Merged,
-    /// A save was made on top of a record that lacks a save which the browser knows of: with `SESSION_MERGE_STALE`, or by a second
+    /// A save was merged into a record that lacks a save which the browser knows of: with `SESSION_MERGE_STALE`, or by a second
     /// login from an anonymous session.
     MergedStale,
     /// A save was refused with [`Stale`](crate::ErrorKind::Stale): the record lacks a save which the browser knows of.
     RefusedStale,
-    /// A save was refused with [`SessionInterrupted`](crate::ErrorKind::SessionInterrupted): the session has ended.
+    /// A save was refused with [`SessionInterrupted`](crate::ErrorKind::SessionInterrupted): the session was revoked or deleted.
     Interrupted,
-    /// The store refused a put, which is repeated after a second.
+    /// The store refused a put, which is retried after a second.
     Retried,
-    /// A save or a logout failed for good. It is unknown whether the store applied the write. A logout is finished by later
-    /// requests of the browser.
+    /// A save or a logout failed after all retries. It is unknown whether the store applied the write. Later requests of the
+    /// browser finish a logout.
     StoreFailed,
-    /// An automatic renewal failed. The session keeps the deadline that it had.
+    /// An automatic renewal failed. The session keeps its deadline.
     RenewalFailed,
-    /// After `cycle_key` the old key could not be revoked.
+    /// The old key could not be revoked after `cycle_key`.
     OldKeyRemains,
     /// The cookie had no room for all recent saves.
     JournalCut,
     /// A save was refused with [`Superseded`](crate::ErrorKind::Superseded): a concurrent request rotated the key a moment ago.
     RefusedSuperseded,
-    /// The store holds a record that was written without a save of this isolate, from outside of a request for example. What this
-    /// isolate wrote was put back.
+    /// The store contains a record that lacks a save of this isolate, for example one written outside of a request. The save of this
+    /// isolate was restored.
     Diverged,
-    /// A text given to `decode` was not signed with one of the secrets.
+    /// A text passed to `decode` was not signed with one of the secrets.
     BadSignature,
 }
 
+impl Event {
+    /// Creates an event of the session with this key, if there is one.
+    pub(super) fn new(kind: EventKind, key: Option<KeyDigest>, secrets: &Secrets) -> Self {
+        Self { kind, session: key.map(|key| pseudonym(key, secrets)).unwrap_or_default() }
+    }
+}
+
+/// Returns the log pseudonym of a key: a MAC under a domain-separated prefix that no token can have.
+fn pseudonym(digest: KeyDigest, secrets: &Secrets) -> String {
+    let mac = secrets.sign(&[b"\0event ", digest.as_str().as_bytes()].concat()).unwrap_or_default();
+    let [a, b, c, d, e, f, g, h, ..] = mac;
+    to_base64(&[a, b, c, d, e, f, g, h])
+}
+
 impl EventKind {
-    /// Returns the name of the event, for logs and for JavaScript. That of a load is the name of its outcome.
+    /// Returns the name of the event, for logs and for JavaScript. A load event has the name of its outcome.
     ///
     /// ```
     /// use edge_session::{EventKind, LoadReason};

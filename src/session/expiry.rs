@@ -1,4 +1,4 @@
-//! When a session ends: Django's `set_expiry` with every kind of value, and the arithmetic on it.
+//! The expiry of a session: the values of Django's `set_expiry`, and their arithmetic.
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
@@ -8,10 +8,10 @@ use crate::error::{Error, Result};
 use crate::iso;
 use crate::json;
 
-/// The data key under which Django keeps a session's own expiry.
+/// The data key of a session's own expiry, as in Django.
 pub(crate) const EXPIRY_KEY: &str = "_session_expiry";
 
-/// A session's own end, as Django's `set_expiry` takes it.
+/// A session's own expiry: the argument of Django's `set_expiry`.
 ///
 /// ```
 /// use chrono::{DateTime, TimeDelta};
@@ -21,26 +21,26 @@ pub(crate) const EXPIRY_KEY: &str = "_session_expiry";
 /// let _when_the_browser_closes = Expiry::BROWSER_CLOSE;
 /// let _ten_minutes_from_now = Expiry::In(TimeDelta::minutes(10));
 /// let _at_new_year = Expiry::At(DateTime::parse_from_rfc3339("2030-01-01T00:00:00+01:00")?);
-/// let _as_the_settings_say = Expiry::Policy;
+/// let _by_the_settings = Expiry::Policy;
 /// # Ok::<(), chrono::ParseError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expiry {
     /// Django's `None`: the policy of the settings.
     Policy,
-    /// This many seconds after each save. 0 means a cookie that ends with the browser; below 0 it has ended already.
+    /// This many seconds after each save. 0 means a cookie that expires when the browser closes. A negative value has expired.
     Seconds(i64),
-    /// Django's `timedelta`: this long after the call. The end is fixed then and moves with no save.
+    /// Django's `timedelta`: this long after the call. Later saves do not extend it.
     In(TimeDelta),
-    /// A fixed end. Its offset is kept.
+    /// A fixed date. Its offset is preserved.
     At(DateTime<FixedOffset>),
 }
 
 impl Expiry {
-    /// A cookie without an end, which browsers drop when they close. The record lives for `SESSION_COOKIE_AGE`.
+    /// A cookie without an expiry, which browsers delete when they close. The record lives for `SESSION_COOKIE_AGE`.
     pub const BROWSER_CLOSE: Self = Self::Seconds(0);
 
-    /// Reads what Python's `datetime.fromisoformat` reads, as far as it names a moment: a text without an offset does not.
+    /// Parses a date as Python's `datetime.fromisoformat` does. A date without an offset is rejected, because it is ambiguous.
     ///
     /// ```
     /// use edge_session::Expiry;
@@ -54,7 +54,7 @@ impl Expiry {
     }
 }
 
-/// What to reckon with in `get_expiry_age` and `get_expiry_date`; without it: from now, the session's own expiry.
+/// The arguments of `get_expiry_age` and `get_expiry_date`. Default: the session's own expiry, from now.
 ///
 /// ```
 /// use edge_session::{Expiry, ExpiryOptions};
@@ -64,13 +64,13 @@ impl Expiry {
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ExpiryOptions {
-    /// The moment from which seconds count. Default: now.
+    /// The time from which seconds count. Default: now.
     pub modification: Option<DateTime<Utc>>,
-    /// The expiry to judge instead of the session's own; given, the session is not looked at.
+    /// The expiry to evaluate instead of the session's own. If it is set, the session is not accessed.
     pub expiry: Option<Expiry>,
 }
 
-/// An expiry as it stands in the data: `In` has become a date.
+/// An expiry as it is stored in the data: `In` has become a date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lifetime {
     Policy,
@@ -79,7 +79,7 @@ pub(crate) enum Lifetime {
 }
 
 impl Lifetime {
-    /// What `expiry` means when it is given at `now`.
+    /// Converts an `expiry` that is set at `now`.
     pub(crate) fn from_expiry(expiry: Expiry, now: DateTime<Utc>) -> Result<Self> {
         Ok(match expiry {
             Expiry::Policy => Self::Policy,
@@ -92,21 +92,23 @@ impl Lifetime {
         })
     }
 
-    /// Reads the JSON text that stands under [`EXPIRY_KEY`].
+    /// Parses the JSON text of [`EXPIRY_KEY`].
     pub(crate) fn from_json(text: Option<&[u8]>) -> Result<Self> {
         let Some(text) = text.filter(|text| *text != b"null") else { return Ok(Self::Policy) };
         let text = str::from_utf8(text).unwrap_or_default();
         if text.starts_with('"') {
             let date = iso::parse(&json::unquote(text));
-            return date.map(Self::At).ok_or_else(|| Error::value("session._session_expiry is no date with an offset"));
+            return date
+                .map(Self::At)
+                .ok_or_else(|| Error::value("session._session_expiry is not a date with an offset"));
         }
         let whole = text.split_once('.').filter(|(_, fraction)| fraction.bytes().all(|b| b == b'0'));
         json::integer(whole.map_or(text, |(whole, _)| whole).as_bytes())
             .map(Self::Seconds)
-            .ok_or_else(|| Error::value("session._session_expiry is no number of whole seconds"))
+            .ok_or_else(|| Error::value("session._session_expiry is not a whole number of seconds"))
     }
 
-    /// The JSON text to keep; none for the policy.
+    /// Returns the JSON text to store; `None` for the policy.
     pub(crate) fn to_json(self) -> Option<String> {
         match self {
             Self::Policy => None,
@@ -115,7 +117,7 @@ impl Lifetime {
         }
     }
 
-    /// Whole seconds from `modification` to the end, rounded down; seconds as they are, the policy's where there are none.
+    /// Returns the whole seconds from `modification` to the end, rounded down. The policy, and 0, mean `cookie_age`.
     pub(crate) fn age(self, modification: DateTime<Utc>, cookie_age: i64) -> i64 {
         match self {
             Self::Policy | Self::Seconds(0) => cookie_age, // mutation: age-of-policy
@@ -125,7 +127,7 @@ impl Lifetime {
         }
     }
 
-    /// The end itself, when the seconds count from `modification`.
+    /// Returns the date of the end, with seconds counted from `modification`.
     pub(crate) fn date(self, modification: DateTime<Utc>, cookie_age: i64) -> Result<DateTime<FixedOffset>> {
         if let Self::At(date) = self {
             return Ok(date);
@@ -134,7 +136,7 @@ impl Lifetime {
         in_range(modification.checked_add_signed(age).ok_or_else(out_of_range)?.fixed_offset())
     }
 
-    /// The end, wherever it lies.
+    /// Returns the end, which may be beyond every date.
     pub(crate) fn deadline(self, modification: DateTime<Utc>, cookie_age: i64) -> Deadline {
         match self {
             Self::At(date) => Deadline(micros(date)),
@@ -143,49 +145,49 @@ impl Lifetime {
     }
 }
 
-/// A moment from which on a session is over: microseconds of Unix time.
+/// The time at which a session expires, in microseconds of Unix time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Deadline(pub(crate) i64);
 
 impl Deadline {
     pub(crate) const NEVER: Self = Self(i64::MAX);
 
-    /// `seconds` after `moment`, or as near to it as a number of microseconds comes.
+    /// Returns the deadline `seconds` after `moment`, clamped to the range of microseconds.
     pub(crate) fn after(moment: DateTime<Utc>, seconds: i64) -> Self {
         Self(micros(moment).saturating_add(seconds.saturating_mul(1_000_000)))
     }
 
-    /// Django: a record is live while its deadline lies after now.
+    /// Returns whether the deadline has passed. As in Django, a record is live while its deadline is after now.
     pub(crate) fn has_passed(self, now: DateTime<Utc>) -> bool {
         // mutation: deadline-passed
         self.0 <= micros(now)
     }
 
-    /// The deadline as a date; none where it lies beyond every date.
+    /// Returns the deadline as a date; `None` if it is beyond every date.
     pub(crate) const fn date(self) -> Option<DateTime<Utc>> {
         DateTime::from_timestamp_micros(self.0)
     }
 
-    /// Seconds from `now` to the deadline, rounded up.
+    /// Returns the seconds from `now` to the deadline, rounded up.
     pub(crate) fn seconds_from(self, now: DateTime<Utc>) -> i64 {
         let left = self.0.saturating_sub(micros(now));
         left.div_euclid(1_000_000).saturating_add(i64::from(left.rem_euclid(1_000_000) > 0))
     }
 }
 
-/// Microseconds of Unix time.
+/// Converts a date to microseconds of Unix time.
 fn micros<Tz: chrono::TimeZone>(date: DateTime<Tz>) -> i64 {
     // mutation: microseconds
     date.timestamp_micros()
 }
 
-/// Python's years, 1 to 9999: what an ISO date holds.
+/// Checks that the year is from 1 to 9999, as in Python and in ISO dates.
 fn in_range(date: DateTime<FixedOffset>) -> Result<DateTime<FixedOffset>> {
     if (1..=9999).contains(&date.year()) { Ok(date) } else { Err(out_of_range()) }
 }
 
 fn out_of_range() -> Error {
-    Error::value("the expiry lies beyond the years that a date can hold")
+    Error::value("the expiry must be in the years 1 to 9999")
 }
 
 #[cfg(test)]
@@ -217,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_date_holds_is_an_error_and_a_deadline_all_the_same() {
+    fn an_expiry_beyond_every_date_is_an_error_but_has_a_deadline() {
         let now = date("2030-01-01T00:00:00Z").to_utc();
         for seconds in [i64::MAX, i64::MIN, 1 << 60] {
             assert!(Lifetime::Seconds(seconds).date(now, 60).is_err());
@@ -229,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_expiry_that_means_nothing_is_an_error() {
+    fn an_invalid_stored_expiry_is_an_error() {
         for text in ["1.5", "true", "\"soon\"", "\"2030-01-01T00:00:00\"", "[]", "99999999999999999999"] {
             assert!(Lifetime::from_json(Some(text.as_bytes())).is_err(), "{text}");
         }
@@ -239,7 +241,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_number_breaks_the_arithmetic(seconds in any::<i64>(), micros in any::<i64>()) {
+        fn no_number_panics_the_arithmetic(seconds in any::<i64>(), micros in any::<i64>()) {
             let now = DateTime::from_timestamp_micros(micros % 8_000_000_000_000_000_000).unwrap_or_default();
             let _ = Lifetime::Seconds(seconds).deadline(now, 1);
             let _ = Lifetime::Seconds(seconds).date(now, 1);

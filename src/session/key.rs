@@ -1,4 +1,4 @@
-//! The session key, its family, and the storage keys under which a record and its tombstones are kept.
+//! The session key, its family, and the storage keys of a record and its tombstones.
 
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -7,21 +7,21 @@ use core::fmt;
 use edge_session_crypto::{digest_to_base64, sha256};
 use zeroize::Zeroizing;
 
-/// Characters of a session key (Django's length).
+/// The length of a session key, as in Django.
 pub(crate) const KEY_CHARS: usize = 32;
 
-/// Bytes of a [`KeyDigest`], and its characters.
+/// The length of a [`KeyDigest`] in bytes and in characters.
 pub(crate) const DIGEST_BYTES: usize = 24;
 const DIGEST_CHARS: usize = 32;
 
-/// Characters that a rotated key takes over from its predecessor. The other 20, 103 bits, are drawn anew.
+/// The number of characters that a rotation preserves. The other 20, 103 bits, are drawn again.
 const FAMILY_CHARS: usize = 12;
 
-/// The part of a storage key between the prefix and the digest: of a record, and of a tombstone.
+/// The parts of storage keys between the prefix and the digest, for records and for tombstones.
 const RECORD: &str = ":session:";
 const ENDED: &str = ":ended:";
 
-/// Domain separation of the two hashes that are made of a session key.
+/// Domain separation of the two hashes of a session key.
 const RECORD_PURPOSE: &[u8] = b"edge-session record v1";
 const FAMILY_PURPOSE: &[u8] = b"edge-session family v1";
 
@@ -30,7 +30,7 @@ const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 
 /// Django's `session_key`: 32 characters of `a-z0-9`, 165 bits from a cryptographic source.
 ///
-/// Whoever has it and the application's secret has the session, so `Debug` shows a placeholder.
+/// It is secret, so `Debug` prints a placeholder.
 ///
 /// ```
 /// use edge_session::SessionKey;
@@ -43,7 +43,7 @@ const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 #[derive(Clone)]
 pub struct SessionKey(Arc<KeyParts>);
 
-/// A key and the two hashes of it. It is shared by all that name the session in a request.
+/// A key and its two hashes, shared by all identities with this key.
 struct KeyParts {
     bytes: Zeroizing<[u8; KEY_CHARS]>,
     digest: KeyDigest,
@@ -51,7 +51,7 @@ struct KeyParts {
 }
 
 impl SessionKey {
-    /// Takes exactly what could have been generated, and nothing else.
+    /// Parses a session key. Accepts exactly the keys that can be generated.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::from_bytes(text.as_bytes())
@@ -68,7 +68,7 @@ impl SessionKey {
         Self(Arc::new(KeyParts { bytes, digest, family }))
     }
 
-    /// The key's text, for the application to hand on where Django would hand on `session.session_key`.
+    /// Returns the text of the key, Django's `session.session_key`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         // Every byte is ASCII by construction.
@@ -79,16 +79,16 @@ impl SessionKey {
         self.0.bytes.as_slice()
     }
 
-    /// The hash that stands for this key outside: in the store, and as a family's name.
+    /// Returns the hash of the key, for its storage key.
     ///
-    /// It needs no secret to be safe: the key's 165 random bits cannot be searched. So rotating the application's secret
-    /// never moves a record.
+    /// It is not keyed: the 165 random bits of a key cannot be searched. Replacing the application's secret therefore never moves
+    /// a record.
     pub(crate) fn digest(&self) -> KeyDigest {
         self.0.digest
     }
 
-    /// The family of the key: a hash of the characters that every rotation keeps. Each key of a lineage has the same one,
-    /// so that a logout reaches keys whose records are not visible yet.
+    /// Returns the family of the key: a hash of the characters that rotations preserve. A logout therefore reaches keys whose
+    /// records are not visible yet.
     pub(crate) fn family(&self) -> KeyDigest {
         self.0.family
     }
@@ -96,7 +96,7 @@ impl SessionKey {
 
 impl PartialEq for SessionKey {
     fn eq(&self, other: &Self) -> bool {
-        // Compared by digest: how long it takes says nothing about the keys.
+        // By digest: the time of the comparison reveals nothing about the keys.
         self.digest() == other.digest()
     }
 }
@@ -137,45 +137,45 @@ impl fmt::Debug for KeyDigest {
     }
 }
 
-/// What the store sees: the prefix, what kind of thing is kept there, and the session key's hash.
+/// The key of an entry in the store: the prefix, the kind of entry, and a hash of the session key.
 ///
 /// The session key cannot be computed from it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StorageKey(String);
 
 impl StorageKey {
-    /// What every storage key begins with.
+    /// Returns the beginning of every storage key.
     pub(crate) fn begins(prefix: &str) -> String {
         [prefix, ":"].concat()
     }
 
-    /// Where the record of `key` is kept.
+    /// Returns the storage key of the record of `key`.
     pub(crate) fn record(prefix: &str, key: &SessionKey) -> Self {
         Self([prefix, RECORD, key.digest().as_str()].concat())
     }
 
-    /// Where the tombstone is kept that ends the keys of a family after so many rotations.
+    /// Returns the storage key of the tombstone that revokes the keys of a family with this number of rotations.
     pub(crate) fn tombstone(prefix: &str, family: KeyDigest, rotations: u16) -> Self {
         let mut number = itoa::Buffer::new();
         Self([prefix, ENDED, family.as_str(), ".", number.format(rotations)].concat())
     }
 
-    /// A key that a store listed.
+    /// Wraps a key that a store listed.
     #[must_use]
     pub fn listed(name: impl Into<String>) -> Self {
         Self(name.into())
     }
 
-    /// The key's text, for the store.
+    /// Returns the text of the key.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Random bytes for one session object: a seed from the platform, stretched by SHA-256 over it and a counter.
+/// The random generator of one session object: SHA-256 over a seed and a counter.
 ///
-/// The core draws nothing itself; whoever makes the session passes the seed in.
+/// The core has no source of randomness: the caller that creates a session passes the seed.
 #[derive(Clone)]
 pub(crate) struct Random {
     seed: Zeroizing<[u8; 32]>,
@@ -192,24 +192,24 @@ impl Random {
         sha256(&[self.seed.as_slice(), &self.drawn.to_be_bytes()])
     }
 
-    /// A new session key: each character drawn alike, bytes that would favour some of them dropped.
+    /// Draws a new session key. Rejection sampling makes all characters equally likely.
     pub(crate) fn session_key(&mut self) -> SessionKey {
         self.fill(Zeroizing::new([0; KEY_CHARS]), 0)
     }
 
-    /// A new key of the same family.
+    /// Draws a new key of the same family.
     pub(crate) fn successor(&mut self, of: &SessionKey) -> SessionKey {
         // mutation: family-of-successor
         self.fill(of.0.bytes.clone(), FAMILY_CHARS)
     }
 
-    /// Draws the characters of `key` from `first` on.
+    /// Draws the characters of `key` from index `first`.
     fn fill(&mut self, mut key: Zeroizing<[u8; KEY_CHARS]>, first: usize) -> SessionKey {
         let mut places = key.iter_mut().skip(first);
         let mut place = places.next();
         while place.is_some() {
             for byte in self.block() {
-                // 252 is the largest multiple of 36 that a byte reaches.
+                // 252 is the largest multiple of 36 in a byte.
                 let letter = if byte < 252 { ALPHABET.get(usize::from(byte % 36)) } else { None };
                 if let (Some(letter), Some(here)) = (letter, place.as_deref_mut()) {
                     *here = *letter;
@@ -220,13 +220,13 @@ impl Random {
         SessionKey::new(key)
     }
 
-    /// The 32 bits that tell one save from every other.
+    /// Draws the tag of a save.
     pub(crate) fn tag(&mut self) -> [u8; 4] {
         let [a, b, c, d, ..] = self.block();
         [a, b, c, d]
     }
 
-    /// A number that is used once.
+    /// Draws a nonce.
     pub(crate) fn nonce(&mut self) -> [u8; 24] {
         let mut nonce = [0; 24];
         nonce.iter_mut().zip(self.block()).for_each(|(to, from)| *to = from);
@@ -245,7 +245,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_could_have_been_generated_is_a_key() {
+    fn only_texts_that_can_be_generated_are_keys() {
         let good = "0123456789abcdefghijklmnopqrstuv";
         assert!(SessionKey::parse(good).is_some());
         for bad in [
@@ -262,7 +262,7 @@ mod tests {
         }
     }
 
-    // A1, RUSTSEC-2024-0343 (nano-id): half of the alphabet was never drawn.
+    // A1, RUSTSEC-2024-0343 (nano-id): half of the alphabet was never used.
     #[test]
     fn rustsec_2024_0343_generated_keys_use_every_character_alike() {
         let mut random = Random::new([7; 32]);
@@ -276,7 +276,7 @@ mod tests {
         let expected = f64::from(keys) / 36.0;
         for place in counts {
             let chi_squared: f64 = place.iter().map(|n| (f64::from(*n) - expected).powi(2) / expected).sum();
-            // 35 degrees of freedom: beyond 80 lies a chance of two in a hundred thousand; the seed is fixed.
+            // 35 degrees of freedom: more than 80 has a probability of 2 in 100,000. The seed is fixed.
             assert!(chi_squared < 80.0, "{chi_squared}");
         }
     }
@@ -298,13 +298,13 @@ mod tests {
         let storage_key = StorageKey::record("edge-session", &key);
         assert!(!storage_key.as_str().contains(key.as_str()));
         assert!(storage_key.as_str().starts_with("edge-session:session:"));
-        // CVE-2019-16782 (Rack): what the store is asked for must not open a session.
+        // CVE-2019-16782 (Rack): a storage key must not open a session.
         let hash = storage_key.as_str().rsplit(':').next().unwrap();
         assert!(SessionKey::parse(hash).is_none_or(|other| StorageKey::record("edge-session", &other) != storage_key));
     }
 
     #[test]
-    fn a_rotated_key_keeps_its_family_and_draws_the_rest_anew() {
+    fn a_rotated_key_keeps_its_family_and_draws_the_rest_again() {
         let mut random = Random::new([1; 32]);
         let first = random.session_key();
         let (second, third) = (random.successor(&first), random.successor(&first));
@@ -313,7 +313,7 @@ mod tests {
         assert_ne!(second.as_str()[FAMILY_CHARS..], first.as_str()[FAMILY_CHARS..]);
         assert_ne!(second.as_str()[FAMILY_CHARS..], third.as_str()[FAMILY_CHARS..]);
         assert_ne!(random.session_key().family().as_str(), first.family().as_str());
-        // The family in a tombstone's storage key gives nothing of the key away.
+        // The family in a tombstone's storage key reveals nothing of the key.
         let tombstone = StorageKey::tombstone("edge-session", first.family(), 1);
         assert!(!tombstone.as_str().contains(&first.as_str()[..FAMILY_CHARS]) && tombstone.as_str().ends_with(".1"));
     }

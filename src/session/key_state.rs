@@ -1,34 +1,34 @@
-//! The key of a session: none, one that is stored, or one that was made in this request.
+//! The state of a session's key: none, stored, new in this request, or superseded.
 
 use alloc::boxed::Box;
 
 use super::identity::Identity;
 use super::record::Record;
 
-/// Which key a session has.
+/// The state of a session's key.
 #[derive(Debug, Default)]
 pub(crate) enum KeyState {
-    /// No key: nothing is stored until a save makes one.
+    /// No key. The first save creates one.
     #[default]
     None,
-    /// A key under which a record is, or was, stored.
+    /// A key that has, or had, a record.
     Stored(Identity),
-    /// A key made in this request. Nothing is stored under it yet.
+    /// A key created in this request. It has no record yet.
     New {
         identity: Identity,
         /// The identity whose record is the base of the next save, and which is revoked after it.
         replaces: Option<Identity>,
     },
-    /// A key that a concurrent request rotated a moment ago. Only `cycle_key` leads out of this state.
+    /// A key that a concurrent request rotated a moment ago. Only `cycle_key` leaves this state.
     Superseded {
         identity: Identity,
-        /// The anonymous record that a second login starts from.
+        /// The anonymous record that is the base of a second login.
         record: Option<Box<Record>>,
     },
 }
 
 impl KeyState {
-    /// The identity that the session has now.
+    /// Returns the current identity.
     pub(crate) const fn identity(&self) -> Option<&Identity> {
         match self {
             Self::Stored(identity) | Self::New { identity, .. } => Some(identity),
@@ -36,7 +36,7 @@ impl KeyState {
         }
     }
 
-    /// The identity of a stored key, to complete what is known of it.
+    /// Returns the identity of a stored key, for updates from its record.
     pub(crate) const fn stored_mut(&mut self) -> Option<&mut Identity> {
         match self {
             Self::Stored(identity) => Some(identity),
@@ -44,12 +44,12 @@ impl KeyState {
         }
     }
 
-    /// Whether the key was made in this request.
+    /// Returns whether the key was created in this request.
     pub(crate) const fn is_new(&self) -> bool {
         matches!(self, Self::New { .. })
     }
 
-    /// The identity whose record is the base of the next save: the current one, or the one that is replaced.
+    /// Returns the identity whose record is the base of the next save: the current one, or the one being replaced.
     pub(crate) const fn origin(&self) -> Option<&Identity> {
         match self {
             Self::Stored(identity) => Some(identity),

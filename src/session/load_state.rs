@@ -1,37 +1,38 @@
-//! The outcome of a load: what was fetched, until the first access judges it, and the data from then on.
+//! The state of a load: the outcome of the read until the first access evaluates it, then the data.
 
 use super::data::Data;
 use super::load_reason::LoadReason;
 use super::record::Record;
 use crate::error::Error;
 
-/// What a read of the store gave.
+/// The outcome of reading the record and its tombstones.
 #[derive(Debug)]
-pub(crate) enum Fetched {
-    /// No record that counts. The reason says why.
+pub(crate) enum FetchOutcome {
+    /// No usable record, with the reason.
     Nothing(LoadReason),
-    /// A record. Its expiry is evaluated on first access.
+    /// A decoded record. Its expiry is evaluated on first access.
     Record(LoadReason, Record),
-    /// The key was rotated a moment ago; the anonymous record under it, if that is what it was.
+    /// The key was rotated a moment ago. Contains its record if the session was anonymous.
     Superseded(Option<Record>),
-    /// The store did not answer; the error that it gave.
+    /// The store did not answer.
     Unavailable(Error),
 }
 
-/// The data of a session, or what will decide them on first access.
+/// The data of a session, or the outcome of the read, which the first access evaluates.
 #[derive(Debug)]
 pub(crate) enum LoadState {
-    Unjudged(Fetched),
-    Judged(LoadReason, Data),
+    Pending(FetchOutcome),
+    Evaluated(LoadReason, Data),
 }
 
 impl LoadState {
-    /// The outcome of the load.
+    /// Returns the outcome of the load.
     pub(crate) const fn reason(&self) -> LoadReason {
         match self {
-            Self::Judged(reason, _) | Self::Unjudged(Fetched::Nothing(reason) | Fetched::Record(reason, _)) => *reason,
-            Self::Unjudged(Fetched::Superseded(_)) => LoadReason::Superseded,
-            Self::Unjudged(Fetched::Unavailable(_)) => LoadReason::Unavailable,
+            Self::Evaluated(reason, _)
+            | Self::Pending(FetchOutcome::Nothing(reason) | FetchOutcome::Record(reason, _)) => *reason,
+            Self::Pending(FetchOutcome::Superseded(_)) => LoadReason::Superseded,
+            Self::Pending(FetchOutcome::Unavailable(_)) => LoadReason::Unavailable,
         }
     }
 }

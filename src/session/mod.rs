@@ -1,4 +1,4 @@
-//! What a session is: Django's dictionary, its flags, its key, its expiry and its stored form. Nothing here reads or writes.
+//! A session: its dictionary, flags, key and expiry, and its record and journal. Nothing here does I/O.
 
 pub(crate) mod data;
 mod dictionary;
@@ -9,14 +9,19 @@ pub(crate) mod incoming;
 pub(crate) mod journal;
 pub(crate) mod key;
 pub(crate) mod key_state;
+pub(crate) mod limits;
 pub(crate) mod load_reason;
 pub(crate) mod load_state;
 pub(crate) mod reconcile;
 pub(crate) mod record;
+pub(crate) mod record_header;
+mod record_reader;
+mod record_writer;
 pub(crate) mod request_clock;
 pub(crate) mod rotation;
 pub(crate) mod saving;
 #[allow(clippy::module_inception, reason = "the file is named by its type")]
 pub(crate) mod session;
+mod session_expiry;
 pub(crate) mod signing;
 mod value;

@@ -1,14 +1,16 @@
-//! Records of one session that were written apart: what both say together.
+//! The merge of two records of one session that were written concurrently.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::identity::Tag;
-use super::record::{Head, MAX_TAGS, Record, WRITES_WINDOW, Write};
+use super::limits::{MAX_TAGS, WRITES_WINDOW};
+use super::record::Record;
+use super::record_header::{RecentWrite, RecordHeader};
 
-/// Puts the recent writes of the older branch on the newer one, and names the save that was merged in. A branch that does
-/// not say what it wrote, and when, cannot be merged: then the newer one stays as it is. So does one that has all of them, where the
-/// two need not have been written apart.
+/// Applies the recent writes of the older branch to the newer one. Returns the result, and the tag of the save that was merged in.
+/// A branch without a list of recent writes cannot be merged. No tag is returned for it, nor, unless the branches `are_apart` for
+/// certain, for an older branch whose writes the newer one already contains.
 pub(crate) fn merge(one: Record, other: Record, are_apart: bool) -> (Record, Option<Tag>) {
     let age = |record: &Record| (record.head.generation, last_write(&record.head));
     let (mut newer, older) = if age(&one) >= age(&other) { (one, other) } else { (other, one) };
@@ -20,28 +22,28 @@ pub(crate) fn merge(one: Record, other: Record, are_apart: bool) -> (Record, Opt
     (newer, older.head.tags.first().copied().filter(|_| are_apart || is_changed))
 }
 
-/// Puts the recent writes of another branch on a record, unless the keys were written there since. Returns whether there were any.
-/// Of writes that are so old that the record would not note them any more, it is unknown.
+/// Applies the recent writes of another branch to a record, except to keys that the record wrote since. Returns whether any write was
+/// applied. Writes outside of the record's window are skipped, because the record does not list its own writes of that time.
 pub(crate) fn apply_writes(onto: &mut Record, from: &Record) -> bool {
-    let noted = last_write(&onto.head).saturating_sub(WRITES_WINDOW);
+    let listed = last_write(&onto.head).saturating_sub(WRITES_WINDOW);
     let mut is_changed = false;
     // mutation: noted-writes
-    for write in from.head.writes.iter().filter(|write| write.time > noted) {
+    for write in from.head.writes.iter().filter(|write| write.time > listed) {
         is_changed |= apply(onto, from, write);
     }
     onto.head.tags = interleaved(&onto.head.tags, &from.head.tags); // mutation: tags-of-both
     is_changed
 }
 
-fn last_write(head: &Head) -> i64 {
+fn last_write(head: &RecordHeader) -> i64 {
     head.writes.iter().map(|write| write.time).max().unwrap_or(i64::MIN)
 }
 
-/// Puts one write of `from` on `onto`, unless the key was written there since.
-fn apply(onto: &mut Record, from: &Record, write: &Write) -> bool {
+/// Applies one write of `from` to `onto`, unless the key was written there since.
+fn apply(onto: &mut Record, from: &Record, write: &RecentWrite) -> bool {
     let Record { head, data } = onto;
     let mut is_changed = false;
-    // An empty key is a write of all keys: what the branch does not have was removed there.
+    // An empty key is a write of all keys: the branch removed the keys that it lacks.
     let keys: Vec<Box<[u8]>> = match &*write.key {
         [] => from.data.members().chain(data.members()).map(|(key, _)| key.into()).collect(),
         key => vec![key.into()],
@@ -55,13 +57,13 @@ fn apply(onto: &mut Record, from: &Record, write: &Write) -> bool {
             Some(value) => data.put(&key, value.into(), false),
             None => _ = data.take(&key, false),
         }
-        head.note(&key, write.time);
+        head.record_write(&key, write.time);
         is_changed = true;
     }
     is_changed
 }
 
-/// The tags of both, the newer one's first tag first and then in turns, as far as a record remembers them.
+/// Returns the tags of both in turns, starting with the newer one's, up to the limit.
 fn interleaved(newer: &[Tag], older: &[Tag]) -> Vec<Tag> {
     let mut tags = Vec::with_capacity(MAX_TAGS);
     for place in 0..MAX_TAGS {
@@ -85,13 +87,14 @@ mod tests {
         for (key, value) in members {
             data.set(key, value.as_bytes().into());
         }
-        data.settle();
+        data.mark_stored();
         let end = Deadline(i64::MAX);
         let tags = tags.iter().map(|tag| [*tag, 0, 0, 0]).collect();
-        let mut head = Head { deadline: end, absolute: end, generation, tags, rotations: 0, writes: Vec::new() };
+        let mut head =
+            RecordHeader { deadline: end, absolute: end, generation, tags, rotations: 0, writes: Vec::new() };
         for (key, time) in writes {
             let key = if key.is_empty() { Box::default() } else { crate::json::quoted(key).into() };
-            head.writes.push(Write { time: *time, key });
+            head.writes.push(RecentWrite { time: *time, key });
         }
         Record { head, data }
     }
@@ -102,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn where_they_need_not_have_been_written_apart_a_branch_that_adds_nothing_is_not_merged() {
+    fn a_branch_that_adds_nothing_is_merged_only_if_the_two_are_apart_for_certain() {
         let older = record(2, &[2, 1], &[("a", "1")], &[("a", 1_000)]);
         let with_it = record(9, &[9, 8], &[("a", "1"), ("b", "2")], &[("a", 1_000), ("b", 2_000)]);
         let without_it = record(9, &[9, 8], &[("b", "2")], &[("b", 2_000)]);
@@ -115,9 +118,9 @@ mod tests {
         }
     }
 
-    // A group noted it as written with the group, later than it was, and a third write of the key was lost.
+    // A group recorded the write with its own, later time, and a third write of the key was lost.
     #[test]
-    fn what_takes_the_place_of_an_earlier_change_is_no_change_of_the_record_any_more() {
+    fn a_write_that_replaces_an_earlier_change_is_not_a_change_of_the_record() {
         let mut onto = record(2, &[2, 1], &[], &[("a", 1_000), ("b", 1_000)]);
         onto.data.set("a", b"1".as_slice().into());
         onto.data.set("b", b"1".as_slice().into());
@@ -127,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_that_the_newer_branch_would_not_note_any_more_is_not_put_on_it() {
+    fn a_write_outside_of_the_newer_branchs_window_is_not_applied() {
         let older = record(2, &[2, 1], &[("a", "1"), ("b", "1")], &[("a", 1_000), ("b", 1_001)]);
         let newer = record(3, &[3, 1], &[("a", "2"), ("b", "2")], &[("c", 1_000 + WRITES_WINDOW)]);
         let (merged, _) = merge(newer, older, true);
@@ -136,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn the_recent_writes_of_the_older_branch_are_put_on_the_newer_one() {
+    fn the_recent_writes_of_the_older_branch_are_applied_to_the_newer_one() {
         let newer = record(3, &[3, 1], &[("a", "1"), ("same", "1")], &[("a", 30), ("same", 30)]);
         let older = record(2, &[2, 1], &[("b", "2"), ("same", "2")], &[("b", 20), ("same", 20), ("gone", 21)]);
         for (one, other) in [(newer.clone(), older.clone()), (older, newer)] {
@@ -159,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_of_all_keys_is_put_on_every_key_that_was_not_written_since() {
+    fn a_write_of_all_keys_is_applied_to_every_key_that_was_not_written_since() {
         let newer = record(3, &[3], &[("x", "1"), ("y", "1")], &[("y", 30)]);
         let older = record(2, &[2], &[("z", "2")], &[("", 25)]);
         let (merged, _) = merge(newer, older, true);
@@ -167,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_branch_that_does_not_say_what_it_wrote_is_not_merged() {
+    fn a_branch_without_a_list_of_writes_is_not_merged() {
         let newer = record(3, &[3], &[("a", "1")], &[("a", 30)]);
         let older = record(2, &[2], &[("b", "2")], &[]);
         let (merged, from) = merge(older, newer, true);

@@ -1,4 +1,4 @@
-//! The key of a session and its first access: Django's `create`, `cycle_key` and `flush`, as far as this object goes.
+//! The first access, and the key: Django's `create`, `cycle_key` and the in-memory part of `flush`.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -8,44 +8,44 @@ use super::expiry::Deadline;
 use super::identity::Identity;
 use super::key_state::KeyState;
 use super::load_reason::LoadReason;
-use super::load_state::{Fetched, LoadState};
+use super::load_state::{FetchOutcome, LoadState};
 use super::record::Record;
 use super::session::{FlushState, Session};
 use crate::error::{Error, ErrorKind, Result};
 
 impl Session {
-    /// The data. The first access judges what the load fetched: a key that names no live record is dropped.
+    /// Returns the data. The first access evaluates the outcome of the load: a key without a live record is dropped.
     pub(crate) fn data(&mut self) -> Result<&mut Data> {
         self.check_available()?;
-        if let LoadState::Unjudged(fetched) = &mut self.state {
-            let fetched = core::mem::replace(fetched, Fetched::Nothing(LoadReason::New));
-            let (reason, data) = self.judge(fetched);
-            self.state = LoadState::Judged(reason, data);
+        if let LoadState::Pending(fetched) = &mut self.state {
+            let fetched = core::mem::replace(fetched, FetchOutcome::Nothing(LoadReason::New));
+            let (reason, data) = self.evaluate(fetched);
+            self.state = LoadState::Evaluated(reason, data);
         }
         match &mut self.state {
-            LoadState::Judged(_, data) => Ok(data),
-            LoadState::Unjudged(_) => Err(Error::new(ErrorKind::StoreUnavailable, "the session was not loaded")),
+            LoadState::Evaluated(_, data) => Ok(data),
+            LoadState::Pending(_) => Err(Error::new(ErrorKind::StoreUnavailable, "the session was not loaded")),
         }
     }
 
-    fn judge(&mut self, fetched: Fetched) -> (LoadReason, Data) {
+    fn evaluate(&mut self, fetched: FetchOutcome) -> (LoadReason, Data) {
         let reason = match fetched {
-            Fetched::Record(reason, record) if !record.head.end().has_passed(self.now()) => {
+            FetchOutcome::Record(reason, record) if !record.head.end().has_passed(self.now()) => {
                 return (reason, record.data);
             }
-            Fetched::Superseded(record) => {
+            FetchOutcome::Superseded(record) => {
                 self.incoming.leave_alone(); // mutation: superseded-cookie-stays
                 self.supersede(record);
                 return (LoadReason::Superseded, Data::default());
             }
-            Fetched::Record(reason, _) | Fetched::Nothing(reason) => reason,
-            Fetched::Unavailable(_) => LoadReason::Unavailable,
+            FetchOutcome::Record(reason, _) | FetchOutcome::Nothing(reason) => reason,
+            FetchOutcome::Unavailable(_) => LoadReason::Unavailable,
         };
         use LoadReason::{NewerVersion, NotYetVisible, OtherSettings, Revoked, Unknown};
         let is_login = self.key.identity().is_some_and(|identity| !identity.is_anonymous());
         let cookie_stays = match reason {
             NewerVersion | OtherSettings | Revoked => true, // mutation: ended-cookies-stay
-            // The key may have been rotated a moment ago: the record is gone, and the tombstone not visible yet.
+            // The key may have been rotated a moment ago: the record is deleted and the tombstone not visible yet.
             Unknown => is_login, // mutation: unknown-login
             _ => false,
         };
@@ -73,28 +73,28 @@ impl Session {
         }
     }
 
-    /// Fails where the store's answer decides what this session is, and there was none.
+    /// Fails if the store did not answer the load.
     pub(crate) fn check_available(&self) -> Result<()> {
         match &self.state {
-            LoadState::Unjudged(Fetched::Unavailable(cause)) => Err(cause.clone()),
+            LoadState::Pending(FetchOutcome::Unavailable(cause)) => Err(cause.clone()),
             _ => Ok(()),
         }
     }
 
-    /// Empties the data without looking at them. The key stays: whether it still names a session is the next save's question.
+    /// Removes all data without evaluating the load. The key stays: the next save checks whether its session is live.
     pub(super) fn empty(&mut self) {
         match &self.state {
-            LoadState::Unjudged(Fetched::Superseded(_)) => _ = self.data(),
-            // Without a key there is nothing that the next save could look at: what the store did not answer stays unknown.
-            LoadState::Unjudged(Fetched::Unavailable(_)) if self.key.identity().is_none() => return,
-            LoadState::Unjudged(_) | LoadState::Judged(..) => {}
+            LoadState::Pending(FetchOutcome::Superseded(_)) => _ = self.data(),
+            // Without a key the next save has nothing to check, so the outcome stays unavailable.
+            LoadState::Pending(FetchOutcome::Unavailable(_)) if self.key.identity().is_none() => return,
+            LoadState::Pending(_) | LoadState::Evaluated(..) => {}
         }
         let reason = self.load_reason();
-        let before = match core::mem::replace(&mut self.state, LoadState::Unjudged(Fetched::Nothing(reason))) {
-            LoadState::Judged(_, data) | LoadState::Unjudged(Fetched::Record(_, Record { data, .. })) => data,
-            LoadState::Unjudged(_) => Data::default(),
+        let before = match core::mem::replace(&mut self.state, LoadState::Pending(FetchOutcome::Nothing(reason))) {
+            LoadState::Evaluated(_, data) | LoadState::Pending(FetchOutcome::Record(_, Record { data, .. })) => data,
+            LoadState::Pending(_) => Data::default(),
         };
-        self.state = LoadState::Judged(reason, before.cleared());
+        self.state = LoadState::Evaluated(reason, before.cleared());
     }
 
     pub(super) const fn mark_changed(&mut self) {
@@ -102,11 +102,10 @@ impl Session {
         self.flags.differs_from_stored = true;
     }
 
-    /// Django's `create`: a new key at once, and a record under it with the next save or commit.
+    /// Creates a new key, whose record the next save or commit stores: Django's `create`.
     ///
-    /// The data come along if they were loaded, and with them the absolute deadline and, after a `cycle_key`, the family: a
-    /// logout ends the copy, too, as does a `cycle_key` of either. A session that was not accessed starts empty. The old record
-    /// stays.
+    /// A session that was accessed keeps its data and its absolute deadline and, after a `cycle_key`, its family: a logout or a
+    /// `cycle_key` of either session revokes both. A session that was not accessed starts empty. The old record stays.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -117,7 +116,7 @@ impl Session {
     /// # Ok::<(), edge_session::Error>(())
     /// ```
     pub fn create(&mut self) {
-        let is_loaded = matches!(self.state, LoadState::Judged(..));
+        let is_loaded = matches!(self.state, LoadState::Evaluated(..));
         if !is_loaded {
             self.empty(); // mutation: data-of-copy
         }
@@ -126,7 +125,7 @@ impl Session {
             KeyState::Stored(identity) => (Some(identity), None),
             KeyState::New { identity, replaces } => (Some(identity), replaces),
             KeyState::None => (None, None), // mutation: copy-of-superseded
-            // Only `cycle_key` leads out of it: a session beside the login that superseded this one would take its cookie's place.
+            // Only `cycle_key` leaves this state: a new session's cookie would replace that of the login which superseded this one.
             superseded @ KeyState::Superseded { .. } => {
                 self.key = superseded;
                 self.flags.accessed = true;
@@ -140,9 +139,9 @@ impl Session {
                 Identity { key: self.random.successor(&key), rotations, absolute: own.min(absolute) }
             }
             copied => {
-                // A key that was given without a token, and has no record, does not say when it ends.
+                // A key that was opened without a token or a record has no absolute deadline.
                 let absolute = copied.map_or(absolute, |identity| identity.absolute.min(absolute)); // mutation: life-of-copy
-                // Django's login flushes another user's session and begins a new one: that is a login's session, too.
+                // Django's login flushes another user's session and creates a new one, which is a logged-in session, too.
                 let rotations = u16::from(matches!(self.flush, FlushState::Done)); // mutation: login-after-flush
                 Identity { key: self.random.session_key(), rotations, absolute }
             }
@@ -150,8 +149,8 @@ impl Session {
         self.become_new(identity, replaces);
     }
 
-    /// Django's `cycle_key`, for a login: the same data under a new key, at once; the next save or commit stores them
-    /// there and ends the old key.
+    /// Replaces the key by a new one with the same data, for a login: Django's `cycle_key`. The next save or commit stores the data
+    /// under the new key and revokes the old key.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -166,7 +165,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// `StoreUnavailable` where the store did not answer; then the key stays.
+    /// `StoreUnavailable` if the store did not answer. The key then stays.
     pub fn cycle_key(&mut self) -> Result<()> {
         self.flags.accessed = true;
         self.data()?; // mutation: data-of-rotation
@@ -174,8 +173,8 @@ impl Session {
         let (old, replaces) = match core::mem::take(&mut self.key) {
             KeyState::Stored(identity) => (Some(identity.clone()), Some(identity)), // mutation: replaced-key
             KeyState::New { identity, replaces } => (Some(identity), replaces),
-            // A second login beside the first: it belongs to the same family, so that a logout ends both. It starts from the same
-            // anonymous record; the data of a login stay with the key that its rotation made.
+            // A second login concurrent with the first: it joins the same family, so that a logout revokes both. It starts from the
+            // same anonymous record; the data of the first login stay with its own key.
             KeyState::Superseded { identity, record } => match record {
                 Some(record) => {
                     self.data()?.merge_onto(record.data); // mutation: data-of-second-login
@@ -207,15 +206,15 @@ impl Session {
         self.mark_changed();
     }
 
-    /// Django's `flush`, as far as this object goes: no data, no key. Returns the identities to revoke, those included that an
-    /// earlier flush could not revoke.
+    /// Removes the data and the key: the in-memory part of Django's `flush`. Returns the identities to revoke, including those that
+    /// an earlier flush could not revoke.
     pub(crate) fn begin_flush(&mut self) -> Vec<Identity> {
         let mut pending = match core::mem::take(&mut self.flush) {
             FlushState::Pending(pending) => pending,
-            FlushState::NotAsked | FlushState::Done => Vec::new(),
+            FlushState::NotRequested | FlushState::Done => Vec::new(),
         };
         self.clear();
-        // As Django's: outside of a request a session that has another key by now ends that one only.
+        // As in Django: a session that was opened by key, and has another key by now, revokes only the latter.
         let has_key = self.session_key().is_some();
         let (own, replaced) = match core::mem::take(&mut self.key) {
             KeyState::Stored(identity) | KeyState::Superseded { identity, .. } => (Some(identity), None),

@@ -1,4 +1,4 @@
-//! What a save stores, and what the session knows once it is stored.
+//! The record of a save, and the session's state after it is stored.
 
 use alloc::rc::Rc;
 
@@ -9,56 +9,57 @@ use super::identity::{Identity, Position, Tag};
 use super::journal::Journal;
 use super::key_state::KeyState;
 use super::load_reason::LoadReason;
-use super::load_state::{Fetched, LoadState};
-use super::record::{Head, Record};
+use super::load_state::{FetchOutcome, LoadState};
+use super::record::Record;
+use super::record_header::RecordHeader;
 use super::session::{Session, Stored};
 use crate::error::Result;
 
-/// How far two clocks may differ, in milliseconds.
+/// The maximum difference between two clocks, in milliseconds.
 pub(crate) const SKEW: i64 = 10_000;
 
-/// A record that one put stores for every save that joined it.
+/// A group commit: the record of several saves, which one put stores.
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
-    /// The record on which it is made.
+    /// The base of the record.
     pub(crate) base: Stored,
-    pub(crate) head: Head,
-    /// All data; what its members changed is marked as changed.
+    pub(crate) head: RecordHeader,
+    /// The data. The changes of its members are marked as changes.
     pub(crate) data: Data,
     /// The time of its writes, in milliseconds of Unix time.
     pub(crate) time: i64,
 }
 
 impl Session {
-    /// Whether the data or the key differ from what is stored.
+    /// Returns whether the data or the key differ from the store.
     pub(crate) const fn differs_from_stored(&self) -> bool {
         self.flags.differs_from_stored
     }
 
-    /// Whether the data were merged from two records: a save makes one of them.
+    /// Returns whether the data are merged from two records, which a save combines.
     pub(crate) fn is_merged(&self) -> bool {
         self.stored.as_ref().is_some_and(|stored| stored.merged.is_some()) && self.key.origin().is_some()
     }
 
-    /// Whether there is a record that cannot be written here, and that was never accessed.
+    /// Returns whether the record exists but is not writable and was never accessed.
     pub(crate) const fn is_out_of_reach(&self) -> bool {
         use LoadReason::{NewerVersion, NotYetVisible, OtherSettings, Revoked};
         match &self.state {
-            LoadState::Unjudged(Fetched::Nothing(reason)) => {
+            LoadState::Pending(FetchOutcome::Nothing(reason)) => {
                 matches!(reason, NewerVersion | NotYetVisible | OtherSettings | Revoked)
             }
-            LoadState::Unjudged(Fetched::Superseded(_) | Fetched::Unavailable(_)) => true,
-            LoadState::Unjudged(Fetched::Record(..)) | LoadState::Judged(..) => false,
+            LoadState::Pending(FetchOutcome::Superseded(_) | FetchOutcome::Unavailable(_)) => true,
+            LoadState::Pending(FetchOutcome::Record(..)) | LoadState::Evaluated(..) => false,
         }
     }
 
-    /// Whether the browser's token is older than the stored record.
+    /// Returns whether the browser's token is older than the stored record.
     pub(crate) const fn token_is_outdated(&self) -> bool {
         self.flags.token_is_outdated
     }
 
-    /// Whether the records that the data rest on contain everything up to the save with this tag. A record that lacks what
-    /// the browser knows of contains nothing for certain.
+    /// Returns whether the base of the data contains every save up to the one with this tag. Returns false for a base that lacks a
+    /// save which the browser knows of.
     pub(crate) fn has_seen(&self, tag: &Tag) -> bool {
         let Some(Stored { head, .. }) = &self.stored else { return false };
         let known = |position: Position| head.tags.contains(&position.tag);
@@ -67,7 +68,7 @@ impl Session {
         !stale && head.tags.contains(tag)
     }
 
-    /// Puts this session's changes on a newer record.
+    /// Applies this session's changes to a newer record.
     ///
     /// # Errors
     ///
@@ -78,8 +79,8 @@ impl Session {
         Ok(())
     }
 
-    /// Whether a save would store something that is not stored: other data, another key, or a deadline that has moved by
-    /// a tenth of the session's life.
+    /// Returns whether a save has something to store: other data, another key, or a deadline that moved by a tenth of the session's
+    /// lifetime.
     ///
     /// # Errors
     ///
@@ -100,19 +101,18 @@ impl Session {
         Ok(moved >= (life / 10).max(1_000_000))
     }
 
-    /// The deadline that a save now gives.
+    /// Returns the deadline of a save at the present time.
     fn next_deadline(&mut self) -> Result<Deadline> {
         let (lifetime, modification) = self.lifetime(ExpiryOptions::default())?;
         Ok(lifetime.deadline(modification, self.settings.cookie_age))
     }
 
-    /// What has to be stored now: the head of the next record, made on the one that is known, the data, and the time of the
-    /// save in milliseconds.
+    /// Returns the header and the data of the next record, and the time of the save in milliseconds.
     ///
     /// # Errors
     ///
     /// As [`get_expiry_age`](Session::get_expiry_age).
-    pub(crate) fn next_record(&mut self, tag: Tag) -> Result<(Head, &Data, i64)> {
+    pub(crate) fn next_record(&mut self, tag: Tag) -> Result<(RecordHeader, &Data, i64)> {
         let deadline = self.next_deadline()?;
         let base = self.stored.as_ref().map(|stored| &stored.head);
         let known = self.known.position.map_or(0, |position| position.generation);
@@ -120,26 +120,26 @@ impl Session {
             self.key.identity().map_or((0, Deadline::NEVER), |identity| (identity.rotations, identity.absolute));
         let is_new = self.key.is_new();
         let continued = base.filter(|_| !is_new);
-        let mut head = Head {
+        let mut head = RecordHeader {
             deadline,
             absolute,
             // mutation: generation-grows
             generation: base.map_or(0, |head| head.generation).max(known).saturating_add(1),
-            tags: Head::remember(tag, continued),
+            tags: RecordHeader::next_tags(tag, continued),
             rotations,
             writes: continued.map(|head| head.writes.clone()).unwrap_or_default(),
         };
         let now = self.now().timestamp_millis();
         let time = Journal::next_time(self.known.journal.as_ref(), &head, now, SKEW); // mutation: time-of-write
         let data = self.data()?;
-        // No browser carries a change that is older than the key.
+        // No journal contains a change that is older than the key.
         if !is_new {
-            head.note_all(data, time); // mutation: writes-noted
+            head.record_writes(data, time); // mutation: writes-noted
         }
         Ok((head, &*data, time))
     }
 
-    /// The next record as the beginning of a group.
+    /// Returns the next record as the first save of a group.
     ///
     /// # Errors
     ///
@@ -149,35 +149,35 @@ impl Session {
         Ok(Group { data: data.clone(), head, time, base })
     }
 
-    /// Records that a group, and this session's changes with it, is stored. Returns the identity to revoke now.
+    /// Records that a group with this session's changes is stored. Returns the identity to revoke now.
     pub(crate) fn group_stored(&mut self, group: Rc<Group>) -> Option<Identity> {
         let Group { base, head, data, time } = Rc::unwrap_or_clone(group);
         self.stored = Some(base);
         let reason = self.load_reason();
-        self.state = LoadState::Judged(reason, data);
+        self.state = LoadState::Evaluated(reason, data);
         self.record_stored(head, time)
     }
 
-    /// Records that a record with this head is stored since `time`. Returns the identity to revoke now.
-    pub(crate) fn record_stored(&mut self, head: Head, time: i64) -> Option<Identity> {
+    /// Records that a record with this header is stored since `time`. Returns the identity to revoke now.
+    pub(crate) fn record_stored(&mut self, head: RecordHeader, time: i64) -> Option<Identity> {
         let tag = head.tags.first().copied().unwrap_or_default();
         let base = self.stored.take().filter(|_| !self.key.is_new());
-        if let LoadState::Judged(_, data) = &mut self.state {
+        if let LoadState::Evaluated(_, data) = &mut self.state {
             let base = base.and_then(|stored| Some((*stored.head.tags.first()?, stored)));
             self.known.journal = Some(match (base, self.known.journal.take()) {
-                (None, _) => Journal::at(tag, time),
+                (None, _) => Journal::starting_at(tag, time),
                 (Some((base, Stored { complete, merged, .. })), known) => {
-                    let mut journal = known.unwrap_or_else(|| Journal::at(base, time));
-                    journal.age(time);
-                    journal.rest_on(base, complete, time); // mutation: repaired-base
+                    let mut journal = known.unwrap_or_else(|| Journal::starting_at(base, time));
+                    journal.expire(time);
+                    journal.record_base(base, complete, time); // mutation: repaired-base
                     if let Some(merged) = merged {
-                        journal.rest_on(merged, false, time); // mutation: merged-branch
+                        journal.record_base(merged, false, time); // mutation: merged-branch
                     }
                     journal.add(tag, time, data);
                     journal
                 }
             });
-            data.settle();
+            data.mark_stored();
         }
         self.known.position =
             Some(Position { generation: head.generation, tag, issued: self.now().timestamp_micros() });
@@ -196,9 +196,9 @@ impl Session {
         }
     }
 
-    /// Reports that the cookie had no room for the whole journal, if it was cut.
+    /// Reports an event if the journal had to drop entries to fit into the cookie.
     pub(crate) fn report_cut(&mut self, before: usize) {
-        let after = self.known.journal.as_ref().map_or(0, |journal| journal.states.len());
+        let after = self.known.journal.as_ref().map_or(0, |journal| journal.entries.len());
         if after < before {
             self.report(EventKind::JournalCut);
         }

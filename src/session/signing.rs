@@ -1,4 +1,4 @@
-//! Django's own stored form: `payload:timestamp:signature`, to read what Django wrote and to write what Django reads.
+//! Django's signed format of session data: `payload:timestamp:signature`.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -13,13 +13,13 @@ use crate::settings::Settings;
 /// The salt of Django's session engines.
 const SALT: &str = "django.contrib.sessions.SessionStore";
 
-/// zlib's default level, which Python takes.
+/// zlib's default level, which Python uses.
 const LEVEL: u8 = 6;
 
-/// More than this is not unpacked: KV's largest value, in bytes.
+/// The size of the largest payload that is decompressed: KV's largest value, in bytes.
 const MAX_BYTES: usize = 25 * 1024 * 1024;
 
-/// Signs the JSON object `text` as made at `unix_seconds`.
+/// Encodes and signs the JSON object `text` with the timestamp `unix_seconds`.
 pub(crate) fn encode(secrets: &Secrets, text: &str, unix_seconds: i64) -> String {
     let plain = ascii(text).into_bytes();
     let packed = compress_to_vec_zlib(&plain, LEVEL);
@@ -27,7 +27,7 @@ pub(crate) fn encode(secrets: &Secrets, text: &str, unix_seconds: i64) -> String
     sign(secrets, if shorter { &packed } else { &plain }, shorter, unix_seconds)
 }
 
-/// The JSON object in `text`, where one of the secrets signed it. Anything else is nothing.
+/// Verifies and decodes `text`. Returns the JSON object, or `None` if none of the secrets signed it.
 pub(crate) fn decode(secrets: &Secrets, text: &str) -> Option<String> {
     let payload = verify(secrets, text)?;
     let bytes = if is_packed(text) { decompress_to_vec_zlib_with_limit(&payload, MAX_BYTES).ok()? } else { payload };
@@ -35,20 +35,21 @@ pub(crate) fn decode(secrets: &Secrets, text: &str) -> Option<String> {
 }
 
 impl Settings {
-    /// Signs as Django's `signing.dumps` does what was encoded before; `packed` says whether the payload is zlib's.
+    /// Signs an encoded payload as Django's `signing.dumps` does. `packed`: the payload is compressed with zlib.
     #[must_use]
     pub fn sign(&self, payload: &[u8], packed: bool, unix_seconds: i64) -> String {
         sign(&self.secrets, payload, packed, unix_seconds)
     }
 
-    /// The payload of a text that Django or [`sign`](Self::sign) signed, packed or not; `None` if none of the secrets did.
+    /// Verifies a text that Django or [`sign`](Self::sign) signed. Returns its payload, which may be compressed, or `None` if none of
+    /// the secrets signed it.
     #[must_use]
     pub fn verify(&self, text: &str) -> Option<Vec<u8>> {
         verify(&self.secrets, text)
     }
 }
 
-/// Signs a payload that is packed already, or is not to be.
+/// Signs a payload, which is compressed if it is `packed`.
 pub(crate) fn sign(secrets: &Secrets, payload: &[u8], packed: bool, unix_seconds: i64) -> String {
     let payload = to_base64(payload);
     let signed = [if packed { "." } else { "" }, &payload, ":", &base62(unix_seconds)].concat();
@@ -56,7 +57,7 @@ pub(crate) fn sign(secrets: &Secrets, payload: &[u8], packed: bool, unix_seconds
     [&signed, ":", &to_base64(&mac)].concat()
 }
 
-/// The payload in `text`, packed or not, where one of the secrets signed it.
+/// Verifies `text`. Returns its payload, which may be compressed.
 pub(crate) fn verify(secrets: &Secrets, text: &str) -> Option<Vec<u8>> {
     let (signed, signature) = text.rsplit_once(':')?;
     let signature = from_base64(signature.as_bytes())?;
@@ -67,17 +68,17 @@ pub(crate) fn verify(secrets: &Secrets, text: &str) -> Option<Vec<u8>> {
     from_base64(payload.strip_prefix('.').unwrap_or(payload).as_bytes())
 }
 
-/// Whether a signed text's payload is zlib's.
+/// Returns whether the payload of a signed text is compressed.
 fn is_packed(text: &str) -> bool {
     text.starts_with('.')
 }
 
-/// Django's key: SHA-256 of salt, "signer" and secret.
+/// Derives Django's key: SHA-256 of salt, "signer" and secret.
 fn mac_key(secret: &[u8]) -> MacKey {
     MacKey::new(&sha256(&[SALT.as_bytes(), b"signer", secret]))
 }
 
-/// Django keeps printable ASCII only: the rest stands as `\u` and four digits, which outside of strings cannot occur.
+/// Escapes all characters except printable ASCII as `\u` and four digits, as Django does. They only occur in strings.
 fn ascii(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for character in text.chars() {
@@ -117,12 +118,12 @@ mod tests {
 
     const SECRET: &[u8] = b"spec-secret";
 
-    /// Shorter than a secret may be here: it is the one of the known answers.
+    /// The secret of the known answers, which is shorter than the minimum.
     fn secrets(secrets: &[&[u8]]) -> Secrets {
         Secrets::of_any_length(secrets)
     }
 
-    // Known answers of Django 5.2 and 6.1, which agree.
+    // Known answers of Django 5.2 and 6.1, which are equal.
     const VECTORS: [(i64, &str, &str); 5] = [
         (1_700_000_000, "{}", "e30:1r31eq:GFM4cgJYNPUEQWmHlhk7EeoXy8QXn8iFZekzuOxpWiw"),
         (1_700_000_000, "{\"a\":1}", "eyJhIjoxfQ:1r31eq:x4VTc6hYt4JBfkK5SCeJR5GhS00M770wT628SM2YU-w"),
@@ -142,9 +143,9 @@ mod tests {
         }
     }
 
-    // The file beside the tests against Django: what Django 5.2 and 6.1 wrote.
+    // The output of Django 5.2 and 6.1, next to the tests against Django.
     #[test]
-    fn it_gives_and_reads_all_known_answers() {
+    fn it_encodes_and_decodes_all_known_answers() {
         let known: serde_json::Value =
             serde_json::from_str(include_str!("../../tests/django/signing-vectors.json")).unwrap();
         let secrets = secrets(&[known["secret"].as_str().unwrap().as_bytes()]);
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn it_reads_what_django_signed_under_any_of_the_secrets() {
+    fn it_verifies_djangos_signatures_with_any_of_the_secrets() {
         for (_, text, signed) in VECTORS {
             let read = decode(&secrets(&[b"a newer one", SECRET]), signed).unwrap();
             let read: serde_json::Value = serde_json::from_str(&read).unwrap();
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn it_packs_what_gets_shorter() {
+    fn it_compresses_texts_that_become_shorter() {
         let text = format!("{{\"k\":\"{}\"}}", "x".repeat(200));
         let signed = encode(&secrets(&[SECRET]), &text, 1_700_000_000);
         assert!(signed.starts_with('.') && signed.len() < 120, "{signed}");
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_byte_anywhere_is_noticed() {
+    fn a_changed_byte_anywhere_is_detected() {
         let (_, _, signed) = VECTORS[2];
         for at in 0..signed.len() {
             let mut bytes = signed.as_bytes().to_vec();

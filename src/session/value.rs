@@ -1,4 +1,4 @@
-//! From Rust values to JSON text and back: only what JSON holds exactly, and the rest with its path.
+//! The conversion of Rust values to JSON text and back. A value that JSON cannot represent exactly is an error with its path.
 
 use alloc::borrow::ToOwned;
 use alloc::string::{String, ToString};
@@ -10,16 +10,16 @@ use serde::ser::{self, Serializer};
 use crate::error::{Error, Result};
 use crate::json;
 
-/// The JSON text of `value`, to be kept under `key`.
+/// Serializes `value`, the value of `key`.
 pub(crate) fn to_json<T: Serialize + ?Sized>(key: &str, value: &T) -> Result<String> {
     let mut path = format!("session.{key}");
     value.serialize(Check { path: &mut path, depth: 0 }).map_err(|Refused(what)| Error::value(what))?;
     serde_json::to_string(value).map_err(|_| Error::value(format!("session.{key} has no JSON form")))
 }
 
-/// The value whose JSON text is kept under `key`.
+/// Deserializes the value of `key`.
 pub(crate) fn from_json<T: DeserializeOwned>(key: &str, json: &[u8]) -> Result<T> {
-    // Somebody else may have written it: what nests deeper than what is kept is no value here either.
+    // A foreign record can nest deeper than the limit.
     if json.iter().filter(|byte| matches!(byte, b'[' | b'{')).count() > json::MAX_DEPTH {
         check_json(key, text(key, json)?)?;
     }
@@ -29,18 +29,18 @@ pub(crate) fn from_json<T: DeserializeOwned>(key: &str, json: &[u8]) -> Result<T
     })
 }
 
-/// The JSON text stored under `key`, where it is text.
+/// Validates the stored value of `key` as UTF-8.
 pub(crate) fn text<'a>(key: &str, json: &'a [u8]) -> Result<&'a str> {
     str::from_utf8(json).map_err(|_| Error::value(["session.", key, " is damaged in the store"].concat()))
 }
 
-/// Checks that `text` is JSON that can be kept under `key`.
+/// Validates `text` as the JSON value of `key`.
 pub(crate) fn check_json(key: &str, text: &str) -> Result<()> {
     json::check(text)
         .map_err(|flaw| Error::value(["session.", key, " is not JSON that can be kept: ", &flaw.text()].concat()))
 }
 
-/// Why a value was refused.
+/// The reason for refusing a value.
 #[derive(Debug)]
 struct Refused(String);
 
@@ -58,7 +58,7 @@ impl ser::Error for Refused {
     }
 }
 
-/// A serializer that writes nothing: it looks for what `serde_json` would turn into something else.
+/// A serializer without output. It finds values that `serde_json` would silently convert.
 struct Check<'a> {
     path: &'a mut String,
     depth: usize,
@@ -88,7 +88,7 @@ impl<'a> Check<'a> {
         Ok(Inside { length: self.path.len(), path: self.path, depth: self.depth.saturating_add(1), at: 0 })
     }
 
-    /// An enum's variant with content is an object of one member.
+    /// Enters an enum variant with fields, which is an object with one member.
     fn variant(self, name: &str) -> Result<Inside<'a>, Refused> {
         let inside = self.deeper()?;
         let _ = write!(inside.path, ".{name}");
@@ -96,7 +96,7 @@ impl<'a> Check<'a> {
     }
 }
 
-/// Inside a list or an object: the path grows by one step for each item.
+/// The inside of an array or an object, with its path.
 struct Inside<'a> {
     path: &'a mut String,
     length: usize,
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn what_json_holds_goes_through() {
+    fn values_that_json_can_represent_are_serialized() {
         assert_eq!(to_json("k", &(1, "é", None::<u8>, 2.5, true)).unwrap(), r#"[1,"é",null,2.5,true]"#);
         assert_eq!(to_json("k", &u64::MAX).unwrap(), "18446744073709551615");
         assert_eq!(to_json("k", &-0.0).unwrap(), "-0.0");
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_written_can_be_read() {
+    fn every_serialized_value_can_be_deserialized() {
         let nest = |depth| (0..depth).fold(serde_json::json!(1), |inner, _| serde_json::json!([inner]));
         for depth in 0..=64 {
             let text = to_json("k", &nest(depth)).unwrap();
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn another_type_is_an_error_that_shows_no_data() {
+    fn a_type_mismatch_is_an_error_without_data() {
         let error = from_json::<u32>("age", b"\"a private text\"").unwrap_err();
         assert_eq!(error.to_string(), "session.age is not of the type asked for");
         assert_eq!(error.kind(), ErrorKind::Value);

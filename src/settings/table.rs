@@ -1,35 +1,36 @@
-//! The one list of settings but the secrets: the names under which a Worker's variables and JavaScript's options give them, the kinds of
-//! their values, and the functions that set them.
+//! The table of all settings except the secrets: their names as Worker variables and JavaScript options, the kinds of their values,
+//! and their setters.
 
 use alloc::string::String;
 
-use super::{SameSite, SettingsBuilder};
+use super::builder::SettingsBuilder;
+use super::same_site::SameSite;
 
 /// One setting.
 #[derive(Debug)]
 pub struct Setting {
-    /// The name of a Worker's variable, Django's where Django has the setting.
+    /// The name of the Worker variable, which is Django's name if Django has the setting.
     pub variable: &'static str,
-    /// The name of JavaScript's option.
+    /// The name of the JavaScript option.
     pub option: &'static str,
-    /// The kind of its value, with the function that sets one.
+    /// The kind of its value, with the setter.
     pub kind: SettingKind,
 }
 
-/// The kind of a setting's value, with the function that sets one.
+/// The kind of a setting's value, with the setter.
 #[derive(Debug)]
 pub enum SettingKind {
-    /// A whole number.
+    /// An integer.
     Integer(fn(&mut SettingsBuilder, i64)),
-    /// True or false.
+    /// A boolean.
     Flag(fn(&mut SettingsBuilder, bool)),
-    /// A text.
+    /// A string.
     Text(fn(&mut SettingsBuilder, String)),
     /// `Strict`, `Lax` or `None`.
     SameSite(fn(&mut SettingsBuilder, SameSite)),
 }
 
-/// All settings but the two secrets, in the documents' order.
+/// All settings except the two secrets, in the order of the documentation.
 ///
 /// ```
 /// use edge_session::settings::SETTINGS;
@@ -73,12 +74,12 @@ const fn setting(variable: &'static str, option: &'static str, kind: SettingKind
     Setting { variable, option, kind }
 }
 
-/// Sets the domain; an empty text means the host itself.
+/// Sets the domain. An empty string means a host-only cookie.
 fn cookie_domain(builder: &mut SettingsBuilder, domain: String) {
     builder.draft.cookie_domain = Some(domain).filter(|domain| !domain.is_empty());
 }
 
-/// Sets the size limit; the builder refuses 0, and so what no memory holds.
+/// Sets the size limit. A value that is not a `usize` becomes 0, which the builder rejects.
 fn max_record_bytes(builder: &mut SettingsBuilder, bytes: i64) {
     builder.draft.max_record_bytes = usize::try_from(bytes).unwrap_or_default();
 }

@@ -1,32 +1,32 @@
-//! The journal as a token carries it: a nonce, and XChaCha20-Poly1305 over these bytes, bound to the token's MAC.
+//! The journal in a token: a nonce, and the XChaCha20-Poly1305 encryption of these bytes, bound to the token's MAC.
 //!
-//! | bytes | what |
+//! | bytes | content |
 //! | --- | --- |
-//! | 1 | how many saves follow |
-//! | 7 each | a save: 2 bits kind, 22 bits age in milliseconds before the token's issue, from an origin in the future, and the tag |
-//! | the rest | changes: the place of their save (1, its highest bit set for a removal), the length of the key (2), the key, and but for a removal the length of the value (2) and the value |
+//! | 1 | number of entries |
+//! | 7 each | an entry: 2 bits of origin, 22 bits of age in milliseconds before the token's issue (plus an offset), and the tag |
+//! | the rest | changes: the index of the entry (1, the highest bit set for a removal), the length of the key (2), the key, and unless it is a removal the length of the value (2) and the value |
 //!
-//! What does not unseal is as if it was not there: the browser then has to be taken at its token's tag.
+//! A journal that cannot be decrypted is ignored: the browser then only knows the save in its token.
 
 use alloc::vec::Vec;
 
 use crate::secret::{MAC_BYTES, NONCE_BYTES, SEAL_BYTES, Secrets};
 use crate::session::identity::{Position, Tag};
-use crate::session::journal::{Change, Journal, Kind, State};
+use crate::session::journal::{Change, Journal, JournalEntry, Origin};
 
-/// The shortest sealed journal, in bytes.
+/// The length of the shortest sealed journal, in bytes.
 pub(crate) const MIN_SEALED: usize = NONCE_BYTES + SEAL_BYTES + 1;
 
-const STATE_BYTES: usize = 7;
+const ENTRY_BYTES: usize = 7;
 
-/// Where ages begin, in milliseconds after the issue: clocks differ.
-const ORIGIN: i64 = 1 << 21;
+/// The offset of ages, in milliseconds: an entry may be later than the issue, because clocks differ.
+const AGE_OFFSET: i64 = 1 << 21;
 
-/// The bit of a change's place that says that its key was removed.
+/// The bit of a change's index that marks a removal.
 const REMOVED: u8 = 0x80;
 
-/// The journal for a token that was issued at `issued` (microseconds), cut until it has no more than `room` bytes. `None` where nothing
-/// would be left.
+/// Seals a journal for a token issued at `issued` (microseconds), and drops its oldest entries until it fits into `room` bytes.
+/// Returns `None` if nothing is left.
 pub(crate) fn seal(
     secrets: &Secrets,
     nonce: [u8; NONCE_BYTES],
@@ -36,15 +36,15 @@ pub(crate) fn seal(
     room: usize,
 ) -> Option<Vec<u8>> {
     let room = room.saturating_sub(NONCE_BYTES + SEAL_BYTES);
-    while size(journal) > room && journal.cut() {}
-    if journal.states.len() < 2 {
+    while size(journal) > room && journal.drop_oldest() {}
+    if journal.entries.len() < 2 {
         return None;
     }
     let text = secrets.seal(nonce, mac, encode(journal, issued / 1000)?)?;
     Some([nonce.as_slice(), &text].concat())
 }
 
-/// The journal behind a token's MAC, of which `rest` is made up, as long as it can still matter.
+/// Unseals the journal in `rest`, which consists of a token's MAC and the sealed journal.
 pub(crate) fn unseal(secrets: &Secrets, rest: &[u8], position: Position) -> Option<Journal> {
     let (mac, sealed) = rest.split_at_checked(MAC_BYTES)?;
     let (nonce, sealed) = sealed.split_first_chunk()?;
@@ -56,25 +56,25 @@ fn size(journal: &Journal) -> usize {
         Some(value) => change.key.len().saturating_add(value.len()).saturating_add(5),
         None => change.key.len().saturating_add(3),
     });
-    changes.fold(journal.states.len().saturating_mul(STATE_BYTES).saturating_add(1), usize::saturating_add)
+    changes.fold(journal.entries.len().saturating_mul(ENTRY_BYTES).saturating_add(1), usize::saturating_add)
 }
 
 fn encode(journal: &Journal, issued: i64) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(size(journal).saturating_add(SEAL_BYTES));
-    out.push(u8::try_from(journal.states.len()).ok()?);
-    for state in &journal.states {
-        let age = issued.saturating_sub(state.time).saturating_add(ORIGIN).clamp(0, (1 << 22) - 1);
-        let kind = match state.kind {
-            Kind::Own => 0,
-            Kind::Base => 1,
-            Kind::Partial => 2,
+    out.push(u8::try_from(journal.entries.len()).ok()?);
+    for entry in &journal.entries {
+        let age = issued.saturating_sub(entry.time).saturating_add(AGE_OFFSET).clamp(0, (1 << 22) - 1);
+        let origin = match entry.origin {
+            Origin::Own => 0,
+            Origin::Foreign => 1,
+            Origin::ForeignPartial => 2,
         };
-        let [_, head @ ..]: [u8; 4] = (u32::try_from(age).ok()? | kind << 22).to_be_bytes();
+        let [_, head @ ..]: [u8; 4] = (u32::try_from(age).ok()? | origin << 22).to_be_bytes();
         out.extend_from_slice(&head);
-        out.extend_from_slice(&state.tag);
+        out.extend_from_slice(&entry.tag);
     }
     for change in &journal.changes {
-        let place = journal.states.iter().position(|state| state.tag == change.tag)?;
+        let place = journal.entries.iter().position(|entry| entry.tag == change.tag)?;
         let removed = if change.value.is_none() { REMOVED } else { 0 };
         out.push(u8::try_from(place).ok()? | removed);
         for text in core::iter::once(&change.key).chain(&change.value) {
@@ -87,33 +87,33 @@ fn encode(journal: &Journal, issued: i64) -> Option<Vec<u8>> {
 
 fn decode(text: &[u8], issued: i64) -> Option<Journal> {
     let (count, mut rest) = text.split_first()?;
-    let mut states = Vec::new();
+    let mut entries = Vec::new();
     for _ in 0..*count {
         let ([a, b, c], after) = rest.split_first_chunk()?;
         let (tag, after): (&Tag, _) = after.split_first_chunk()?;
         rest = after;
         let head = u32::from_be_bytes([0, *a, *b, *c]);
-        let kind = match head >> 22 {
-            0 => Kind::Own,
-            1 => Kind::Base,
-            2 => Kind::Partial,
+        let origin = match head >> 22 {
+            0 => Origin::Own,
+            1 => Origin::Foreign,
+            2 => Origin::ForeignPartial,
             _ => return None,
         };
-        let age = i64::from(head & ((1 << 22) - 1)).saturating_sub(ORIGIN);
-        states.push(State { tag: *tag, time: issued.saturating_sub(age), kind });
+        let age = i64::from(head & ((1 << 22) - 1)).saturating_sub(AGE_OFFSET);
+        entries.push(JournalEntry { tag: *tag, time: issued.saturating_sub(age), origin });
     }
     let mut changes = Vec::new();
     while let Some((place, after)) = rest.split_first() {
-        let tag = states.get(usize::from(place & !REMOVED))?.tag;
+        let tag = entries.get(usize::from(place & !REMOVED))?.tag;
         rest = after;
         let key = piece(&mut rest)?.into();
         let value = if place & REMOVED == 0 { Some(piece(&mut rest)?.into()) } else { None };
         changes.push(Change { tag, key, value });
     }
-    (!states.is_empty()).then_some(Journal { states, changes })
+    (!entries.is_empty()).then_some(Journal { entries, changes })
 }
 
-/// A length and as many bytes.
+/// Reads a length and that number of bytes.
 fn piece<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let (size, after) = rest.split_first_chunk()?;
     let (piece, after) = after.split_at_checked(usize::from(u16::from_be_bytes(*size)))?;
@@ -142,24 +142,24 @@ mod tests {
     }
 
     fn journals() -> impl Strategy<Value = Journal> {
-        let kind = prop_oneof![Just(Kind::Own), Just(Kind::Base), Just(Kind::Partial)];
-        let states = prop::collection::vec((-200_000_i64..10_000, kind), 2..17);
+        let origin = prop_oneof![Just(Origin::Own), Just(Origin::Foreign), Just(Origin::ForeignPartial)];
+        let entries = prop::collection::vec((-200_000_i64..10_000, origin), 2..17);
         let bytes = |most| prop::collection::vec(any::<u8>(), 0..most);
         let changes =
             prop::collection::vec((any::<prop::sample::Index>(), bytes(9), prop::option::of(bytes(40))), 0..20);
-        (states, changes).prop_map(|(states, changes)| {
-            let count = states.len();
-            // The last save is always the browser's own.
-            let kind = |at: usize, kind| if at.abs_diff(count) == 1 { Kind::Own } else { kind };
+        (entries, changes).prop_map(|(entries, changes)| {
+            let count = entries.len();
+            // The last entry is always the browser's own save.
+            let origin = |at: usize, origin| if at.abs_diff(count) == 1 { Origin::Own } else { origin };
             let time = |age| ISSUED.saturating_add(age);
-            let state = |(at, (age, of))| State { tag: tag(at), time: time(age), kind: kind(at, of) };
+            let entry = |(at, (age, of))| JournalEntry { tag: tag(at), time: time(age), origin: origin(at, of) };
             let change = |(at, key, value): (prop::sample::Index, Vec<u8>, Option<Vec<u8>>)| Change {
                 tag: tag(at.index(count)),
                 key: key.into(),
                 value: value.map(Into::into),
             };
             Journal {
-                states: states.into_iter().enumerate().map(state).collect(),
+                entries: entries.into_iter().enumerate().map(entry).collect(),
                 changes: changes.into_iter().map(change).collect(),
             }
         })
@@ -177,7 +177,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_sealed_is_read_back(journal in journals()) {
+        fn unsealing_reverses_sealing(journal in journals()) {
             let (text, kept) = sealed(&journal, 4_000).unwrap();
             prop_assert_eq!(&kept, &journal);
             prop_assert_eq!(text.len().abs_diff(size(&journal)), NONCE_BYTES + SEAL_BYTES);
@@ -186,18 +186,18 @@ mod tests {
         }
 
         #[test]
-        fn it_is_cut_until_it_fits(journal in journals(), room in 0..600_usize) {
+        fn the_oldest_entries_are_dropped_until_it_fits(journal in journals(), room in 0..600_usize) {
             if let Some((text, kept)) = sealed(&journal, room) {
                 prop_assert!(text.len() <= room);
-                prop_assert!(journal.states.ends_with(&kept.states) && kept.states.len() > 1);
+                prop_assert!(journal.entries.ends_with(&kept.entries) && kept.entries.len() > 1);
                 prop_assert_eq!(unsealed([8; MAC_BYTES], &text), Some(kept));
             }
         }
 
         #[test]
-        fn no_bytes_break_the_reader(text in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn no_bytes_panic_the_decoder(text in prop::collection::vec(any::<u8>(), 0..200)) {
             if let Some(journal) = decode(&text, ISSUED) {
-                prop_assert!(!journal.states.is_empty());
+                prop_assert!(!journal.entries.is_empty());
             }
             prop_assert!(unsealed([8; MAC_BYTES], &text).is_none());
         }
@@ -205,8 +205,8 @@ mod tests {
 
     #[test]
     fn a_changed_or_missing_byte_anywhere_is_noticed() {
-        let mut journal = Journal::at(tag(1), ISSUED);
-        journal.states.push(State { tag: tag(2), time: ISSUED, kind: Kind::Own });
+        let mut journal = Journal::starting_at(tag(1), ISSUED);
+        journal.entries.push(JournalEntry { tag: tag(2), time: ISSUED, origin: Origin::Own });
         let (text, _) = sealed(&journal, 100).unwrap();
         for at in 0..text.len() {
             let mut changed = text.clone();
@@ -218,10 +218,10 @@ mod tests {
 
     // The golden bytes of version 1, before they are sealed.
     #[test]
-    fn it_is_written_as_it_always_was() {
-        let mut journal = Journal::at(tag(1), ISSUED - 2_000);
-        journal.states.push(State { tag: tag(2), time: ISSUED - 1_000, kind: Kind::Base });
-        journal.states.push(State { tag: tag(3), time: ISSUED, kind: Kind::Own });
+    fn the_format_of_version_1_is_unchanged() {
+        let mut journal = Journal::starting_at(tag(1), ISSUED - 2_000);
+        journal.entries.push(JournalEntry { tag: tag(2), time: ISSUED - 1_000, origin: Origin::Foreign });
+        journal.entries.push(JournalEntry { tag: tag(3), time: ISSUED, origin: Origin::Own });
         let key = |text: &str| text.as_bytes().into();
         journal.changes.push(Change { tag: tag(3), key: key("\"a\""), value: Some(key("12")) });
         journal.changes.push(Change { tag: tag(3), key: key("\"b\""), value: None });

@@ -1,34 +1,33 @@
-//! Writes the `Set-Cookie` header (RFC 6265bis, section 4.1). Everything in it was checked with the settings.
+//! The `Set-Cookie` header (RFC 6265bis, section 4.1). The settings validated its parts.
 
 use alloc::string::String;
 use chrono::{DateTime, Datelike, Timelike, Utc};
 
 use crate::iso::pad;
 use crate::session::expiry::Deadline;
-use crate::session::incoming::CookieSlot;
-use crate::settings::{MAX_COOKIE_AGE, Settings};
+use crate::settings::{CookieSlot, MAX_COOKIE_AGE, Settings};
 
-/// How long the browser is told to keep the cookie.
+/// How long the browser keeps the cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CookieLifetime {
-    /// Until it closes.
+    /// Until the browser closes.
     UntilBrowserCloses,
-    /// For this many seconds from now; not above 0 means that it is over.
+    /// For this many seconds from now; 0 or less deletes the cookie.
     Seconds(i64),
 }
 
-/// The header that gives the browser its cookie.
-pub(crate) fn give(
+/// Returns the header that sets the cookie.
+pub(crate) fn set_cookie(
     settings: &Settings,
     slot: CookieSlot,
     token: &str,
-    keep: CookieLifetime,
+    lifetime: CookieLifetime,
     now: DateTime<Utc>,
 ) -> String {
     let mut header = [settings.name_of(slot), "=", token].concat();
-    if let CookieLifetime::Seconds(seconds) = keep {
+    if let CookieLifetime::Seconds(seconds) = lifetime {
         let seconds = seconds.clamp(-MAX_COOKIE_AGE, MAX_COOKIE_AGE);
-        // The years of an HTTP date have four digits, whatever the clock says.
+        // The year of an HTTP date has four digits.
         let end = Deadline(Deadline::after(now, seconds).0.clamp(0, LAST_SECOND)); // mutation: expires
         header.push_str("; Expires=");
         http_date(end.date().unwrap_or_default(), &mut header);
@@ -39,8 +38,8 @@ pub(crate) fn give(
     header
 }
 
-/// The header that takes the cookie away: the same attributes, no value, an end in the past.
-pub(crate) fn take_away(settings: &Settings, slot: CookieSlot) -> String {
+/// Returns the header that deletes the cookie: the same attributes, no value, an expiry in the past.
+pub(crate) fn clear_cookie(settings: &Settings, slot: CookieSlot) -> String {
     let mut header = [settings.name_of(slot), "=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0"].concat();
     attributes(settings, &mut header);
     header
@@ -71,7 +70,7 @@ const DAYS: [&str; 7] = ["Mon, ", "Tue, ", "Wed, ", "Thu, ", "Fri, ", "Sat, ", "
 const MONTHS: [&str; 12] =
     [" Jan ", " Feb ", " Mar ", " Apr ", " May ", " Jun ", " Jul ", " Aug ", " Sep ", " Oct ", " Nov ", " Dec "];
 
-/// IMF-fixdate (RFC 9110, section 5.6.7).
+/// Appends an IMF-fixdate (RFC 9110, section 5.6.7).
 fn http_date(date: DateTime<Utc>, out: &mut String) {
     let date = date.naive_utc();
     out.push_str(DAYS.get(date.weekday().num_days_from_monday() as usize).copied().unwrap_or_default());
@@ -100,7 +99,8 @@ mod tests {
 
     #[test]
     fn the_default_cookie_is_the_strict_one() {
-        let header = give(&builder().build().unwrap(), CookieSlot::Rotated, "v", CookieLifetime::Seconds(60), now());
+        let header =
+            set_cookie(&builder().build().unwrap(), CookieSlot::Rotated, "v", CookieLifetime::Seconds(60), now());
         assert_eq!(
             header,
             "__Host-sessionid=v; Expires=Tue, 01 Jan 2030 00:01:00 GMT; Max-Age=60; Path=/; Secure; HttpOnly; SameSite=Lax"
@@ -109,8 +109,13 @@ mod tests {
 
     #[test]
     fn a_browser_session_has_neither_max_age_nor_expires() {
-        let header =
-            give(&builder().build().unwrap(), CookieSlot::Rotated, "v", CookieLifetime::UntilBrowserCloses, now());
+        let header = set_cookie(
+            &builder().build().unwrap(),
+            CookieSlot::Rotated,
+            "v",
+            CookieLifetime::UntilBrowserCloses,
+            now(),
+        );
         assert_eq!(header, "__Host-sessionid=v; Path=/; Secure; HttpOnly; SameSite=Lax");
     }
 
@@ -118,13 +123,13 @@ mod tests {
     fn deletion_repeats_every_attribute() {
         let settings = builder().cookie_domain("example.com").cookie_path("/app").cookie_samesite(SameSite::None);
         assert_eq!(
-            take_away(&settings.build().unwrap(), CookieSlot::Rotated),
+            clear_cookie(&settings.build().unwrap(), CookieSlot::Rotated),
             "__Secure-sessionid=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Domain=example.com; Path=/app; Secure; \
              HttpOnly; SameSite=None"
         );
         let plain = builder().cookie_secure(false).cookie_httponly(false).cookie_samesite(SameSite::Strict);
         assert_eq!(
-            take_away(&plain.build().unwrap(), CookieSlot::Anonymous),
+            clear_cookie(&plain.build().unwrap(), CookieSlot::Anonymous),
             "sessionid-anonymous=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; SameSite=Strict"
         );
     }
@@ -141,10 +146,10 @@ mod tests {
             (-1, -1),
             (i64::MIN, -34_560_000),
         ] {
-            let header = give(&settings, CookieSlot::Rotated, "v", CookieLifetime::Seconds(seconds), now());
+            let header = set_cookie(&settings, CookieSlot::Rotated, "v", CookieLifetime::Seconds(seconds), now());
             assert!(header.contains(&format!("; Max-Age={shown};")), "{header}");
         }
         let far = DateTime::from_timestamp(253_402_300_799, 0).unwrap();
-        assert!(give(&settings, CookieSlot::Rotated, "v", CookieLifetime::Seconds(1), far).contains("GMT"));
+        assert!(set_cookie(&settings, CookieSlot::Rotated, "v", CookieLifetime::Seconds(1), far).contains("GMT"));
     }
 }

@@ -1,7 +1,7 @@
-//! What has to hold of every parser, whatever bytes come in. `fuzz` calls this with a fuzzer's, the tests below with
-//! proptest's and with the kept corpus. Only a build with `--cfg fuzzing`, as cargo-fuzz makes it, has it.
+//! The fuzz targets: properties of each parser that hold for any input. `fuzz` runs them with inputs of a fuzzer, the tests with
+//! inputs of proptest and the kept corpus. They exist in tests and with `--cfg fuzzing`, which cargo-fuzz sets.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-#![allow(clippy::arithmetic_side_effects, clippy::missing_panics_doc, reason = "a panic is what it finds with")]
+#![allow(clippy::arithmetic_side_effects, clippy::missing_panics_doc, reason = "a target reports a failure by a panic")]
 
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
@@ -12,22 +12,23 @@ use alloc::vec::Vec;
 use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
 use edge_session_crypto::{from_base64, to_base64};
 
-use crate::cookie::find::find;
-use crate::cookie::sealed;
+use crate::cookie::header::find_cookies;
+use crate::cookie::sealed_journal;
 use crate::cookie::token::{self, Token};
 use crate::secret::{MAC_BYTES, NONCE_BYTES};
 use crate::session::expiry::{Deadline, Expiry, Lifetime};
 use crate::session::identity::Position;
 use crate::session::incoming::SessionToken;
-use crate::session::record::{self, Head, Record};
+use crate::session::record::{self, Record};
+use crate::session::record_header::RecordHeader;
 use crate::session::signing;
 use crate::{ErrorKind, ExpiryOptions, MemoryStore, Session, Sessions, Settings, StorageKey};
 use crate::{iso, json};
 
-/// A parser's name, which is that of its fuzz target, and what has to hold of it.
+/// A fuzz target with its name.
 pub type Target = (&'static str, fn(&[u8]));
 
-/// All targets that look at one parser each.
+/// All targets of one parser each.
 pub const TARGETS: [Target; 7] = [
     ("cookie_header", cookie_header),
     ("token", token),
@@ -38,7 +39,7 @@ pub const TARGETS: [Target; 7] = [
     ("django_text", django_text),
 ];
 
-/// The cookie of a session before its first rotation.
+/// The name of the anonymous cookie.
 const NAME: &str = "__Host-sessionid-anonymous";
 
 static SETTINGS: LazyLock<Settings> = LazyLock::new(settings);
@@ -52,7 +53,7 @@ fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_893_456_000, 0).unwrap()
 }
 
-/// Runs a future that never waits, since its store is in memory.
+/// Runs a future of the store in memory, which is always ready.
 fn run<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
@@ -60,12 +61,12 @@ fn run<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// Sessions whose random numbers are always the same, so that an input that fails fails again.
+/// Returns sessions with fixed random numbers, so that failures are reproducible.
 fn sessions_on(store: MemoryStore) -> Sessions<MemoryStore> {
     Sessions::new(store, settings()).with_clock(now).with_entropy(|| Ok([7; 32]))
 }
 
-/// A visitor's `Cookie` header, the key of the record behind it, and the record.
+/// A visitor's `Cookie` header, the storage key of its record, and the record.
 static VISITOR: LazyLock<(String, String, Vec<u8>)> = LazyLock::new(|| {
     let store = MemoryStore::default();
     let sessions = sessions_on(store.clone());
@@ -77,44 +78,44 @@ static VISITOR: LazyLock<(String, String, Vec<u8>)> = LazyLock::new(|| {
     (cookie, key.as_str().to_owned(), record)
 });
 
-/// That visitor's session, with `bytes` in the place of the record.
+/// Returns that visitor's session, with `bytes` as the record.
 fn visitor_with(bytes: &[u8]) -> (MemoryStore, Sessions<MemoryStore>, Session) {
     let (cookie, key, _) = &*VISITOR;
     let store = MemoryStore::default();
     store.put(StorageKey::listed(key.as_str()), bytes.to_vec());
-    // Not the visitor's own: a new session is to have another key.
+    // Other entropy than the visitor's, so that a new session has another key.
     let sessions = sessions_on(store.clone()).with_entropy(|| Ok([8; 32]));
     let session = run(sessions.load(cookie)).unwrap();
     (store, sessions, session)
 }
 
-/// What `find` and `load` make of a `Cookie` header.
+/// Parses and loads a `Cookie` header.
 pub fn cookie_header(header: &[u8]) {
-    let [found] = find(header, [NAME]);
+    let [found] = find_cookies(header, [NAME]);
     for value in &found.values {
         assert!(!value.contains(&b';') && !value.starts_with(b" ") && !value.ends_with(b"\t"));
     }
     assert!(found.presented || found.values.is_empty());
-    // B6: the order of cookies does not matter.
+    // B6: the order of cookies has no effect.
     let mut pairs: Vec<_> = header.split(|byte| *byte == b';').collect();
     pairs.reverse();
     let reversed = pairs.join(&b';');
-    let [turned] = find(&reversed, [NAME]);
-    assert_eq!(turned.presented, found.presented);
-    assert_eq!(turned.values.len(), found.values.len());
-    assert!(found.values.iter().all(|value| turned.values.contains(value)));
-    // A visitor's own cookie counts unless the header holds another one that is as good, or too many. An unknown one is not.
+    let [reversed_found] = find_cookies(&reversed, [NAME]);
+    assert_eq!(reversed_found.presented, found.presented);
+    assert_eq!(reversed_found.values.len(), found.values.len());
+    assert!(found.values.iter().all(|value| reversed_found.values.contains(value)));
+    // A visitor's cookie is effective unless the header contains another valid one or too many. An unknown session's is not valid.
     let (cookie, ..) = &*VISITOR;
     let own = cookie.split_once('=').unwrap().1.as_bytes();
     let whole = [header, b";", cookie.as_bytes()].concat();
-    let [together] = find(&whole, [NAME]);
+    let [together] = find_cookies(&whole, [NAME]);
     let others = together.values.iter().filter(|value| **value != own);
     let alone = together.values.contains(&own) && others.into_iter().all(|value| token_parts(value).is_none());
     let session = run(sessions_on(MemoryStore::default()).load(&whole)).unwrap();
     assert_eq!(session.session_key().is_some(), alone);
 }
 
-/// What a token says, in a form that can be compared; none where it does not verify.
+/// Returns the fields of a token for comparison; `None` if it does not verify.
 fn token_parts(text: &[u8]) -> Option<(String, u16, i64, Option<Position>)> {
     let (identity, position) = match token::verify(&SETTINGS, text)? {
         Token::Session(token) => (token.identity, Some(token.position)),
@@ -123,7 +124,7 @@ fn token_parts(text: &[u8]) -> Option<(String, u16, i64, Option<Position>)> {
     Some((identity.key.as_str().to_owned(), identity.rotations, identity.absolute.0, position))
 }
 
-/// The token that says what `text` says.
+/// Returns a new token with the fields of `text`.
 fn token_again(text: &[u8]) -> Option<String> {
     match token::verify(&SETTINGS, text)? {
         Token::Session(token) => token::sign(&SETTINGS, &token.identity, token.position, None),
@@ -131,14 +132,14 @@ fn token_again(text: &[u8]) -> Option<String> {
     }
 }
 
-/// What `verify` makes of a cookie's value: the bytes as they are, and as what a signature stands behind.
+/// Verifies a cookie's value: the bytes themselves, and the bytes with a valid signature.
 pub fn token(bytes: &[u8]) {
     let mac = SETTINGS.secrets.sign(bytes).unwrap();
     let signed = to_base64(&[bytes, &mac].concat());
     for text in [bytes, signed.as_bytes()] {
         let Some(parts) = token_parts(text) else { continue };
         assert_eq!(token_parts(token_again(text).unwrap().as_bytes()), Some(parts.clone()));
-        // A6, D11: what is signed has one text. Behind it a journal may stand, which is looked at on its own.
+        // A6, D11: a token has one encoding. The journal after it is validated separately.
         let carries = text.len() > 120;
         for other in [&text[1..], &text[..text.len() - 1], &[text, b"A"].concat(), &[text, b"="].concat()] {
             let read = token_parts(other);
@@ -147,7 +148,7 @@ pub fn token(bytes: &[u8]) {
     }
 }
 
-/// What a journal is read as that a secret sealed: what it says again, what it does to a record, and a request that brings it.
+/// Unseals a journal with this content: seals it again, repairs a record with it, and handles a request that contains it.
 pub fn journal(bytes: &[u8]) {
     let (secrets, nonce) = (&SETTINGS.secrets, [7; NONCE_BYTES]);
     let (cookie, key, record) = &*VISITOR;
@@ -158,32 +159,32 @@ pub fn journal(bytes: &[u8]) {
     let signed = from_base64(cookie.split_once('=').unwrap().1.as_bytes()).unwrap();
     let mac = signed.last_chunk::<MAC_BYTES>().unwrap();
     let sealed = [&nonce, &*secrets.seal(nonce, mac, bytes.to_vec()).unwrap()].concat();
-    let journal = sealed::unseal(secrets, &[mac, &*sealed].concat(), position);
+    let journal = sealed_journal::unseal(secrets, &[mac, &*sealed].concat(), position);
     let before = opened(record).unwrap();
     if let Some(journal) = &journal {
         let mut kept = journal.clone();
-        if let Some(text) = sealed::seal(secrets, nonce, mac, &mut kept, position.issued, 4_000) {
+        if let Some(text) = sealed_journal::seal(secrets, nonce, mac, &mut kept, position.issued, 4_000) {
             assert!(text.len() <= 4_000);
-            assert_eq!(sealed::unseal(secrets, &[mac, &*text].concat(), position), Some(kept));
+            assert_eq!(sealed_journal::unseal(secrets, &[mac, &*text].concat(), position), Some(kept));
         }
-        for state in journal.states.iter().take(20) {
+        for entry in journal.entries.iter().take(20) {
             let mut one = before.clone();
-            one.head.tags = vec![state.tag];
+            one.head.tags = vec![entry.tag];
             if !journal.repair(&mut one) {
-                assert_eq!((one.head.tags.as_slice(), members(&one)), ([state.tag].as_slice(), members(&before)));
+                assert_eq!((one.head.tags.as_slice(), members(&one)), ([entry.tag].as_slice(), members(&before)));
             }
-            assert_eq!(one.head.tags[0], state.tag, "a record's own mark stays the first");
+            assert_eq!(one.head.tags[0], entry.tag, "a record's own tag stays the first");
             journal.force(&mut one);
         }
         let mut aged = journal.clone();
-        aged.age(i64::MAX);
-        while aged.cut() {}
-        assert!(!aged.states.is_empty() && aged.states.len() <= journal.states.len());
+        aged.expire(i64::MAX);
+        while aged.drop_oldest() {}
+        assert!(!aged.entries.is_empty() && aged.entries.len() <= journal.entries.len());
     }
-    // A record that knows the first of these saves, and a request whose cookie carries them.
-    let tags = journal.iter().flat_map(|journal| journal.states.first()).map(|state| state.tag).collect();
+    // A record that contains the first of these saves, and a request with the journal in its cookie.
+    let tags = journal.iter().flat_map(|journal| journal.entries.first()).map(|entry| entry.tag).collect();
     let store = MemoryStore::default();
-    let stale = record::encode(&Head { tags, ..before.head }, &before.data);
+    let stale = record::encode(&RecordHeader { tags, ..before.head }, &before.data);
     store.put(StorageKey::listed(key.as_str()), stale);
     let sessions = sessions_on(store).with_entropy(|| Ok([8; 32]));
     let value = to_base64(&[signed, sealed].concat());
@@ -208,23 +209,23 @@ fn members(record: &Record) -> Vec<(Vec<u8>, Vec<u8>)> {
     record.data.members().map(|(key, value)| (key.to_vec(), value.to_vec())).collect()
 }
 
-/// What `decode` makes of stored bytes, and a session on top of them.
+/// Decodes stored bytes, and loads a session from them.
 pub fn record(bytes: &[u8]) {
     if let Some(first) = opened(bytes) {
         let text = record::encode(&first.head, &first.data);
-        let second = opened(&text).expect("what was written is read");
+        let second = opened(&text).expect("an encoded record is valid");
         assert_eq!((&second.head, members(&second)), (&first.head, members(&first)));
         assert_eq!(record::encode(&second.head, &second.data), text);
         assert_eq!(record::head(&text).as_ref(), Some(&first.head));
-        // The slow scan says the same as the quick split, unless a value is none: only the scan looks into values.
+        // The slow scan and the fast split agree unless a value is invalid: only the scan validates values.
         let edited = String::from_utf8(text).ok().map(|text| text.replacen(',', " ,", 1).into_bytes());
         let sound =
             first.data.members().all(|(_, value)| str::from_utf8(value).is_ok_and(|text| json::check(text).is_ok()));
         let scanned = edited.and_then(|edited| opened(&edited));
         assert_eq!(scanned.is_some(), sound);
         if let Some(scanned) = scanned {
-            // Who wrote what and when is forgotten by it.
-            let head = Head { writes: Vec::new(), ..first.head.clone() };
+            // The scan drops the writes.
+            let head = RecordHeader { writes: Vec::new(), ..first.head.clone() };
             assert_eq!((&scanned.head, members(&scanned)), (&head, members(&first)));
         }
     }
@@ -235,11 +236,11 @@ pub fn record(bytes: &[u8]) {
         let text = session.get_json(key).map(|text| text.is_some());
         let value = session.get::<serde_json::Value>(key);
         assert!(text.as_ref().map_or_else(|error| error.kind() == ErrorKind::Value, |there| *there));
-        // H1: what can be read as a value can be read as a text, and the other way round.
+        // H1: a value is readable if and only if its text is.
         let limit = value.as_ref().is_ok_and(|value| value.as_ref().is_some_and(touches_the_limit));
         assert!(value.is_ok() == text.is_ok() || limit, "{key}");
     }
-    // F10: what is no record is nobody's, and stays as it is.
+    // F10: bytes that are not a record open no session, and are left unchanged.
     let anonymous = session.session_key().is_none();
     assert!(!anonymous || keys.is_empty());
     session.set("k", 1).unwrap();
@@ -251,11 +252,11 @@ pub fn record(bytes: &[u8]) {
             })
     );
     let (_, key, _) = &*VISITOR;
-    let stands = store.entries().into_iter().any(|(other, value)| other.as_str() == key && value == bytes);
-    assert!(!anonymous || stands);
+    let is_unchanged = store.entries().into_iter().any(|(other, value)| other.as_str() == key && value == bytes);
+    assert!(!anonymous || is_unchanged);
 }
 
-/// How deep a value nests.
+/// Returns the nesting depth of a value.
 fn depth(value: &serde_json::Value) -> usize {
     match value {
         serde_json::Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
@@ -264,7 +265,7 @@ fn depth(value: &serde_json::Value) -> usize {
     }
 }
 
-/// Whether a number in it has rounded to the largest double: above that, one bit decides whether it is refused.
+/// Returns whether a number in it rounds to the largest double. Of the numbers above it, some round up and are rejected.
 fn touches_the_limit(value: &serde_json::Value) -> bool {
     match value {
         serde_json::Value::Array(items) => items.iter().any(touches_the_limit),
@@ -273,18 +274,18 @@ fn touches_the_limit(value: &serde_json::Value) -> bool {
     }
 }
 
-/// What the scanner makes of a text, beside `serde_json`; then the value's way into a record and back.
+/// Scans a text and compares the result with `serde_json`, then stores and loads the value.
 pub fn json(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else { return };
     let theirs = serde_json::from_str::<serde_json::Value>(text);
     if json::check(text).is_ok() {
-        let theirs = theirs.as_ref().expect("what is kept can be read");
+        let theirs = theirs.as_ref().expect("valid JSON is readable");
         assert!(depth(theirs) <= json::MAX_DEPTH);
         if let Some(string) = theirs.as_str() {
             assert_eq!(json::unquote(text), string);
         }
     } else if let Ok(theirs) = &theirs {
-        // H1: the same grammar, but for space around it, the depth and the largest numbers.
+        // H1: the grammars are equal except for surrounding whitespace, the depth and the largest numbers.
         let trimmed = text.trim_matches([' ', '\t', '\n', '\r']);
         let deep = depth(theirs) > json::MAX_DEPTH || trimmed.matches(['[', '{']).count() > json::MAX_DEPTH;
         assert!(trimmed != text || deep || touches_the_limit(theirs), "{text}");
@@ -297,14 +298,14 @@ pub fn json(bytes: &[u8]) {
                 assert_eq!(&serde_json::from_str::<serde_json::Value>(last).unwrap(), value);
             }
         }
-        // The members' values may nest as deep as a value: the object around them is a level of its own.
+        // The object is one more level around values of the maximum depth.
         (Ok(members), _) => assert!(members.iter().all(|(_, value)| json::check(value).is_ok())),
         (Err(_), _) => {}
     }
     stored_json(text);
 }
 
-/// What is set as JSON comes back from the store as it was, and a bulk update is as good as one by one.
+/// Checks that JSON texts, set individually or by an update, are unchanged after a save and a load.
 fn stored_json(text: &str) {
     let store = MemoryStore::default();
     let sessions = sessions_on(store.clone());
@@ -315,7 +316,7 @@ fn stored_json(text: &str) {
         assert!(session.keys().unwrap().is_empty());
         return;
     }
-    // H7: whatever an update put under the expiry's own key, it is read as one or refused.
+    // H7: any value under the expiry's key is either a valid expiry or an error.
     let expiry = session.get_expiry_age(ExpiryOptions::default());
     assert!(expiry.as_ref().map_or_else(|error| error.kind() == ErrorKind::Value, |_| true));
     let before = session.to_json(|_| true).unwrap();
@@ -325,7 +326,7 @@ fn stored_json(text: &str) {
     }
     let Some(key) = session.session_key().map(|key| key.as_str().to_owned()) else { return };
     if store.is_empty() {
-        return assert!(expiry.unwrap() <= 0, "it has ended already");
+        return assert!(expiry.unwrap() <= 0, "it has expired already");
     }
     let mut again = run(sessions.open(&key)).unwrap();
     assert_eq!(again.to_json(|_| true).unwrap(), before);
@@ -338,24 +339,24 @@ fn stored_json(text: &str) {
     }
 }
 
-/// What an expiry's text means, and the arithmetic on it: the first 16 bytes are a time and a cookie's age.
+/// Parses an expiry and evaluates it. The first 16 bytes are a time and a cookie's age.
 pub fn expiry(bytes: &[u8]) {
     let (numbers, text) = bytes.split_at_checked(16).unwrap_or((&[0; 16], bytes));
     let number = |at: usize| i64::from_le_bytes(numbers[at..at + 8].try_into().unwrap());
     let from = DateTime::from_timestamp_micros(number(0)).unwrap_or_default();
-    reckon(Lifetime::Seconds(number(8)), from, 1);
-    reckon(Lifetime::Policy, from, number(8));
+    evaluate(Lifetime::Seconds(number(8)), from, 1);
+    evaluate(Lifetime::Policy, from, number(8));
     if let Ok(lifetime) = Lifetime::from_json(Some(text)) {
         let json = lifetime.to_json().map(String::into_bytes);
         assert_eq!(Lifetime::from_json(json.as_deref()).unwrap(), lifetime);
-        reckon(lifetime, from, number(8));
+        evaluate(lifetime, from, number(8));
     }
     let Some(text) = str::from_utf8(text).ok() else { return };
     if let Some(date) = iso::parse(text) {
         let written = iso::format(date);
-        let again = iso::parse(&written).expect("what was written is read");
+        let again = iso::parse(&written).expect("a formatted date is valid");
         assert_eq!((again, again.offset()), (date, date.offset()));
-        reckon(Lifetime::At(date), from, number(8));
+        evaluate(Lifetime::At(date), from, number(8));
         assert!(Expiry::parse_iso(text).is_some());
     }
     if let Ok(theirs) = DateTime::parse_from_rfc3339(text) {
@@ -363,7 +364,7 @@ pub fn expiry(bytes: &[u8]) {
     }
 }
 
-/// Where chrono reads an RFC 3339 date, so do we, to the microsecond: but for its leap seconds, and the year 0.
+/// Checks that a date which chrono parses as RFC 3339 is parsed to the same microsecond, except leap seconds and the year 0.
 fn same_as_theirs(text: &str, theirs: DateTime<FixedOffset>) {
     let leap = theirs.timestamp_subsec_nanos() >= 1_000_000_000;
     if !leap && !text.starts_with("0000") {
@@ -371,8 +372,8 @@ fn same_as_theirs(text: &str, theirs: DateTime<FixedOffset>) {
     }
 }
 
-/// E6: no time and no age break the reckoning, and a deadline has passed when no second is left.
-fn reckon(lifetime: Lifetime, from: DateTime<Utc>, cookie_age: i64) {
+/// E6: no time or age panics the arithmetic, and a deadline has passed exactly if no second is left.
+fn evaluate(lifetime: Lifetime, from: DateTime<Utc>, cookie_age: i64) {
     let deadline = lifetime.deadline(from, cookie_age);
     let age = lifetime.age(from, cookie_age);
     let left = deadline.seconds_from(from);
@@ -388,7 +389,7 @@ fn reckon(lifetime: Lifetime, from: DateTime<Utc>, cookie_age: i64) {
     }
 }
 
-/// What Django's stored form is read as: the bytes as they are, and as what a signature stands behind.
+/// Verifies and decodes Django's format: the bytes themselves, and the bytes with a valid signature.
 pub fn django_text(bytes: &[u8]) {
     let secrets = &SETTINGS.secrets;
     if let Ok(text) = str::from_utf8(bytes) {
@@ -410,150 +411,8 @@ pub fn django_text(bytes: &[u8]) {
 }
 
 #[cfg(test)]
-#[path = "../fuzz/corpus.rs"]
+#[path = "../../fuzz/corpus.rs"]
 mod corpus;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    // H10: the kept corpus, on every run.
-    #[test]
-    fn the_kept_corpus_holds() {
-        for (name, target) in TARGETS {
-            let inputs = corpus::inputs(name);
-            assert!(inputs.len() >= 10, "{name} has {}", inputs.len());
-            inputs.iter().for_each(|input| target(input));
-        }
-    }
-
-    /// A kept input, with some of its bytes changed, put in or taken out.
-    fn damaged(inputs: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
-        let change = (any::<prop::sample::Index>(), 0..3, any::<u8>());
-        (prop::sample::select(inputs), prop::collection::vec(change, 0..6)).prop_map(|(mut bytes, changes)| {
-            for (at, kind, byte) in changes {
-                let at = at.index(bytes.len() + 1);
-                match kind {
-                    0 => bytes.insert(at, byte),
-                    1 if at < bytes.len() => bytes[at] = byte,
-                    _ if at < bytes.len() => drop(bytes.remove(at)),
-                    _ => {}
-                }
-            }
-            bytes
-        })
-    }
-
-    fn holds(name: &str, inputs: impl Strategy<Value = Vec<u8>>) {
-        let (_, target) = TARGETS.into_iter().find(|(other, _)| *other == name).unwrap();
-        let all = prop_oneof![damaged(corpus::inputs(name)), prop::collection::vec(any::<u8>(), 0..200), inputs];
-        let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) };
-        proptest!(config, |(bytes in all)| target(&bytes));
-    }
-
-    #[test]
-    fn b7_no_cookie_header_breaks_the_reader() {
-        holds("cookie_header", "([a-z=; ]|__Host-sessionid=[a-z]{0,3}){0,40}".prop_map(String::into_bytes));
-    }
-
-    #[test]
-    fn a6_no_token_breaks_the_reader() {
-        holds("token", prop::collection::vec(any::<u8>(), 50..120));
-    }
-
-    #[test]
-    fn no_journal_breaks_the_reader() {
-        let state = (0..3_u8, 0x1f_ff00..0x22_0000_u32, any::<u8>());
-        let change = (0..6_u8, prop::bool::weighted(0.2), "[a-c]{0,2}", "[0-9]{1,3}");
-        let all = (prop::collection::vec(state, 0..6), prop::collection::vec(change, 0..6));
-        holds(
-            "journal",
-            all.prop_map(|(states, changes)| {
-                let mut bytes = vec![u8::try_from(states.len()).unwrap()];
-                for (kind, age, tag) in states {
-                    bytes.extend(&(age | u32::from(kind) << 22).to_be_bytes()[1..]);
-                    bytes.extend([tag, 0, 0, 1]);
-                }
-                for (place, removed, key, value) in changes {
-                    bytes.push(place | if removed { 0x80 } else { 0 });
-                    let key = format!("\"{key}\"");
-                    for text in [&key, &value].into_iter().take(if removed { 1 } else { 2 }) {
-                        bytes.extend(u16::try_from(text.len()).unwrap().to_be_bytes());
-                        bytes.extend(text.as_bytes());
-                    }
-                }
-                bytes
-            }),
-        );
-    }
-
-    #[test]
-    fn f10_no_record_breaks_the_reader() {
-        let member = ("[a-c\"]{0,2}", "(null|-?[0-9]{1,3}|\"[a-z]{0,3}\"|\\[\\])");
-        let members = prop::collection::vec(member, 0..6);
-        let head = (any::<i64>(), any::<i64>(), any::<u32>());
-        holds(
-            "record",
-            (head, members).prop_map(|((deadline, absolute, generation), members)| {
-                let data: Vec<_> = members.iter().map(|(key, value)| format!("{key:?}:{value}")).collect();
-                let sizes: Vec<_> = members
-                    .iter()
-                    .map(|(key, value)| format!("{},{}", format!("{key:?}").len(), value.len()))
-                    .collect();
-                let (_, _, record) = &*VISITOR;
-                let (sample, _) = str::from_utf8(record).unwrap().split_once(",\"sizes\"").unwrap();
-                let sample = sample.replace("1894665600000000", &deadline.to_string());
-                let sample = sample.replace("1928016000000000", &absolute.to_string());
-                let sample = sample.replace("\"generation\":1", &format!("\"generation\":{generation}"));
-                format!("{sample},\"sizes\":[{}],\"data\":{{{}}}}}", sizes.join(","), data.join(",")).into_bytes()
-            }),
-        );
-    }
-
-    #[test]
-    fn h1_h4_h8_the_scanner_reads_what_serde_json_reads() {
-        let scalar = "(null|true|-?(0|[1-9][0-9]{0,20})(\\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?|\"(\\PC|\\\\u[0-9a-fd]{4}|\\\\[nrt/\"]){0,4}\")";
-        let value = scalar.prop_recursive(4, 30, 5, |inner| {
-            let array = prop::collection::vec(inner.clone(), 0..5).prop_map(|items| format!("[{}]", items.join(", ")));
-            let object = prop::collection::vec(("[a-c]{0,1}", inner), 0..5).prop_map(|members| {
-                let members: Vec<_> = members.into_iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
-                format!("{{{}}}", members.join(","))
-            });
-            prop_oneof![array, object]
-        });
-        holds("json", value.prop_map(String::into_bytes));
-    }
-
-    #[test]
-    fn e6_no_expiry_and_no_time_break_the_reckoning() {
-        let text = "-?[0-9]{1,20}(\\.0)?|\"?[0-9]{4}-?[01][0-9]-?[0-3][0-9][T ][0-2][0-9]:?[0-5][0-9](:[0-5][0-9](\\.[0-9]{1,9})?)?(Z|[+-][0-2][0-9]:[0-5][0-9])?\"?";
-        let edges = [
-            i64::MIN,
-            i64::MIN + 1,
-            -1,
-            0,
-            1,
-            i64::MAX - 1,
-            i64::MAX,
-            253_402_300_799_999_999,
-            -62_135_596_800_000_000,
-        ];
-        let time = prop_oneof![any::<i64>(), prop::sample::select(edges.to_vec()), 0..4_000_000_000_000_000_i64];
-        let age = prop_oneof![any::<i64>(), prop::sample::select(edges.to_vec())];
-        holds(
-            "expiry",
-            (time, age, text).prop_map(|(time, age, text)| {
-                [time.to_le_bytes().as_slice(), &age.to_le_bytes(), text.as_bytes()].concat()
-            }),
-        );
-    }
-
-    #[test]
-    fn no_text_of_djangos_breaks_the_reader() {
-        holds(
-            "django_text",
-            "\\.?[A-Za-z0-9_-]{0,30}:[A-Za-z0-9]{0,6}:[A-Za-z0-9_-]{0,43}".prop_map(String::into_bytes),
-        );
-    }
-}
+mod tests;
