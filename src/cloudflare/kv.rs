@@ -10,7 +10,7 @@ use worker::wasm_bindgen_futures::JsFuture;
 
 use crate::error::{Error, Result};
 use crate::protocol::isolate::IsolateMemory;
-use crate::session::key::StorageKey;
+use crate::session::storage_key::StorageKey;
 use crate::store::{Op, Page, Store, Written};
 
 /// How long a location may answer from its cache, in seconds: the least that KV takes, since it is also how long an

@@ -4,7 +4,7 @@ use alloc::string::String;
 use chrono::{DateTime, Datelike, Timelike, Utc};
 
 use crate::iso::pad;
-use crate::session::expiry::Deadline;
+use crate::session::deadline::Deadline;
 use crate::settings::{CookieSlot, MAX_COOKIE_AGE, Settings};
 
 /// How long the browser keeps the cookie.

@@ -25,7 +25,7 @@ use edge_session_crypto::{from_base64, to_base64};
 
 use super::sealed_journal::{self, MIN_SEALED};
 use crate::secret::{MAC_BYTES, NONCE_BYTES};
-use crate::session::expiry::Deadline;
+use crate::session::deadline::Deadline;
 use crate::session::identity::{Identity, Position};
 use crate::session::incoming::SessionToken;
 use crate::session::journal::Journal;

@@ -15,12 +15,12 @@ use core::cell::RefCell;
 
 use super::revoke::Revocation;
 use crate::session::identity::Tag;
-use crate::session::key::StorageKey;
 use crate::session::limits::MAX_TAGS;
 use crate::session::reconcile;
 use crate::session::record::{self, Decoded};
 use crate::session::record_header::RecordHeader;
 use crate::session::saving::Group;
+use crate::session::storage_key::StorageKey;
 
 /// For how long a record or a revocation is remembered, in milliseconds: longer than KV may hide it.
 const REMEMBERED: i64 = 130_000; // mutation: memory-lasts
@@ -589,7 +589,7 @@ fn is_within(at: i64, now: i64, milliseconds: i64) -> bool {
 mod tests {
     use super::*;
     use crate::session::data::Data;
-    use crate::session::expiry::Deadline;
+    use crate::session::deadline::Deadline;
     use crate::session::record_header::RecentWrite;
     use crate::session::session::Stored;
 

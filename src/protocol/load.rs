@@ -25,16 +25,17 @@ use super::{Reply, Step};
 use crate::cookie::header::find_cookies;
 use crate::cookie::token::{self, Token};
 use crate::error::Error;
+use crate::session::deadline::Deadline;
 use crate::session::event::EventKind;
-use crate::session::expiry::Deadline;
 use crate::session::identity::Identity;
 use crate::session::incoming::{Incoming, SessionToken};
-use crate::session::key::{SessionKey, StorageKey};
+use crate::session::key::SessionKey;
 use crate::session::key_state::KeyState;
 use crate::session::load_reason::LoadReason;
 use crate::session::load_state::FetchOutcome;
 use crate::session::record::{self, Decoded, Record};
 use crate::session::session::{Session, Stored};
+use crate::session::storage_key::StorageKey;
 use crate::settings::{CookieSlot, Settings};
 
 /// More distinct tokens of one name than this name no session.

@@ -70,7 +70,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::error::Error;
-use crate::session::key::StorageKey;
+use crate::session::storage_key::StorageKey;
 use crate::store::{Op, Page};
 
 pub use commit::Commit;

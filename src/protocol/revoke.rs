@@ -20,9 +20,9 @@ use chrono::{DateTime, Utc};
 use super::isolate::IsolateMemory;
 use super::{Reply, Step};
 use crate::error::{Error, Result};
-use crate::session::expiry::Deadline;
+use crate::session::deadline::Deadline;
 use crate::session::identity::Identity;
-use crate::session::key::StorageKey;
+use crate::session::storage_key::StorageKey;
 use crate::settings::{MAX_COOKIE_AGE, Settings};
 use crate::store::{OnlyIf, Op};
 

@@ -32,7 +32,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::session::data::Data;
 use crate::session::event::EventKind;
 use crate::session::identity::{Identity, Tag};
-use crate::session::key::StorageKey;
 use crate::session::key_state::KeyState;
 use crate::session::load_reason::LoadReason;
 use crate::session::reconcile;
@@ -40,6 +39,7 @@ use crate::session::record::{self, Decoded, Record};
 use crate::session::record_header::RecordHeader;
 use crate::session::saving::Group;
 use crate::session::session::{FlushState, Session, Stored};
+use crate::session::storage_key::StorageKey;
 use crate::store::{OnlyIf, Op};
 
 /// The pause before the store is asked once more, in milliseconds: KV takes one write a second under one key. Part of it is

@@ -21,8 +21,8 @@ use chrono::{DateTime, Utc};
 
 use super::{Reply, Step};
 use crate::error::{Error, Result};
-use crate::session::expiry::Deadline;
-use crate::session::key::StorageKey;
+use crate::session::deadline::Deadline;
+use crate::session::storage_key::StorageKey;
 use crate::settings::Settings;
 use crate::store::{Op, Page};
 

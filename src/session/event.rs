@@ -4,7 +4,7 @@ use alloc::string::String;
 
 use edge_session_crypto::to_base64;
 
-use super::key::KeyDigest;
+use super::key_digest::KeyDigest;
 use super::load_reason::LoadReason;
 use crate::secret::Secrets;
 

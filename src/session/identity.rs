@@ -1,7 +1,8 @@
 //! The identity of a session, and the position of its browser: the two parts of a token.
 
-use super::expiry::Deadline;
-use super::key::{Random, SessionKey};
+use super::deadline::Deadline;
+use super::key::SessionKey;
+use super::random::Random;
 use crate::settings::CookieSlot;
 
 /// 32 random bits that identify a save. Saves at two locations can have the same generation.

@@ -178,7 +178,7 @@ impl Journal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::expiry::Deadline;
+    use crate::session::deadline::Deadline;
 
     const P: Tag = [0; 4];
     const X: Tag = [9; 4];

@@ -1,6 +1,7 @@
 //! A session: its dictionary, flags, key and expiry, and its record and journal. Nothing here does I/O.
 
 pub(crate) mod data;
+pub(crate) mod deadline;
 mod dictionary;
 pub(crate) mod event;
 pub(crate) mod expiry;
@@ -8,10 +9,13 @@ pub(crate) mod identity;
 pub(crate) mod incoming;
 pub(crate) mod journal;
 pub(crate) mod key;
+mod key_digest;
 pub(crate) mod key_state;
+pub(crate) mod lifetime;
 pub(crate) mod limits;
 pub(crate) mod load_reason;
 pub(crate) mod load_state;
+mod random;
 pub(crate) mod reconcile;
 pub(crate) mod record;
 pub(crate) mod record_header;
@@ -24,4 +28,5 @@ pub(crate) mod saving;
 pub(crate) mod session;
 mod session_expiry;
 pub(crate) mod signing;
+pub(crate) mod storage_key;
 mod value;

@@ -80,7 +80,7 @@ fn interleaved(newer: &[Tag], older: &[Tag]) -> Vec<Tag> {
 mod tests {
     use super::*;
     use crate::session::data::Data;
-    use crate::session::expiry::Deadline;
+    use crate::session::deadline::Deadline;
 
     fn record(generation: u32, tags: &[u8], members: &[(&str, &str)], writes: &[(&str, i64)]) -> Record {
         let mut data = Data::default();

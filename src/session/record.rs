@@ -17,7 +17,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::data::{Data, JsonSlice};
-use super::expiry::Deadline;
+use super::deadline::Deadline;
 use super::identity::Tag;
 use super::limits::MAX_TAGS;
 use super::record_header::RecordHeader;

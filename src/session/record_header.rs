@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::data::Data;
-use super::expiry::Deadline;
+use super::deadline::Deadline;
 use super::identity::Tag;
 use super::limits::{MAX_TAGS, MAX_WRITES, WRITES_WINDOW};
 

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::data::JsonSlice;
-use super::expiry::Deadline;
+use super::deadline::Deadline;
 use super::identity::Tag;
 use super::limits::MAX_TAGS;
 use super::record_header::{RecentWrite, RecordHeader};

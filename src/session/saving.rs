@@ -3,8 +3,9 @@
 use alloc::rc::Rc;
 
 use super::data::Data;
+use super::deadline::Deadline;
 use super::event::EventKind;
-use super::expiry::{Deadline, ExpiryOptions};
+use super::expiry::ExpiryOptions;
 use super::identity::{Identity, Position, Tag};
 use super::journal::Journal;
 use super::key_state::KeyState;

@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, FixedOffset, Utc};
 
-use super::expiry::{Deadline, EXPIRY_KEY, Expiry, ExpiryOptions, Lifetime};
+use super::deadline::Deadline;
+use super::expiry::{Expiry, ExpiryOptions};
+use super::lifetime::{EXPIRY_KEY, Lifetime};
 use super::session::Session;
 use crate::error::Result;
 

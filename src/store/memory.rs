@@ -9,7 +9,7 @@ use core::cell::RefCell;
 use super::{OnlyIf, Op, Page};
 use super::{Store, Written};
 use crate::error::Result;
-use crate::session::key::StorageKey;
+use crate::session::storage_key::StorageKey;
 
 /// Keys on a page of a list, as many as KV gives.
 const PAGE: usize = 1_000;

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use crate::error::Result;
 use crate::protocol::isolate::IsolateMemory;
-use crate::session::key::StorageKey;
+use crate::session::storage_key::StorageKey;
 
 pub use memory::MemoryStore;
 pub use op::{OnlyIf, Op, Page};

@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::session::key::StorageKey;
+use crate::session::storage_key::StorageKey;
 
 /// One change to a store. `Debug` shows how long a value is, not what it is.
 #[derive(Clone, PartialEq, Eq)]
