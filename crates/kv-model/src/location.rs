@@ -11,7 +11,7 @@ use crate::KvModel;
 use crate::fault::{Fault, OperationKind};
 use crate::namespace::{Looked, Stored};
 use crate::options::micros;
-use edge_session::{Error, IsolateMemory, Op, Page, Result, StorageKey, Store, Written};
+use edge_session::{Error, IsolateMemory, Op, Page, Result, StorageKey, Store, WriteOutcome};
 
 /// The longest key, in bytes.
 const MAX_KEY: usize = 512;
@@ -449,7 +449,7 @@ impl Store for KvLocation {
         Ok(found.into_iter().map(|found| found.map(|(value, _)| value)).collect())
     }
 
-    async fn write(&self, ops: Vec<Op>) -> Result<Written> {
+    async fn write(&self, ops: Vec<Op>) -> Result<WriteOutcome> {
         for op in ops {
             match op {
                 Op::Put { key, value, ttl, deadline, only_if: _ } => {
@@ -459,7 +459,7 @@ impl Store for KvLocation {
                 Op::Delete { key } => self.delete(key.as_str()).await?,
             }
         }
-        Ok(Written::All)
+        Ok(WriteOutcome::All)
     }
 
     fn expires_records(&self) -> bool {
