@@ -38,7 +38,7 @@ fn group(generation: u32, tags: &[u32]) -> Group {
     Group { base, head: head(generation, tags), data: Data::default(), time: NOW }
 }
 
-/// A put that begins and is acknowledged at once.
+/// Puts a record whose acknowledgement follows at once.
 fn put(memory: &IsolateMemory, key: &StorageKey, head: &Head, bytes: &[u8], now: i64) {
     let ticket = memory.begin_flight(key, head, bytes, now);
     memory.acknowledge_put(key, ticket, now);
@@ -58,13 +58,13 @@ fn a_record_is_remembered_for_130_seconds_from_its_acknowledgement() {
     let ticket = memory.begin_flight(&key, &head, &bytes, NOW);
     assert_eq!(newest(&memory, &key, None, NOW), None, "a put that was not acknowledged proves nothing");
     memory.acknowledge_put(&key, ticket, NOW + 100);
-    // Of a clock that was set back it is the same.
+    // The same applies to a clock that was set back.
     for (elapsed, is_remembered) in [(0, true), (130_000, true), (130_001, false), (-130_000, true), (-130_001, false)]
     {
         let expected = is_remembered.then(|| bytes.clone());
         assert_eq!(newest(&memory, &key, None, NOW + 100 + elapsed), expected, "{elapsed}");
     }
-    assert_eq!(newest(&memory, &self::key("b"), None, NOW), None, "of another key nothing is known");
+    assert_eq!(newest(&memory, &self::key("b"), None, NOW), None, "another key has no record");
 }
 
 #[test]
@@ -83,14 +83,14 @@ fn a_put_that_failed_is_not_remembered_nor_is_a_record_that_was_deleted() {
 }
 
 #[test]
-fn of_the_stored_record_and_the_remembered_one_the_newer_counts() {
+fn the_newer_one_of_the_stored_record_and_the_remembered_one_counts() {
     let own = head(5, &[5, 4, 3]);
     let own_bytes = bytes(&own, "own", Some(NOW));
     let cases = [
         ("older", head(4, &[4, 3]), false),
         ("newer", head(6, &[6, 5, 4, 3]), true),
         ("newer, by several saves", head(9, &[9, 8, 7, 6, 5]), true),
-        ("written apart, without a list of its writes", head(5, &[55, 4, 3]), true),
+        ("diverged, without a list of its writes", head(5, &[55, 4, 3]), true),
         ("a late first record under the key, without such a list", head(2, &[22]), false),
     ];
     for (case, stored, is_stored) in cases {
@@ -101,7 +101,7 @@ fn of_the_stored_record_and_the_remembered_one_the_newer_counts() {
         assert_eq!(newest(&memory, &key, Some(&stored), NOW).as_ref(), Some(expected), "{case}");
         assert_eq!(newest(&memory, &key, Some(&stored), NOW + 130_001), Some(stored), "{case}, once forgotten");
     }
-    // Its list of writes would allow a merge, which nothing asks for.
+    // Its list of writes would allow a merge, which is not necessary.
     let older = bytes(&head(4, &[4, 3]), "stored", Some(NOW - 1));
     let memory = IsolateMemory::default();
     put(&memory, &key("a"), &own, &own_bytes, NOW);
@@ -109,12 +109,16 @@ fn of_the_stored_record_and_the_remembered_one_the_newer_counts() {
     for junk in [b"".as_slice(), b"junk", b"{\"edge-session\":2}"] {
         let (memory, key) = (IsolateMemory::default(), key("a"));
         put(&memory, &key, &own, &own_bytes, NOW);
-        assert_eq!(newest(&memory, &key, Some(junk), NOW).as_deref(), Some(junk), "it is judged as what it is");
+        assert_eq!(
+            newest(&memory, &key, Some(junk), NOW).as_deref(),
+            Some(junk),
+            "an unreadable record is returned as it is"
+        );
     }
 }
 
 #[test]
-fn records_that_were_written_apart_are_merged_and_the_merge_is_not_remembered() {
+fn records_that_diverged_are_merged_and_the_merge_is_not_remembered() {
     let (memory, key, own) = (IsolateMemory::default(), key("a"), head(5, &[5, 3]));
     let own_bytes = bytes(&own, "own", Some(NOW));
     put(&memory, &key, &own, &own_bytes, NOW);
@@ -130,7 +134,7 @@ fn records_that_were_written_apart_are_merged_and_the_merge_is_not_remembered() 
 }
 
 #[test]
-fn a_record_that_has_forgotten_the_own_save_is_merged_with_it_where_it_lacks_its_write() {
+fn a_record_that_has_forgotten_the_own_save_is_merged_with_it_if_it_lacks_its_write() {
     let (memory, key, own) = (IsolateMemory::default(), key("a"), head(5, &[5, 3]));
     put(&memory, &key, &own, &bytes(&own, "own", Some(NOW)), NOW);
     let later = head(13, &[13, 12, 11, 10, 9, 8, 7, 6]);
@@ -189,7 +193,7 @@ fn saves_that_meet_a_put_in_flight_form_one_group_which_one_member_puts_after_it
     for _ in 0..2 {
         assert!(
             matches!(memory.poll_group(&key, ticket, NOW + 1), GroupState::Wait(None)),
-            "the flight has not landed"
+            "the put in flight is not acknowledged yet"
         );
     }
     memory.acknowledge_put(&key, flight, NOW + 2);
@@ -219,11 +223,11 @@ fn a_group_whose_put_failed_is_gone_for_its_members() {
     assert!(matches!(memory.poll_group(&key, ticket, NOW), GroupState::Due(_)));
     memory.fail_put(&key, ticket, 1_000, NOW);
     assert!(matches!(memory.poll_group(&key, ticket, NOW), GroupState::Gone));
-    assert!(matches!(memory.poll_group(&key, ticket + 1, NOW), GroupState::Gone), "as is one that never was");
+    assert!(matches!(memory.poll_group(&key, ticket + 1, NOW), GroupState::Gone), "an unknown group, too");
 }
 
 #[test]
-fn a_put_of_over_five_seconds_counts_as_gone_and_its_late_acknowledgement_says_nothing() {
+fn a_put_of_over_five_seconds_counts_as_lost_and_its_late_acknowledgement_is_ignored() {
     let (memory, key) = (IsolateMemory::default(), key("a"));
     let flight = memory.begin_flight(&key, &head(1, &[1]), b"slow", NOW);
     let ticket = memory.begin_group(&key, group(2, &[2, 1]), NOW);
@@ -242,13 +246,13 @@ fn a_put_of_over_five_seconds_counts_as_gone_and_its_late_acknowledgement_says_n
 }
 
 #[test]
-fn a_put_that_counted_as_gone_counts_again_once_it_is_acknowledged_unless_others_went_on_without_it() {
+fn a_lost_put_counts_once_it_is_acknowledged_unless_others_went_on_without_it() {
     let late = NOW + 6_000;
     for (case, counts) in [("nothing else", true), ("a put", false), ("a put in flight", false), ("a group", false)] {
         let (memory, key) = (IsolateMemory::default(), key("a"));
         put(&memory, &key, &head(1, &[1]), b"before", NOW);
         let flight = memory.begin_flight(&key, &head(2, &[2, 1]), b"slow", NOW);
-        assert!(matches!(memory.admit(&key, None, late), Admission::Free), "it counts as gone");
+        assert!(matches!(memory.admit(&key, None, late), Admission::Free), "it counts as lost");
         match case {
             "a put" => put(&memory, &key, &head(2, &[3, 1]), b"other", late),
             "a put in flight" => _ = memory.begin_flight(&key, &head(2, &[3, 1]), b"other", late),
@@ -266,7 +270,7 @@ fn a_put_that_counted_as_gone_counts_again_once_it_is_acknowledged_unless_others
     let (memory, key) = (IsolateMemory::default(), key("a"));
     let flight = memory.begin_flight(&key, &head(1, &[1]), b"slow", NOW);
     memory.admit(&key, None, NOW + 30_001);
-    assert!(!memory.acknowledge_put(&key, flight, NOW + 30_001), "after half a minute nothing of it is known");
+    assert!(!memory.acknowledge_put(&key, flight, NOW + 30_001), "it is forgotten after half a minute");
 }
 
 #[test]
@@ -305,7 +309,7 @@ fn puts_are_spaced_once_the_store_refused_one_within_the_interval() {
     assert!(!memory.0.borrow().limits_writes);
     let refused = memory.begin_flight(&first, &head(2, &[2, 1]), b"", NOW + 1_020);
     memory.fail_put(&first, refused, 0, NOW + 1_020);
-    // That counts for every key.
+    // The limit applies to every key.
     put(&memory, &second, &head(1, &[1]), b"", NOW + 3_000);
     assert!(matches!(memory.admit(&second, None, NOW + 3_000 + 1_019), Admission::TooSoon));
     assert!(matches!(memory.admit(&second, None, NOW + 3_000 + 1_020), Admission::Free));
@@ -324,7 +328,7 @@ fn a_login_holds_the_lane_of_the_key_that_it_replaces_for_five_seconds_at_most()
     assert!(memory.hold(&key, NOW));
     memory.release(&key);
     assert!(matches!(memory.admit(&key, None, NOW), Admission::Free));
-    // Neither a put in flight nor a group is overtaken.
+    // A login waits for a put in flight and for a group.
     let flight = memory.begin_flight(&key, &head(1, &[1]), b"", NOW);
     assert!(!memory.hold(&key, NOW));
     let ticket = memory.begin_group(&key, group(2, &[2, 1]), NOW);
@@ -350,14 +354,14 @@ fn a_clock_that_was_set_back_makes_no_put_and_no_group_wait() {
         memory.hold(&key, NOW);
         assert!(matches!(memory.admit(&key, None, NOW - back), Admission::Free), "{back}");
     }
-    // Also before 1970, for a key that no put was refused for.
+    // The same before 1970, for a key without a refused put.
     let (memory, key) = (IsolateMemory::default(), key("a"));
     put(&memory, &key, &head(1, &[1]), b"", -1_000);
     assert!(matches!(memory.admit(&key, None, -1_000), Admission::Free));
 }
 
 #[test]
-fn at_most_512_keys_are_remembered_and_the_ones_used_last() {
+fn at_most_512_keys_are_remembered_those_that_were_used_last() {
     let memory = IsolateMemory::default();
     let head = head(1, &[1]);
     for number in 0..3_000 {
@@ -374,7 +378,7 @@ fn at_most_512_keys_are_remembered_and_the_ones_used_last() {
 }
 
 #[test]
-fn records_take_at_most_eight_mebibytes() {
+fn records_take_at_most_four_mebibytes() {
     let memory = IsolateMemory::default();
     let head = head(1, &[1]);
     let bytes = vec![b' '; 1024 * 1024];
@@ -385,7 +389,7 @@ fn records_take_at_most_eight_mebibytes() {
         assert!(held <= MAX_BYTES, "{held}");
         assert!(newest(&memory, &key(number), None, NOW + number).is_some());
     }
-    // A record that is larger than all of it is remembered alone.
+    // A record above the limit is remembered alone.
     put(&memory, &key("large"), &head, &[0; MAX_BYTES + 1], NOW + 50);
     assert_eq!(memory.0.borrow().lanes.len(), 1);
     put(&memory, &key("small"), &head, &bytes, NOW + 51);
@@ -393,12 +397,12 @@ fn records_take_at_most_eight_mebibytes() {
 }
 
 #[test]
-fn what_vanished_requests_left_behind_is_forgotten_once_it_expires() {
+fn puts_and_groups_of_vanished_requests_are_forgotten_when_they_expire() {
     let memory = IsolateMemory::default();
     let head = head(1, &[1]);
     let bytes = vec![b' '; 128 * 1024];
     for number in 0..2_000 {
-        // Each is put by a request that never learns what became of it; 100 of them are under way at a time.
+        // Each is put by a request that vanishes; 100 of them are in flight at a time.
         let now = NOW + number * 51;
         let _ticket = memory.begin_flight(&key(number), &head, &bytes, now);
         memory.begin_group(&key(number), group(2, &[2, 1]), now);

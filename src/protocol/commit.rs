@@ -92,8 +92,8 @@ impl Commit {
         if session.incoming.opened.is_some() {
             return Err(Error::new(
                 ErrorKind::Usage,
-                "a session that was opened by its key is another visitor's: store it with `save`, and commit the session that \
-                 `load` gave for the request",
+                "a session that was opened by key belongs to another visitor; store it with `save`, and commit the session \
+                 that `load` returned",
             ));
         }
         if matches!(session.flush, FlushState::Pending(_)) {

@@ -35,7 +35,7 @@ const MAX_OPERATIONS: usize = 1_000;
 /// Options of [`clear_expired_with`](crate::Sessions::clear_expired_with).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClearExpired {
-    /// Whether to list the records even if the store expires them itself, as Workers KV does: for namespaces with entries that
+    /// True to list the records even if the store expires them itself, as Workers KV does: for namespaces with entries that
     /// were put without an expiration. On KV each listed page is billed.
     pub full_pass: bool,
 }
