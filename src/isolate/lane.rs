@@ -77,7 +77,7 @@ impl Lane {
         self.flight.is_none() && self.pending.is_none() && self.held.is_none()
     }
 
-    /// Returns the earliest time of the next put. A time too far ahead is ignored: it is older than a clock that was set back.
+    /// Returns the earliest time of the next put. A time too far ahead is ignored: the clock was set back since.
     pub(super) fn due(&self, limits_writes: bool, now: i64) -> i64 {
         let last = self.acknowledged.as_ref().filter(|_| limits_writes);
         let interval = last.map_or(i64::MIN, |last| last.at.saturating_add(INTERVAL));

@@ -134,8 +134,8 @@ impl Memory {
     }
 }
 
-/// Returns whether `now` is at most this many milliseconds from `at`, in either direction: a clock that was set back keeps
-/// nothing for ever.
+/// Returns whether `now` is at most this many milliseconds from `at`, in either direction: entries expire even
+/// if the clock is set back.
 fn is_within(at: i64, now: i64, milliseconds: i64) -> bool {
     now.saturating_sub(at).saturating_abs() <= milliseconds
 }

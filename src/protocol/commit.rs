@@ -263,7 +263,7 @@ fn headers(
     SessionHeaders::new(set_cookies, depends_on_cookie, saved)
 }
 
-/// Returns the ending token of a session whose flush failed: with it, later requests retry.
+/// Returns the cookie with the ending token of a session whose flush failed: with it, later requests retry.
 fn ending(session: &Session, identity: &Identity) -> Result<(CookieSlot, String)> {
     let now = session.now();
     let token = token::sign_ending(&session.settings, identity, now.timestamp_micros()).ok_or_else(no_secret)?;

@@ -11,7 +11,7 @@
 //! | `ReadingSuccessor` | `Values` | `Done`: superseded, or revoked if the login that replaced it has ended |
 //! | any that reads | `Unavailable` | `Done`: the first access returns the error |
 //!
-//! A load writes only the tombstones of an ending token. No cookie is an error.
+//! A load writes only to complete the flush of an ending token. No cookie is an error.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
