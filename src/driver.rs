@@ -1,10 +1,10 @@
-//! Carries out the protocol's operations on a store.
+//! Runs the protocol's operations on a store.
 
 use crate::error::{Error, Result};
 use crate::protocol::{Reply, Step};
-use crate::store::{Store, Written};
+use crate::store::{Store, WriteOutcome};
 
-/// Carries out what a state machine asks for, until it is done.
+/// Runs an operation on a store until it is done.
 pub(crate) async fn drive<S: Store, T>(store: &S, mut step: impl FnMut(Reply) -> Step<T>) -> T {
     let mut reply = Reply::Start;
     loop {
@@ -12,8 +12,8 @@ pub(crate) async fn drive<S: Store, T>(store: &S, mut step: impl FnMut(Reply) ->
             Step::Read(keys) => store.read(&keys).await.map(Reply::Values),
             Step::List { prefix, cursor } => store.list(&prefix, cursor.as_deref()).await.map(Reply::Page),
             Step::Write(ops) => store.write(ops).await.map(|written| match written {
-                Written::All => Reply::Written,
-                Written::Conflict => Reply::Conflict,
+                WriteOutcome::All => Reply::Written,
+                WriteOutcome::Conflict => Reply::Conflict,
             }),
             Step::Wait(milliseconds) => {
                 store.wait(milliseconds).await;

@@ -51,7 +51,7 @@ extern crate alloc;
 extern crate std;
 
 #[cfg(feature = "cloudflare")]
-mod cloudflare;
+pub mod cloudflare;
 mod cookie;
 mod driver;
 mod error;
@@ -59,6 +59,7 @@ mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod iso;
+mod isolate;
 pub mod json;
 pub mod protocol;
 mod secret;
@@ -70,10 +71,10 @@ mod store;
 #[cfg(feature = "cloudflare")]
 pub use cloudflare::Kv;
 pub use error::{Error, ErrorKind, Result};
+pub use isolate::IsolateMemory;
 pub use protocol::headers::{ResponseHeaders, SessionHeaders};
-pub use protocol::isolate::IsolateMemory;
-pub use protocol::save::Saved;
-pub use protocol::sweep::{ClearExpired, Swept};
+pub use protocol::save::SaveOutcome;
+pub use protocol::sweep::{ClearExpired, SweepOutcome};
 pub use session::event::{Event, EventKind};
 pub use session::expiry::{Expiry, ExpiryOptions};
 pub use session::key::SessionKey;
@@ -82,7 +83,7 @@ pub use session::session::Session;
 pub use session::storage_key::StorageKey;
 pub use sessions::Sessions;
 pub use settings::{SameSite, Settings, SettingsBuilder};
-pub use store::{MemoryStore, OnlyIf, Op, Page, Store, Written};
+pub use store::{MemoryStore, OnlyIf, Op, Page, Store, WriteOutcome};
 
 #[cfg(doctest)]
 mod documents {

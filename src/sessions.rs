@@ -1,4 +1,4 @@
-//! The Rust door: sessions around a request, and outside of one.
+//! The Rust API: sessions of a request, and outside of one.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -10,10 +10,10 @@ use chrono::{DateTime, Utc};
 
 use crate::driver::drive;
 use crate::error::{Error, ErrorKind, Result};
+use crate::isolate::IsolateMemory;
 use crate::protocol::headers::SessionHeaders;
-use crate::protocol::isolate::IsolateMemory;
-use crate::protocol::save::Saved;
-use crate::protocol::sweep::{ClearExpired, Swept};
+use crate::protocol::save::SaveOutcome;
+use crate::protocol::sweep::{ClearExpired, SweepOutcome};
 use crate::protocol::{Commit, Delete, Flush, Load, Reply, Save, Step, Sweep};
 use crate::protocol::{session_from_cookie_header, session_of_key};
 use crate::session::event::Event;
@@ -51,19 +51,19 @@ pub struct Sessions<S> {
     clock: Box<dyn Fn() -> DateTime<Utc>>,
     entropy: Box<dyn Fn() -> Result<[u8; 32]>>,
     events: Option<Hook>,
-    /// Where the next `clear_expired` begins in the store's list.
+    /// The cursor at which the next `clear_expired` begins.
     sweep_cursor: RefCell<Option<String>>,
 }
 
 impl<S: Store> Sessions<S> {
-    /// Sessions in `store`, with the platform's clock and random source.
+    /// Creates sessions in `store`, with the platform's clock and random source.
     pub fn new(store: S, settings: Settings) -> Self {
         let (clock, entropy) = (Box::new(platform_now), Box::new(platform_entropy));
         let (memory, sweep_cursor) = (store.memory(), RefCell::default());
         Self { store, memory, settings: Arc::new(settings), clock, entropy, events: None, sweep_cursor }
     }
 
-    /// Takes the time from `clock`, to test what time does.
+    /// Replaces the clock, for tests.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -79,7 +79,8 @@ impl<S: Store> Sessions<S> {
         self
     }
 
-    /// Takes 32 random bytes a session from `entropy`, to repeat what happened. They have to be unpredictable in use.
+    /// Replaces the random source, for reproducible tests. It returns 32 bytes for each session, which must be unpredictable in
+    /// production.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -97,8 +98,8 @@ impl<S: Store> Sessions<S> {
         self
     }
 
-    /// Sets the callback that is invoked for every session event, for logs and counters: each load with an outcome other than `New`
-    /// and `Live`, and each creation, login, logout, refusal and failure. No event holds a key, a token or data.
+    /// Sets the callback that is invoked for every session event, for logs and counters: each load with an outcome other than
+    /// `New` and `Live`, and each creation, login, logout, refusal and failure. No event holds a key, a token or data.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -115,7 +116,7 @@ impl<S: Store> Sessions<S> {
         self
     }
 
-    /// The settings in force.
+    /// Returns the settings.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -128,13 +129,13 @@ impl<S: Store> Sessions<S> {
         &self.settings
     }
 
-    /// The session of a request: `cookie_header` is the text of its `Cookie` header, empty if it has none.
+    /// Loads the session of a request. `cookie_header` is the value of its `Cookie` header, empty if it has none.
     ///
-    /// A request without a session cookie, or with one that does not verify, costs no read. What the read brings, a
-    /// failure too, is kept until the session is first used.
+    /// A request without a verifiable session cookie costs no read. The outcome of the read, even an error, takes effect at the
+    /// first access to the session.
     ///
-    /// Call it once per request and pass the session on: each call returns a session of its own. Of a visitor without a session, two
-    /// loaded sessions are stored as two, and the browser keeps the cookie that comes last.
+    /// Call it once per request and pass the session on: each call returns a session of its own. For a visitor without a session,
+    /// two calls can store two sessions, and the browser keeps the cookie of the last one.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -148,15 +149,15 @@ impl<S: Store> Sessions<S> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Entropy`] where the platform gives no random bytes. No cookie is ever an error.
+    /// [`ErrorKind::Entropy`] if the platform returns no random bytes. No cookie is ever an error.
     pub async fn load(&self, cookie_header: impl AsRef<[u8]>) -> Result<Session> {
         let settings = Arc::clone(&self.settings);
         let session = session_from_cookie_header(settings, (self.clock)(), (self.entropy)()?, cookie_header.as_ref());
-        Ok(self.fill(session).await)
+        Ok(self.read(session).await)
     }
 
-    /// What the response has to say about `session`, after it was saved where Django's middleware saves it: changed, and
-    /// the status below 500.
+    /// Returns the response headers of `session`, after saving it when Django's middleware would: if it was changed and the
+    /// status is below 500.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -172,20 +173,20 @@ impl<S: Store> Sessions<S> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::SessionInterrupted`] where a stored session has ended (Django answers 400), [`ErrorKind::Stale`] and
+    /// [`ErrorKind::SessionInterrupted`] if the stored session has ended (Django answers 400), [`ErrorKind::Stale`] and
     /// [`ErrorKind::Superseded`] (409), [`ErrorKind::TooLarge`] (413), [`ErrorKind::StoreUnavailable`] (503). Answer with
-    /// [`SessionHeaders::for_failure`] then. [`ErrorKind::Usage`] for a session that [`open`](Self::open) gave.
+    /// [`SessionHeaders::for_failure`] then. [`ErrorKind::Usage`] for a session from [`open`](Self::open).
     pub async fn commit_headers(&self, session: &mut Session, status: u16) -> Result<SessionHeaders> {
         let mut commit = Commit::new(status);
         self.drive(session, |session, reply| commit.step(session, &self.memory, reply)).await
     }
 
-    /// Django's `save`: writes the session now, whether it changed or not. A commit still has to send the cookie.
+    /// Django's `save`: writes the session now, even if it is unchanged. A commit still has to send the cookie.
     ///
-    /// It also stores a session that [`open`](Self::open) gave, outside of a request. Such a save is merged with those of the same
-    /// isolate. On Workers KV, a request at another location that does not see it yet can overwrite it: the event
-    /// [`Diverged`](crate::EventKind::Diverged) reports that only if this isolate loads the session again within 130 seconds. On a
-    /// store with linearizable reads only a save at the same moment can.
+    /// It also stores a session from [`open`](Self::open), outside of a request. Such a save is merged with those of the same
+    /// isolate. On Workers KV, a request at another location to which it is not visible yet can overwrite it: the event
+    /// [`Diverged`](crate::EventKind::Diverged) reports that only if this isolate loads the session again within 130 seconds. On
+    /// a store with linearizable reads only a concurrent save can.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -202,12 +203,12 @@ impl<S: Store> Sessions<S> {
     /// # Errors
     ///
     /// As [`commit_headers`](Self::commit_headers).
-    pub async fn save(&self, session: &mut Session) -> Result<Saved> {
+    pub async fn save(&self, session: &mut Session) -> Result<SaveOutcome> {
         let mut save = Save::default();
         self.drive(session, |session, reply| save.step(session, &self.memory, reply)).await
     }
 
-    /// Django's `flush`, for a logout: the data, the key and its record end now; a commit then takes the cookie away.
+    /// Django's `flush`, for a logout: revokes the key and deletes the data now. A commit then deletes the cookie.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -223,14 +224,14 @@ impl<S: Store> Sessions<S> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::StoreUnavailable`] where a tombstone could not be put. A commit then replaces the cookie by a token that opens no
-    /// session, and the browser's later requests finish the logout before anything else.
+    /// [`ErrorKind::StoreUnavailable`] if a tombstone could not be put. A commit then replaces the cookie by a token that opens
+    /// no session, and the browser's later requests complete the logout before anything else.
     pub async fn flush(&self, session: &mut Session) -> Result<()> {
         let mut flush = Flush::default();
         self.drive(session, |session, reply| flush.step(session, &self.memory, reply)).await
     }
 
-    /// Django's `SessionStore()`: a session without a key, outside of a request.
+    /// Django's `SessionStore()`: creates a session without a key, outside of a request.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -242,16 +243,16 @@ impl<S: Store> Sessions<S> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Entropy`] where the platform gives no random bytes.
+    /// [`ErrorKind::Entropy`] if the platform returns no random bytes.
     pub fn new_session(&self) -> Result<Session> {
         Ok(session_of_key(Arc::clone(&self.settings), (self.clock)(), (self.entropy)()?, None))
     }
 
-    /// Django's `SessionStore(key)` and a fresh `load`: the session stored under `key`, outside of a request.
+    /// Django's `SessionStore(key)` and `load`: loads the session stored under `key`, outside of a request.
     ///
-    /// A malformed key yields a new session. An unknown key is discarded on first access. Store changes with [`save`](Self::save):
-    /// a commit fails with [`ErrorKind::Usage`], since its cookie would hand another visitor's session out. What is saved here can be
-    /// overwritten on KV by a request that does not see it yet, see [`save`](Self::save).
+    /// A malformed key yields a new session. An unknown key is discarded on first access. Store changes with
+    /// [`save`](Self::save): a commit fails with [`ErrorKind::Usage`], since its cookie would give another visitor's session
+    /// away. On KV, a request to which a save is not visible yet can overwrite it, see [`save`](Self::save).
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -265,12 +266,12 @@ impl<S: Store> Sessions<S> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Entropy`] where the platform gives no random bytes.
+    /// [`ErrorKind::Entropy`] if the platform returns no random bytes.
     pub async fn open(&self, key: &str) -> Result<Session> {
-        Ok(self.fill(self.opened(key)?).await)
+        Ok(self.read(self.session_under(key)?).await)
     }
 
-    /// Django's `exists`: whether a live session is stored under `key`.
+    /// Django's `exists`: returns whether a live session is stored under `key`.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -283,13 +284,13 @@ impl<S: Store> Sessions<S> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::StoreUnavailable`] where the store did not answer.
+    /// [`ErrorKind::StoreUnavailable`] if the store failed.
     pub async fn exists(&self, key: &str) -> Result<bool> {
         Ok(!self.open(key).await?.is_new()?)
     }
 
-    /// Django's `delete`: ends the session of `key`, also under keys that rotations have made of it since, and removes its record. A
-    /// session that does not exist is no error.
+    /// Django's `delete`: revokes the session of `key`, with the keys of later rotations, and deletes its record. It is not an
+    /// error if the session does not exist.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -302,17 +303,17 @@ impl<S: Store> Sessions<S> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::StoreUnavailable`] where the store did not answer.
+    /// [`ErrorKind::StoreUnavailable`] if the store failed.
     pub async fn delete(&self, key: &str) -> Result<()> {
-        let mut session = self.opened(key)?;
+        let mut session = self.session_under(key)?;
         let mut delete = Delete::default();
         self.drive(&mut session, |session, reply| delete.step(session, &self.memory, reply)).await
     }
 
-    /// Django's `clear_expired`: removes the records whose deadline passed more than two minutes ago, as many as one run may
-    /// (1000 store operations, a Worker's limit for an invocation). The next run of these `Sessions` continues where this one ended.
+    /// Django's `clear_expired`: deletes the records whose deadline passed more than two minutes ago, with at most 1000 store
+    /// operations, a Worker's limit per invocation. The next run of these `Sessions` continues where this one ended.
     ///
-    /// Where the store expires records itself, as Workers KV does, it lists nothing and costs nothing.
+    /// If the store expires records itself, as Workers KV does, it lists nothing and costs nothing.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -326,8 +327,8 @@ impl<S: Store> Sessions<S> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::StoreUnavailable`] where the store did not answer.
-    pub async fn clear_expired(&self) -> Result<Swept> {
+    /// [`ErrorKind::StoreUnavailable`] if the store failed.
+    pub async fn clear_expired(&self) -> Result<SweepOutcome> {
         self.clear_expired_with(ClearExpired::default()).await
     }
 
@@ -348,9 +349,9 @@ impl<S: Store> Sessions<S> {
     /// # Errors
     ///
     /// As [`clear_expired`](Self::clear_expired).
-    pub async fn clear_expired_with(&self, options: ClearExpired) -> Result<Swept> {
+    pub async fn clear_expired_with(&self, options: ClearExpired) -> Result<SweepOutcome> {
         if self.store.expires_records() && !options.full_pass {
-            return Ok(Swept::NOTHING);
+            return Ok(SweepOutcome::NOTHING);
         }
         let cursor = self.sweep_cursor.borrow().clone();
         let mut sweep = Sweep::new(&self.settings, (self.clock)(), cursor);
@@ -359,22 +360,25 @@ impl<S: Store> Sessions<S> {
         swept
     }
 
-    fn opened(&self, key: &str) -> Result<Session> {
+    /// Returns the session under a key, not loaded yet.
+    fn session_under(&self, key: &str) -> Result<Session> {
         Ok(session_of_key(Arc::clone(&self.settings), (self.clock)(), (self.entropy)()?, Some(key)))
     }
 
-    async fn fill(&self, mut session: Session) -> Session {
+    /// Reads a session's record.
+    async fn read(&self, mut session: Session) -> Session {
         let mut load = Load::default();
         let end = drive(&self.store, |reply| {
             session.tick((self.clock)());
             load.step(&mut session, &self.memory, reply)
         });
         end.await;
-        self.tell(&mut session);
+        self.report_events(&mut session);
         session
     }
 
-    fn tell(&self, session: &mut Session) {
+    /// Passes the session's events to the callback.
+    fn report_events(&self, session: &mut Session) {
         while let Some(event) = session.next_event() {
             if let Some(hook) = &self.events {
                 hook(&event);
@@ -382,6 +386,7 @@ impl<S: Store> Sessions<S> {
         }
     }
 
+    /// Runs an operation on a session.
     async fn drive<T>(&self, session: &mut Session, mut step: impl FnMut(&mut Session, Reply) -> Step<T>) -> T {
         session.set_now((self.clock)());
         let end = drive(&self.store, |reply| {
@@ -389,7 +394,7 @@ impl<S: Store> Sessions<S> {
             step(session, reply)
         });
         let end = end.await;
-        self.tell(session);
+        self.report_events(session);
         end
     }
 }

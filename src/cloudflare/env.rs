@@ -7,25 +7,25 @@ use worker::wasm_bindgen::{JsCast, JsValue};
 use crate::error::{Error, Result};
 use crate::settings::{SETTINGS, SameSite, Setting, SettingKind, Settings};
 
-/// The secret that signs, and verifies.
+/// The name of the secret that signs and verifies.
 const SECRET: &str = "SESSION_SECRET";
 
-/// Older secrets, which still verify.
+/// The name of the older secrets, which only verify.
 const SECRET_FALLBACKS: &str = "SESSION_SECRET_FALLBACKS";
 
-/// The names of all settings.
+/// Returns the names of all settings.
 fn names() -> impl Iterator<Item = &'static str> {
     [SECRET, SECRET_FALLBACKS].into_iter().chain(SETTINGS.iter().map(|setting| setting.variable))
 }
 
 impl Settings {
     /// Reads the settings from a Worker's `[vars]` and secrets: `SESSION_SECRET`, `SESSION_SECRET_FALLBACKS` (a JSON array)
-    /// and Django's names. Strings, numbers and booleans are taken alike.
+    /// and Django's names. A value may be a string, a number or a boolean.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config), with the setting's name: a missing secret, a value of the wrong
-    /// kind, a contradiction, or a name that begins with `SESSION_` and is none of the settings.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config), with the setting's name: a missing secret, a value of the wrong type,
+    /// settings that contradict each other, or an unknown setting that begins with `SESSION_`.
     pub fn from_env(env: &Env) -> Result<Self> {
         for name in Object::keys(env.unchecked_ref::<Object>()).iter().filter_map(|name| name.as_string()) {
             let value = Reflect::get(env, &JsValue::from_str(&name)).unwrap_or(JsValue::UNDEFINED);
@@ -39,7 +39,7 @@ impl Settings {
     }
 }
 
-/// A variable as text, whatever TOML made of it.
+/// Returns a variable as text, regardless of its TOML type.
 fn variable(env: &Env, name: &str) -> Result<Option<String>> {
     let value = Reflect::get(env, &JsValue::from_str(name)).unwrap_or(JsValue::UNDEFINED);
     if value.is_undefined() || value.is_null() {
@@ -49,7 +49,7 @@ fn variable(env: &Env, name: &str) -> Result<Option<String>> {
     text.map(Some).ok_or_else(|| Error::config(format!("{name} is neither a text, a number nor true or false")))
 }
 
-/// Reads the settings through `variable`, which gives the text behind a name.
+/// Reads the settings. `variable` returns the text of a name.
 fn read(variable: impl Fn(&str) -> Result<Option<String>>) -> Result<Settings> {
     let mut secrets: Vec<String> = variable(SECRET)?.into_iter().collect();
     if secrets.is_empty() {

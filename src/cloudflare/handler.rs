@@ -4,18 +4,18 @@ use worker::js_sys::Reflect;
 use worker::wasm_bindgen::JsValue;
 use worker::{Headers, Request, Response, ResponseBody, console_error, web_sys};
 
+use super::response::{error_response, log_error};
 use crate::error::{Error, ErrorKind};
-use crate::json;
 use crate::protocol::headers::{ResponseHeaders, SessionHeaders};
 use crate::session::session::Session;
 use crate::sessions::Sessions;
 use crate::store::Store;
 
-/// The status of a commit that is to save nothing.
+/// The status of a commit that saves nothing.
 const FAILED: u16 = 500;
 
 impl<S: Store> Sessions<S> {
-    /// The session of `request`, from its `Cookie` header.
+    /// Loads the session of `request`, from its `Cookie` header.
     ///
     /// # Errors
     ///
@@ -25,13 +25,12 @@ impl<S: Store> Sessions<S> {
         self.load(header.unwrap_or_default()).await
     }
 
-    /// Saves `session` where Django's middleware saves it, and gives `response` its `Set-Cookie`, `Vary` and
-    /// `Cache-Control`.
+    /// Saves `session` when Django's middleware would, and adds `Set-Cookie`, `Vary` and `Cache-Control` to `response`.
     ///
     /// # Errors
     ///
     /// As [`commit_headers`](Self::commit_headers), and [`ErrorKind::Value`] for a response that cannot be sent: its body was
-    /// read or is locked, or its status allows none. Nothing is saved then. To read or cache the response as well, take
+    /// read or is locked, or its status allows no body. Then nothing is saved. To read or cache the response as well, use
     /// [`Response::cloned`].
     pub async fn commit(&self, session: Session, response: Response) -> crate::Result<Response> {
         self.commit_sendable(session, sendable(response)?).await
@@ -42,16 +41,16 @@ impl<S: Store> Sessions<S> {
         headers.apply_to(response)
     }
 
-    /// A handler that failed saves nothing, whatever the status of the answer.
+    /// Responds to a failed handler. Saves nothing, regardless of the status of the response.
     async fn commit_failed(&self, mut session: Session, error: Error) -> worker::Result<Response> {
         let headers = self.commit_headers(&mut session, FAILED).await?;
-        Ok(headers.apply_to(answer(error)?)?)
+        Ok(headers.apply_to(error_answer(error)?)?)
     }
 
-    /// Runs `handler` with the request's session and commits what it answers: the whole of it in one call.
+    /// Loads the request's session, runs `handler` with it and commits its response.
     ///
-    /// A session that was used but could not be read, and a save or commit that fails, are answered with 503, 400, 409 or 413 and
-    /// `{"error":{"code","message"}}`, unless the handler takes the error. The commit saves nothing then, and the cookie stays.
+    /// If a session that is used could not be read, or a save or commit fails, the response is 503, 400, 409 or 413 with
+    /// `{"error":{"code","message"}}`, unless the handler catches the error. Then nothing is saved, and the cookie stays.
     ///
     /// ```no_run
     /// # mod worker_of_the_example {
@@ -74,8 +73,8 @@ impl<S: Store> Sessions<S> {
     ///
     /// # Errors
     ///
-    /// What the handler fails with, where it is not the session's doing, and a response that cannot be sent, as for
-    /// [`commit`](Self::commit). Nothing is saved then either.
+    /// Errors of the handler that are not session errors, and a response that cannot be sent, as for [`commit`](Self::commit).
+    /// Then nothing is saved either.
     pub async fn serve(
         &self,
         request: Request,
@@ -84,52 +83,30 @@ impl<S: Store> Sessions<S> {
         let mut session = self.load_request(&request).await?;
         let response = match handler(request, &mut session).await {
             Ok(response) => sendable(response)?,
-            Err(error) => return self.commit_failed(session, of_session(error)?).await,
+            Err(error) => return self.commit_failed(session, session_error(error)?).await,
         };
         match self.commit_sendable(session, response).await {
             Ok(response) => Ok(response),
-            Err(error) => Ok(SessionHeaders::for_failure().apply_to(answer(error)?)?),
+            Err(error) => Ok(SessionHeaders::for_failure().apply_to(error_answer(error)?)?),
         }
     }
 }
 
-/// `{"error":{"code","message"}}`.
-fn error_response(status: u16, code: &str, message: &str) -> worker::Result<Response> {
-    let mut body = String::from("{\"error\":{\"code\":");
-    json::quote(code, &mut body);
-    body.push_str(",\"message\":");
-    json::quote(message, &mut body);
-    body.push_str("}}");
-    json_response(body).map(|response| response.with_status(status))
-}
-
-/// A JSON text as a response.
-fn json_response(json: String) -> worker::Result<Response> {
-    let response = Response::ok(json)?;
-    response.headers().set("Content-Type", "application/json")?;
-    Ok(response)
-}
-
-/// Writes an error into the Worker's log, with what the store said. Neither holds a key, a token or data.
-fn log(what: &str, error: &Error) {
-    let cause = std::error::Error::source(error).map(|cause| format!(" ({cause})")).unwrap_or_default();
-    console_error!("{what}: {}: {error}{cause}", error.code());
-}
-
-fn answer(error: Error) -> worker::Result<Response> {
-    log("edge-session", &error);
+/// Logs a session error and returns its response.
+fn error_answer(error: Error) -> worker::Result<Response> {
+    log_error("edge-session", &error);
     error_response(error.kind().status(), error.code(), &error.to_string())
 }
 
-/// An error of a session that has an answer; every other one is given back.
-fn of_session(error: worker::Error) -> worker::Result<Error> {
+/// Returns the session error inside a Worker's error, if it has a response. Other errors are returned as `Err`.
+fn session_error(error: worker::Error) -> worker::Result<Error> {
     let worker::Error::Io(error) = error else { return Err(error) };
     let error = error.downcast::<Error>().map_err(worker::Error::Io)?;
     Ok(error)
 }
 
-/// For `?` in a Worker's handler. What [`Sessions::serve`] answers travels in a [`worker::Error::Io`]; the rest as a text,
-/// since the log would show no more of an `Io` than "I/O error".
+/// For `?` in a Worker's handler. Errors that [`Sessions::serve`] converts to a response are wrapped in a [`worker::Error::Io`],
+/// others in a text, since the log shows an `Io` only as "I/O error".
 impl From<Error> for worker::Error {
     fn from(error: Error) -> Self {
         match error.kind() {
@@ -143,8 +120,8 @@ impl From<Error> for worker::Error {
     }
 }
 
-/// Refuses a response that the platform would refuse to send, before anything is saved for it. It is found by making another one
-/// with the same status, headers and stream; a body of bytes needs no copy for that.
+/// Refuses a response that the platform would refuse to send, before the session is saved. The check creates another response
+/// with the same status, headers and stream, and without a copy of a body of bytes.
 fn sendable(response: Response) -> crate::Result<Response> {
     let (head, body) = response.into_parts();
     let init = head.clone().into();
@@ -168,26 +145,26 @@ fn sendable(response: Response) -> crate::Result<Response> {
     }
 }
 
-/// Whether no response can be made of a stream any more.
+/// Returns whether a stream can no longer be the body of a response.
 fn is_used(stream: &web_sys::ReadableStream) -> bool {
     stream.locked() || web_sys::Response::new_with_opt_readable_stream(Some(stream)).is_err()
 }
 
-/// The message of what JavaScript threw, or the text that it threw.
+/// Returns the message of a JavaScript exception, or the text that was thrown.
 fn message(thrown: &JsValue) -> String {
     let message = if thrown.is_object() { Reflect::get(thrown, &"message".into()).ok() } else { Some(thrown.clone()) };
-    message.and_then(|message| message.as_string()).unwrap_or_else(|| "the platform does not say why".to_owned())
+    message.and_then(|message| message.as_string()).unwrap_or_else(|| "unknown error".to_owned())
 }
 
 impl SessionHeaders {
-    /// The response with these headers, for responses that are built elsewhere than [`Sessions::commit`].
+    /// Returns the response with these headers, for responses that do not go through [`Sessions::commit`].
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Value`] if the response refuses a header.
     pub fn apply_to(&self, response: Response) -> crate::Result<Response> {
         if self.saved().old_record_remains {
-            console_error!("cycle_key: the old key could not be ended; it ends when its record expires");
+            console_error!("cycle_key: the old key could not be revoked; it ends when its record expires");
         }
         let mut headers = response.headers().clone();
         self.apply(&mut headers).map_err(|error| Error::new(ErrorKind::Value, error.to_string()))?;
@@ -220,16 +197,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_that_a_save_can_end_with_travels_through_a_handler_to_its_status() {
+    fn errors_of_a_save_keep_their_kind_and_status_through_a_handler() {
         let too_large = Error::new(ErrorKind::TooLarge, "the data are too large");
         let saves = [Error::out_of_reach(), Error::interrupted(), Error::stale(), Error::superseded(), too_large];
         let statuses = saves.map(|error| {
             let kind = error.kind();
-            let error = of_session(worker::Error::from(error)).unwrap();
+            let error = session_error(worker::Error::from(error)).unwrap();
             assert_eq!(error.kind(), kind);
             kind.status()
         });
         assert_eq!(statuses, [503, 400, 409, 409, 413]);
-        assert!(of_session(Error::missing_key("user").into()).is_err(), "that is a mistake of the handler");
+        assert!(session_error(Error::missing_key("user").into()).is_err(), "an error of the handler");
     }
 }

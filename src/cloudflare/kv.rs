@@ -9,25 +9,25 @@ use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::wasm_bindgen_futures::JsFuture;
 
 use crate::error::{Error, Result};
-use crate::protocol::isolate::IsolateMemory;
+use crate::isolate::IsolateMemory;
 use crate::session::storage_key::StorageKey;
-use crate::store::{Op, Page, Store, Written};
+use crate::store::{Op, Page, Store, WriteOutcome};
 
-/// How long a location may answer from its cache, in seconds: the least that KV takes, since it is also how long an
-/// ended session can go on there. <https://developers.cloudflare.com/kv/api/read-key-value-pairs/#cachettl-parameter>
+/// How long a location may answer from its cache, in seconds. KV's minimum, since a revoked session can be readable there for as
+/// long. <https://developers.cloudflare.com/kv/api/read-key-value-pairs/#cachettl-parameter>
 const CACHE_TTL: u32 = 30;
 
-/// The shortest and the longest life that KV gives a value, in seconds. When a record is over, it says itself.
+/// The shortest and the longest TTL of KV, in seconds. The record carries its own deadline; the TTL is only garbage collection.
 const MIN_TTL: u64 = 60;
 const MAX_TTL: u64 = i32::MAX as u64;
 
-/// The member of a key's metadata that tells a sweep when the record is over, in microseconds of Unix time.
+/// The member of a key's metadata with the deadline of the record, for a sweep: microseconds of Unix time.
 const DEADLINE: &str = "deadline";
 
 /// Keeps records in a KV namespace, each with an expiration.
 ///
-/// KV is eventually consistent and has no compare-and-set: a write is usually visible at once where it was made, and elsewhere within
-/// a minute. Parallel saves of one session in one isolate are all kept. Of two in different isolates, one can be lost.
+/// KV is eventually consistent and has no compare-and-set: a write is usually visible at once where it was made, and elsewhere
+/// within a minute. Parallel saves of one session in one isolate are all kept. Of two in different isolates, one can be lost.
 ///
 /// ```no_run
 /// use edge_session::{Kv, Sessions, Settings};
@@ -38,17 +38,16 @@ const DEADLINE: &str = "deadline";
 /// ```
 #[derive(Debug)]
 pub struct Kv {
-    /// The binding itself: `worker::KvStore` does not tell a value that is missing from one that came in another form,
-    /// and would bring twice the code.
+    /// The binding itself: `worker::KvStore` does not distinguish a missing value from one of another type, and doubles the code.
     namespace: JsValue,
 }
 
 impl Kv {
-    /// Keeps records in the namespace that wrangler.toml binds to `binding`.
+    /// Returns a store in the namespace that wrangler.toml binds to `binding`.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) where there is no such binding.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if there is no such binding.
     pub fn from_env(env: &Env, binding: &str) -> Result<Self> {
         let namespace = Reflect::get(env, &binding.into()).ok().filter(JsValue::is_object);
         let namespace = namespace.ok_or_else(|| {
@@ -59,7 +58,7 @@ impl Kv {
         Ok(Self { namespace })
     }
 
-    /// Calls a method of the namespace. What it promises.
+    /// Calls a method of the namespace and returns its promise.
     fn start<const N: usize>(&self, method: &str, arguments: [JsValue; N]) -> Result<Promise> {
         let promise = Reflect::get(&self.namespace, &method.into()).and_then(|function| {
             Reflect::apply(function.unchecked_ref::<Function>(), &self.namespace, &Array::from_iter(arguments))
@@ -67,7 +66,7 @@ impl Kv {
         promise.map(|promise| Promise::resolve(&promise)).map_err(failed)
     }
 
-    /// Calls a method of the namespace and waits for what it promises.
+    /// Calls a method of the namespace and waits for its promise.
     async fn call<const N: usize>(&self, method: &str, arguments: [JsValue; N]) -> Result<JsValue> {
         JsFuture::from(self.start(method, arguments)?).await.map_err(failed)
     }
@@ -87,11 +86,11 @@ impl Kv {
     }
 }
 
-/// So many namespaces of one isolate have a memory.
+/// The maximum number of namespaces with a memory in one isolate.
 const MAX_NAMESPACES: usize = 16;
 
 thread_local! {
-    /// The memory of each namespace of this isolate. A Worker that builds its `Sessions` for each request finds the same one.
+    /// The memory of each namespace in this isolate, so that a Worker may create its `Sessions` anew for each request.
     static MEMORIES: RefCell<Vec<(JsValue, IsolateMemory)>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -121,11 +120,11 @@ impl Store for Kv {
         Array::from(&values).iter().map(bytes_of).collect()
     }
 
-    async fn write(&self, ops: Vec<Op>) -> Result<Written> {
+    async fn write(&self, ops: Vec<Op>) -> Result<WriteOutcome> {
         for op in ops {
             self.apply(op).await?;
         }
-        Ok(Written::All)
+        Ok(WriteOutcome::All)
     }
 
     fn expires_records(&self) -> bool {
@@ -154,22 +153,22 @@ impl Store for Kv {
     }
 }
 
-/// The bytes that KV gave; none for null. Anything else is a store that fails, not one that holds nothing.
+/// Returns the bytes of a value, `None` for null. Any other value is an error of the store, not a missing record.
 fn bytes_of(value: JsValue) -> Result<Option<Vec<u8>>> {
     if value.is_null() {
         return Ok(None);
     }
     match value.dyn_into::<ArrayBuffer>() {
-        // No view can be made of one that was transferred.
+        // A transferred buffer has no bytes any more.
         Ok(buffer) if buffer.byte_length() == 0 && member(&buffer, "detached")?.is_truthy() => {
-            Err(Error::unavailable("KV answered with bytes that are gone"))
+            Err(Error::unavailable("KV returned a detached buffer"))
         }
         Ok(buffer) => Ok(Some(Uint8Array::new(&buffer).to_vec())),
-        Err(_) => Err(Error::unavailable("KV answered with neither bytes nor null")),
+        Err(_) => Err(Error::unavailable("KV returned neither bytes nor null")),
     }
 }
 
-/// A plain object.
+/// Creates a plain object.
 fn object<const N: usize>(members: [(&str, JsValue); N]) -> Result<JsValue> {
     let object = Object::new();
     for (name, value) in members {
@@ -182,7 +181,7 @@ fn member(object: &JsValue, name: &str) -> Result<JsValue> {
     Reflect::get(object, &name.into()).map_err(failed)
 }
 
-/// What KV threw, for the log. It can be anything: what JavaScript throws here and nobody catches ends the whole instance.
+/// Converts an exception of KV, which can be any value. An uncaught one would end the whole wasm instance.
 fn failed(error: JsValue) -> Error {
     let message = if error.is_object() { Reflect::get(&error, &"message".into()).unwrap_or(error) } else { error };
     Error::unavailable(message.as_string().unwrap_or_else(|| "KV failed".to_owned()))

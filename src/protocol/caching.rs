@@ -1,13 +1,13 @@
-//! `Vary` and `Cache-Control` of a response that depends on its cookie.
+//! `Vary` and `Cache-Control` of responses that depend on the cookie.
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// Headers that would have a shared cache keep the response, whatever `Cache-Control` says.
+/// Headers that let a shared cache store the response regardless of `Cache-Control`.
 pub const SHARED_CACHE_HEADERS: [&str; 3] = ["CDN-Cache-Control", "Cloudflare-CDN-Cache-Control", "Surrogate-Control"];
 
-/// Adds `Cookie` to a `Vary` header: names and order stay, case does not matter, and `*` says everything.
+/// Adds `Cookie` to the value of a `Vary` header. Other names and their order stay, case is ignored, and `*` stays alone.
 #[must_use]
 pub fn vary(present: &str) -> String {
     let mut names: Vec<_> = present.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
@@ -20,7 +20,8 @@ pub fn vary(present: &str) -> String {
     names.join(", ")
 }
 
-/// Makes a `Cache-Control` header private, or forbids storing. The directives that only shared caches read go.
+/// Makes a `Cache-Control` header private, or forbids storing if the response sets a cookie. Removes the directives of shared
+/// caches.
 #[must_use]
 pub fn cache_control(present: &str, sets_cookie: bool) -> String {
     if sets_cookie {
@@ -37,7 +38,7 @@ pub fn cache_control(present: &str, sets_cookie: bool) -> String {
     directives.join(", ")
 }
 
-/// The directives between commas; a comma inside quotes separates nothing.
+/// Splits directives at commas outside of quotes.
 fn split_directives(text: &str) -> impl Iterator<Item = &str> {
     let mut quoted = false;
     let directives = text.split(move |c: char| {

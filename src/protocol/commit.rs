@@ -1,23 +1,23 @@
-//! Commit: Django's response algorithm. It saves what changed and finds the headers of the response.
+//! Commit: Django's response algorithm. It saves a changed session and returns the headers of the response.
 //!
 //! | state | reply | next | guaranteed afterwards |
 //! | --- | --- | --- | --- |
 //! | `Start` | `Start` | `Saving`, `Verifying` or `Done` | |
-//! | `Saving` | as [`Save`] | `Done`, or `Verifying` where the tombstone was read over a second ago | the record is stored |
-//! | `Verifying` | `Values` | `Done`: no cookie, or an error, if the session has ended | no late answer gives the cookie of a key that was seen to end |
+//! | `Saving` | as [`Save`] | `Done`, or `Verifying` if the tombstone was read over a second ago | the record is stored |
+//! | `Verifying` | `Values` | `Done`: no cookie, or an error, if the session has ended | no late response sends the cookie of a key that is seen to be revoked |
 //! | `Verifying` | `Unavailable` | `Done`: no cookie | |
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::headers::SessionHeaders;
-use super::isolate::IsolateMemory;
 use super::revoke;
-use super::save::{Save, Saved};
+use super::save::{Save, SaveOutcome};
 use super::{Reply, Step};
 use crate::cookie::set_cookie::{self, CookieLifetime};
 use crate::cookie::token;
 use crate::error::{Error, ErrorKind, Result};
+use crate::isolate::IsolateMemory;
 use crate::session::event::EventKind;
 use crate::session::expiry::ExpiryOptions;
 use crate::session::identity::Identity;
@@ -26,14 +26,14 @@ use crate::session::record;
 use crate::session::session::{FlushState, Session};
 use crate::settings::CookieSlot;
 
-/// A request that ran for longer, in milliseconds, deletes no cookie that may have been replaced meanwhile. Where tombstones are
-/// not read, it gives none either.
+/// After this time, in milliseconds, a request deletes no cookie that may have been replaced meanwhile. If tombstones are not
+/// read, it sends none either.
 const LATE: i64 = 5_000; // mutation: late
 
-/// A tombstone that was read so many milliseconds ago is read again before a cookie is given.
+/// A tombstone that was read longer ago than this, in milliseconds, is read again before a cookie is sent.
 const RECENTLY_READ: i64 = 1_000;
 
-/// Saves where Django's middleware saves, and finds the headers.
+/// Saves when Django's middleware saves, and returns the headers.
 #[derive(Debug)]
 pub struct Commit {
     status: u16,
@@ -46,33 +46,33 @@ enum State {
     Saving(Save, CookieLifetime),
     Verifying {
         lifetime: CookieLifetime,
-        saved: Saved,
+        saved: SaveOutcome,
         purpose: Purpose,
     },
     #[default]
     Failed,
 }
 
-/// Why the tombstone is read before the cookie is given.
+/// The reason to read the tombstone before the cookie is sent.
 #[derive(Clone, Copy, Debug)]
 enum Purpose {
-    /// The request was slow: a cookie that may have been replaced is not given.
-    LateAnswer,
-    /// The session was saved before the commit: Django's middleware finds out here that it was deleted meanwhile.
+    /// The request was slow: a cookie that may have been replaced is not sent.
+    LateResponse,
+    /// The session was saved before the commit: Django's middleware detects here that it was deleted meanwhile.
     SavedBefore,
 }
 
-type Next = Step<Result<SessionHeaders>>;
+type NextStep = Step<Result<SessionHeaders>>;
 
 impl Commit {
-    /// The commit of a response with this status: of 500 or more it saves nothing.
+    /// Creates the commit of a response with this status. With a status of 500 or more it saves nothing.
     #[must_use]
     pub const fn new(status: u16) -> Self {
         Self { status, state: State::Start }
     }
 
     /// Takes the reply to the last step, [`Reply::Start`] first, and returns the next one.
-    pub fn step(&mut self, session: &mut Session, memory: &IsolateMemory, reply: Reply) -> Next {
+    pub fn step(&mut self, session: &mut Session, memory: &IsolateMemory, reply: Reply) -> NextStep {
         match (core::mem::take(&mut self.state), reply) {
             (State::Start, Reply::Start) => self.start(session, memory).unwrap_or_else(|error| Step::Done(Err(error))),
             (State::Saving(save, lifetime), reply) => self.save(session, memory, save, lifetime, reply),
@@ -87,25 +87,25 @@ impl Commit {
         }
     }
 
-    fn start(&mut self, session: &mut Session, memory: &IsolateMemory) -> Result<Next> {
+    fn start(&mut self, session: &mut Session, memory: &IsolateMemory) -> Result<NextStep> {
         // mutation: commit-of-opened
         if session.incoming.opened.is_some() {
             return Err(Error::new(
                 ErrorKind::Usage,
-                "a session that was opened by its key is another visitor's: store it with `save`, and commit the session that \
-                 `load` gave for the request",
+                "a session that was opened by key belongs to another visitor; store it with `save`, and commit the session \
+                 that `load` returned",
             ));
         }
         if matches!(session.flush, FlushState::Pending(_)) {
-            // Until the session has ended, nothing is created in its place.
+            // No session is created before the flush has completed.
             let is_refused = !session.is_empty() && self.status < 500; // mutation: end-before-creation
             return if is_refused { Err(Error::out_of_reach()) } else { Ok(Step::Done(without_save(session))) };
         }
         // mutation: read-repair
         let is_wanted = session.modified() || session.settings.save_every_request || session.is_merged();
-        // A failed automatic renewal must not fail the response; a change that was made does.
+        // A failed automatic renewal must not fail the response. A failed change does.
         let is_out_of_reach = session.is_out_of_reach() && !session.modified();
-        // An emptied session that was superseded is not the one that its handler meant to empty: the save says so.
+        // The handler emptied a superseded session instead of the current one: the save reports that as an error.
         // mutation: emptied-superseded
         let is_superseded = matches!(session.key, KeyState::Superseded { .. }) && session.modified();
         // mutation: commit-of-empty
@@ -113,7 +113,7 @@ impl Commit {
             return Ok(Step::Done(without_save(session))); // mutation: commit-without-save
         }
         let depends_on_cookie = session.accessed();
-        // This may be the first access, which drops the key of a session that has ended.
+        // This may be the first access, which discards the key of an ended session.
         let lifetime = if session.get_expire_at_browser_close()? {
             // mutation: until-browser-closes
             CookieLifetime::UntilBrowserCloses
@@ -127,18 +127,18 @@ impl Commit {
             return Ok(self.save(session, memory, save, lifetime, Reply::Start));
         }
         if !failed && session.token_is_outdated() {
-            let saved = Saved::default();
+            let saved = SaveOutcome::default();
             // mutation: saved-before-commit
             return match self.verify(session, lifetime, saved, Purpose::SavedBefore) {
                 Some(step) => Ok(step),
-                None => give(session, lifetime, saved).map(|headers| Step::Done(Ok(headers))),
+                None => with_cookie(session, lifetime, saved).map(|headers| Step::Done(Ok(headers))),
             };
         }
         if failed {
-            // As Django's: the renewal of a page that failed changes no cookie, whatever its look at the session found out.
+            // As in Django: the renewal of a failed page changes no cookie, regardless of the load outcome.
             session.incoming.leave_alone();
         }
-        Ok(Step::Done(Ok(headers(session, None, depends_on_cookie, Saved::default()))))
+        Ok(Step::Done(Ok(headers(session, None, depends_on_cookie, SaveOutcome::default()))))
     }
 
     fn save(
@@ -148,13 +148,13 @@ impl Commit {
         mut save: Save,
         lifetime: CookieLifetime,
         reply: Reply,
-    ) -> Next {
+    ) -> NextStep {
         match save.step(session, memory, reply) {
             Step::Done(Ok(saved)) => self.saved(session, lifetime, saved),
             // A failed automatic renewal must not fail the response.
             Step::Done(Err(error)) if !session.differs_from_stored() && fails_renewals(&error) => {
                 session.report(EventKind::RenewalFailed);
-                Step::Done(Ok(headers(session, None, session.accessed(), Saved::default())))
+                Step::Done(Ok(headers(session, None, session.accessed(), SaveOutcome::default())))
             }
             Step::Done(Err(error)) => Step::Done(Err(error)),
             step => {
@@ -164,8 +164,8 @@ impl Commit {
         }
     }
 
-    fn saved(&mut self, session: &mut Session, lifetime: CookieLifetime, saved: Saved) -> Next {
-        // Another request renewed it, and its answer brings the cookie.
+    fn saved(&mut self, session: &mut Session, lifetime: CookieLifetime, saved: SaveOutcome) -> NextStep {
+        // Another request has renewed the session, and its response sends the cookie.
         if !session.token_is_outdated() {
             return Step::Done(Ok(headers(session, None, session.accessed(), saved)));
         }
@@ -178,40 +178,47 @@ impl Commit {
         if is_unchanged
             // mutation: late-answer-verified
             && !is_recent
-            && let Some(step) = self.verify(session, lifetime, saved, Purpose::LateAnswer)
+            && let Some(step) = self.verify(session, lifetime, saved, Purpose::LateResponse)
         {
             return step;
         }
-        Step::Done(give(session, lifetime, saved))
+        Step::Done(with_cookie(session, lifetime, saved))
     }
 
-    /// Reads the tombstone of the session's key, where tombstones are read.
-    fn verify(&mut self, session: &Session, lifetime: CookieLifetime, saved: Saved, purpose: Purpose) -> Option<Next> {
+    /// Reads the tombstone of the session's key, if tombstones are read at all.
+    fn verify(
+        &mut self,
+        session: &Session,
+        lifetime: CookieLifetime,
+        saved: SaveOutcome,
+        purpose: Purpose,
+    ) -> Option<NextStep> {
         let identity = session.key.identity().filter(|_| session.settings.check_ended)?;
         self.state = State::Verifying { lifetime, saved, purpose };
         Some(Step::Read(vec![revoke::tombstone_key(&session.settings, identity)]))
     }
 }
 
+/// Returns the headers after the tombstone was read.
 fn verified(
     session: &mut Session,
     memory: &IsolateMemory,
     tombstone: Option<&[u8]>,
     lifetime: CookieLifetime,
-    saved: Saved,
+    saved: SaveOutcome,
     purpose: Purpose,
 ) -> Result<SessionHeaders> {
     let Some(identity) = session.key.identity() else { return Err(Error::unexpected_reply()) };
     let now = session.clock.latest_millis();
     let key = revoke::tombstone_key(&session.settings, identity);
     let is_revoked = revoke::revocation(memory, &key, tombstone, now).is_some();
-    // Another request of this isolate may have given it an end in the past, which leaves no tombstone.
+    // Another request of this isolate may have set an expiry in the past, which leaves no tombstone.
     let newest = memory.newest(&revoke::record_key(&session.settings, identity), None, now).bytes;
     let head = newest.as_deref().and_then(record::head);
     let is_over = is_revoked || head.is_some_and(|head| head.end().has_passed(session.now()));
     match purpose {
-        _ if !is_over => give(session, lifetime, saved),
-        Purpose::LateAnswer => Ok(headers(session, None, true, saved)),
+        _ if !is_over => with_cookie(session, lifetime, saved),
+        Purpose::LateResponse => Ok(headers(session, None, true, saved)),
         Purpose::SavedBefore => {
             session.report(EventKind::Interrupted);
             Err(Error::interrupted())
@@ -219,7 +226,7 @@ fn verified(
     }
 }
 
-/// The headers of a response without a save.
+/// Returns the headers of a response without a save.
 fn without_save(session: &Session) -> Result<SessionHeaders> {
     let ending = match &session.flush {
         // mutation: ending-token-given
@@ -227,21 +234,21 @@ fn without_save(session: &Session) -> Result<SessionHeaders> {
         FlushState::NotRequested | FlushState::Done => None,
     };
     // mutation: vary-of-read
-    Ok(headers(session, ending, session.accessed(), Saved::default()))
+    Ok(headers(session, ending, session.accessed(), SaveOutcome::default()))
 }
 
-/// The headers with a session's cookie, if one is given, and the deletions of those that went with their sessions.
+/// Returns the headers with a cookie, if one is given, and with the deletions of cookies whose sessions have ended.
 fn headers(
     session: &Session,
     given: Option<(CookieSlot, String)>,
     depends_on_cookie: bool,
-    saved: Saved,
+    saved: SaveOutcome,
 ) -> SessionHeaders {
     let is_late = session.clock.elapsed_millis() > LATE;
     let is_flushed = !matches!(session.flush, FlushState::NotRequested);
     let is_over = session.is_empty() && !session.incoming.is_left_alone() && !is_late; // mutation: late-deletion
     let slot = given.as_ref().map(|(slot, _)| *slot);
-    // A login takes the anonymous cookie away; a slow answer only where it is that login's.
+    // A login deletes the anonymous cookie. A slow response does so only if it is the one of the login.
     let is_login = slot == Some(CookieSlot::Rotated) && !(is_late && has_unchanged_rotations(session));
     let mut set_cookies = Vec::from_iter(given.map(|(_, cookie)| cookie));
     for other in CookieSlot::ALL {
@@ -256,7 +263,7 @@ fn headers(
     SessionHeaders::new(set_cookies, depends_on_cookie, saved)
 }
 
-/// The cookie of a session that a logout could not end: with it, later requests try again.
+/// Returns the cookie with the ending token of a session whose flush failed: with it, later requests retry.
 fn ending(session: &Session, identity: &Identity) -> Result<(CookieSlot, String)> {
     let now = session.now();
     let token = token::sign_ending(&session.settings, identity, now.timestamp_micros()).ok_or_else(no_secret)?;
@@ -265,8 +272,8 @@ fn ending(session: &Session, identity: &Identity) -> Result<(CookieSlot, String)
     Ok((slot, set_cookie::set_cookie(&session.settings, slot, &token, lifetime, now)))
 }
 
-/// The headers that give the browser the session's cookie.
-fn give(session: &mut Session, lifetime: CookieLifetime, saved: Saved) -> Result<SessionHeaders> {
+/// Returns the headers with the session's cookie.
+fn with_cookie(session: &mut Session, lifetime: CookieLifetime, saved: SaveOutcome) -> Result<SessionHeaders> {
     let (now, nonce) = (session.now(), session.random.nonce());
     let Session { settings, key, known, .. } = session;
     let (identity, position) = key.identity().zip(known.position).ok_or_else(Error::unexpected_reply)?;
@@ -287,20 +294,21 @@ fn no_secret() -> Error {
     Error::config("SESSION_SECRET is missing")
 }
 
-/// Whether the session still has a key that a cookie of the request proved.
+/// Returns whether the session still has the key of one of the request's tokens.
 fn has_unchanged_key(session: &Session) -> bool {
     session.session_key().is_some_and(|key| session.incoming.identities().any(|identity| identity.key == *key))
 }
 
-/// Whether a cookie of the request proved a key of the same session that was rotated as often: this request is no login.
+/// Returns whether one of the request's tokens has the same family and at least as many rotations: then the request is not a
+/// login.
 fn has_unchanged_rotations(session: &Session) -> bool {
     let is_as_old =
         |own: &Identity, other: &Identity| own.key.family() == other.key.family() && own.rotations <= other.rotations;
     session.key.identity().is_some_and(|own| session.incoming.identities().any(|other| is_as_old(own, other)))
 }
 
-/// Whether an automatic renewal that fails with this error leaves the response alone: the store's errors pass, and a record over
-/// the size limit lives on as it is.
+/// Returns whether a failure of an automatic renewal with this error is ignored: the store's errors are, and a record over the
+/// size limit stays as it is.
 fn fails_renewals(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::StoreUnavailable | ErrorKind::Stale | ErrorKind::TooLarge | ErrorKind::Superseded)
 }

@@ -1,21 +1,21 @@
-//! Delete: Django's `delete(session_key)`, outside of a request. It ends the session of the key: successors and copies, too.
+//! Delete: Django's `delete(session_key)`, outside of a request. It revokes all keys of the session, with successors and copies.
 //!
 //! | state | reply | next | guaranteed afterwards |
 //! | --- | --- | --- | --- |
-//! | `Loading` | as [`Load`] | `Revoking`: the record or the tombstones say how often the key was rotated | |
-//! | `Revoking` | as [`Revoke`] | `Done` | no key of the session opens it after the published bound |
+//! | `Loading` | as [`Load`] | `Revoking`: the record or the tombstones contain the number of rotations | |
+//! | `Revoking` | as [`Revoke`] | `Done` | no key of the session opens it after the documented bound |
 
 use alloc::boxed::Box;
 
 use super::flush;
-use super::isolate::IsolateMemory;
 use super::load::Load;
 use super::revoke::Revoke;
 use super::{Reply, Step};
 use crate::error::Result;
+use crate::isolate::IsolateMemory;
 use crate::session::session::Session;
 
-/// Ends the session that a session was opened for.
+/// Revokes the session that was opened by key.
 #[derive(Debug)]
 pub struct Delete {
     state: State,
@@ -45,7 +45,7 @@ impl Delete {
         }
     }
 
-    /// Whatever the load gave: a session that could not be read has to end as well.
+    /// Revokes the session regardless of the load outcome: an unreadable one has to end as well.
     fn revoke(&mut self, session: &mut Session, memory: &IsolateMemory) -> Step<Result<()>> {
         let Some(identity) = session.incoming.opened.clone() else { return Step::Done(Ok(())) };
         let reach = flush::reach(session);

@@ -1,27 +1,27 @@
-//! Flush: Django's `flush`. The session ends at once and not only with the response, so that a forgotten commit leaves no
-//! login behind.
+//! Flush: Django's `flush`. It ends the session at once and not only at the commit, so that a missing commit leaves no login
+//! behind.
 //!
 //! The states are those of [`Revoke`]. On `Done(Ok)` every key of the session is revoked and a commit deletes the cookies; on
-//! `Done(Err)` a commit sends an ending token, with which later requests try again.
+//! `Done(Err)` a commit sends an ending token, with which later requests retry.
 
-use super::isolate::IsolateMemory;
 use super::load::MAX_SEARCHED;
 use super::revoke::{Reach, Revoke};
 use super::{Reply, Step};
 use crate::error::{Error, Result};
+use crate::isolate::IsolateMemory;
 use crate::session::event::EventKind;
 use crate::session::load_reason::LoadReason;
 use crate::session::session::{FlushState, Session};
 
-/// How many rotations ahead of the session's key a logout ends. A key that is not the newest one, or was given without a
-/// token, may be further behind.
+/// The number of later rotations that a logout revokes. A key that is not the newest one, or came without a token, may be further
+/// behind.
 const NEAR: u16 = 1; // mutation: reach
 const FAR: u16 = 3; // mutation: far-reach
 
-/// For how long after its load a session counts as the newest one, in milliseconds.
+/// How long after its load a session counts as the newest one, in milliseconds.
 const RECENT: i64 = 1_000;
 
-/// Revokes every key that the session has, had, or was proven by.
+/// Revokes every key that the session has or had, and those of the request's tokens.
 #[derive(Debug, Default)]
 pub struct Flush {
     revoke: Option<Revoke>,
@@ -39,14 +39,14 @@ impl Flush {
         let step = revoke.step(memory, reply);
         if let Step::Done(result) = &step {
             self.revoke = None;
-            end(session, result);
+            complete(session, result);
         }
         step
     }
 }
 
-/// Which keys of the session to end. One that was opened by its key comes without a token that says how often it was rotated:
-/// where neither a record nor a tombstone says it, as many are ended as are looked up.
+/// Returns the rotations to revoke. A session that was opened by key has no token with a number of rotations: if neither a record
+/// nor a tombstone contains it, all that a load searches are revoked.
 pub(super) fn reach(session: &Session) -> Reach {
     use LoadReason::{Live, StaleRepaired, Unavailable, Unknown};
     let reason = session.load_reason();
@@ -59,7 +59,8 @@ pub(super) fn reach(session: &Session) -> Reach {
     }
 }
 
-fn end(session: &mut Session, result: &Result<()>) {
+/// Sets the flush state, and reports the event.
+fn complete(session: &mut Session, result: &Result<()>) {
     if result.is_err() {
         session.report(EventKind::StoreFailed);
         return;

@@ -1,4 +1,4 @@
-//! Whether a record contains what the browser knows of, and what to do where it does not.
+//! Staleness: compares a record with the last save that the browser knows of.
 
 use crate::cookie::sealed_journal;
 use crate::session::journal::Journal;
@@ -7,24 +7,24 @@ use crate::session::record::Record;
 use crate::session::saving::SKEW;
 use crate::session::session::Session;
 
-/// For how long after its token was issued a session, or a save, may be invisible at some location, in milliseconds: KV's cache
-/// of 30 s, its propagation of 60 s, and the difference of clocks.
+/// How long a session or a save can be invisible at some location after its token was issued, in milliseconds: 30 s of KV's
+/// cache, 60 s of propagation, and the difference of clocks.
 const NOT_YET_VISIBLE: i64 = 90_000 + SKEW;
 
-/// How a record compares with what the browser knows of.
+/// The freshness of a record, compared with the last save that the browser knows of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Freshness {
-    /// It contains all of it.
+    /// It contains that save.
     Fresh,
-    /// It contains all of it now: the journal put back what was missing.
+    /// It lacked that save, and the journal has added the missing changes.
     Repaired,
-    /// It lacks some of it, which will become visible.
+    /// It lacks that save, which may still become visible.
     Stale,
-    /// It lacks some of it, which was overwritten.
+    /// It lacks that save, which was overwritten.
     Lost,
 }
 
-/// Classifies a record of the session's key, and repairs it where that is needed and possible.
+/// Classifies a record of the session's key, and repairs it if necessary and possible.
 pub(super) fn classify(session: &mut Session, record: &mut Record) -> Freshness {
     let Some(position) = session.known.position else { return Freshness::Fresh };
     // mutation: tag-is-known
@@ -38,7 +38,7 @@ pub(super) fn classify(session: &mut Session, record: &mut Record) -> Freshness 
     {
         return Freshness::Repaired;
     }
-    // After so many saves a record has forgotten the tag: waiting would not bring it back.
+    // After so many saves, a record no longer contains the tag.
     let forgotten = position.generation.saturating_add(u32::try_from(MAX_TAGS).unwrap_or_default());
     // mutation: tag-is-forgotten
     if record.head.generation >= forgotten || !is_recent(session, NOT_YET_VISIBLE) {
@@ -47,13 +47,13 @@ pub(super) fn classify(session: &mut Session, record: &mut Record) -> Freshness 
     Freshness::Stale
 }
 
-/// Whether a missing record may only be invisible yet.
+/// Returns whether a missing record may still become visible.
 pub(super) fn may_not_be_visible_yet(session: &Session) -> bool {
     // mutation: not-yet-visible
     session.known.position.is_some() && is_recent(session, NOT_YET_VISIBLE)
 }
 
-/// Opens the journal in the token, unless that was done or it is too old to matter.
+/// Unseals the journal in the token, unless that was done before or the journal is too old.
 pub(super) fn open_journal(session: &mut Session) {
     let Some(position) = session.known.position.filter(|_| session.known.journal.is_none()) else { return };
     let sealed = &session.known.sealed;
@@ -64,7 +64,7 @@ pub(super) fn open_journal(session: &mut Session) {
     session.known.journal = Some(journal);
 }
 
-/// Whether the session's token is younger than so many milliseconds, and not from further in the future than clocks differ.
+/// Returns whether the token is at most this many milliseconds old, and not further in the future than clocks can differ.
 fn is_recent(session: &Session, milliseconds: i64) -> bool {
     let issued = session.known.position.map_or(i64::MIN, |position| position.issued / 1000);
     (-SKEW..=milliseconds).contains(&session.now().timestamp_millis().saturating_sub(issued))

@@ -1,13 +1,13 @@
-//! What a response says about its session.
+//! The response headers of a session.
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::caching;
-use super::save::Saved;
+use super::save::SaveOutcome;
 
-/// What a response must say about the session.
+/// The response headers of a session: `Set-Cookie`, `Vary` and `Cache-Control`.
 ///
 /// ```
 /// use edge_session::{MemoryStore, Sessions, Settings};
@@ -30,50 +30,50 @@ use super::save::Saved;
 pub struct SessionHeaders {
     set_cookies: Vec<String>,
     depends_on_cookie: bool,
-    saved: Saved,
+    saved: SaveOutcome,
 }
 
 impl SessionHeaders {
-    pub(super) const fn new(set_cookies: Vec<String>, depends_on_cookie: bool, saved: Saved) -> Self {
+    pub(super) const fn new(set_cookies: Vec<String>, depends_on_cookie: bool, saved: SaveOutcome) -> Self {
         Self { set_cookies, depends_on_cookie, saved }
     }
 
-    /// The values of all `Set-Cookie` headers, each for a header of its own. A login gives the session's cookie and deletes that
-    /// of the anonymous session before it.
+    /// Returns the values of all `Set-Cookie` headers, each for a header of its own. A login sets the session's cookie and
+    /// deletes the one of the anonymous session.
     #[must_use]
     pub fn set_cookies(&self) -> &[String] {
         &self.set_cookies
     }
 
-    /// The first of [`set_cookies`](Self::set_cookies), for a response that can carry only one: it gives the session's cookie, or
+    /// Returns the first of [`set_cookies`](Self::set_cookies), for responses with only one: it sets the session's cookie, or
     /// deletes it.
     #[must_use]
     pub fn set_cookie(&self) -> Option<&str> {
         self.set_cookies.first().map(String::as_str)
     }
 
-    /// Whether the response depends on the cookie, so that `Vary: Cookie` and at least `Cache-Control: private` are due.
+    /// Returns whether the response depends on the cookie. It then needs `Vary: Cookie` and at least `Cache-Control: private`.
     #[must_use]
     pub const fn depends_on_cookie(&self) -> bool {
         self.depends_on_cookie
     }
 
-    /// What the save came to, if there was one.
-    pub const fn saved(&self) -> Saved {
+    /// Returns the outcome of the save; the default if there was none.
+    pub const fn saved(&self) -> SaveOutcome {
         self.saved
     }
 
-    /// For the answer to a request that failed because of its session: nobody may keep it, and no cookie changes.
+    /// Returns the headers of an error response after a session failed: no shared cache may store it, and no cookie changes.
     pub const fn for_failure() -> Self {
-        Self { set_cookies: Vec::new(), depends_on_cookie: true, saved: Saved { old_record_remains: false } }
+        Self { set_cookies: Vec::new(), depends_on_cookie: true, saved: SaveOutcome { old_record_remains: false } }
     }
 
-    /// Puts it all into a response's headers. What the application set stays, except that a page which depends on the
-    /// cookie is kept by no shared cache.
+    /// Adds them to the headers of a response. The application's headers stay, except those that let a shared cache store a
+    /// response that depends on the cookie.
     ///
     /// # Errors
     ///
-    /// What the headers' own calls fail with.
+    /// Returns the errors of the headers' own calls.
     pub fn apply<H: ResponseHeaders>(&self, headers: &mut H) -> Result<(), H::Error> {
         if !self.depends_on_cookie {
             return Ok(());
@@ -102,12 +102,12 @@ impl core::fmt::Debug for SessionHeaders {
     }
 }
 
-/// The headers of a response, of whatever kind. Names are compared without regard to case.
+/// The headers of a response. Implementations compare names without regard to case.
 pub trait ResponseHeaders {
-    /// What the calls can fail with.
+    /// The error of the calls.
     type Error;
 
-    /// The values of a header, joined by `, `; `None` where there is none.
+    /// Returns the values of a header, joined by `, `; `None` if it is absent.
     ///
     /// # Errors
     ///
@@ -121,7 +121,7 @@ pub trait ResponseHeaders {
     /// As the headers' own call.
     fn set(&mut self, name: &str, value: &str) -> Result<(), Self::Error>;
 
-    /// Adds a header beside those of the same name.
+    /// Adds a header, and keeps others of the same name.
     ///
     /// # Errors
     ///
@@ -172,7 +172,7 @@ mod tests {
             headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
         };
         let mut headers = plain();
-        let untouched = SessionHeaders::new(Vec::new(), false, Saved::default());
+        let untouched = SessionHeaders::new(Vec::new(), false, SaveOutcome::default());
         untouched.apply(&mut headers).unwrap();
         assert_eq!(headers, plain());
         SessionHeaders::for_failure().apply(&mut headers).unwrap();

@@ -1,17 +1,17 @@
-//! Load: from the `Cookie` header to a session, with what the store holds for it.
+//! Load: from the `Cookie` header to a session, with its record from the store.
 //!
 //! | state | reply | next |
 //! | --- | --- | --- |
 //! | `Start` | `Start` | no token: `Done`; an ending token: `Ending`; otherwise `Reading` |
-//! | `Ending` | `Written` | the logout has finished: as from `Start` without the ending token, whose cookie goes |
-//! | `Ending` | `Unavailable` | `Done`: unavailable, so that nothing is created |
+//! | `Ending` | `Written` | the flush has completed: as from `Start` without the ending token, whose cookie is deleted |
+//! | `Ending` | `Unavailable` | `Done`: unavailable, so that no session is created |
 //! | `Reading` | `Values` | the session: `Done`; no session: `Reading` under the next cookie name, or `Done` |
 //! | `Reading` | `Values` | a key without a token: `ReadingTombstones`; a rotated key: `ReadingSuccessor` |
 //! | `ReadingTombstones` | `Values` | `Done`, or `ReadingSuccessor` |
 //! | `ReadingSuccessor` | `Values` | `Done`: superseded, or revoked if the login that replaced it has ended |
-//! | any that reads | `Unavailable` | `Done`: the error is kept until the first access |
+//! | any that reads | `Unavailable` | `Done`: the first access returns the error |
 //!
-//! Nothing is written but the tombstones of an ending token, and nothing in a cookie is an error.
+//! A load writes only to complete the flush of an ending token. No cookie is an error.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -19,12 +19,12 @@ use alloc::vec::Vec;
 use chrono::{DateTime, Utc};
 
 use super::freshness::{self, Freshness};
-use super::isolate::IsolateMemory;
-use super::revoke::{self, Reach, Revocation};
+use super::revoke::{self, Reach};
 use super::{Reply, Step};
 use crate::cookie::header::find_cookies;
 use crate::cookie::token::{self, Token};
 use crate::error::Error;
+use crate::isolate::{IsolateMemory, Revocation};
 use crate::session::deadline::Deadline;
 use crate::session::event::EventKind;
 use crate::session::identity::Identity;
@@ -38,18 +38,18 @@ use crate::session::session::{Session, Stored};
 use crate::session::storage_key::StorageKey;
 use crate::settings::{CookieSlot, Settings};
 
-/// More distinct tokens of one name than this name no session.
+/// The maximum number of distinct tokens under one cookie name. If there are more, all of them are ignored.
 const MAX_TOKENS: usize = 2;
 
-/// How many rotations of a key without a record and a token are looked up.
+/// The number of rotations that are searched for a key without a record and a token.
 pub(super) const MAX_SEARCHED: u16 = 8;
 
-/// Which keys an ending token ends.
+/// The rotations that an ending token revokes.
 const ENDING_REACH: Reach = Reach { ahead: 1, anonymous: false }; // mutation: ending-reach
 
-/// The session that a request's `Cookie` header names, not loaded yet.
+/// Returns the session of a request's `Cookie` header, not loaded yet.
 ///
-/// Unverifiable cookies are ignored. A token counts under the name only that its session travels under.
+/// Unverifiable cookies are ignored. A token counts only under the cookie name of its kind of session.
 #[must_use]
 pub fn session_from_cookie_header(
     settings: Arc<Settings>,
@@ -81,8 +81,7 @@ pub fn session_from_cookie_header(
     Session::begin(settings, now, seed, incoming)
 }
 
-/// Adds a token, or replaces an older one of the same session: of the keys of a family, the one that was rotated most counts.
-/// The session under a session key, outside of a request, not loaded yet. A malformed key, and none, yield a new session.
+/// Returns the session under a session key, outside of a request, not loaded yet. A malformed key or `None` yields a new session.
 #[must_use]
 pub fn session_of_key(settings: Arc<Settings>, now: DateTime<Utc>, seed: [u8; 32], key: Option<&str>) -> Session {
     // Without a token there is no absolute deadline and no last save.
@@ -90,6 +89,7 @@ pub fn session_of_key(settings: Arc<Settings>, now: DateTime<Utc>, seed: [u8; 32
     Session::begin(settings, now, seed, Incoming::of_key(key.and_then(SessionKey::parse).map(identity)))
 }
 
+/// Adds a token, or replaces an older one of the same session: of the keys of a family, the one with the most rotations counts.
 fn add(tokens: &mut Vec<SessionToken>, token: SessionToken) {
     let age = |token: &SessionToken| (token.identity.rotations, token.position.issued);
     match tokens.iter_mut().find(|other| other.identity.key.family() == token.identity.key.family()) {
@@ -103,7 +103,7 @@ fn add(tokens: &mut Vec<SessionToken>, token: SessionToken) {
 #[derive(Debug)]
 pub struct Load {
     state: State,
-    /// The place of the next name's tokens in [`Incoming::tokens`].
+    /// The index of the next name's tokens in [`Incoming::tokens`].
     next: usize,
     /// The outcome under the first name that had a token.
     first: Option<(usize, FetchOutcome)>,
@@ -113,14 +113,14 @@ pub struct Load {
 enum State {
     Start,
     Ending,
-    /// The places of one name's tokens, for each of which record and tombstone are read.
+    /// The indexes of one name's tokens. Record and tombstone of each are read.
     Reading(Vec<usize>),
-    /// The record of a session that was opened by its key, and the rotations of the first tombstone that is read.
+    /// The record of a session that was opened by key, and the rotations of the first tombstone that is read.
     ReadingTombstones {
         record: Option<Vec<u8>>,
         first: u16,
     },
-    /// The tombstone of the key that replaced this one; the anonymous record, if that is what it was.
+    /// Reads the tombstone of the key that replaced this one. Contains the record, if the key is anonymous.
     ReadingSuccessor(Option<Record>),
     #[default]
     Failed,
@@ -143,7 +143,7 @@ impl Load {
                 self.next_name(session)
             }
             (State::Reading(tokens), Reply::Values(values)) if tokens.is_empty() => {
-                self.opened(session, memory, values)
+                self.record_read(session, memory, values)
             }
             (State::Reading(tokens), Reply::Values(values)) => self.tokens_read(session, memory, tokens, values),
             (State::ReadingTombstones { record, first }, Reply::Values(values)) => {
@@ -180,7 +180,7 @@ impl Load {
         self.next_name(session)
     }
 
-    /// Reads what is stored for the tokens of the next name.
+    /// Reads the records and tombstones for the tokens of the next name.
     fn next_name(&mut self, session: &mut Session) -> Step<()> {
         while let Some(first) = session.incoming.tokens.get(self.next) {
             let slot = CookieSlot::of(&first.identity);
@@ -190,7 +190,7 @@ impl Load {
                     break;
                 }
                 self.next = place.saturating_add(1);
-                // Neither costs a read: one has ended for certain, the other is a session of another deployment.
+                // Neither costs a read: an expired session, and a session of another deployment.
                 // mutation: deadline-of-token
                 let reason = if token.identity.absolute.has_passed(session.now()) {
                     LoadReason::Expired
@@ -219,7 +219,7 @@ impl Load {
         }
     }
 
-    /// Takes the one token that opens a session. Where none does, the other name counts; where two do, neither.
+    /// Selects the one token that opens a session. If none does, continues with the other name; if two do, selects neither.
     fn tokens_read(
         &mut self,
         session: &mut Session,
@@ -230,13 +230,13 @@ impl Load {
         session.clock.revocation_checked();
         let each = if session.settings.check_ended { 2 } else { 1 };
         let mut found: Option<(usize, FetchOutcome)> = None;
-        // From the last one on, so that what the first one leaves on the session stays there.
+        // In reverse order, so that the session keeps the state of the first one.
         for place in places.into_iter().rev() {
             let mut values = values.split_off(values.len().saturating_sub(each)).into_iter();
             let (record, tombstone) = (values.next().flatten(), values.next().flatten());
             let (opened, stored) = (session.key.identity().cloned(), session.stored.take());
             session.adopt(place);
-            let fetched = fetch(session, memory, record, tombstone.as_deref());
+            let fetched = evaluate(session, memory, record, tombstone.as_deref());
             let is_live = |fetched: &FetchOutcome| !is_over(fetched) && !matches!(fetched, FetchOutcome::Superseded(_));
             match &found {
                 // mutation: two-live-tokens
@@ -252,7 +252,7 @@ impl Load {
             }
         }
         match found {
-            Some((_, fetched)) if !is_over(&fetched) => self.judged(session, fetched), // mutation: next-name
+            Some((_, fetched)) if !is_over(&fetched) => self.finish(session, fetched), // mutation: next-name
             found => {
                 self.first = self.first.take().or(found);
                 self.next_name(session)
@@ -260,9 +260,14 @@ impl Load {
         }
     }
 
-    /// The record of a key that was given without a token says which tombstone ends it. Where the key was rotated, its record is
-    /// gone: then the tombstones of the family say how far the rotations have come.
-    fn opened(&mut self, session: &mut Session, memory: &IsolateMemory, mut values: Vec<Option<Vec<u8>>>) -> Step<()> {
+    /// Continues with a key without a token: its record contains the rotations, and so the tombstone to read. If the key was
+    /// rotated, its record is gone: then the tombstones of the family show the number of rotations.
+    fn record_read(
+        &mut self,
+        session: &mut Session,
+        memory: &IsolateMemory,
+        mut values: Vec<Option<Vec<u8>>>,
+    ) -> Step<()> {
         let bytes = values.pop().flatten();
         let Some(identity) = session.key.identity() else {
             return done(session, FetchOutcome::Nothing(LoadReason::Unknown));
@@ -279,7 +284,7 @@ impl Load {
         Step::Read(keys)
     }
 
-    /// Takes the last tombstone that was found for the one that ends the key.
+    /// Evaluates the last tombstone that was found.
     fn tombstones_read(
         &mut self,
         session: &mut Session,
@@ -293,11 +298,12 @@ impl Load {
         for identity in [session.incoming.opened.as_mut(), session.key.stored_mut()].into_iter().flatten() {
             identity.rotations = rotations;
         }
-        let fetched = fetch(session, memory, record, tombstone.as_deref());
-        self.judged(session, fetched)
+        let fetched = evaluate(session, memory, record, tombstone.as_deref());
+        self.finish(session, fetched)
     }
 
-    fn judged(&mut self, session: &mut Session, fetched: FetchOutcome) -> Step<()> {
+    /// Finishes the load. For a superseded key, reads the tombstone of its successor first.
+    fn finish(&mut self, session: &mut Session, fetched: FetchOutcome) -> Step<()> {
         let FetchOutcome::Superseded(record) = fetched else { return done(session, fetched) };
         let Some(identity) = session.key.identity() else { return done(session, FetchOutcome::Superseded(None)) };
         let key = successor_tombstone(&session.settings, identity);
@@ -311,7 +317,7 @@ fn done(session: &mut Session, fetched: FetchOutcome) -> Step<()> {
     Step::Done(())
 }
 
-/// The store did not answer: the session keeps its key and the browser its cookies, whatever they turn out to be.
+/// Finishes the load after the store failed: the session keeps its key, and the browser its cookies.
 fn unavailable(session: &mut Session, state: State, error: Error) -> Step<()> {
     if let State::Reading(places) = state
         && let Some(place) = places.first()
@@ -323,24 +329,24 @@ fn unavailable(session: &mut Session, state: State, error: Error) -> Step<()> {
     done(session, FetchOutcome::Unavailable(error))
 }
 
-/// The storage keys that a load of `identity` reads.
+/// Returns the storage keys that a load of `identity` reads.
 fn keys_of(settings: &Settings, identity: &Identity) -> impl Iterator<Item = StorageKey> {
     let tombstone = settings.check_ended.then(|| revoke::tombstone_key(settings, identity));
     core::iter::once(revoke::record_key(settings, identity)).chain(tombstone)
 }
 
-/// Whether a token with this outcome opens no session, so that another cookie may.
+/// Returns whether a token with this outcome opens no session, so that another cookie may.
 const fn is_over(fetched: &FetchOutcome) -> bool {
     use LoadReason::{Corrupt, Expired, Revoked, Unknown};
     matches!(fetched, FetchOutcome::Nothing(Corrupt | Expired | Revoked | Unknown) | FetchOutcome::Record(Expired, _))
 }
 
-/// The tombstone that a logout of the successor of this key would have put.
+/// Returns the storage key of the tombstone that a logout of this key's successor puts.
 pub(super) fn successor_tombstone(settings: &Settings, identity: &Identity) -> StorageKey {
     StorageKey::tombstone(&settings.key_prefix, identity.key.family(), identity.rotations.saturating_add(1))
 }
 
-/// A rotated key: a second login may still join its family, unless the first one has ended.
+/// Returns the outcome of a rotated key: a second login may still join its family, unless the first one has ended.
 fn superseded(
     session: &Session,
     memory: &IsolateMemory,
@@ -355,8 +361,8 @@ fn superseded(
     }
 }
 
-/// Judges what is stored for the session's key.
-fn fetch(
+/// Evaluates the stored record and tombstone of the session's key.
+fn evaluate(
     session: &mut Session,
     memory: &IsolateMemory,
     bytes: Option<Vec<u8>>,
@@ -406,7 +412,7 @@ fn fetch(
     };
     let is_over = record.head.end().has_passed(session.now());
     let reason = match freshness::classify(session, &mut record) {
-        // What is not visible yet may have given it a longer life.
+        // A save that is not visible yet may have extended its deadline.
         // mutation: renewal-not-visible
         Freshness::Repaired | Freshness::Stale if is_over => return FetchOutcome::Nothing(LoadReason::NotYetVisible),
         _ if is_over => LoadReason::Expired,

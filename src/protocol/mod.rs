@@ -1,13 +1,12 @@
-//! The operations that read and write, without I/O: for those who run sessions on another platform, or in another way, than
-//! [`Sessions`](crate::Sessions).
+//! The operations on a store as state machines without I/O, for platforms and drivers other than [`Sessions`](crate::Sessions).
 //!
-//! Each operation is a state machine. `step(reply)` returns what to do next, and its driver does it and returns with the reply. Every
-//! operation has the same shape: an enum of states with the attempt inside, one `step`, an absorbing failed state, and at the head of its
-//! file a table of states and replies with what is guaranteed after each write.
+//! `step(reply)` returns the next I/O request; the driver carries it out and calls `step` with the reply. Each operation has an
+//! enum of states, which contain the attempt, one `step`, and an absorbing failed state. The head of its file is a table of
+//! states and replies, with the guarantee after each write.
 //!
-//! A driver runs one operation on a session at a time, and keeps one [`IsolateMemory`](crate::IsolateMemory) for all sessions of a store.
-//! It tells the session the time: [`Session::set_now`](crate::Session::set_now) before an operation, and
-//! [`Session::tick`](crate::Session::tick) before each reply. Afterwards it takes the session's
+//! A driver runs one operation on a session at a time, and keeps one [`IsolateMemory`](crate::IsolateMemory) for all sessions of
+//! a store. It sets the session's clock: [`Session::set_now`](crate::Session::set_now) before an operation, and
+//! [`Session::tick`](crate::Session::tick) before each reply. Afterwards it drains the session's
 //! [events](crate::Session::next_event).
 //!
 //! ```
@@ -18,7 +17,7 @@
 //! use edge_session::protocol::{Commit, Load, Reply, Step, session_from_cookie_header};
 //! use edge_session::{IsolateMemory, Op, Session, Settings};
 //!
-//! /// Carries out what an operation asks for, on a map.
+//! /// Runs an operation on a map.
 //! fn drive<T>(store: &mut HashMap<String, Vec<u8>>, mut step: impl FnMut(Reply) -> Step<T>) -> T {
 //!     let mut reply = Reply::Start;
 //!     loop {
@@ -60,7 +59,6 @@ pub(crate) mod delete;
 pub(crate) mod flush;
 mod freshness;
 pub(crate) mod headers;
-pub(crate) mod isolate;
 pub(crate) mod load;
 mod revoke;
 pub(crate) mod save;
@@ -80,54 +78,54 @@ pub use load::{Load, session_from_cookie_header, session_of_key};
 pub use save::Save;
 pub use sweep::Sweep;
 
-/// What a state machine wants next.
+/// The next I/O request of an operation, or its result.
 #[derive(Debug)]
 pub enum Step<T> {
     /// Read these keys at once.
     Read(Vec<StorageKey>),
-    /// List what begins with `prefix`, from `cursor` on.
+    /// List the keys that begin with `prefix`, from `cursor` on.
     List {
-        /// What the keys begin with.
+        /// The prefix of the keys.
         prefix: String,
-        /// What the page before it returned; `None` for the first one.
+        /// The cursor of the previous page; `None` for the first one.
         cursor: Option<String>,
     },
     /// Apply these operations, in order.
     Write(Vec<Op>),
-    /// Wait for so many milliseconds.
+    /// Wait for this many milliseconds.
     Wait(u64),
-    /// The end.
+    /// The operation is done, with this result.
     Done(T),
 }
 
 impl<T> Step<T> {
-    /// The same step with another end.
-    pub fn map<U>(self, end: impl FnOnce(T) -> U) -> Step<U> {
+    /// Converts the result.
+    pub fn map<U>(self, convert: impl FnOnce(T) -> U) -> Step<U> {
         match self {
             Self::Read(keys) => Step::Read(keys),
             Self::List { prefix, cursor } => Step::List { prefix, cursor },
             Self::Write(ops) => Step::Write(ops),
             Self::Wait(milliseconds) => Step::Wait(milliseconds),
-            Self::Done(result) => Step::Done(end(result)),
+            Self::Done(result) => Step::Done(convert(result)),
         }
     }
 }
 
-/// What came of the last step.
+/// The reply to the last step.
 #[derive(Debug)]
 pub enum Reply {
-    /// There was none yet.
+    /// The reply before the first step.
     Start,
-    /// The values that were read, in the order of the keys.
+    /// The values of a read, in the order of the keys.
     Values(Vec<Option<Vec<u8>>>),
     /// One page of a list.
     Page(Page),
-    /// Everything was written.
+    /// All operations of a write were applied.
     Written,
-    /// The time has passed.
+    /// The wait is over.
     Waited,
-    /// A condition did not hold, and from there on nothing was written.
+    /// A condition did not hold. Neither that operation nor those after it were applied.
     Conflict,
-    /// The store could not be reached, or refused. Nothing is known about what it holds.
+    /// The store failed or was unreachable. A write may have been applied.
     Unavailable(Error),
 }

@@ -1,74 +1,41 @@
-//! Revocation: how a key ends for good. A record can come back when a slow request saves it; a tombstone under a storage key of
-//! its own stays, and outlives every record that could still be written.
+//! Revocation of keys by tombstones. A slow request can write a deleted record again. A tombstone has a storage key of its own,
+//! and outlives every record that could still be written.
 //!
-//! A tombstone lies under the family of a key and the number of its rotations, so that one read serves both: a rotation ends the
-//! keys with the old number, and a logout ends the current number and the next one, whatever keys have them by now.
+//! The storage key of a tombstone consists of the family and the number of rotations, so that one read finds rotations and
+//! logouts: a rotation revokes the old number, a logout the current number and the next one, for all keys of the family.
 //!
 //! [`Revoke`] puts tombstones and then deletes records:
 //!
 //! | state | `Written` | `Unavailable` | `Waited` | guaranteed afterwards |
 //! | --- | --- | --- | --- | --- |
-//! | `Putting` | next tombstone, else `Deleting` | next tombstone; in the end `Pausing` | | each acknowledged tombstone holds at every location after the published bound |
-//! | `Pausing` | | | `Putting` again what failed | |
+//! | `Putting` | next tombstone, else `Deleting` | next tombstone; in the end `Pausing` | | each acknowledged tombstone is visible at every location after the documented bound |
+//! | `Pausing` | | | `Putting`, again: the failed ones | |
 //! | `Putting`, again | next tombstone, else `Deleting` | next tombstone; in the end `Done(Err)` | | |
-//! | `Deleting` | next record, else `Done(Ok)` | an error only where tombstones are not read | | the data are gone |
+//! | `Deleting` | next record, else `Done(Ok)` | an error only where tombstones are not read | | the data are deleted |
 
 use alloc::vec::Vec;
 
 use chrono::{DateTime, Utc};
 
-use super::isolate::IsolateMemory;
 use super::{Reply, Step};
 use crate::error::{Error, Result};
+use crate::isolate::{CYCLED, ENDED, IsolateMemory, Revocation};
 use crate::session::deadline::Deadline;
 use crate::session::identity::Identity;
 use crate::session::storage_key::StorageKey;
 use crate::settings::{MAX_COOKIE_AGE, Settings};
 use crate::store::{OnlyIf, Op};
 
-/// How long a tombstone outlives the absolute deadline, in seconds: clocks differ, and a second login begins its life later.
+/// How long a tombstone outlives the absolute deadline, in seconds: clocks differ, and a second login starts later.
 const MARGIN: i64 = 300; // mutation: tombstone-margin
 
-/// For how long a rotated key counts as superseded instead of revoked, in milliseconds.
-const SUPERSEDED: i64 = 100_000;
-
-/// How many rotations before its own a logout ends, too: their tombstones may have failed.
+/// The number of earlier rotations that a logout revokes as well: their tombstones may have failed.
 const PREDECESSORS: u16 = 7;
 
-/// The pause before failed tombstones are put once more, in milliseconds: KV takes one write a second under one key.
+/// The pause before failed tombstones are retried, in milliseconds: KV accepts one write per second and key.
 const PAUSE: u64 = 1_000;
 
-/// What the tombstone of a rotation begins with, and that of an end.
-const CYCLED: &[u8] = b"{\"edge-session\":1,\"cycled\":";
-const ENDED: &[u8] = b"{\"edge-session\":1,\"ended\":";
-
-/// Why a key opens no session any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Revocation {
-    /// The session ended.
-    Ended,
-    /// The session goes on under another key, since `at`, in milliseconds of Unix time.
-    Cycled { at: i64 },
-}
-
-impl Revocation {
-    /// Reads a tombstone. What cannot be read is an end.
-    pub(super) fn read(tombstone: &[u8]) -> Self {
-        let micros = tombstone.strip_prefix(CYCLED).and_then(|rest| rest.strip_suffix(b"}"));
-        match micros.and_then(crate::json::integer) {
-            Some(micros) => Self::Cycled { at: micros.div_euclid(1_000) },
-            None => Self::Ended,
-        }
-    }
-
-    /// Whether the key was rotated a moment ago, so that requests with it may still be on their way.
-    pub(super) const fn is_superseding(self, now: i64) -> bool {
-        // mutation: superseding
-        matches!(self, Self::Cycled { at } if now.saturating_sub(at) <= SUPERSEDED)
-    }
-}
-
-/// The revocation of the keys with this family and number: what was written here, or what the store shows.
+/// Returns the revocation of a family and number of rotations: the one that this isolate wrote, or the one in the store.
 pub(super) fn revocation(
     memory: &IsolateMemory,
     tombstone: &StorageKey,
@@ -79,32 +46,32 @@ pub(super) fn revocation(
     memory.revocation(tombstone, now).or_else(|| stored.map(Revocation::read))
 }
 
-/// Where the record of `identity` is.
+/// Returns the storage key of the record of `identity`.
 pub(super) fn record_key(settings: &Settings, identity: &Identity) -> StorageKey {
     StorageKey::record(&settings.key_prefix, &identity.key)
 }
 
-/// Where the tombstone is that ends `identity`.
+/// Returns the storage key of the tombstone that revokes `identity`.
 pub(super) fn tombstone_key(settings: &Settings, identity: &Identity) -> StorageKey {
     StorageKey::tombstone(&settings.key_prefix, identity.key.family(), identity.rotations)
 }
 
-/// The tombstone of a key that a rotation replaced, `at` milliseconds of Unix time if an earlier one did.
+/// Returns the tombstone of a rotated key. `at` is the time of an earlier rotation, in milliseconds of Unix time.
 pub(super) fn cycled(settings: &Settings, old: &Identity, at: Option<i64>, now: DateTime<Utc>) -> Op {
     let at = at.map_or(now.timestamp_micros(), |at| at.saturating_mul(1_000));
     tombstone(CYCLED, at, settings, old, old.rotations, now)
 }
 
-/// Which keys of a session a logout ends, counted from the one that it knows.
+/// The rotations that a logout revokes, relative to the known key.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reach {
-    /// How many rotations ahead, which requests at other places may have made.
+    /// The number of later rotations, which requests at other locations may have made.
     pub(super) ahead: u16,
-    /// Whether the anonymous key is among the earlier ones. Before a login it has ended with that, as a rule.
+    /// True if the anonymous key is included. The login has usually revoked it.
     pub(super) anonymous: bool,
 }
 
-/// The tombstones that end the session of `identity`: its own keys, earlier ones, and later ones.
+/// Returns the tombstones that end the session of `identity`: for its own rotation, earlier ones, and later ones.
 pub(super) fn ended(settings: &Settings, identity: &Identity, reach: Reach, now: DateTime<Utc>) -> Vec<Op> {
     let own = identity.rotations;
     let first = own.saturating_sub(PREDECESSORS).max(u16::from(own > 0 && !reach.anonymous)); // mutation: earlier-rotations
@@ -114,7 +81,7 @@ pub(super) fn ended(settings: &Settings, identity: &Identity, reach: Reach, now:
         .collect()
 }
 
-/// Removes the record.
+/// Returns the deletion of the record of `identity`.
 pub(super) fn delete(settings: &Settings, identity: &Identity) -> Op {
     Op::Delete { key: record_key(settings, identity) }
 }
@@ -128,7 +95,7 @@ fn tombstone(
     now: DateTime<Utc>,
 ) -> Op {
     let key = StorageKey::tombstone(&settings.key_prefix, identity.key.family(), rotations);
-    // A session opened by its key does not say when it ends.
+    // A session that was opened by key has no absolute deadline.
     let longest = Deadline::after(now, settings.absolute_age.max(MAX_COOKIE_AGE));
     // The first rotation begins a new absolute lifetime.
     // mutation: life-of-tombstone
@@ -145,15 +112,15 @@ fn tombstone(
     Op::Put { key, value, ttl: u64::try_from(ttl).unwrap_or_default(), deadline, only_if: OnlyIf::Any }
 }
 
-/// Ends sessions: puts their tombstones, each tried once more after a second, and deletes their records.
+/// Revokes sessions: puts their tombstones, with one retry after a second, and deletes their records.
 #[derive(Debug)]
 pub(super) struct Revoke {
     state: State,
-    /// The operations of this round that are left, in order, and those of the next one.
+    /// The remaining operations of this round, and the failed ones, for the next round.
     left: Vec<Op>,
     failed: Vec<Op>,
     deletions: Vec<Op>,
-    /// Whether a record that stays is an error: tombstones are not read.
+    /// True if a failed deletion is an error, since tombstones are not read.
     needs_deletion: bool,
     error: Option<Error>,
 }
@@ -168,7 +135,7 @@ enum State {
 }
 
 impl Revoke {
-    /// Plans the end of `identities`. What this isolate knows of them ends at once.
+    /// Plans the revocation of `identities`. In this isolate they are revoked at once.
     pub(super) fn new(
         settings: &Settings,
         memory: &IsolateMemory,
@@ -178,9 +145,9 @@ impl Revoke {
     ) -> Self {
         let mut left: Vec<Op> = Vec::new();
         let mut deletions = Vec::new();
-        // The last operation is taken first.
+        // Operations are taken from the end.
         for identity in identities.iter().rev() {
-            // The anonymous key before a login has a tombstone already. Here it ends with the session.
+            // The login has put a tombstone for the anonymous key. In this isolate, the logout revokes it as well.
             let anonymous = Identity { rotations: 0, ..identity.clone() };
             // mutation: mark-of-anonymous
             memory.mark(&tombstone_key(settings, &anonymous), Revocation::Ended, now.timestamp_millis());
@@ -201,7 +168,7 @@ impl Revoke {
         match (core::mem::replace(&mut self.state, State::Failed), reply) {
             (State::Start, Reply::Start) => self.put(false),
             (State::Putting { op, again }, Reply::Written) => {
-                memory.acknowledge(op.key());
+                memory.acknowledge_revocation(op.key());
                 self.put(again)
             }
             // mutation: tombstone-failed

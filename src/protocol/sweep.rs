@@ -1,19 +1,19 @@
-//! Sweep: Django's `clear_expired`. It lists records and tombstones page after page and deletes those that are over, within the
+//! Sweep: Django's `clear_expired`. It lists records and tombstones page by page and deletes the expired ones, within the
 //! operations that one run may use.
 //!
 //! | state | reply | next | guaranteed afterwards |
 //! | --- | --- | --- | --- |
 //! | `Start` | `Start` | `Listing`, from where the last run ended | |
-//! | `Listing` | `Page`, something on it is over | `Deleting` | |
-//! | `Listing` | `Page`, nothing on it is over | `Listing` the next page, or `Done` | |
+//! | `Listing` | `Page` with an expired entry | `Deleting` | |
+//! | `Listing` | `Page` without one | `Listing` the next page, or `Done` | |
 //! | `Listing { resumed: true }` | `Unavailable` | `Listing`, from the beginning | |
 //! | `Listing { resumed: false }` | `Unavailable` | `Failed` | the next run lists this page again |
-//! | `Deleting` | `Written` | `Listing` the next page, or `Done` | everything that was deleted had been over for `MARGIN` |
+//! | `Deleting` | `Written` | `Listing` the next page, or `Done` | all deleted entries had expired for at least `MARGIN` |
 //! | `Deleting` | `Unavailable` | `Failed` | the next run lists this page again |
 //! | any | any other | `Failed` | the next run lists this page again |
 //!
-//! A run is `Done` at the end of the list, and after `MAX_OPERATIONS`. [`Sweep::cursor`] is where the next run begins. No run is needed
-//! where the [store expires records](crate::Store::expires_records) itself.
+//! A run is `Done` at the end of the list, and after `MAX_OPERATIONS`. [`Sweep::cursor`] is the start of the next run. No run is
+//! needed if the [store expires records](crate::Store::expires_records) itself.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -26,44 +26,44 @@ use crate::session::storage_key::StorageKey;
 use crate::settings::Settings;
 use crate::store::{Op, Page};
 
-/// How long after its deadline a record goes, in seconds: a list can be older than a renewal.
+/// How long after its deadline a record is deleted, in seconds: a list can be older than a renewal.
 const MARGIN: i64 = 120;
 
-/// Store operations of one run: a Worker has 1000 an invocation.
+/// The number of store operations of one run: a Worker is limited to 1000 per invocation.
 const MAX_OPERATIONS: usize = 1_000;
 
 /// Options of [`clear_expired_with`](crate::Sessions::clear_expired_with).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClearExpired {
-    /// Whether to list the records even if the store expires them itself, as Workers KV does: for namespaces in which something put
-    /// them without an expiration. On KV each page that is listed is billed.
+    /// True to list the records even if the store expires them itself, as Workers KV does: for namespaces with entries that
+    /// were put without an expiration. On KV each listed page is billed.
     pub full_pass: bool,
 }
 
-/// What a run of `clear_expired` did.
+/// The outcome of a run of `clear_expired`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use]
-pub struct Swept {
-    /// How many records it removed.
+pub struct SweepOutcome {
+    /// The number of deleted records.
     pub removed: usize,
-    /// Whether it reached the end of the list. If not, the next run continues where this one ended.
+    /// True if it reached the end of the list. If not, the next run continues where this one ended.
     pub complete: bool,
 }
 
-impl Swept {
-    /// The result where there is nothing to list.
+impl SweepOutcome {
+    /// The outcome of a run that lists nothing.
     pub(crate) const NOTHING: Self = Self { removed: 0, complete: true };
 }
 
-/// One run.
+/// One run of `clear_expired`.
 #[derive(Debug)]
 pub struct Sweep {
     prefix: String,
     now: DateTime<Utc>,
-    /// Where the page begins that is listed, or of which records are deleted.
+    /// The cursor of the page that is listed, or whose records are deleted.
     cursor: Option<String>,
     operations: usize,
-    swept: Swept,
+    outcome: SweepOutcome,
     state: State,
 }
 
@@ -71,32 +71,31 @@ pub struct Sweep {
 enum State {
     Start,
     Listing {
-        /// Whether the cursor is that of an earlier run, which the store may no longer know.
+        /// True if the cursor is from an earlier run, so that the store may no longer accept it.
         resumed: bool,
     },
     Deleting {
-        /// Where the next page begins.
+        /// The cursor of the next page.
         next: Option<String>,
-        /// Whether these are all records of the page that are over.
+        /// True if these are all expired entries of the page.
         all: bool,
     },
     #[default]
     Failed,
 }
 
-type Next = Step<Result<Swept>>;
+type NextStep = Step<Result<SweepOutcome>>;
 
 impl Sweep {
-    /// A run that begins at the cursor at which the last one ended.
-    /// Begins at `cursor`, which [`cursor`](Self::cursor) returned after the last run.
+    /// Creates a run that begins at `cursor`, which [`cursor`](Self::cursor) returned after the last run.
     #[must_use]
     pub fn new(settings: &Settings, now: DateTime<Utc>, cursor: Option<String>) -> Self {
         let prefix = StorageKey::begins(&settings.key_prefix);
-        Self { prefix, now, cursor, operations: 0, swept: Swept::default(), state: State::Start }
+        Self { prefix, now, cursor, operations: 0, outcome: SweepOutcome::default(), state: State::Start }
     }
 
     /// Takes the reply to the last step, [`Reply::Start`] first, and returns the next one.
-    pub fn step(&mut self, reply: Reply) -> Next {
+    pub fn step(&mut self, reply: Reply) -> NextStep {
         match (core::mem::take(&mut self.state), reply) {
             (State::Start, Reply::Start) => self.list(self.cursor.is_some()),
             (State::Listing { .. }, Reply::Page(page)) => self.page(page),
@@ -104,25 +103,25 @@ impl Sweep {
                 self.cursor = None;
                 self.list(false)
             }
-            (State::Deleting { next, all }, Reply::Written) => self.go_on(next, all),
+            (State::Deleting { next, all }, Reply::Written) => self.next_page(next, all),
             (State::Listing { .. } | State::Deleting { .. }, Reply::Unavailable(error)) => Step::Done(Err(error)),
             _ => Step::Done(Err(Error::unexpected_reply())),
         }
     }
 
-    /// Where the next run begins; `None` is the beginning of the list.
+    /// Returns the start of the next run; `None` is the beginning of the list.
     #[must_use]
     pub fn cursor(self) -> Option<String> {
         self.cursor
     }
 
-    fn list(&mut self, resumed: bool) -> Next {
+    fn list(&mut self, resumed: bool) -> NextStep {
         self.operations = self.operations.saturating_add(1);
         self.state = State::Listing { resumed };
         Step::List { prefix: self.prefix.clone(), cursor: self.cursor.clone() }
     }
 
-    fn page(&mut self, page: Page) -> Next {
+    fn page(&mut self, page: Page) -> NextStep {
         let is_over =
             |deadline: i64| Deadline(deadline.saturating_add(MARGIN.saturating_mul(1_000_000))).has_passed(self.now);
         // mutation: over-records
@@ -132,22 +131,22 @@ impl Sweep {
         let all = ops.len() <= left;
         ops.truncate(left);
         if ops.is_empty() {
-            return self.go_on(page.cursor, all);
+            return self.next_page(page.cursor, all);
         }
         self.operations = self.operations.saturating_add(ops.len());
-        self.swept.removed = self.swept.removed.saturating_add(ops.len());
+        self.outcome.removed = self.outcome.removed.saturating_add(ops.len());
         self.state = State::Deleting { next: page.cursor, all };
         Step::Write(ops)
     }
 
-    /// Ends the page: to the next one, which begins at `next`, if this one is finished and the run has operations left.
-    fn go_on(&mut self, next: Option<String>, all: bool) -> Next {
+    /// Finishes the page. Continues with the next one, at `next`, if all of this one is deleted and the run has operations left.
+    fn next_page(&mut self, next: Option<String>, all: bool) -> NextStep {
         if all {
-            self.swept.complete = next.is_none();
+            self.outcome.complete = next.is_none();
             self.cursor = next;
         }
-        if !all || self.swept.complete || self.operations >= MAX_OPERATIONS {
-            return Step::Done(Ok(self.swept));
+        if !all || self.outcome.complete || self.operations >= MAX_OPERATIONS {
+            return Step::Done(Ok(self.outcome));
         }
         self.list(false)
     }
@@ -163,7 +162,7 @@ mod tests {
         Sweep::new(&settings, DateTime::from_timestamp(1_000_000, 0).unwrap(), cursor.map(str::to_owned))
     }
 
-    /// A page with one record that is over, and one that is not.
+    /// A page with one expired record and one that is not.
     fn page(cursor: Option<&str>) -> Reply {
         let entry = |name: &str, seconds: i64| (StorageKey::listed(name), Some(seconds.saturating_mul(1_000_000)));
         let entries = vec![entry("edge-session:session:a", 1), entry("edge-session:session:b", 2_000_000)];
@@ -171,10 +170,10 @@ mod tests {
     }
 
     fn unavailable() -> Reply {
-        Reply::Unavailable(Error::unavailable("as the test wants it"))
+        Reply::Unavailable(Error::unavailable("planned by the test"))
     }
 
-    fn listed_from(next: Next) -> Option<String> {
+    fn listed_from(next: NextStep) -> Option<String> {
         let Step::List { cursor, .. } = next else { panic!("{next:?}") };
         cursor
     }
@@ -191,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_cursor_of_an_earlier_run_starts_over_when_it_is_refused() {
+    fn only_a_run_that_resumes_starts_over_when_its_cursor_is_refused() {
         let mut run = sweep(Some("gone"));
         assert!(listed_from(run.step(Reply::Start)).is_some());
         assert_eq!(listed_from(run.step(unavailable())), None);
@@ -204,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_out_of_turn_fails_and_a_run_that_ended_stays_so() {
+    fn an_unexpected_reply_fails_and_a_finished_run_stays_finished() {
         let replies: [fn() -> Reply; 5] =
             [|| Reply::Start, || page(None), || Reply::Written, || Reply::Waited, unavailable];
         let ended = |run: &mut Sweep| replies.iter().all(|reply| matches!(run.step(reply()), Step::Done(Err(_))));
@@ -212,7 +211,7 @@ mod tests {
         assert!(matches!(fresh.step(Reply::Written), Step::Done(Err(_))) && ended(&mut fresh));
         let mut done = sweep(None);
         assert!(matches!((done.step(Reply::Start), done.step(page(None))), (Step::List { .. }, Step::Write(_))));
-        assert!(matches!(done.step(Reply::Written), Step::Done(Ok(Swept { removed: 1, complete: true }))));
+        assert!(matches!(done.step(Reply::Written), Step::Done(Ok(SweepOutcome { removed: 1, complete: true }))));
         assert!(ended(&mut done));
     }
 }

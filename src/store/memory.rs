@@ -1,4 +1,4 @@
-//! A store in memory, for tests and for trying things out.
+//! A store in memory, for tests and examples.
 
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
@@ -6,18 +6,17 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
-use super::{OnlyIf, Op, Page};
-use super::{Store, Written};
+use super::{OnlyIf, Op, Page, Store, WriteOutcome};
 use crate::error::Result;
 use crate::session::storage_key::StorageKey;
 
-/// Keys on a page of a list, as many as KV gives.
+/// The number of keys on a page of a list, as in KV.
 const PAGE: usize = 1_000;
 
-/// A value and the deadline it was put with.
-type Kept = (Vec<u8>, i64);
+/// A value and its deadline.
+type Entry = (Vec<u8>, i64);
 
-/// Keeps records in memory, one map for all clones. What has expired stays until `clear_expired`.
+/// Keeps records in memory. Clones share them. Expired records stay until `clear_expired`.
 ///
 /// ```
 /// use edge_session::MemoryStore;
@@ -26,28 +25,28 @@ type Kept = (Vec<u8>, i64);
 /// assert!(store.is_empty());
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct MemoryStore(Rc<RefCell<BTreeMap<StorageKey, Kept>>>);
+pub struct MemoryStore(Rc<RefCell<BTreeMap<StorageKey, Entry>>>);
 
 impl MemoryStore {
-    /// How many values it holds.
+    /// Returns the number of values.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.borrow().len()
     }
 
-    /// Whether it holds nothing.
+    /// Returns whether the store is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// All keys and values, as a look into a real store would show them.
+    /// Returns all keys and values.
     #[must_use]
     pub fn entries(&self) -> Vec<(StorageKey, Vec<u8>)> {
         self.0.borrow().iter().map(|(key, (value, _))| (key.clone(), value.clone())).collect()
     }
 
-    /// Puts bytes under a key by hand.
+    /// Puts bytes under a key, without a deadline.
     pub fn put(&self, key: StorageKey, value: Vec<u8>) {
         self.0.borrow_mut().insert(key, (value, i64::MAX));
     }
@@ -55,28 +54,28 @@ impl MemoryStore {
 
 impl Store for MemoryStore {
     async fn read(&self, keys: &[StorageKey]) -> Result<Vec<Option<Vec<u8>>>> {
-        let kept = self.0.borrow();
-        Ok(keys.iter().map(|key| kept.get(key).map(|(value, _)| value.clone())).collect())
+        let entries = self.0.borrow();
+        Ok(keys.iter().map(|key| entries.get(key).map(|(value, _)| value.clone())).collect())
     }
 
-    async fn write(&self, ops: Vec<Op>) -> Result<Written> {
-        let mut kept = self.0.borrow_mut();
+    async fn write(&self, ops: Vec<Op>) -> Result<WriteOutcome> {
+        let mut entries = self.0.borrow_mut();
         for op in ops {
             match op {
-                Op::Put { key, only_if: OnlyIf::Absent, .. } if kept.contains_key(&key) => {
-                    return Ok(Written::Conflict);
+                Op::Put { key, only_if: OnlyIf::Absent, .. } if entries.contains_key(&key) => {
+                    return Ok(WriteOutcome::Conflict);
                 }
-                Op::Put { key, value, deadline, .. } => _ = kept.insert(key, (value, deadline)),
-                Op::Delete { key } => _ = kept.remove(&key),
+                Op::Put { key, value, deadline, .. } => _ = entries.insert(key, (value, deadline)),
+                Op::Delete { key } => _ = entries.remove(&key),
             }
         }
-        Ok(Written::All)
+        Ok(WriteOutcome::All)
     }
 
     async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Page> {
-        let kept = self.0.borrow();
+        let stored = self.0.borrow();
         let start = StorageKey::listed(cursor.unwrap_or(prefix));
-        let mut entries: Vec<_> = kept
+        let mut entries: Vec<_> = stored
             .range(start..)
             .take_while(|(key, _)| key.as_str().starts_with(prefix))
             .take(PAGE.saturating_add(1))

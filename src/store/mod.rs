@@ -1,4 +1,4 @@
-//! Where sessions are kept: the trait that a store implements, and the operations on it.
+//! The trait `Store`, the operations on a store, and a store in memory.
 
 mod memory;
 mod op;
@@ -6,29 +6,29 @@ mod op;
 use alloc::vec::Vec;
 
 use crate::error::Result;
-use crate::protocol::isolate::IsolateMemory;
+use crate::isolate::IsolateMemory;
 use crate::session::storage_key::StorageKey;
 
 pub use memory::MemoryStore;
 pub use op::{OnlyIf, Op, Page};
 
-/// A place where records live. Small on purpose: read, write, list.
+/// A store of records, with three operations: read, write, list.
 ///
-/// A failed read is an error, never a missing value. Whether a value has expired is judged by the session, not by the
-/// store: a store may keep a value for longer than its `ttl`, never for less.
+/// A failed read must be an error, never a missing value. A store may keep a value for longer than its `ttl`, but not for less:
+/// the session itself checks whether a record has expired.
 ///
 /// ```
-/// use edge_session::{Op, Page, Result, Store, StorageKey, Written};
+/// use edge_session::{Op, Page, Result, Store, StorageKey, WriteOutcome};
 ///
-/// /// Forgets everything: each visitor is a new one.
+/// /// Stores nothing: each request starts a new session.
 /// struct Nowhere;
 ///
 /// impl Store for Nowhere {
 ///     async fn read(&self, keys: &[StorageKey]) -> Result<Vec<Option<Vec<u8>>>> {
 ///         Ok(vec![None; keys.len()])
 ///     }
-///     async fn write(&self, _ops: Vec<Op>) -> Result<Written> {
-///         Ok(Written::All)
+///     async fn write(&self, _ops: Vec<Op>) -> Result<WriteOutcome> {
+///         Ok(WriteOutcome::All)
 ///     }
 ///     async fn list(&self, _prefix: &str, _cursor: Option<&str>) -> Result<Page> {
 ///         Ok(Page::default())
@@ -37,48 +37,47 @@ pub use op::{OnlyIf, Op, Page};
 /// ```
 #[allow(async_fn_in_trait, reason = "a Worker has one thread, and its promises cannot leave it")]
 pub trait Store {
-    /// The values under `keys`, in their order: all at once, where the store can.
+    /// Returns the values under `keys`, in their order. A store should read them concurrently.
     ///
     /// # Errors
     ///
-    /// [`Error::unavailable`] where any of them could not be read.
+    /// [`Error::unavailable`](crate::Error::unavailable) if any of them could not be read.
     async fn read(&self, keys: &[StorageKey]) -> Result<Vec<Option<Vec<u8>>>>;
 
     /// Applies `ops` in order, up to the first whose condition does not hold.
     ///
     /// # Errors
     ///
-    /// [`Error::unavailable`] where one failed; those after it must not be applied then.
-    async fn write(&self, ops: Vec<Op>) -> Result<Written>;
+    /// [`Error::unavailable`](crate::Error::unavailable) if one failed. Those after it must not be applied then.
+    async fn write(&self, ops: Vec<Op>) -> Result<WriteOutcome>;
 
-    /// Waits for so many milliseconds, before something that the store refused is tried once more. A store that knows no time
-    /// returns at once.
+    /// Waits for this many milliseconds, before a retry. A store without a timer returns at once.
     async fn wait(&self, _milliseconds: u64) {}
 
-    /// Whether the store removes values by itself once their `ttl` has passed, as Workers KV does.
-    /// [`clear_expired`](crate::Sessions::clear_expired) then has nothing to do and lists nothing.
+    /// Returns whether the store removes values by itself once their `ttl` has passed, as Workers KV does.
+    /// [`clear_expired`](crate::Sessions::clear_expired) then lists nothing.
     fn expires_records(&self) -> bool {
         false
     }
 
-    /// The memory of this isolate for this store. The default is a memory of its own for each [`Sessions`](crate::Sessions).
+    /// Returns the isolate memory of this store. By default, each [`Sessions`](crate::Sessions) has a memory of its own.
     fn memory(&self) -> IsolateMemory {
         IsolateMemory::default()
     }
 
-    /// One page of the keys that begin with `prefix`, in any order that stays.
+    /// Returns one page of the keys that begin with `prefix`, in any stable order.
     ///
     /// # Errors
     ///
-    /// [`Error::unavailable`] where it could not be listed.
+    /// [`Error::unavailable`](crate::Error::unavailable) if it could not be listed.
     async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Page>;
 }
 
-/// What a store did with a list of operations.
+/// The outcome of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Written {
-    /// It applied all of them.
+pub enum WriteOutcome {
+    /// All operations were applied.
     All,
-    /// A condition did not hold; neither this operation nor those after it were applied.
+    /// A condition did not hold. Neither that operation nor those after it were applied.
     Conflict,
 }

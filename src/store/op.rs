@@ -1,4 +1,4 @@
-//! The operations on a store, and what a list of keys is.
+//! The operations on a store, and a page of a list.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -6,31 +6,31 @@ use core::fmt;
 
 use crate::session::storage_key::StorageKey;
 
-/// One change to a store. `Debug` shows how long a value is, not what it is.
+/// One write to a store. `Debug` shows the length of a value, not its bytes.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Op {
     /// Put a value under a key.
     Put {
-        /// Where.
+        /// The storage key.
         key: StorageKey,
-        /// What: opaque bytes, for the store.
+        /// The value: opaque bytes.
         value: Vec<u8>,
-        /// Seconds, from now, that the store must keep it; it may keep it longer.
+        /// How long the store must keep the value, in seconds. It may keep it longer.
         ttl: u64,
-        /// When the value is over, in microseconds of Unix time; a list has to tell it again.
+        /// The deadline of the value, in microseconds of Unix time. A list should return it.
         deadline: i64,
-        /// The condition.
+        /// The condition of the put.
         only_if: OnlyIf,
     },
-    /// Remove what is under a key, if there is something.
+    /// Delete the value under a key, if there is one.
     Delete {
-        /// Where.
+        /// The storage key.
         key: StorageKey,
     },
 }
 
 impl Op {
-    /// The storage key that is written or deleted.
+    /// Returns the storage key that is written or deleted.
     pub(crate) const fn key(&self) -> &StorageKey {
         match self {
             Self::Put { key, .. } | Self::Delete { key } => key,
@@ -50,21 +50,21 @@ impl fmt::Debug for Op {
     }
 }
 
-/// The condition of a [put](Op::Put). A store without compare-and-set, such as KV, puts anyway.
+/// The condition of a [put](Op::Put). A store without compare-and-set, such as KV, ignores it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnlyIf {
-    /// Whatever stands there.
+    /// Always.
     Any,
-    /// Only where nothing stands.
+    /// Only if the key has no value.
     Absent,
 }
 
 /// One page of a list of keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// The keys, each with the deadline that it was put with, if it is known.
+    /// The keys, each with the deadline of its put, if it is known.
     pub entries: Vec<(StorageKey, Option<i64>)>,
-    /// From where the list goes on; `None` at its end. An empty page need not be the end.
+    /// The start of the next page; `None` on the last one. An empty page need not be the last.
     pub cursor: Option<String>,
 }

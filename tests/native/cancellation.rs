@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use chrono::TimeDelta;
 use edge_session::{
-    ErrorKind, LoadReason, MemoryStore, Op, Page, Result, Session, Sessions, StorageKey, Store, Written,
+    ErrorKind, LoadReason, MemoryStore, Op, Page, Result, Session, Sessions, StorageKey, Store, WriteOutcome,
 };
 
 use crate::support::{defaults, start};
@@ -38,19 +38,19 @@ impl Store for Slow {
         values
     }
 
-    async fn write(&self, ops: Vec<Op>) -> Result<Written> {
+    async fn write(&self, ops: Vec<Op>) -> Result<WriteOutcome> {
         for op in ops {
             later().await;
             if matches!(op, Op::Put { .. }) && self.refusals.get() > 0 {
                 self.refusals.set(self.refusals.get() - 1);
                 return Err(edge_session::Error::unavailable("429 Too Many Requests"));
             }
-            if self.memory.write(vec![op]).await? == Written::Conflict {
-                return Ok(Written::Conflict);
+            if self.memory.write(vec![op]).await? == WriteOutcome::Conflict {
+                return Ok(WriteOutcome::Conflict);
             }
             later().await;
         }
-        Ok(Written::All)
+        Ok(WriteOutcome::All)
     }
 
     async fn wait(&self, milliseconds: u64) {

@@ -280,7 +280,7 @@ fn history(seed: u64) -> Vec<String> {
     let model = KvModel::new(KvModelOptions { seed, ..KvModelOptions::hostile() });
     let log = Rc::new(RefCell::new(Vec::new()));
     let landed = Rc::clone(&log);
-    model.on_landed(move |write| landed.borrow_mut().push(format!("{:?} {} landed", write.at, write.key)));
+    model.on_applied_write(move |write| landed.borrow_mut().push(format!("{:?} {} landed", write.at, write.key)));
     for task in 0..20_u64 {
         let (model, log) = (model.clone(), Rc::clone(&log));
         model.clone().spawn(async move {

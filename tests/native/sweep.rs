@@ -5,8 +5,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use edge_session::{
-    ClearExpired, Error, ErrorKind, Expiry, MemoryStore, OnlyIf, Op, Page, Result, Sessions, StorageKey, Store, Swept,
-    Written,
+    ClearExpired, Error, ErrorKind, Expiry, MemoryStore, OnlyIf, Op, Page, Result, Sessions, StorageKey, Store,
+    SweepOutcome, WriteOutcome,
 };
 use edge_session_kv_model::{KvModel, KvModelOptions};
 #[cfg(target_arch = "wasm32")]
@@ -149,7 +149,7 @@ impl Store for OneByOne {
         self.memory.read(keys).await
     }
 
-    async fn write(&self, ops: Vec<Op>) -> Result<Written> {
+    async fn write(&self, ops: Vec<Op>) -> Result<WriteOutcome> {
         for op in &ops {
             let Op::Delete { key } = op else { panic!("a sweep only deletes") };
             self.note(format!("delete {}", key.as_str().replacen("edge-session:", "", 1)))?;
@@ -180,12 +180,12 @@ fn runs_continue_where_the_last_one_ended_until_all_of_the_list_was_seen() {
     (0..1_500).for_each(|number| store.put(&format!("ended:{number:04}"), LIVE));
     (0..50).for_each(|number| store.put(&format!("session:{number:02}"), OVER));
     let sessions = store.sessions();
-    assert_eq!(run(sessions.clear_expired()).unwrap(), Swept { removed: 0, complete: false });
+    assert_eq!(run(sessions.clear_expired()).unwrap(), SweepOutcome { removed: 0, complete: false });
     assert_eq!(store.asked().len(), 1_000);
-    assert_eq!(run(sessions.clear_expired()).unwrap(), Swept { removed: 50, complete: true });
+    assert_eq!(run(sessions.clear_expired()).unwrap(), SweepOutcome { removed: 50, complete: true });
     assert_eq!(store.asked()[0], "list ended:1000");
     assert_eq!(store.names().len(), 1_500);
-    assert_eq!(run(sessions.clear_expired()).unwrap(), Swept { removed: 0, complete: false });
+    assert_eq!(run(sessions.clear_expired()).unwrap(), SweepOutcome { removed: 0, complete: false });
     assert_eq!(store.asked()[0], "list", "after the end it begins anew");
 }
 
@@ -198,7 +198,7 @@ fn a_page_that_was_not_finished_is_listed_again_by_the_next_run() {
     assert_eq!(run(sessions.clear_expired()).unwrap_err().kind(), ErrorKind::StoreUnavailable);
     assert_eq!(store.asked(), ["list", "delete session:a", "list session:b", "delete session:b"]);
     store.failing.take();
-    assert_eq!(run(sessions.clear_expired()).unwrap(), Swept { removed: 2, complete: true });
+    assert_eq!(run(sessions.clear_expired()).unwrap(), SweepOutcome { removed: 2, complete: true });
     assert_eq!(store.asked(), ["list session:b", "delete session:b", "list session:c", "delete session:c"]);
     assert!(store.names().is_empty());
 }
@@ -215,7 +215,7 @@ fn a_cursor_that_the_store_refuses_starts_over() {
     assert!(run(sessions.clear_expired()).is_err());
     assert_eq!(store.asked(), ["list session:b", "list", "delete session:a", "list session:b"]);
     store.failing.take();
-    assert_eq!(run(sessions.clear_expired()).unwrap(), Swept { removed: 0, complete: true });
+    assert_eq!(run(sessions.clear_expired()).unwrap(), SweepOutcome { removed: 0, complete: true });
     assert_eq!(store.asked(), ["list session:b"]);
     store.failing.replace(vec!["list".to_owned()]);
     assert_eq!(run(sessions.clear_expired()).unwrap_err().kind(), ErrorKind::StoreUnavailable);
@@ -229,14 +229,14 @@ fn where_the_store_expires_records_itself_nothing_is_listed_unless_a_full_pass_i
     store.expires.set(true);
     let sessions = store.sessions();
     for options in [ClearExpired::default(), ClearExpired { full_pass: false }] {
-        assert_eq!(run(sessions.clear_expired_with(options)).unwrap(), Swept { removed: 0, complete: true });
+        assert_eq!(run(sessions.clear_expired_with(options)).unwrap(), SweepOutcome { removed: 0, complete: true });
     }
-    assert_eq!(run(sessions.clear_expired()).unwrap(), Swept { removed: 0, complete: true });
+    assert_eq!(run(sessions.clear_expired()).unwrap(), SweepOutcome { removed: 0, complete: true });
     assert!(store.asked().is_empty());
     let swept = run(sessions.clear_expired_with(ClearExpired { full_pass: true })).unwrap();
     assert_eq!(
         (swept, store.asked()),
-        (Swept { removed: 1, complete: true }, ["list", "delete session:a"].map(str::to_owned).to_vec())
+        (SweepOutcome { removed: 1, complete: true }, ["list", "delete session:a"].map(str::to_owned).to_vec())
     );
 }
 
@@ -254,13 +254,13 @@ fn on_kv_a_run_costs_nothing_and_leaves_nothing_behind() {
         }
         let before = model.counts();
         model.sleep(Duration::from_secs(3_000)).await;
-        assert_eq!(sessions.clear_expired().await.unwrap(), Swept { removed: 0, complete: true });
+        assert_eq!(sessions.clear_expired().await.unwrap(), SweepOutcome { removed: 0, complete: true });
         assert_eq!(model.counts(), before);
         // A full pass lists, and finds what is past its deadline only for as long as KV has not removed it.
         let full = ClearExpired { full_pass: true };
-        assert_eq!(sessions.clear_expired_with(full).await.unwrap(), Swept { removed: 0, complete: true });
+        assert_eq!(sessions.clear_expired_with(full).await.unwrap(), SweepOutcome { removed: 0, complete: true });
         model.sleep(Duration::from_secs(3_000)).await;
-        assert_eq!(sessions.clear_expired_with(full).await.unwrap(), Swept { removed: 0, complete: true });
+        assert_eq!(sessions.clear_expired_with(full).await.unwrap(), SweepOutcome { removed: 0, complete: true });
         assert!(model.entries().is_empty());
     };
     model.block_on(story).unwrap();

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use edge_session::{
-    Expiry, ExpiryOptions, MemoryStore, Op, Page, Result, Session, Sessions, StorageKey, Store, Written,
+    Expiry, ExpiryOptions, MemoryStore, Op, Page, Result, Session, Sessions, StorageKey, Store, WriteOutcome,
 };
 use proptest::prelude::*;
 
@@ -25,7 +25,7 @@ impl Store for Noting {
         self.memory.read(keys).await
     }
 
-    async fn write(&self, ops: Vec<Op>) -> Result<Written> {
+    async fn write(&self, ops: Vec<Op>) -> Result<WriteOutcome> {
         for op in &ops {
             if let Op::Put { ttl, deadline, .. } = op {
                 self.puts.borrow_mut().push((*ttl, *deadline));

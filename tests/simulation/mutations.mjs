@@ -14,16 +14,16 @@ export const mutations = [
   // Isolate memory.
   { what: "a load does not consult the isolate's memory", marker: "memory-of-load", from: "memory.newest", to: "IsolateMemory::default().newest" },
   { what: "a save does not consult the isolate's memory", marker: "memory-of-save", from: "memory.newest", to: "IsolateMemory::default().newest" },
-  { what: "what was written here is no newer than what is stored", marker: "own-record-is-newer", from: "self.tags.contains(tag)", to: "self.tags.is_empty() && head.tags.contains(tag)", test: ["lib", "protocol::isolate::tests::of_the_stored_record_and_the_remembered_one_the_newer_counts"] },
+  { what: "what was written here is no newer than what is stored", marker: "own-record-is-newer", from: "self.tags.contains(tag)", to: "self.tags.is_empty() && head.tags.contains(tag)", test: ["lib", "isolate::tests::the_newer_one_of_the_stored_record_and_the_remembered_one_counts"] },
   { what: "an isolate forgets its records before KV shows them", marker: "memory-lasts", from: "130_000", to: "20_000" },
-  { what: "a record that is deleted stays in memory", marker: "forgotten-record", from: "memory.lanes.remove(place);", to: "let _ = place;", test: ["lib", "protocol::isolate::tests::a_put_that_failed_is_not_remembered_nor_is_a_record_that_was_deleted"] },
+  { what: "a record that is deleted stays in memory", marker: "forgotten-record", from: "memory.lanes.remove(place);", to: "let _ = place;", test: ["lib", "isolate::tests::a_put_that_failed_is_not_remembered_nor_is_a_record_that_was_deleted"] },
   { what: "revocations of this isolate do not count", marker: "mark-consulted", from: "memory.revocation(tombstone, now)", to: "memory.revocation(tombstone, i64::MAX)" },
   { what: "a logout is not remembered before its tombstones are put", marker: "mark-of-logout", from: "memory.mark(op.key(), Revocation::Ended, now.timestamp_millis());", to: "" },
   { what: "a logout leaves the anonymous key's mark as it is", marker: "mark-of-anonymous", from: /memory\.mark\(.*\);/, to: "let _ = anonymous;", test: ["isolate", "a_logout_ends_the_anonymous_key_in_its_isolate_although_the_login_could_not"] },
   { what: "a rotation is not remembered before its tombstone is put", marker: "mark-of-rotation", from: /memory\.mark\(.*\);/, to: "let _ = &tombstone;" },
   { what: "a second login renews the time of the first one's tombstone", marker: "time-of-rotation", from: "Some(at)", to: "Some(at).filter(|_| false)", test: ["superseded", "a_login_that_was_loaded_before_the_first_one_elsewhere_keeps_the_time_of_the_tombstone"] },
-  { what: "a rotation takes back an end", marker: "end-is-final", from: "revocation == Revocation::Ended ||", to: "true ||", test: ["lib", "protocol::isolate::tests::a_rotation_does_not_replace_an_end_and_an_end_replaces_a_rotation"] },
-  { what: "a rotation whose tombstone was not acknowledged is remembered as long as any", marker: "acknowledged-rotation", from: "is_cycled && !mark.acknowledged", to: "is_cycled && mark.at == i64::MIN", test: ["lib", "protocol::isolate::tests::an_end_is_remembered_for_130_seconds_and_a_rotation_that_was_not_acknowledged_for_15"] },
+  { what: "a rotation takes back an end", marker: "end-is-final", from: "revocation == Revocation::Ended ||", to: "true ||", test: ["lib", "isolate::tests::a_rotation_does_not_replace_an_end_and_an_end_replaces_a_rotation"] },
+  { what: "a rotation whose tombstone was not acknowledged is remembered as long as any", marker: "acknowledged-rotation", from: "is_cycled && !mark.acknowledged", to: "is_cycled && mark.at == i64::MIN", test: ["lib", "isolate::tests::an_end_is_remembered_for_130_seconds_and_a_rotation_that_was_not_acknowledged_for_15"] },
 
   // The lane of a key: group commit, and logins.
   { what: "a save behind a flight puts its own record instead", marker: "save-behind-flight", from: "&lane.flight", to: "lane.flight.as_ref().filter(|_| false)" },
@@ -35,10 +35,10 @@ export const mutations = [
   { what: "a login does not wait for saves that are on their way", marker: "login-waits", from: "attempt.waited < MAX_HOLD", to: "attempt.waited > MAX_HOLD", test: ["isolate", "a_login_waits_for_a_slow_save_under_the_old_key"] },
   { what: "a put that hangs blocks its lane", marker: "flight-is-gone", from: "!is_within(", to: "false && !is_within(" },
   { what: "a login that vanished blocks its lane", marker: "hold-is-gone", from: "!is_within(", to: "false && !is_within(", test: ["isolate", "a_login_that_vanishes_holds_nobody_up_for_longer_than_five_seconds"] },
-  { what: "a group whose requests vanished is joined", marker: "group-is-abandoned", from: "!is_within(", to: "false && !is_within(", test: ["lib", "protocol::isolate::tests::a_group_that_no_request_polls_for_two_and_a_half_seconds_is_dropped"] },
-  { what: "a put that counted as gone takes the place of the next one", marker: "landed-flight", from: "flight.ticket == ticket", to: "flight.ticket > 0", test: ["lib", "protocol::isolate::tests::a_put_of_over_five_seconds_counts_as_gone_and_its_late_acknowledgement_says_nothing"] },
+  { what: "a group whose requests vanished is joined", marker: "group-is-abandoned", from: "!is_within(", to: "false && !is_within(", test: ["lib", "isolate::tests::a_group_that_no_request_polls_for_two_and_a_half_seconds_is_dropped"] },
+  { what: "a put that counted as gone takes the place of the next one", marker: "landed-flight", from: "flight.ticket == ticket", to: "flight.ticket > 0", test: ["lib", "isolate::tests::a_put_of_over_five_seconds_counts_as_lost_and_its_late_acknowledgement_is_ignored"] },
   { what: "puts are not spaced after KV refused one", marker: "write-limit", from: "|= soon", to: "&= soon", rate: "503", factor: 1.5 },
-  { what: "a put that failed is followed at once", marker: "pause-after-failure", from: "now.saturating_add(pause)", to: "now.min(pause)", test: ["lib", "protocol::isolate::tests::a_put_that_failed_delays_the_next_one"] },
+  { what: "a put that failed is followed at once", marker: "pause-after-failure", from: "now.saturating_add(pause)", to: "now.min(pause)", test: ["lib", "isolate::tests::a_put_that_failed_delays_the_next_one"] },
 
   // Saves that are tried again.
   { what: "a second attempt does not read first", marker: "look-again", from: "self.look(", to: "self.write(" },
@@ -83,7 +83,7 @@ export const mutations = [
   { what: "what has forgotten a save is merged with it each time", marker: "merged-if-changed", from: "are_apart || is_changed", to: "are_apart || is_changed || !is_changed", test: ["lib", "session::reconcile::tests::a_branch_that_adds_nothing_is_merged_only_if_the_two_are_apart_for_certain"] },
   { what: "a merge takes writes along that the newer branch has forgotten", marker: "noted-writes", from: "write.time > listed", to: "write.time > listed || write.time <= listed", test: ["lib", "session::reconcile::tests::a_write_outside_of_the_newer_branchs_window_is_not_applied"] },
   { what: "a merge takes back what was written later", marker: "later-write-stays", from: "head.is_written_since(&key, write.time)", to: "head.is_written_since(&key, i64::MAX)" },
-  { what: "a merge forgets the other branch's saves", marker: "tags-of-both", from: "onto.head.tags = interleaved(&onto.head.tags, &from.head.tags);", to: "", test: ["lib", "protocol::isolate::tests::records_that_were_written_apart_are_merged_and_the_merge_is_not_remembered"] },
+  { what: "a merge forgets the other branch's saves", marker: "tags-of-both", from: "onto.head.tags = interleaved(&onto.head.tags, &from.head.tags);", to: "", test: ["lib", "isolate::tests::records_that_diverged_are_merged_and_the_merge_is_not_remembered"] },
   { what: "what was merged is not put", marker: "read-repair", from: "session.is_merged()", to: "(session.is_merged() && session.modified())", test: ["isolate", "records_that_two_isolates_wrote_apart_are_merged_by_a_load_and_repaired_by_its_commit"] },
   { what: "a merged session needs no write", marker: "merged-needs-write", from: "merged: None, ..", to: "..", test: ["isolate", "records_that_two_isolates_wrote_apart_are_merged_by_a_load_and_repaired_by_its_commit"] },
   { what: "a save builds on what its request loaded", marker: "base-of-save", from: "self.has_seen(tag)", to: "self.has_seen(tag) || self.stored.is_some()" },

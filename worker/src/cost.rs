@@ -1,10 +1,10 @@
-//! What a request costs: the store's operations, counted where they are made, and what became of the cookie.
+//! The cost of a request: its store operations, their time, and the result for the cookie.
 
 use std::cell::Cell;
 
-use edge_session::{IsolateMemory, Op, Page, Result, Session, StorageKey, Store, Written};
+use edge_session::{IsolateMemory, Op, Page, Result, Session, StorageKey, Store, WriteOutcome};
 
-/// What one request costs.
+/// The cost of one request.
 #[derive(Debug)]
 pub(super) struct Cost {
     clock: fn() -> f64,
@@ -13,13 +13,13 @@ pub(super) struct Cost {
     writes: Cell<u32>,
     deletes: Cell<u32>,
     lists: Cell<u32>,
-    /// What the request's cookie was worth.
+    /// The verdict on the request's cookie.
     presented: Cell<&'static str>,
 }
 
 impl Cost {
-    /// Nothing yet; `clock` gives milliseconds. A Worker's clock moves only while it waits for something, so what it tells
-    /// of the store's time is true, and it could tell of no other.
+    /// Creates a cost of zero; `clock` returns milliseconds. A Worker's clock advances only during I/O, so it measures the time
+    /// of store operations and no other.
     pub(super) fn new(clock: fn() -> f64) -> Self {
         Self {
             clock,
@@ -32,7 +32,7 @@ impl Cost {
         }
     }
 
-    /// Takes note of what `session`'s cookie proved, before anybody looks at the session.
+    /// Records the verdict on the cookie of `session`. Call it before the first access to the session.
     pub(super) fn presented(&self, session: &Session) {
         self.presented.set(match (session.brought_cookie(), session.brought_token()) {
             (false, _) => "none",
@@ -41,8 +41,8 @@ impl Cost {
         });
     }
 
-    /// The `Server-Timing` header: the milliseconds and the number of KV's operations, what the request's cookie was worth,
-    /// and whether the response sets it. (A page's scripts see no `Set-Cookie`.)
+    /// Returns the `Server-Timing` header: time and number of KV operations, the verdict on the request's cookie, and whether the
+    /// response sets it. (A page's scripts cannot read `Set-Cookie`.)
     pub(super) fn server_timing(&self, set_cookie: Option<&str>) -> String {
         format!(
             "kv;dur={}, kv-read;desc={}, kv-write;desc={}, kv-delete;desc={}, kv-list;desc={}, request-cookie;desc={}, set-cookie;desc={}",
@@ -57,7 +57,7 @@ impl Cost {
     }
 }
 
-/// What a `Set-Cookie` header does to the browser's cookie. One whose `Max-Age` is not above 0 deletes it.
+/// Returns the effect of a `Set-Cookie` header on the browser's cookie. A `Max-Age` of 0 or less deletes it.
 fn outcome(set_cookie: Option<&str>) -> &'static str {
     let Some(header) = set_cookie else { return "none" };
     match header.split_once("; Max-Age=") {
@@ -66,7 +66,7 @@ fn outcome(set_cookie: Option<&str>) -> &'static str {
     }
 }
 
-/// A store whose operations go on a request's bill.
+/// Store wrapper that counts and times the operations of a request.
 #[derive(Debug)]
 pub(super) struct Counted<'a, S> {
     pub(super) store: S,
@@ -88,7 +88,7 @@ impl<S: Store> Store for Counted<'_, S> {
         self.timed(self.store.read(keys)).await
     }
 
-    async fn write(&self, ops: Vec<Op>) -> Result<Written> {
+    async fn write(&self, ops: Vec<Op>) -> Result<WriteOutcome> {
         let deletes = ops.iter().filter(|op| matches!(op, Op::Delete { .. })).count();
         add(&self.cost.deletes, deletes);
         add(&self.cost.writes, ops.len().saturating_sub(deletes));
@@ -125,13 +125,13 @@ mod tests {
 
     thread_local!(static NOW: Cell<f64> = const { Cell::new(0.0) });
 
-    /// A clock that is 2 milliseconds further each time that somebody looks.
+    /// A clock that advances by 2 milliseconds with each call.
     fn clock() -> f64 {
         NOW.replace(NOW.get() + 2.0)
     }
 
-    /// Makes one request, and gives the header and the browser's cookie after it.
-    fn bill(
+    /// Makes one request. Returns the `Server-Timing` header and the browser's cookie after it.
+    fn cost_of_request(
         store: &MemoryStore,
         cookie: &str,
         work: impl AsyncFnOnce(&Sessions<Counted<'_, MemoryStore>>, &mut Session),
@@ -152,28 +152,30 @@ mod tests {
     #[test]
     fn each_operation_is_counted_once_and_timed() {
         let store = MemoryStore::default();
-        let (first, cookie) = bill(&store, "", async |_, session| session.set("a", 1).unwrap());
+        let (first, cookie) = cost_of_request(&store, "", async |_, session| session.set("a", 1).unwrap());
         assert_eq!(
             first,
             "kv;dur=2, kv-read;desc=0, kv-write;desc=1, kv-delete;desc=0, kv-list;desc=0, request-cookie;desc=none, set-cookie;desc=given"
         );
-        let (read, _) = bill(&store, &cookie, async |_, session| assert_eq!(session.get("a").unwrap(), Some(1)));
+        let (read, _) =
+            cost_of_request(&store, &cookie, async |_, session| assert_eq!(session.get("a").unwrap(), Some(1)));
         assert_eq!(
             read,
             "kv;dur=2, kv-read;desc=2, kv-write;desc=0, kv-delete;desc=0, kv-list;desc=0, request-cookie;desc=verified, set-cookie;desc=none"
         );
-        let (login, cookie) = bill(&store, &cookie, async |_, session| session.cycle_key().unwrap());
+        let (login, cookie) = cost_of_request(&store, &cookie, async |_, session| session.cycle_key().unwrap());
         assert_eq!(
             login,
             "kv;dur=8, kv-read;desc=5, kv-write;desc=2, kv-delete;desc=0, kv-list;desc=0, request-cookie;desc=verified, set-cookie;desc=given"
         );
-        let (logout, _) = bill(&store, &cookie, async |sessions, session| sessions.flush(session).await.unwrap());
+        let (logout, _) =
+            cost_of_request(&store, &cookie, async |sessions, session| sessions.flush(session).await.unwrap());
         assert_eq!(
             logout,
             "kv;dur=8, kv-read;desc=2, kv-write;desc=2, kv-delete;desc=1, kv-list;desc=0, request-cookie;desc=verified, set-cookie;desc=deleted"
         );
         let (forged, _) =
-            bill(&store, "__Host-sessionid=forged", async |_, session| assert!(session.is_new().unwrap()));
+            cost_of_request(&store, "__Host-sessionid=forged", async |_, session| assert!(session.is_new().unwrap()));
         assert_eq!(
             forged,
             "kv;dur=0, kv-read;desc=0, kv-write;desc=0, kv-delete;desc=0, kv-list;desc=0, request-cookie;desc=refused, set-cookie;desc=deleted"
@@ -190,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_store_that_expires_records_itself_does_so_when_it_is_counted() {
+    fn a_counted_store_expires_records_if_the_store_below_does() {
         let cost = Cost::new(clock);
         let kv = KvModel::new(KvModelOptions::default()).at("AMS");
         assert!(Counted { store: kv, cost: &cost }.expires_records());
@@ -198,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_that_is_over_is_deleted() {
+    fn a_set_cookie_header_without_a_positive_max_age_deletes_the_cookie() {
         for (header, expected) in [
             (None, "none"),
             (Some("s=v; Path=/"), "given"),

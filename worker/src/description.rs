@@ -1,4 +1,4 @@
-//! What `GET /session` tells of a session and its cookie. Never the key, nor the token.
+//! The body of `GET /session`: a description of the session and its cookie, without the session key and the token.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -7,7 +7,7 @@ use edge_session::{ExpiryOptions, Session, iso, json};
 use crate::refusal::Refusal;
 use crate::routes::is_visible;
 
-/// The longest life that a browser gives a cookie (RFC 6265bis, section 5.5).
+/// The longest lifetime of a cookie in browsers (RFC 6265bis, section 5.5).
 const MAX_COOKIE_AGE: TimeDelta = TimeDelta::days(400);
 
 /// `{"data","isNew","loadReason","expiry","stored","cookie","saveEveryRequest","now"}`
@@ -22,7 +22,7 @@ pub(super) fn session(session: &mut Session) -> Result<String, Refusal> {
         Some(_) => format!(r#"{{"deadline":{},"absoluteDeadline":{}}}"#, date(deadline), date(absolute)),
         None => "null".to_owned(),
     };
-    // The cookie was given with the save that gave the record its deadline. No browser keeps it for longer than it may.
+    // The cookie was sent with the save that set the deadline of the record. Browsers limit its lifetime.
     let longest = issued.and_then(|issued| issued.checked_add_signed(MAX_COOKIE_AGE));
     let expires = deadline.zip(longest).filter(|_| !closes).map(|(deadline, longest)| deadline.min(longest));
     let cookie = cookie(session, &date(issued), &date(expires));
@@ -33,7 +33,7 @@ pub(super) fn session(session: &mut Session) -> Result<String, Refusal> {
     ))
 }
 
-/// `{"age","date","atBrowserClose"}`: the life that a save now gives.
+/// `{"age","date","atBrowserClose"}`: the expiry that a save would set now.
 pub(super) fn expiry(session: &mut Session) -> Result<String, Refusal> {
     let age = session.get_expiry_age(ExpiryOptions::default())?;
     let date = iso::format(session.get_expiry_date(ExpiryOptions::default())?);
@@ -41,7 +41,7 @@ pub(super) fn expiry(session: &mut Session) -> Result<String, Refusal> {
     Ok(format!(r#"{{"age":{age},"date":"{date}","atBrowserClose":{at_browser_close}}}"#))
 }
 
-/// The attributes with which the cookie is sent; when this browser's was given, and when the browser drops it.
+/// Returns the attributes of the cookie, and when the one of this browser was issued and expires.
 fn cookie(session: &Session, issued: &str, expires: &str) -> String {
     let settings = session.settings();
     let domain = settings.cookie_domain().map_or_else(|| "null".to_owned(), quoted);
@@ -60,7 +60,7 @@ fn quoted(text: &str) -> String {
     json
 }
 
-/// A moment in quotes, or `null`.
+/// Returns a date as JSON: a string, or `null`.
 fn date(moment: Option<DateTime<Utc>>) -> String {
     moment.map_or_else(|| "null".to_owned(), |moment| quoted(&iso::format(moment.fixed_offset())))
 }

@@ -1,14 +1,14 @@
-//! What Cloudflare calls: a request came in, or the clock struck.
+//! The event handlers of the Worker: `fetch` and `scheduled`.
 
 use worker::{Context, Env, Response, ScheduleContext, ScheduledEvent, console_log, event, web_sys};
 
+use edge_session::cloudflare::log_error;
 use edge_session::{Kv, Result, Sessions, Settings};
 
-use crate::refusal::log;
 use crate::request::Incoming;
 use crate::routes;
 
-/// The KV namespace's binding.
+/// The name of the KV binding.
 const BINDING: &str = "SESSIONS";
 
 #[event(fetch)]
@@ -24,12 +24,12 @@ async fn scheduled(_: ScheduledEvent, env: Env, _: ScheduleContext) {
     };
     match swept {
         Ok(swept) if swept.complete => console_log!("clear_expired: {} records removed", swept.removed),
-        Ok(swept) => console_log!("clear_expired: {} records removed, the next run goes on", swept.removed),
-        Err(error) => log("clear_expired failed", &error),
+        Ok(swept) => console_log!("clear_expired: {} records removed, the next run continues", swept.removed),
+        Err(error) => log_error("clear_expired failed", &error),
     }
 }
 
-/// What sessions are made of.
+/// Returns the store and the settings.
 fn parts(env: &Env) -> Result<(Kv, Settings)> {
     Ok((Kv::from_env(env, BINDING)?, Settings::from_env(env)?))
 }

@@ -1,4 +1,4 @@
-//! Which requests are let in: from the site's own pages, and of a bearable size.
+//! A request to the routes, with the checks of its origin and its size.
 
 use futures_util::StreamExt as _;
 use worker::{ByteStream, Headers, web_sys};
@@ -8,7 +8,7 @@ use crate::refusal::Refusal;
 /// The largest body, in bytes.
 const MAX_BODY: usize = 64 * 1024;
 
-/// What the routes need of a request. (The crate's own `Request` parses URLs in Rust, which would double the Worker.)
+/// A request. (The `Request` of the crate `worker` parses URLs in Rust, which would double the size of the Worker.)
 pub(super) struct Incoming {
     request: web_sys::Request,
     headers: Headers,
@@ -24,12 +24,12 @@ impl Incoming {
         self.request.method()
     }
 
-    /// A header's values; what cannot be read is not there.
+    /// Returns the values of a header; `None` if it is absent or cannot be read.
     pub(super) fn header(&self, name: &str) -> Option<String> {
         self.headers.get(name).ok().flatten()
     }
 
-    /// Scheme, host and port, and the rest: the runtime has brought the URL into its normal form.
+    /// Splits the URL into its origin and the rest. The runtime has normalized it.
     fn split_url(&self) -> (&str, &str) {
         let authority = self.url.find("://").map_or(0, |at| at.saturating_add(3));
         let path = self.url.get(authority..).and_then(|rest| rest.find('/')).unwrap_or(self.url.len());
@@ -40,8 +40,8 @@ impl Incoming {
         self.split_url().1.split(['?', '#']).next().unwrap_or_default()
     }
 
-    /// Refuses what another site's page sent. Browsers say so in `Sec-Fetch-Site`, older ones in `Origin`; a client that
-    /// sends neither is no browser, and carries nobody's cookies but its own.
+    /// Refuses requests from pages of other sites. Browsers send `Sec-Fetch-Site`, older ones `Origin`. A client that sends
+    /// neither is not a browser, and has only cookies of its own.
     pub(super) fn check_origin(&self) -> Result<(), Refusal> {
         let foreign_site = self.header("Sec-Fetch-Site").is_some_and(|site| site != "same-origin" && site != "none");
         let foreign_origin = self.header("Origin").is_some_and(|origin| origin != self.split_url().0);
@@ -51,7 +51,7 @@ impl Incoming {
         Ok(())
     }
 
-    /// The body as text, empty if there is none; no more of it is read than may be.
+    /// Reads the body as text, up to the size limit. Returns an empty text if there is none.
     pub(super) async fn body(&self) -> Result<String, Refusal> {
         let too_large = || Refusal::new(413, "too_large", "the body may have 65536 bytes at most");
         let unreadable = |_| Refusal::new(400, "bad_body", "the body could not be read");

@@ -1,14 +1,15 @@
 //! The routes: JSON in and out, each a call on the visitor's session.
 
+use edge_session::cloudflare::json_response;
 use edge_session::{Error, ErrorKind, Event, Expiry, Result, Session, SessionHeaders, Sessions, Settings, Store, json};
 use worker::{Response, console_log, js_sys};
 
 use crate::cost::{Cost, Counted};
 use crate::description::{self, expiry};
-use crate::refusal::{Refusal, json_response};
+use crate::refusal::Refusal;
 use crate::request::Incoming;
 
-/// What a path names.
+/// The resource that a path identifies.
 #[derive(Debug, PartialEq, Eq)]
 enum Resource {
     Session,
@@ -59,12 +60,12 @@ impl Resource {
     }
 }
 
-/// Writes an event into the Worker's log.
+/// Writes an event to the Worker's log.
 fn log_event(event: &Event) {
     console_log!("edge-session: {} {}", event.kind.as_str(), event.session);
 }
 
-/// Takes percent-encoding off a path's segment.
+/// Decodes the percent-encoding of a path segment.
 fn decode(segment: &str) -> Result<String, Refusal> {
     let mut bytes = Vec::with_capacity(segment.len());
     let mut rest = segment.as_bytes();
@@ -82,7 +83,7 @@ fn decode(segment: &str) -> Result<String, Refusal> {
     String::from_utf8(bytes).map_err(|_| Refusal::new(400, "bad_key", "the key in the path is not UTF-8"))
 }
 
-/// Keys that begin with `_` belong to the application and the framework.
+/// Returns whether routes show a key. Keys that begin with `_` belong to the application and the framework.
 pub(super) fn is_visible(key: &str) -> bool {
     !key.starts_with('_')
 }
@@ -98,12 +99,12 @@ fn check_visible(key: &str) -> Result<(), Refusal> {
     ))
 }
 
-/// The longest path segment for a key, in bytes: Cloudflare takes URLs of 16 KB, with scheme and host.
+/// The longest path segment for a key, in bytes: Cloudflare accepts URLs of up to 16 KB, with scheme and host.
 const MAX_SEGMENT: usize = 16_000;
 
-/// Refuses keys that could be stored, but that no URL names: `/session/data/{key}` could neither read nor delete them. URLs resolve
-/// `.` and `..` even if they are percent-encoded.
-fn check_nameable(key: &str) -> Result<(), Refusal> {
+/// Refuses keys that no URL can contain: `/session/data/{key}` could neither read nor delete them. URLs resolve `.` and `..` even
+/// if they are percent-encoded.
+fn check_addressable(key: &str) -> Result<(), Refusal> {
     if matches!(key, "" | "." | "..") {
         let message = "a key cannot be empty, \".\" or \"..\", since no URL can name it; choose another one";
         return Err(Refusal::new(400, "bad_key", message));
@@ -118,7 +119,7 @@ fn check_nameable(key: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Answers a request; `parts` gives the store and the settings once the request is known to be one for a session.
+/// Answers a request. `parts` returns the store and the settings; it is called once the route and the method are valid.
 pub(super) async fn answer<S: Store>(
     request: Incoming,
     parts: impl FnOnce() -> Result<(S, Settings)>,
@@ -139,7 +140,7 @@ pub(super) async fn answer<S: Store>(
     Ok(headers.apply_to(response)?)
 }
 
-/// What is answered.
+/// The body of a response.
 enum Answer {
     Json(String),
     Nothing,
@@ -156,7 +157,7 @@ impl Answer {
     }
 }
 
-/// A request that may be carried out.
+/// A valid call of a route.
 struct Call<S> {
     sessions: Sessions<S>,
     resource: Resource,
@@ -180,11 +181,11 @@ impl<S: Store> Call<S> {
         let mut session = self.sessions.load(cookie_header).await?;
         cost.presented(&session);
         let called = self.call(&mut session).await;
-        // What is refused changes nothing: it is committed as a failure is, which saves nothing.
+        // A refused call changes nothing: with status 500 the commit saves nothing.
         let status = if called.is_err() { 500 } else { 200 };
         let headers = self.sessions.commit_headers(&mut session, status).await?;
         let answer = match called {
-            // Described as it stands now: the commit may have renewed it.
+            // Described after the commit, which may have renewed it.
             Ok(None) if self.resource == Resource::Session => description::session(&mut session).map(Answer::Json),
             Ok(json) => Ok(json.map_or(Answer::Nothing, Answer::Json)),
             Err(refusal) => Err(refusal),
@@ -192,7 +193,7 @@ impl<S: Store> Call<S> {
         Ok((headers, answer.unwrap_or_else(Answer::Refused)))
     }
 
-    /// Makes the call that the route stands for. Gives the JSON to answer with, if there is some.
+    /// Makes the call of the route. Returns the JSON of the response, if it has a body.
     async fn call(&self, session: &mut Session) -> Result<Option<String>, Refusal> {
         match (&self.resource, self.method.as_str()) {
             (Resource::Session, _) => _ = session.is_new()?,
@@ -206,7 +207,7 @@ impl<S: Store> Call<S> {
                 check_visible(key)?;
                 match method {
                     "PUT" => {
-                        check_nameable(key)?;
+                        check_addressable(key)?;
                         session.set_json(key, &self.body).map_err(bad_json)?;
                     }
                     "DELETE" => session.remove(key)?,
@@ -241,18 +242,18 @@ impl<S: Store> Call<S> {
     fn update(&self, session: &mut Session) -> Result<(), Refusal> {
         for (key, _) in json::members(&self.body).unwrap_or_default() {
             check_visible(&key)?;
-            check_nameable(&key)?;
+            check_addressable(&key)?;
         }
         session.update_json(&self.body).map_err(bad_json)
     }
 }
 
-/// What Django's `KeyError` is here.
+/// Returns the counterpart of Django's `KeyError`.
 fn missing_key(key: &str) -> Refusal {
     Error::new(ErrorKind::MissingKey, format!("the session has no key \"{key}\"")).into()
 }
 
-/// An error in the text that the client sent; other errors stay what they are.
+/// Converts an error: invalid JSON of the client is `bad_json`.
 fn bad_json(error: Error) -> Refusal {
     if error.kind() == ErrorKind::Value { Refusal::new(400, "bad_json", error.to_string()) } else { error.into() }
 }

@@ -1,4 +1,4 @@
-//! Virtual time: futures that run in turns, and a clock that jumps to the next moment at which one of them has waited enough.
+//! Virtual time: an executor whose clock jumps to the next timer that is due.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -13,12 +13,12 @@ use core::task::{Context, Poll, Waker};
 
 type Work = Pin<Box<dyn Future<Output = ()>>>;
 
-/// When a timer is due, and its place among those of the same moment.
+/// The due time of a timer, and its order among those of the same time.
 type Moment = (u64, u64);
 
-/// A future that was spawned. Which of several goes on first at one moment is the order in which they were spawned.
+/// A spawned future. Several that are woken at the same time run in the order in which they were spawned.
 struct Running {
-    /// Away while it runs.
+    /// `None` while it is polled.
     work: Option<Work>,
     woken: Arc<Woken>,
     task: Task,
@@ -43,7 +43,7 @@ enum Progress {
     Done,
 }
 
-/// A future that a [`KvModel`](super::KvModel) runs.
+/// A handle to a future that a [`KvModel`](super::KvModel) runs.
 ///
 /// ```
 /// use edge_session_kv_model::{KvModel, KvModelOptions};
@@ -58,7 +58,7 @@ enum Progress {
 pub struct Task(Rc<Cell<Progress>>);
 
 impl Task {
-    /// Drops the future where it stands, before it goes on: a client that went away.
+    /// Drops the future before its next poll, as when a client disconnects.
     ///
     /// ```
     /// # let model = edge_session_kv_model::KvModel::new(edge_session_kv_model::KvModelOptions::default());
@@ -72,7 +72,7 @@ impl Task {
         }
     }
 
-    /// Whether the future came to its end.
+    /// Returns whether the future has completed.
     ///
     /// ```
     /// # let model = edge_session_kv_model::KvModel::new(edge_session_kv_model::KvModelOptions::default());
@@ -107,19 +107,19 @@ impl Executor {
         task
     }
 
-    /// Lets everything run that can before virtual time reaches `until`.
+    /// Runs tasks and timers until no timer is due before `until`.
     pub(super) fn run_until(&self, until: u64) {
         while self.poll_woken() || self.next_timer(until) {}
     }
 
-    /// Goes on to the next moment at which something can. Says whether there was one.
+    /// Advances to the next time at which a task can run. Returns false if there is none.
     pub(super) fn step(&self) -> bool {
         let any = self.poll_woken() || self.next_timer(u64::MAX);
         while self.poll_woken() {}
         any
     }
 
-    /// Goes on to the next timer, if it is due before `until`, and wakes who waits for it.
+    /// Advances to the next timer, if it is due before `until`, and wakes its task.
     fn next_timer(&self, until: u64) -> bool {
         let mut timers = self.timers.borrow_mut();
         let Some(next) = timers.first_entry().filter(|next| next.key().0 <= until) else { return false };
@@ -134,7 +134,7 @@ impl Executor {
         self.now.set(moment.max(self.now()));
     }
 
-    /// Runs a future, and the tasks beside it, until it is done or nothing can go on.
+    /// Runs a future, and the tasks, until it is done or no task can make progress.
     pub(super) fn block_on<T>(&self, future: impl Future<Output = T>) -> Option<T> {
         let mut future = pin!(future);
         let woken = Arc::new(Woken(AtomicBool::new(true)));
@@ -151,7 +151,7 @@ impl Executor {
         }
     }
 
-    /// Drops what still waits. What it drops may spawn again, so that is dropped next.
+    /// Drops the remaining tasks, and those that are spawned by the drop.
     pub(super) fn drop_tasks(&self) {
         loop {
             let tasks = self.tasks.take();
@@ -161,12 +161,12 @@ impl Executor {
         }
     }
 
-    /// Polls every task that was woken, once. Says whether there was one.
+    /// Polls every woken task once. Returns whether there was one.
     fn poll_woken(&self) -> bool {
-        let (mut any, mut any_over) = (false, false);
+        let (mut any, mut any_ended) = (false, false);
         let mut place = 0;
         loop {
-            // The task is away from its place while it runs, since it may spawn others.
+            // The task is taken out of the list while it is polled, since it may spawn others.
             let taken = match self.tasks.borrow_mut().get_mut(place) {
                 None => break,
                 Some(running) if running.task.0.get() == Progress::Cancelled => Some((running.work.take(), None)),
@@ -178,12 +178,12 @@ impl Executor {
             place = place.saturating_add(1);
             let Some((Some(mut work), woken)) = taken else { continue };
             let Some(woken) = woken else {
-                any_over = true;
+                any_ended = true;
                 continue;
             };
             any = true;
             let ended = work.as_mut().poll(&mut Context::from_waker(&Waker::from(woken))).is_ready();
-            any_over |= ended;
+            any_ended |= ended;
             if let Some(running) = self.tasks.borrow_mut().get_mut(place.saturating_sub(1)) {
                 if ended {
                     running.task.0.set(Progress::Done);
@@ -192,14 +192,14 @@ impl Executor {
                 }
             }
         }
-        if any_over {
+        if any_ended {
             self.tasks.borrow_mut().retain(|running| running.work.is_some());
         }
         any
     }
 }
 
-/// Waits until a moment of virtual time.
+/// Future that waits until a moment of virtual time.
 pub(super) struct Sleep {
     executor: Rc<Executor>,
     until: u64,

@@ -1,10 +1,10 @@
-//! What can go wrong with one operation, and which operation it is.
+//! Operations on the model, and their faults.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-/// What an operation does.
+/// The kind of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OperationKind {
     /// Reads one key.
@@ -20,63 +20,63 @@ pub enum OperationKind {
 /// An operation that is about to begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operation<'a> {
-    /// What it does.
+    /// Its kind.
     pub kind: OperationKind,
-    /// The location that asks.
+    /// The name of the location.
     pub location: &'a str,
     /// The key, or the prefix of a list.
     pub key: &'a str,
-    /// When it begins, in virtual time.
+    /// Its virtual time.
     pub at: Duration,
 }
 
-/// What goes wrong with an operation. One that does not fit the operation's kind changes nothing.
+/// A fault of an operation. A fault that does not fit the kind of the operation has no effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Any: it fails with this HTTP status, and is not applied. KV's are 400, 413, 414, 429, 500 and 503; an expired cursor
-    /// is a 400.
+    /// Any: it fails with this HTTP status, and is not applied. KV returns 400, 413, 414, 429, 500 and 503; for an expired cursor
+    /// 400.
     Status(u16),
     /// Any: it is never answered, and not applied.
     Hang,
     /// Any: it takes this long.
     Slow(Duration),
-    /// Put and delete: it is applied, and fails with this status all the same.
+    /// Put and delete: it is applied, but fails with this status.
     AppliedButFailed(u16),
-    /// Put and delete: it fails, and is applied so much later, over whatever was written meanwhile.
+    /// Put and delete: it fails, and is applied later by this duration, over writes made meanwhile.
     Late(Duration),
-    /// Get: nothing is there.
+    /// Get: the key has no value.
     Missing,
-    /// Get: the value that stood there so many writes before the newest one, as far as the model remembers.
+    /// Get: the value of this many writes before the newest one, if the model still has it.
     Stale(usize),
-    /// Get: the newest value, though it has expired.
+    /// Get: the newest value, even if it has expired.
     Expired,
-    /// Get: only so many of the value's bytes.
+    /// Get: only this many bytes of the value.
     Truncated(usize),
-    /// Get: the value with this bit flipped, counted from its beginning, round its length.
+    /// Get: the value with this bit flipped, modulo its length.
     FlippedBit(usize),
-    /// Get: these bytes instead: nothing, other JSON, no text at all, too many.
+    /// Get: these bytes instead.
     Replaced(Vec<u8>),
     /// Get: the value of another key.
     OfKey(String),
-    /// List: a page without keys that is not the last.
+    /// List: an empty page that is not the last one.
     EmptyPage,
 }
 
-/// What the store came to hold: a put or a delete that was applied just now.
+/// A put or a delete that was just applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Landed<'a> {
-    /// Where it was made.
+pub struct AppliedWrite<'a> {
+    /// The name of the location that made it.
     pub location: &'a str,
     /// The key.
     pub key: &'a str,
-    /// What is there now; `None` after a delete.
+    /// The new value; `None` after a delete.
     pub value: Option<&'a [u8]>,
-    /// When, in virtual time.
+    /// Its virtual time.
     pub at: Duration,
 }
 
-/// How many operations were begun.
+/// The number of operations that were begun.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OperationCounts {
     /// Keys read.

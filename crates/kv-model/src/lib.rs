@@ -1,7 +1,8 @@
-//! Workers KV as it really behaves, in virtual time and from a seed: what sessions have to live with, for tests.
+//! A model of Workers KV for tests, in virtual time and from a seed.
 //!
-//! Locations cache what they read, misses too. A write reaches them one after the other, and is not always seen at once
-//! where it was made. A key takes one write a second. Puts fail after they were applied, or land after a later one.
+//! Locations cache their reads, and misses too. A write becomes visible at one location after the other, and not always at once
+//! where it was made. A key accepts one write per second. Puts can fail although they were applied, or be applied after a later
+//! one.
 
 #![no_std]
 
@@ -13,6 +14,7 @@ mod location;
 mod namespace;
 mod options;
 mod random;
+mod store;
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
@@ -35,16 +37,16 @@ use options::micros;
 use random::Random;
 
 pub use executor::Task;
-pub use fault::{Fault, Landed, Operation, OperationCounts, OperationKind};
+pub use fault::{AppliedWrite, Fault, Operation, OperationCounts, OperationKind};
 pub use location::{Found, KvLocation, ListedKey};
 pub use options::KvModelOptions;
 
 type Hook = Rc<dyn Fn(&Operation<'_>) -> Option<Fault>>;
-type Watcher = Rc<dyn Fn(&Landed<'_>)>;
+type Watcher = Rc<dyn Fn(&AppliedWrite<'_>)>;
 
-/// A KV namespace that behaves as Workers KV does, in virtual time: the same seed gives the same history.
+/// A KV namespace that behaves like Workers KV, in virtual time. The same seed yields the same history.
 ///
-/// Every operation takes time, and others go on meanwhile. Time passes only while the model runs, and then at once.
+/// Every operation takes virtual time, and others continue meanwhile. Virtual time advances only while the model runs.
 ///
 /// ```
 /// use edge_session::{Sessions, Settings};
@@ -81,7 +83,7 @@ struct Shared {
 }
 
 impl KvModel {
-    /// An empty namespace, at the beginning of its time.
+    /// Creates an empty namespace, at virtual time zero.
     ///
     /// ```
     /// use edge_session_kv_model::{KvModel, KvModelOptions};
@@ -103,7 +105,7 @@ impl KvModel {
         }))
     }
 
-    /// The namespace as it is seen from a location, by any name.
+    /// Returns the namespace as seen from a location. Any name is a location.
     ///
     /// ```
     /// # let model = edge_session_kv_model::KvModel::new(edge_session_kv_model::KvModelOptions::default());
@@ -116,7 +118,7 @@ impl KvModel {
         KvLocation::new(self.clone(), place, location.into())
     }
 
-    /// How it behaves.
+    /// Returns the options.
     ///
     /// ```
     /// # let model = edge_session_kv_model::KvModel::new(edge_session_kv_model::KvModelOptions::default());
@@ -127,7 +129,7 @@ impl KvModel {
         self.0.options.borrow().clone()
     }
 
-    /// Has it behave otherwise from now on. The seed and the start stay as they were.
+    /// Replaces the options from now on. The seed and the start are kept.
     ///
     /// ```
     /// use edge_session_kv_model::{KvModel, KvModelOptions};
@@ -142,7 +144,7 @@ impl KvModel {
         self.0.options.replace(KvModelOptions { seed, start, ..changed });
     }
 
-    /// What goes wrong with the next operation of this kind, or after those that were told before.
+    /// Plans a fault for the next operation of this kind, after those that were planned before.
     ///
     /// ```
     /// use edge_session_kv_model::{Fault, KvModel, KvModelOptions, OperationKind};
@@ -157,7 +159,7 @@ impl KvModel {
         self.0.next.borrow_mut().push_back((kind, fault));
     }
 
-    /// Asks `hook` about each operation what goes wrong with it. Only what it lets pass can go wrong by chance.
+    /// Sets the callback that chooses the fault of each operation. If it returns `None`, the fault is random.
     ///
     /// ```
     /// use edge_session_kv_model::{Fault, KvModel, KvModelOptions};
@@ -171,7 +173,7 @@ impl KvModel {
         self.0.hook.replace(Some(Rc::new(hook)));
     }
 
-    /// Tells `watcher` of each write when it is applied: in the order that decides what the store holds in the end.
+    /// Sets the callback that is invoked for each applied write, in the order in which the store applies them.
     ///
     /// ```
     /// use edge_session_kv_model::{KvModel, KvModelOptions};
@@ -180,15 +182,15 @@ impl KvModel {
     /// let model = KvModel::new(KvModelOptions::default());
     /// let log = Rc::new(RefCell::new(Vec::new()));
     /// let noted = Rc::clone(&log);
-    /// model.on_landed(move |landed| noted.borrow_mut().push(landed.key.to_owned()));
+    /// model.on_applied_write(move |write| noted.borrow_mut().push(write.key.to_owned()));
     /// model.block_on(model.at("AMS").put("key", b"value", 60, None)).unwrap().unwrap();
     /// assert_eq!(*log.borrow(), ["key"]);
     /// ```
-    pub fn on_landed(&self, watcher: impl Fn(&Landed<'_>) + 'static) {
+    pub fn on_applied_write(&self, watcher: impl Fn(&AppliedWrite<'_>) + 'static) {
         self.0.watcher.replace(Some(Rc::new(watcher)));
     }
 
-    /// Begins or ends an outage: what locations have in their caches is still read, all else fails with 503.
+    /// Begins or ends an outage: reads from the caches of locations succeed, other operations fail with 503.
     ///
     /// ```
     /// # let model = edge_session_kv_model::KvModel::new(edge_session_kv_model::KvModelOptions::default());
@@ -199,7 +201,7 @@ impl KvModel {
         self.0.out.set(out);
     }
 
-    /// Virtual time since the beginning.
+    /// Returns the virtual time since the start.
     ///
     /// ```
     /// # let model = edge_session_kv_model::KvModel::new(edge_session_kv_model::KvModelOptions::default());
@@ -210,7 +212,7 @@ impl KvModel {
         Duration::from_micros(self.micros())
     }
 
-    /// Virtual time as a date, by a clock that is right.
+    /// Returns the virtual time as a date, on an exact clock.
     ///
     /// ```
     /// # let model = edge_session_kv_model::KvModel::new(edge_session_kv_model::KvModelOptions::default());
@@ -222,7 +224,7 @@ impl KvModel {
         self.0.options.borrow().start.checked_add_signed(since).unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 
-    /// How many operations were begun, those that failed too.
+    /// Returns the number of operations that were begun, including failed ones.
     ///
     /// ```
     /// # let model = edge_session_kv_model::KvModel::new(edge_session_kv_model::KvModelOptions::default());
@@ -234,7 +236,7 @@ impl KvModel {
         self.0.counts.get()
     }
 
-    /// What the store holds in the end, wherever it can be seen already.
+    /// Returns the newest value of each key, even if it is not visible everywhere yet.
     ///
     /// ```
     /// # let model = edge_session_kv_model::KvModel::new(edge_session_kv_model::KvModelOptions::default());
@@ -247,7 +249,7 @@ impl KvModel {
         namespace.newest(self.micros()).map(|(key, stored)| (key.to_owned(), stored.value.to_vec())).collect()
     }
 
-    /// Runs a future along with the others, from the next [`run`](Self::run) on.
+    /// Spawns a future. It runs with the others, from the next [`run`](Self::run) on.
     ///
     /// ```
     /// # use core::time::Duration;
@@ -261,8 +263,7 @@ impl KvModel {
         self.0.executor.spawn(Box::pin(future))
     }
 
-    /// Runs what was spawned until nothing can go on any more; what waits even then is dropped. Not to be called by what
-    /// it runs.
+    /// Runs the spawned futures until none can make progress, and drops the remaining ones. They must not call it.
     ///
     /// ```
     /// # let model = edge_session_kv_model::KvModel::new(edge_session_kv_model::KvModelOptions::default());
@@ -275,7 +276,7 @@ impl KvModel {
         self.0.executor.drop_tasks();
     }
 
-    /// Runs what was spawned for so much virtual time; what waits longer goes on waiting. Not to be called by what it runs.
+    /// Runs the spawned futures for this much virtual time. Those that wait longer stay. They must not call it.
     ///
     /// ```
     /// # use core::time::Duration;
@@ -287,8 +288,8 @@ impl KvModel {
         self.0.executor.advance_to(self.micros().saturating_add(micros(time)));
     }
 
-    /// Goes on to the next moment at which something that was spawned can, and no further: for those who run other things
-    /// beside it. False where nothing can go on by itself. Not to be called by what it runs.
+    /// Advances to the next time at which a spawned future can run, for use beside another event loop. Returns false if none can
+    /// make progress. The futures must not call it.
     ///
     /// ```
     /// # use core::time::Duration;
@@ -307,8 +308,8 @@ impl KvModel {
         self.0.executor.step()
     }
 
-    /// Runs a future to its end, and what was spawned as far as that takes. `None` where it waits for what never comes.
-    /// Not to be called by what it runs.
+    /// Runs a future to completion, together with the spawned ones. Returns `None` if it can never make progress. The futures
+    /// must not call it.
     ///
     /// ```
     /// # let model = edge_session_kv_model::KvModel::new(edge_session_kv_model::KvModelOptions::default());
@@ -319,7 +320,7 @@ impl KvModel {
         self.0.executor.block_on(future)
     }
 
-    /// Waits for so much virtual time.
+    /// Waits for this much virtual time.
     ///
     /// ```
     /// # use core::time::Duration;
@@ -335,7 +336,7 @@ impl KvModel {
         Sleep::new(Rc::clone(&self.0.executor), moment).await;
     }
 
-    /// Waits for a future, so long at most; then it is dropped where it stands.
+    /// Waits for a future up to a limit of virtual time, and drops it then.
     ///
     /// ```
     /// # use core::time::Duration;
@@ -369,12 +370,12 @@ impl KvModel {
         self.0.out.get()
     }
 
-    /// Counts an operation, and says what goes wrong with it: what was told, what the hook wants, or what chance brings.
+    /// Counts an operation, and returns its fault: a planned one, the one of the callback, or a random one.
     fn begin(&self, kind: OperationKind, location: &str, key: &str) -> Option<Fault> {
         let mut counts = self.0.counts.get();
         counts.count(kind);
         self.0.counts.set(counts);
-        let told = {
+        let planned = {
             let mut next = self.0.next.borrow_mut();
             let place = next.iter().position(|(wanted, _)| *wanted == kind);
             place.and_then(|place| next.remove(place)).map(|(_, fault)| fault)
@@ -382,10 +383,10 @@ impl KvModel {
         let hook = self.0.hook.borrow().clone();
         let at = self.now();
         let wanted = || hook.and_then(|hook| hook(&Operation { kind, location, key, at }));
-        told.or_else(wanted).or_else(|| self.mishap(kind))
+        planned.or_else(wanted).or_else(|| self.random_fault(kind))
     }
 
-    fn mishap(&self, kind: OperationKind) -> Option<Fault> {
+    fn random_fault(&self, kind: OperationKind) -> Option<Fault> {
         let (options, mut random) = (self.0.options.borrow(), self.random());
         if random.chance(options.hanging) {
             return Some(Fault::Hang);
@@ -408,14 +409,14 @@ impl KvModel {
         (kind == OperationKind::List && random.chance(options.empty_pages)).then_some(Fault::EmptyPage)
     }
 
-    fn land(&self, place: usize, key: &str, stored: Option<Stored>) {
+    fn apply(&self, place: usize, key: &str, stored: Option<Stored>) {
         let (now, seed) = (self.micros(), self.random().next());
         let value = stored.as_ref().map(|stored| Rc::clone(&stored.value));
-        self.namespace().land(place, key, stored, (now, seed), &self.0.options.borrow());
+        self.namespace().apply(place, key, stored, (now, seed), &self.0.options.borrow());
         let watcher = self.0.watcher.borrow().clone();
         if let Some(watcher) = watcher {
             let location = self.namespace().name(place);
-            watcher(&Landed { location: &location, key, value: value.as_deref(), at: self.now() });
+            watcher(&AppliedWrite { location: &location, key, value: value.as_deref(), at: self.now() });
         }
     }
 }

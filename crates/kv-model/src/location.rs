@@ -1,4 +1,4 @@
-//! KV as one location sees it: the binding's calls with its limits, and the store over them.
+//! KV as seen from one location: the calls of the binding, with its limits.
 
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
@@ -11,7 +11,7 @@ use crate::KvModel;
 use crate::fault::{Fault, OperationKind};
 use crate::namespace::{Looked, Stored};
 use crate::options::micros;
-use edge_session::{Error, IsolateMemory, Op, Page, Result, StorageKey, Store, Written};
+use edge_session::{Error, IsolateMemory, Result};
 
 /// The longest key, in bytes.
 const MAX_KEY: usize = 512;
@@ -19,20 +19,17 @@ const MAX_KEY: usize = 512;
 /// The largest value, in bytes.
 const MAX_VALUE: usize = 25 * 1024 * 1024;
 
-/// The most metadata, in bytes of JSON.
+/// The largest metadata, in bytes of JSON.
 const MAX_METADATA: usize = 1024;
 
-/// The shortest life of a value, in seconds.
-const MIN_TTL: u64 = 60;
+/// The shortest TTL, in seconds.
+pub(super) const MIN_TTL: u64 = 60;
 
-/// The operations of one invocation.
+/// The maximum number of operations of one invocation.
 const MAX_OPERATIONS: u32 = 1000;
 
-/// What a record's metadata look like, up to the deadline and after it.
-const METADATA: (&str, &str) = ("{\"deadline\":", "}");
-
-/// A [`KvModel`] as it is seen from one isolate at a location. As a [`Store`] it does what the Worker's store does over KV.
-/// Clones are in the same isolate.
+/// A [`KvModel`] as seen from one isolate at a location. Its [`Store`](edge_session::Store) behaves like the Worker's `Kv`.
+/// Clones belong to the same isolate.
 ///
 /// ```
 /// use edge_session_kv_model::{KvModel, KvModelOptions};
@@ -53,18 +50,18 @@ const METADATA: (&str, &str) = ("{\"deadline\":", "}");
 /// ```
 #[derive(Clone, Debug)]
 pub struct KvLocation {
-    model: KvModel,
+    pub(super) model: KvModel,
     place: usize,
     name: Rc<str>,
-    /// How many operations this invocation has left.
+    /// The remaining operations of this invocation.
     left: Option<Rc<Cell<u32>>>,
-    /// How old what its reads take from the cache may be, where they say it.
+    /// The `cacheTtl` of its reads, if they set one.
     cache_ttl: Option<Duration>,
-    /// The isolate that its clones are in.
-    memory: IsolateMemory,
+    /// The memory of the isolate, which its clones share.
+    pub(super) memory: IsolateMemory,
 }
 
-/// What a read returned: the value and its metadata as JSON text.
+/// The result of a read: the value and its metadata as JSON text.
 pub type Found = Option<(Vec<u8>, Option<Rc<str>>)>;
 
 /// One key on a page of a list.
@@ -78,7 +75,7 @@ pub struct ListedKey {
     pub expires: Option<Duration>,
 }
 
-/// The moments of an operation.
+/// The times of an operation.
 struct Times {
     applied: u64,
     answered: u64,
@@ -89,7 +86,7 @@ impl KvLocation {
         Self { model, place, name, left: None, cache_ttl: None, memory: IsolateMemory::default() }
     }
 
-    /// The same location for one invocation of a Worker, which has 1000 operations. Its clones share them.
+    /// Returns the same location for one invocation of a Worker, with a limit of 1000 operations. Its clones share the limit.
     ///
     /// ```
     /// use edge_session_kv_model::{KvModel, KvModelOptions};
@@ -108,8 +105,8 @@ impl KvLocation {
         Self { left: Some(Rc::new(Cell::new(MAX_OPERATIONS))), ..self.clone() }
     }
 
-    /// The same location for reads with this `cacheTtl`: how old what they find in its cache may be. Where the options'
-    /// `cache_ttl` is zero, nothing is cached for them either.
+    /// Returns the same location with this `cacheTtl` for its reads: the maximum age of cached values. If the `cache_ttl` of the
+    /// options is zero, nothing is cached.
     ///
     /// ```
     /// use core::time::Duration;
@@ -130,7 +127,7 @@ impl KvLocation {
         Self { cache_ttl: Some(cache_ttl), ..self.clone() }
     }
 
-    /// The location's name.
+    /// Returns the location's name.
     ///
     /// ```
     /// # let model = edge_session_kv_model::KvModel::new(edge_session_kv_model::KvModelOptions::default());
@@ -141,7 +138,7 @@ impl KvLocation {
         &self.name
     }
 
-    /// KV's `get`: the value that this location has for `key`.
+    /// KV's `get`: returns the value of `key` at this location.
     ///
     /// ```
     /// # use edge_session_kv_model::{KvModel, KvModelOptions};
@@ -151,7 +148,7 @@ impl KvLocation {
     ///
     /// # Errors
     ///
-    /// What KV would throw: `KV GET failed: 503 Service Unavailable`.
+    /// The errors that KV throws, such as `KV GET failed: 503 Service Unavailable`.
     pub async fn get(&self, key: &str) -> Result<Option<Vec<u8>>> {
         Ok(self.get_with_metadata(key).await?.map(|(value, _)| value))
     }
@@ -165,15 +162,15 @@ impl KvLocation {
         Ok(self.get_all(&[key]).await?.pop().flatten())
     }
 
-    /// Reads keys side by side. Fails with the first that fails.
-    async fn get_all(&self, keys: &[&str]) -> Result<Vec<Found>> {
+    /// Reads keys concurrently. Fails with the first error.
+    pub(super) async fn get_all(&self, keys: &[&str]) -> Result<Vec<Found>> {
         let mut gets: Vec<Get<'_>> = Vec::with_capacity(keys.len());
         let mut moments = BTreeMap::new();
         for (place, key) in keys.iter().enumerate() {
             let fault = self.begin(OperationKind::Get, key)?;
             check_key(key, "GET")?;
             let times = self.times(fault.as_ref());
-            // One that hangs leaves the moments of the others as they are.
+            // A read that hangs does not delay the others.
             if fault != Some(Fault::Hang) {
                 moments.insert((times.applied, false, place), ());
                 moments.insert((times.answered, true, place), ());
@@ -213,7 +210,7 @@ impl KvLocation {
         }
     }
 
-    /// What arrives of what was found.
+    /// Returns the result of a read, changed by its fault.
     fn delivered(&self, get: Get<'_>) -> Found {
         let (found, namespace) = (get.found, self.model.namespace());
         let found = match &get.fault {
@@ -250,12 +247,12 @@ impl KvLocation {
     ///
     /// # Errors
     ///
-    /// What KV would throw: `KV PUT failed: 429 Too Many Requests`.
+    /// The errors that KV throws, such as `KV PUT failed: 429 Too Many Requests`.
     pub async fn put(&self, key: &str, value: &[u8], expiration_ttl: u64, metadata: Option<&str>) -> Result<()> {
         self.put_for(key, value, Some(expiration_ttl), metadata).await
     }
 
-    /// As [`put`](Self::put); without an `expiration_ttl`, for ever.
+    /// As [`put`](Self::put). Without an `expiration_ttl` the value does not expire.
     ///
     /// # Errors
     ///
@@ -283,7 +280,7 @@ impl KvLocation {
         self.write_one("PUT", key, fault, true, stored).await
     }
 
-    /// KV's `delete`. A key that is not there is no error.
+    /// KV's `delete`. It is not an error if the key has no value.
     ///
     /// ```
     /// # use edge_session_kv_model::{KvModel, KvModelOptions};
@@ -293,7 +290,7 @@ impl KvLocation {
     ///
     /// # Errors
     ///
-    /// What KV would throw.
+    /// The errors that KV throws.
     pub async fn delete(&self, key: &str) -> Result<()> {
         let fault = self.begin(OperationKind::Delete, key)?;
         check_key(key, "DELETE")?;
@@ -313,7 +310,7 @@ impl KvLocation {
         }
         let times = self.times(fault.as_ref());
         let is_refused = matches!(fault, Some(Fault::Status(_)));
-        let sent = Sent { at: self, key, applied: times.applied, stored: (!is_refused).then_some(stored) };
+        let sent = WriteInFlight { at: self, key, applied: times.applied, stored: (!is_refused).then_some(stored) };
         self.model.sleep_until(times.applied).await;
         let now = self.model.micros();
         let interval = micros(self.model.options().write_interval);
@@ -323,15 +320,15 @@ impl KvLocation {
             _ if self.model.is_out() => Err(failed(verb, 503)),
             _ => Ok(()),
         };
-        let lands = outcome.is_ok() || matches!(fault, Some(Fault::AppliedButFailed(_)));
-        if lands && limited && !self.model.namespace().admit(key, now, interval) {
+        let is_applied = outcome.is_ok() || matches!(fault, Some(Fault::AppliedButFailed(_)));
+        if is_applied && limited && !self.model.namespace().admit(key, now, interval) {
             sent.arrive(|_| ());
             outcome = Err(failed(verb, 429));
-        } else if lands {
-            sent.arrive(|stored| self.model.land(self.place, key, stored(now)));
+        } else if is_applied {
+            sent.arrive(|stored| self.model.apply(self.place, key, stored(now)));
         } else if let Some(Fault::Late(by)) = fault {
             let applied = now.saturating_add(micros(by));
-            sent.arrive(|stored| self.land_later(key, applied, stored));
+            sent.arrive(|stored| self.apply_later(key, applied, stored));
         } else {
             sent.arrive(|_| ());
         }
@@ -339,19 +336,19 @@ impl KvLocation {
         outcome
     }
 
-    fn land_later(&self, key: &str, moment: u64, stored: impl FnOnce(u64) -> Option<Stored> + 'static) {
+    fn apply_later(&self, key: &str, moment: u64, stored: impl FnOnce(u64) -> Option<Stored> + 'static) {
         let (here, key) = (self.clone(), String::from(key));
         self.model.spawn(async move {
             here.model.sleep_until(moment).await;
-            here.model.land(here.place, &key, stored(here.model.micros()));
+            here.model.apply(here.place, &key, stored(here.model.micros()));
         });
     }
 
-    /// KV's `list`, of so many keys at most: the keys on a page, and the cursor of the next one.
+    /// KV's `list`, of up to `limit` keys. Returns the keys of a page, and the cursor of the next one.
     ///
     /// # Errors
     ///
-    /// What KV would throw.
+    /// The errors that KV throws.
     pub async fn list_keys(
         &self,
         prefix: &str,
@@ -384,7 +381,7 @@ impl KvLocation {
         Ok((listed.collect(), cursor))
     }
 
-    /// Counts an operation, and says what goes wrong with it.
+    /// Counts an operation, and returns its fault.
     fn begin(&self, kind: OperationKind, key: &str) -> Result<Option<Fault>> {
         if let Some(left) = &self.left {
             let after = left.get().checked_sub(1);
@@ -406,7 +403,7 @@ impl KvLocation {
     }
 }
 
-/// A read on its way.
+/// A read in flight.
 struct Get<'a> {
     key: &'a str,
     fault: Option<Fault>,
@@ -414,15 +411,15 @@ struct Get<'a> {
     fetched: bool,
 }
 
-/// A write on its way, unless the store refuses it. A request that is dropped does not call it back: half of them land.
-struct Sent<'a, F: FnOnce(u64) -> Option<Stored> + 'static> {
+/// A write in flight, unless the store refuses it. If its request is dropped, it is still applied in half of the cases.
+struct WriteInFlight<'a, F: FnOnce(u64) -> Option<Stored> + 'static> {
     at: &'a KvLocation,
     key: &'a str,
     applied: u64,
     stored: Option<F>,
 }
 
-impl<F: FnOnce(u64) -> Option<Stored> + 'static> Sent<'_, F> {
+impl<F: FnOnce(u64) -> Option<Stored> + 'static> WriteInFlight<'_, F> {
     fn arrive(mut self, then: impl FnOnce(F)) {
         if let Some(stored) = self.stored.take() {
             then(stored);
@@ -430,54 +427,11 @@ impl<F: FnOnce(u64) -> Option<Stored> + 'static> Sent<'_, F> {
     }
 }
 
-impl<F: FnOnce(u64) -> Option<Stored> + 'static> Drop for Sent<'_, F> {
+impl<F: FnOnce(u64) -> Option<Stored> + 'static> Drop for WriteInFlight<'_, F> {
     fn drop(&mut self) {
         if let Some(stored) = self.stored.take().filter(|_| self.at.model.random().chance(0.5)) {
-            self.at.land_later(self.key, self.applied, stored);
+            self.at.apply_later(self.key, self.applied, stored);
         }
-    }
-}
-
-impl Store for KvLocation {
-    fn memory(&self) -> IsolateMemory {
-        self.memory.clone()
-    }
-
-    async fn read(&self, keys: &[StorageKey]) -> Result<Vec<Option<Vec<u8>>>> {
-        let keys: Vec<_> = keys.iter().map(StorageKey::as_str).collect();
-        let found = self.get_all(&keys).await?;
-        Ok(found.into_iter().map(|found| found.map(|(value, _)| value)).collect())
-    }
-
-    async fn write(&self, ops: Vec<Op>) -> Result<Written> {
-        for op in ops {
-            match op {
-                Op::Put { key, value, ttl, deadline, only_if: _ } => {
-                    let metadata = [METADATA.0, itoa::Buffer::new().format(deadline), METADATA.1].concat();
-                    self.put(key.as_str(), &value, ttl.max(MIN_TTL), Some(&metadata)).await?;
-                }
-                Op::Delete { key } => self.delete(key.as_str()).await?,
-            }
-        }
-        Ok(Written::All)
-    }
-
-    fn expires_records(&self) -> bool {
-        true
-    }
-
-    /// Waits in virtual time.
-    async fn wait(&self, milliseconds: u64) {
-        self.model.sleep(Duration::from_millis(milliseconds)).await;
-    }
-
-    async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Page> {
-        let (keys, cursor) = self.list_keys(prefix, cursor, None).await?;
-        let entry = |key: ListedKey| {
-            let deadline = deadline(&key);
-            (StorageKey::listed(key.name), deadline)
-        };
-        Ok(Page { entries: keys.into_iter().map(entry).collect(), cursor })
     }
 }
 
@@ -489,12 +443,7 @@ fn check_key(key: &str, verb: &str) -> Result<()> {
     }
 }
 
-/// The deadline that a listed key's metadata tell.
-fn deadline(key: &ListedKey) -> Option<i64> {
-    key.metadata.as_deref()?.strip_prefix(METADATA.0)?.strip_suffix(METADATA.1)?.parse().ok()
-}
-
-/// What the binding throws.
+/// Returns the error of the binding.
 fn failed(verb: &str, status: u16) -> Error {
     let phrase = match status {
         400 => " Bad Request",

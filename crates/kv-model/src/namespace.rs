@@ -1,4 +1,4 @@
-//! What a modelled KV holds: every key's last versions, and the cache of each location.
+//! The state of the model: the last versions of each key, and the cache of each location.
 
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
@@ -9,15 +9,15 @@ use alloc::vec::Vec;
 use crate::options::{KvModelOptions, micros};
 use crate::random::Random;
 
-/// So many versions of a key are remembered at least.
+/// The minimum number of versions that are kept of a key.
 const REMEMBERED: usize = 16;
 
-/// A value, and what was put with it.
+/// A value with its metadata and expiration.
 #[derive(Clone, Debug)]
 pub(crate) struct Stored {
     pub(super) value: Rc<[u8]>,
     pub(crate) metadata: Option<Rc<str>>,
-    /// When KV drops it, in microseconds of virtual time.
+    /// When it expires, in microseconds of virtual time.
     pub(crate) expires: Option<u64>,
 }
 
@@ -30,11 +30,11 @@ impl Stored {
 /// One write of a key.
 #[derive(Clone, Debug)]
 struct Version {
-    /// `None` is a delete.
+    /// The value; `None` for a delete.
     stored: Option<Stored>,
-    landed: u64,
+    applied: u64,
     origin: usize,
-    /// What its times of propagation follow from.
+    /// The seed of its propagation times.
     seed: u64,
 }
 
@@ -43,29 +43,29 @@ impl Version {
         Random::new(self.seed ^ (location as u64).wrapping_mul(0x2545_f491_4f6c_dd1d))
     }
 
-    /// Whether it takes the place of what is cached where it was made.
-    fn is_noticed(&self, options: &KvModelOptions) -> bool {
+    /// Returns whether it replaces the cached value where it was made.
+    fn replaces_cached(&self, options: &KvModelOptions) -> bool {
         !self.random(self.origin).chance(options.locally_invisible)
     }
 
-    /// When `location` can see it, at its first look or when its cache is over.
+    /// Returns the time from which `location` can read it, once its cache has expired.
     fn visible(&self, location: usize, options: &KvModelOptions) -> u64 {
         let mut random = self.random(location);
-        // Of those that are not noticed where they were made, half are hidden by the cache alone.
+        // Half of the writes that do not replace the cached value are hidden by the cache only.
         if location == self.origin && (!random.chance(options.locally_invisible) || random.chance(0.5)) {
-            return self.landed;
+            return self.applied;
         }
         let (typical, most) = (options.typical_propagation.min(options.max_propagation), options.max_propagation);
         let range = if random.chance(0.5) { (core::time::Duration::ZERO, typical) } else { (typical, most) };
-        self.landed.saturating_add(random.between(range))
+        self.applied.saturating_add(random.between(range))
     }
 }
 
 #[derive(Debug, Default)]
 struct Key {
-    /// The newest last.
+    /// The versions, in order; the newest last.
     versions: Vec<Version>,
-    /// When a write was last let through.
+    /// The time of the last accepted write.
     written: Option<u64>,
 }
 
@@ -87,15 +87,15 @@ pub(super) struct Namespace {
     locations: Vec<Location>,
 }
 
-/// What a location has for a key.
+/// The result of a read at a location.
 pub(super) enum Looked {
     Cached(Option<Stored>),
-    /// Read from further away; goes into the cache with the answer.
+    /// Read from the central store; cached when the response arrives.
     Fetched(Option<Stored>),
 }
 
 impl Namespace {
-    /// The place of a location, made at its first mention.
+    /// Returns the index of a location. Creates it at its first use.
     pub(super) fn location(&mut self, name: &str) -> usize {
         self.locations.iter().position(|location| &*location.name == name).unwrap_or_else(|| {
             self.locations.push(Location { name: name.into(), cache: BTreeMap::new() });
@@ -107,7 +107,7 @@ impl Namespace {
         self.locations.get(location).map(|location| Rc::clone(&location.name)).unwrap_or_default()
     }
 
-    /// Looks into the location's cache, as far as it is not older than `cache_ttl`, and else further away.
+    /// Reads from the location's cache if the entry is younger than `cache_ttl`, and otherwise from the central store.
     pub(super) fn look(
         &self,
         location: usize,
@@ -128,14 +128,14 @@ impl Namespace {
         seen.and_then(|version| version.stored.clone())
     }
 
-    /// Puts what was fetched, or written there, into a location's cache. Of two that come at once the later one stays.
+    /// Puts a fetched or written value into a location's cache. The last one replaces earlier ones.
     pub(super) fn fill(&mut self, location: usize, key: &str, stored: Option<Stored>, now: u64) {
         if let Some(location) = self.locations.get_mut(location) {
             location.cache.insert(key.to_owned(), Cached { stored, since: now });
         }
     }
 
-    /// Whether the key takes a write now; if so, that is noted.
+    /// Returns whether the key accepts a write now, and records it then.
     pub(super) fn admit(&mut self, key: &str, now: u64, interval: u64) -> bool {
         let key = self.keys.entry(key.to_owned()).or_default();
         let early = key.written.is_some_and(|written| now < written.saturating_add(interval));
@@ -145,8 +145,8 @@ impl Namespace {
         !early
     }
 
-    /// Writes a version that is the newest from now on.
-    pub(super) fn land(
+    /// Applies a write: its version is the newest from now on.
+    pub(super) fn apply(
         &mut self,
         origin: usize,
         key: &str,
@@ -154,24 +154,24 @@ impl Namespace {
         (now, seed): (u64, u64),
         options: &KvModelOptions,
     ) {
-        let version = Version { stored: stored.clone(), landed: now, origin, seed };
-        if version.is_noticed(options) {
+        let version = Version { stored: stored.clone(), applied: now, origin, seed };
+        if version.replaces_cached(options) {
             self.fill(origin, key, stored, now);
         }
         let versions = &mut self.keys.entry(key.to_owned()).or_default().versions;
         versions.push(version);
-        let everywhere = |version: &Version| version.landed.saturating_add(micros(options.max_propagation)) <= now;
+        let everywhere = |version: &Version| version.applied.saturating_add(micros(options.max_propagation)) <= now;
         while versions.len() > REMEMBERED && versions.get(1).is_some_and(everywhere) {
             versions.remove(0);
         }
     }
 
-    /// The version so many writes before the newest one, wherever it can be seen.
+    /// Returns the version of this many writes before the newest one, even if it is not visible yet.
     pub(super) fn before(&self, key: &str, writes: usize) -> Option<Stored> {
         self.keys.get(key)?.versions.iter().rev().nth(writes)?.stored.clone()
     }
 
-    /// What the store holds in the end under each key.
+    /// Returns the newest value of each key.
     pub(super) fn newest(&self, now: u64) -> impl Iterator<Item = (&str, &Stored)> {
         self.keys.iter().filter_map(move |(key, Key { versions, .. })| {
             let stored = versions.last()?.stored.as_ref()?;
@@ -179,7 +179,7 @@ impl Namespace {
         })
     }
 
-    /// The keys that a location can see, from `start` on.
+    /// Returns the keys that are visible at a location, from `start` on.
     pub(super) fn list(
         &self,
         location: usize,

@@ -1,10 +1,10 @@
-//! How a modelled KV behaves: its times, its chances, its limits.
+//! Options of the model: times, probabilities, limits.
 
 use core::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-/// How a [`KvModel`](super::KvModel) behaves. The defaults are Workers KV on an ordinary day; probabilities go from 0 to 1.
+/// Options of a [`KvModel`](super::KvModel). The defaults are Workers KV on an ordinary day. Probabilities are between 0 and 1.
 ///
 /// ```
 /// use core::time::Duration;
@@ -15,51 +15,51 @@ use chrono::{DateTime, Utc};
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct KvModelOptions {
-    /// What all chance follows from. Default 0.
+    /// The seed of the random generator. Default 0.
     pub seed: u64,
     /// The date at which virtual time begins. Default 1 January 2030.
     pub start: DateTime<Utc>,
-    /// How long a location answers from its cache, a miss too, unless the read says it. Default 30 s.
+    /// How long a location answers from its cache, for misses as well, unless a read sets its own. Default 30 s.
     pub cache_ttl: Duration,
     /// Half of the writes reach another location within this time. Default 10 s.
     pub typical_propagation: Duration,
-    /// All of them within this one; KV promises none. Default 60 s.
+    /// All writes reach it within this time. KV guarantees no bound. Default 60 s.
     pub max_propagation: Duration,
-    /// How many writes are not noticed at once where they were made. Half of them are seen as soon as nothing older is cached
-    /// there, half only after a propagation time. Default 0.1.
+    /// The share of writes that are not visible at once where they were made: half of them until the cached value expires there,
+    /// half for a propagation time. Default 0.1.
     pub locally_invisible: f64,
-    /// The least and the most that an operation takes; it is applied at some moment in between. With zero and zero
-    /// nothing waits, and no executor is needed. Default 5 to 80 ms.
+    /// The minimum and maximum duration of an operation, which is applied at a random time in between. With zero and zero,
+    /// operations do not wait and need no executor. Default 5 to 80 ms.
     pub latency: (Duration, Duration),
-    /// How many operations take one of `slow_latency` instead. Default 0.01.
+    /// The share of operations with `slow_latency` instead. Default 0.01.
     pub slow: f64,
-    /// Default 1 to 10 s.
+    /// The minimum and maximum duration of a slow operation. Default 1 to 10 s.
     pub slow_latency: (Duration, Duration),
-    /// A key that was put less than this ago refuses the next put with 429. Default 1 s.
+    /// The interval after a put in which the key refuses the next one with 429. Default 1 s.
     pub write_interval: Duration,
-    /// Whether deletes count as writes there. Default false: KV does not say.
+    /// True if deletes count as writes for this limit. Default false; KV does not document it.
     pub limits_deletes: bool,
-    /// How many keys a list gives at once. Default 1000.
+    /// The number of keys on a page of a list. Default 1000.
     pub page_size: usize,
-    /// How many reads fail. Default 0.
+    /// The share of reads that fail. Default 0.
     pub failing_reads: f64,
-    /// How many puts fail and are not applied. Default 0.
+    /// The share of puts that fail and are not applied. Default 0.
     pub failing_puts: f64,
-    /// How many puts are applied and answered with an error all the same. Default 0.
+    /// The share of puts that are applied but fail. Default 0.
     pub puts_applied_but_failed: f64,
-    /// How many puts are answered with an error and land later, over what was put meanwhile. Default 0.
+    /// The share of puts that fail and are applied later, over puts made meanwhile. Default 0.
     pub late_puts: f64,
-    /// How many deletes fail and are not applied. Default 0.
+    /// The share of deletes that fail and are not applied. Default 0.
     pub failing_deletes: f64,
-    /// How many deletes are answered with an error and land later. Default 0.
+    /// The share of deletes that fail and are applied later. Default 0.
     pub late_deletes: f64,
-    /// How late they land, at least and at most. Default 1 to 20 s.
+    /// The minimum and maximum delay of late puts and deletes. Default 1 to 20 s.
     pub lateness: (Duration, Duration),
-    /// How many operations are never answered. Default 0.
+    /// The share of operations that are never answered. Default 0.
     pub hanging: f64,
-    /// How many lists fail. Default 0.
+    /// The share of lists that fail. Default 0.
     pub failing_lists: f64,
-    /// How many pages of a list are empty though it goes on. Default 0.
+    /// The share of list pages that are empty although they are not the last. Default 0.
     pub empty_pages: f64,
 }
 
@@ -93,7 +93,7 @@ impl Default for KvModelOptions {
 }
 
 impl KvModelOptions {
-    /// KV on a bad day: one operation in a hundred or so goes wrong, in every way that it can by itself.
+    /// Returns the options of KV on a bad day: about one operation in a hundred has a fault, of every kind.
     ///
     /// ```
     /// assert!(edge_session_kv_model::KvModelOptions::hostile().late_puts > 0.0);
@@ -115,7 +115,7 @@ impl KvModelOptions {
         }
     }
 
-    /// The same times and limits without the faults that come by chance.
+    /// Returns the same times and limits without random faults.
     ///
     /// ```
     /// use edge_session_kv_model::KvModelOptions;
@@ -138,7 +138,7 @@ impl KvModelOptions {
         }
     }
 
-    /// The longest that a read may take.
+    /// Returns the longest duration of a read.
     ///
     /// ```
     /// # use core::time::Duration;
@@ -149,8 +149,8 @@ impl KvModelOptions {
         if self.slow > 0.0 { self.latency.1.max(self.slow_latency.1) } else { self.latency.1 }
     }
 
-    /// From this time after a write was acknowledged on, no read that begins gives what was there before: propagation, a
-    /// read that took the old value just before, and the cache that this read filled.
+    /// Returns the staleness bound: a read that begins this long after the acknowledgement of a write returns no older value. The
+    /// sum of propagation, a read that took the old value just before, and the cache that this read filled.
     ///
     /// ```
     /// # use core::time::Duration;
@@ -162,7 +162,7 @@ impl KvModelOptions {
     }
 }
 
-/// Whole microseconds.
+/// Converts a duration to whole microseconds.
 pub(super) fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

@@ -1,4 +1,4 @@
-//! Chance in the model: a small generator (SplitMix64) that gives the same numbers for the same seed, everywhere.
+//! The random generator of the model: SplitMix64, which returns the same numbers for the same seed on every platform.
 
 use core::time::Duration;
 
@@ -20,18 +20,18 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// Happens with this probability, from 0 to 1.
+    /// Returns true with this probability, from 0 to 1.
     pub(super) fn chance(&mut self, probability: f64) -> bool {
         probability > 0.0 && self.fraction() < probability
     }
 
-    /// From 0 up to 1, without 1.
+    /// Returns a number from 0 (inclusive) to 1 (exclusive).
     pub(super) fn fraction(&mut self) -> f64 {
-        // 53 bits are what a float tells apart.
+        // A float has 53 significant bits.
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// Microseconds between the two, each as likely as any other.
+    /// Returns a duration in microseconds, uniformly distributed between the two.
     pub(super) fn between(&mut self, (least, most): (Duration, Duration)) -> u64 {
         let (least, most) = (micros(least), micros(most));
         let more = most.saturating_sub(least) as f64 * self.fraction();

@@ -19,8 +19,8 @@ use edge_session::protocol::{
     Commit, Delete, Flush, Load, Reply, Save, Sweep, caching, session_from_cookie_header, session_of_key,
 };
 use edge_session::{
-    Error, ErrorKind, EventKind, IsolateMemory, OnlyIf, Op, Result, Saved, Session, SessionHeaders, Settings,
-    StorageKey, Swept,
+    Error, ErrorKind, EventKind, IsolateMemory, OnlyIf, Op, Result, SaveOutcome, Session, SessionHeaders, Settings,
+    StorageKey, SweepOutcome,
 };
 
 use super::options;
@@ -90,8 +90,8 @@ impl CoreSettings {
             operations: Operations::default(),
             told: String::new(),
             headers: None,
-            saved: Saved::default(),
-            swept: Swept::default(),
+            saved: SaveOutcome::default(),
+            swept: SweepOutcome::default(),
             sweep_cursor: None,
         }
     }
@@ -131,8 +131,8 @@ pub struct CoreSession {
     /// The keys that were read last, as they were told: mostly, the next operation is on the same.
     told: String,
     headers: Option<SessionHeaders>,
-    saved: Saved,
-    swept: Swept,
+    saved: SaveOutcome,
+    swept: SweepOutcome,
     /// Where the next sweep begins.
     sweep_cursor: Option<String>,
 }
@@ -172,8 +172,8 @@ impl CoreSession {
         self.operations = Operations::default();
         self.told = String::new();
         self.headers = None;
-        self.saved = Saved::default();
-        self.swept = Swept::default();
+        self.saved = SaveOutcome::default();
+        self.swept = SweepOutcome::default();
         self.sweep_cursor = None;
     }
 

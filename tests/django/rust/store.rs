@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use edge_session::{MemoryStore, Op, Page, Result, StorageKey, Store, Written};
+use edge_session::{MemoryStore, Op, Page, Result, StorageKey, Store, WriteOutcome};
 
 /// Where a record is, when it ends, in microseconds of Unix time, and the end that no save extends.
 #[derive(Clone)]
@@ -24,7 +24,7 @@ impl Store for Noting {
         self.memory.read(keys).await
     }
 
-    async fn write(&self, ops: Vec<Op>) -> Result<Written> {
+    async fn write(&self, ops: Vec<Op>) -> Result<WriteOutcome> {
         for op in &ops {
             let put = match op {
                 // What stands under other keys are tombstones.

@@ -14,7 +14,7 @@ use std::rc::Rc;
 use chrono::{DateTime, TimeDelta, Utc};
 use edge_session::{
     Error, MemoryStore, Op, Page, Result, Session, SessionHeaders, Sessions, Settings, SettingsBuilder, StorageKey,
-    Store, Written,
+    Store, WriteOutcome,
 };
 
 pub const SECRET: &str = "a secret of at least thirty-two bytes";
@@ -134,8 +134,8 @@ impl Store for Watched {
         self.memory.read(keys).await
     }
 
-    async fn write(&self, ops: Vec<Op>) -> Result<Written> {
-        let mut written = Written::All;
+    async fn write(&self, ops: Vec<Op>) -> Result<WriteOutcome> {
+        let mut written = WriteOutcome::All;
         for op in ops {
             let operation = match &op {
                 Op::Put { key, ttl, value, .. } => {

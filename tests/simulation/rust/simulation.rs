@@ -74,7 +74,7 @@ pub fn run(plan: &Plan, luck: u64) -> Rc<Simulation> {
     });
     simulation.start_isolates();
     let landed = Rc::downgrade(&simulation);
-    simulation.model.on_landed(move |landing| {
+    simulation.model.on_applied_write(move |landing| {
         if let Some(simulation) = landed.upgrade().filter(|_| landing.key.contains(":session:")) {
             simulation.history.borrow_mut().landed(landing.key, landing.value, landing.at);
         }

@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::rc::Rc;
 use std::time::Duration;
 
-use edge_session::{IsolateMemory, Op, Page, Result, StorageKey, Store, Written};
+use edge_session::{IsolateMemory, Op, Page, Result, StorageKey, Store, WriteOutcome};
 use edge_session_kv_model::KvLocation;
 use serde_json::Value;
 
@@ -67,7 +67,7 @@ impl Store for RecordingStore {
         read
     }
 
-    async fn write(&self, ops: Vec<Op>) -> Result<Written> {
+    async fn write(&self, ops: Vec<Op>) -> Result<WriteOutcome> {
         for mut op in ops {
             if let Op::Put { key, value, .. } = &mut op
                 && self.older
@@ -91,7 +91,7 @@ impl Store for RecordingStore {
             }
             written?;
         }
-        Ok(Written::All)
+        Ok(WriteOutcome::All)
     }
 
     async fn wait(&self, milliseconds: u64) {

@@ -1,0 +1,322 @@
+//! Save: one put under the session's key, based on the newest record; then the revocation of the key that it replaces.
+//!
+//! Saves of one key in one isolate share its lane ([`isolate`](crate::isolate)). Concurrent ones share a put.
+//!
+//! | state | reply | next | guaranteed afterwards |
+//! | --- | --- | --- | --- |
+//! | `Start` | `Start` | `Reading`; a new session: `Writing`; a new key of a known family: `ReadingFamily` | |
+//! | `ReadingFamily` | `Values` | `Writing`; the session has ended: `Done(Err)` | no key joins a session that is seen to have ended |
+//! | `Reading` | `Values` | the session has ended: `Done(Err)` | nothing is written over a tombstone |
+//! | `Reading` | `Values` | the lane is free: `Writing`; it is not: `Joined` or `Holding` | the put contains the newest known record |
+//! | `Holding` | `Waited` | `Reading` | a login contains the saves that were in flight under the old key |
+//! | `Joined` | `Waited` | acknowledged: as after `Writing`; due: `Writing`; failed: `Reading` | |
+//! | `Writing` | `Written` | `Revoking`, or `Done(Ok)` | the record is stored, with the changes of every member of the group |
+//! | `Writing` | `Written`, but so late that other saves went on without it | `Reading`, and after the last attempt as above | |
+//! | `Writing` | `Unavailable` | `Pausing`, or `Done(Err)` after the last attempt | |
+//! | `Pausing` | `Waited` | `Reading`: the put may have been applied | |
+//! | `Revoking` | `Written`, or acknowledged to another request of the isolate | `Deleting`, or `Done(Ok)` | the old key opens no session after the documented bound |
+//! | `Revoking` | `Unavailable` | `PausingToRevoke` once, then `Deleting` | |
+//! | `PausingToRevoke` | `Waited` | `Revoking` | |
+//! | `Deleting` | any | `Done(Ok)` | |
+
+mod base;
+mod group;
+mod put;
+mod rotation;
+
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+
+use super::load::successor_tombstone;
+use super::revoke;
+use super::{Reply, Step};
+use crate::error::{Error, ErrorKind, Result};
+use crate::isolate::{IsolateMemory, Revocation, Ticket};
+use crate::session::event::EventKind;
+use crate::session::identity::{Identity, Tag};
+use crate::session::key_state::KeyState;
+use crate::session::load_reason::LoadReason;
+use crate::session::record_header::RecordHeader;
+use crate::session::saving::Group;
+use crate::session::session::{FlushState, Session};
+use rotation::deleted;
+
+/// The pause before a retry, in milliseconds: KV accepts one write per second and key. Part of it is random, so that two requests
+/// that collided do not collide again.
+const PAUSE: u64 = 1_000;
+const SPREAD: u64 = 256;
+const PAUSE_MILLIS: i64 = 1_000;
+
+/// The number of puts of a save before it fails.
+const MAX_ATTEMPTS: u8 = 4;
+
+/// How long a save waits for its put, and a login for the saves under the old key, in milliseconds.
+const MAX_WAIT: u64 = 12_000;
+const MAX_HOLD: u64 = 4_000;
+
+/// The first and the longest pause between two polls of the lane, in milliseconds.
+const FIRST_POLL: u64 = 5;
+const LONGEST_POLL: u64 = 100;
+
+/// The outcome of a save.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[must_use]
+pub struct SaveOutcome {
+    /// After `cycle_key`: the old key could not be revoked, even by a retry. Until it expires, the old cookie still opens the
+    /// session as it was.
+    pub old_record_remains: bool,
+}
+
+/// Writes the session. Leaves Django's flags unchanged.
+#[derive(Debug)]
+pub struct Save {
+    state: State,
+    /// True if the session is unchanged: the save is skipped if another request has renewed it meanwhile.
+    is_renewal: bool,
+}
+
+/// The attempts of one save.
+#[derive(Debug, Default)]
+struct Attempt {
+    /// The number of failed puts.
+    failed: u8,
+    /// How long the save has waited for its put, in milliseconds.
+    waited: u64,
+    /// The tag of the record. It stays the same as long as the content does.
+    tag: Option<Tag>,
+    /// The record of the last put, which may have been applied although it failed.
+    sent: Option<SentRecord>,
+    /// True if a put was acknowledged, but too late.
+    is_stored: bool,
+}
+
+/// A record that was put.
+#[derive(Debug)]
+enum SentRecord {
+    Alone(Box<(RecordHeader, i64)>),
+    Group(Rc<Group>),
+}
+
+#[derive(Debug, Default)]
+enum State {
+    Start,
+    Reading(Box<Attempt>),
+    /// Reads the tombstone of a new key that joins the family of another one.
+    ReadingFamily(Box<Attempt>),
+    Holding(Box<Attempt>),
+    Joined {
+        attempt: Box<Attempt>,
+        ticket: Ticket,
+    },
+    Writing {
+        attempt: Box<Attempt>,
+        ticket: Ticket,
+        sent: SentRecord,
+    },
+    Pausing(Box<Attempt>),
+    Revoking {
+        old: Identity,
+        again: bool,
+    },
+    PausingToRevoke(Identity),
+    Deleting {
+        old_remains: bool,
+    },
+    #[default]
+    Failed,
+}
+
+type NextStep = Step<Result<SaveOutcome>>;
+
+impl Default for Save {
+    fn default() -> Self {
+        Self { state: State::Start, is_renewal: false }
+    }
+}
+
+impl Save {
+    /// Creates the save of an unchanged session.
+    pub(crate) fn renewal() -> Self {
+        Self { is_renewal: true, ..Self::default() }
+    }
+
+    /// Takes the reply to the last step, [`Reply::Start`] first, and returns the next one.
+    pub fn step(&mut self, session: &mut Session, memory: &IsolateMemory, reply: Reply) -> NextStep {
+        let next = match (core::mem::take(&mut self.state), reply) {
+            (State::Start, Reply::Start) => self.start(session, memory),
+            (State::Reading(attempt), Reply::Values(values)) => self.build(session, memory, attempt, values),
+            (State::ReadingFamily(attempt), Reply::Values(values)) => {
+                self.join_family(session, memory, attempt, &values)
+            }
+            (State::Holding(attempt), Reply::Waited) if attempt.waited < MAX_HOLD && must_hold(session, memory) => {
+                Ok(self.hold(attempt))
+            }
+            (State::Holding(attempt) | State::Pausing(attempt), Reply::Waited) => {
+                session.clock.catch_up();
+                // mutation: look-again
+                self.look(session, memory, attempt)
+            }
+            (State::Joined { attempt, ticket }, Reply::Waited) => self.poll(session, memory, attempt, ticket),
+            (State::Writing { attempt, ticket, sent }, Reply::Written) => {
+                self.put_acknowledged(session, memory, attempt, ticket, sent)
+            }
+            // The conflict is with an earlier attempt of this save: no other request knows this key.
+            (State::Writing { attempt, ticket, sent }, Reply::Conflict) if attempt.sent.is_some() => {
+                self.put_acknowledged(session, memory, attempt, ticket, sent)
+            }
+            (State::Writing { ticket, .. }, Reply::Conflict) => {
+                if let Some(identity) = session.key.identity() {
+                    memory.withdraw_put(&revoke::record_key(&session.settings, identity), ticket);
+                }
+                Err(Error::new(ErrorKind::KeyTaken, "there is a record under the session's new key"))
+            }
+            (State::Writing { attempt, ticket, sent }, Reply::Unavailable(error)) => {
+                self.retry(session, memory, attempt, ticket, sent, error)
+            }
+            (State::Revoking { old, .. }, Reply::Written) => {
+                memory.acknowledge_revocation(&revoke::tombstone_key(&session.settings, &old));
+                Ok(self.revoked(session, memory, &old))
+            }
+            (State::Revoking { old, again: false }, Reply::Unavailable(_)) => {
+                self.state = State::PausingToRevoke(old);
+                Ok(Step::Wait(pause(session)))
+            }
+            (State::Revoking { old, again: true }, Reply::Unavailable(_)) => {
+                let tombstone = revoke::tombstone_key(&session.settings, &old);
+                let is_revoked = memory.is_revoked(&tombstone, session.clock.latest_millis());
+                Ok(if is_revoked {
+                    Step::Done(Ok(SaveOutcome::default()))
+                } else {
+                    self.delete(session, memory, &old, true)
+                })
+            }
+            (State::PausingToRevoke(old), Reply::Waited) => Ok(self.revoke(session, memory, old, true)),
+            (State::Deleting { old_remains }, reply) => Ok(deleted(session, old_remains, &reply)),
+            (_, Reply::Unavailable(error)) => Err(error),
+            _ => Err(Error::unexpected_reply()),
+        };
+        next.unwrap_or_else(|error| self.fail(session, memory, error))
+    }
+
+    fn fail(&mut self, session: &mut Session, memory: &IsolateMemory, error: Error) -> NextStep {
+        self.state = State::Failed;
+        release(session, memory);
+        match error.kind() {
+            ErrorKind::Stale => session.report(EventKind::RefusedStale),
+            ErrorKind::SessionInterrupted => session.report(EventKind::Interrupted),
+            ErrorKind::Superseded => session.report(EventKind::RefusedSuperseded),
+            ErrorKind::StoreUnavailable => session.report(EventKind::StoreFailed),
+            _ => {}
+        }
+        Step::Done(Err(error))
+    }
+
+    fn start(&mut self, session: &mut Session, memory: &IsolateMemory) -> Result<NextStep> {
+        session.check_available()?;
+        if matches!(session.flush, FlushState::Pending(_)) {
+            return Err(Error::out_of_reach());
+        }
+        if session.is_superseded() {
+            return Err(Error::superseded());
+        }
+        if session.session_key().is_none() {
+            session.create();
+        }
+        let is_copy = matches!(&session.key, KeyState::New { replaces: None, .. });
+        // mutation: superseded-copy
+        if is_copy && session.load_reason() == LoadReason::NotYetVisible && !matches!(session.flush, FlushState::Done) {
+            // A copy of a session that is not visible yet would replace it without its data.
+            return Err(Error::stale()); // mutation: not-visible-is-refused
+        }
+        self.look(session, memory, Box::default())
+    }
+
+    /// Reads the current record and its tombstones. A new session is written without a read: KV would cache the miss.
+    fn look(&mut self, session: &mut Session, memory: &IsolateMemory, attempt: Box<Attempt>) -> Result<NextStep> {
+        let settings = &session.settings;
+        // mutation: blind-put
+        let Some(origin) = session.key.origin() else {
+            let Some(identity) = session.key_of_known_family() else { return self.write(session, memory, attempt) };
+            let both = core::iter::once(identity).chain(session.rotated_from());
+            let keys = both.map(|identity| revoke::tombstone_key(settings, identity)).collect();
+            self.state = State::ReadingFamily(attempt);
+            return Ok(Step::Read(keys));
+        };
+        let mut keys = vec![revoke::record_key(settings, origin), revoke::tombstone_key(settings, origin)];
+        if session.key.is_new() && origin.is_anonymous() {
+            keys.push(successor_tombstone(settings, origin));
+        }
+        self.state = State::Reading(attempt);
+        Ok(Step::Read(keys))
+    }
+
+    /// Puts the record of a new key that joins a family, unless the family has ended meanwhile.
+    fn join_family(
+        &mut self,
+        session: &mut Session,
+        memory: &IsolateMemory,
+        attempt: Box<Attempt>,
+        values: &[Option<Vec<u8>>],
+    ) -> Result<NextStep> {
+        session.clock.revocation_checked();
+        let Some(identity) = session.key.identity() else { return Err(Error::unexpected_reply()) };
+        let (key, now) = (revoke::tombstone_key(&session.settings, identity), session.clock.latest_millis());
+        let mut tombstones = values.iter().map(Option::as_deref);
+        let tombstone = tombstones.next().flatten();
+        if let Some((old, replaced)) = session.rotated_from().zip(tombstones.next().flatten()) {
+            let old = revoke::tombstone_key(&session.settings, old);
+            memory.mark(&old, Revocation::read(replaced), now);
+            memory.acknowledge_revocation(&old);
+        }
+        match revoke::revocation(memory, &key, tombstone, now) {
+            None => self.write(session, memory, attempt),
+            Some(revocation) if revocation.is_superseding(now) => Err(Error::superseded()),
+            Some(_) => Err(Error::interrupted()),
+        }
+    }
+}
+
+impl Session {
+    /// Returns the new key if it replaces none and its family is known from the request: a copy, or a second login.
+    fn key_of_known_family(&self) -> Option<&Identity> {
+        let identity = self.key.identity().filter(|_| self.settings.check_ended)?;
+        let mut known = self.incoming.identities();
+        known.any(|other| other.key.family() == identity.key.family()).then_some(identity)
+    }
+
+    /// Returns the key of the request's cookie, if the new one is a rotation of it.
+    fn rotated_from(&self) -> Option<&Identity> {
+        let identity = self.key.identity()?;
+        let is_older =
+            |other: &&Identity| other.key.family() == identity.key.family() && other.rotations < identity.rotations;
+        self.incoming.identities().find(is_older)
+    }
+
+    /// Returns whether a concurrent request has just rotated the key.
+    fn is_superseded(&mut self) -> bool {
+        self.load_reason() == LoadReason::Superseded
+            && self.data().is_ok()
+            && matches!(self.key, KeyState::Superseded { .. })
+    }
+}
+
+/// Returns whether the save still has to wait for the lane. It reads nothing before the lane is free.
+fn must_hold(session: &Session, memory: &IsolateMemory) -> bool {
+    session.key.origin().is_some_and(|origin| {
+        let key = revoke::record_key(&session.settings, origin);
+        memory.is_taken(&key, session.key.is_new(), session.clock.latest_millis())
+    })
+}
+
+/// Releases the lane of the key that a failed login would have replaced.
+fn release(session: &Session, memory: &IsolateMemory) {
+    if let Some(origin) = session.key.origin().filter(|_| session.key.is_new()) {
+        memory.release(&revoke::record_key(&session.settings, origin));
+    }
+}
+
+fn pause(session: &mut Session) -> u64 {
+    let [spread, ..] = session.random.tag();
+    PAUSE.saturating_add(u64::from(spread) % SPREAD)
+}
