@@ -66,12 +66,11 @@ mod secret;
 mod session;
 mod sessions;
 pub mod settings;
-mod store;
+pub mod store;
 
 #[cfg(feature = "cloudflare")]
 pub use cloudflare::Kv;
 pub use error::{Error, ErrorKind, Result};
-pub use isolate::IsolateMemory;
 pub use protocol::headers::{ResponseHeaders, SessionHeaders};
 pub use protocol::save::SaveOutcome;
 pub use protocol::sweep::{ClearExpired, SweepOutcome};
@@ -80,10 +79,9 @@ pub use session::expiry::{Expiry, ExpiryOptions};
 pub use session::key::SessionKey;
 pub use session::load_reason::LoadReason;
 pub use session::session::Session;
-pub use session::storage_key::StorageKey;
 pub use sessions::Sessions;
-pub use settings::{SameSite, Settings, SettingsBuilder};
-pub use store::{MemoryStore, OnlyIf, Op, Page, Store, WriteOutcome};
+pub use settings::{SameSite, Settings};
+pub use store::{MemoryStore, Store};
 
 #[cfg(doctest)]
 mod documents {

@@ -24,7 +24,8 @@ use crate::session::lifetime::Lifetime;
 use crate::session::record::{self, Record};
 use crate::session::record_header::RecordHeader;
 use crate::session::signing;
-use crate::{ErrorKind, ExpiryOptions, MemoryStore, Session, Sessions, Settings, StorageKey};
+use crate::store::{MemoryStore, StorageKey};
+use crate::{ErrorKind, ExpiryOptions, Session, Sessions, Settings};
 use crate::{iso, json};
 
 /// A fuzz target with its name.

@@ -42,7 +42,8 @@ const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// [`Store::memory`](crate::Store::memory).
 ///
 /// ```
-/// use edge_session::{IsolateMemory, Op, Page, Result, Store, StorageKey, WriteOutcome};
+/// use edge_session::{Result, Store};
+/// use edge_session::store::{IsolateMemory, Op, Page, StorageKey, WriteOutcome};
 ///
 /// struct Shared<S> {
 ///     store: S,

@@ -4,8 +4,8 @@
 //! enum of states, which contain the attempt, one `step`, and an absorbing failed state. The head of its file is a table of
 //! states and replies, with the guarantee after each write.
 //!
-//! A driver runs one operation on a session at a time, and keeps one [`IsolateMemory`](crate::IsolateMemory) for all sessions of
-//! a store. It sets the session's clock: [`Session::set_now`](crate::Session::set_now) before an operation, and
+//! A driver runs one operation on a session at a time, and keeps one [`IsolateMemory`](crate::store::IsolateMemory) for all
+//! sessions of a store. It sets the session's clock: [`Session::set_now`](crate::Session::set_now) before an operation, and
 //! [`Session::tick`](crate::Session::tick) before each reply. Afterwards it drains the session's
 //! [events](crate::Session::next_event).
 //!
@@ -15,7 +15,8 @@
 //!
 //! use chrono::DateTime;
 //! use edge_session::protocol::{Commit, Load, Reply, Step, session_from_cookie_header};
-//! use edge_session::{IsolateMemory, Op, Session, Settings};
+//! use edge_session::{Session, Settings};
+//! use edge_session::store::{IsolateMemory, Op};
 //!
 //! /// Runs an operation on a map.
 //! fn drive<T>(store: &mut HashMap<String, Vec<u8>>, mut step: impl FnMut(Reply) -> Step<T>) -> T {

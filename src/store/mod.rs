@@ -6,9 +6,9 @@ mod op;
 use alloc::vec::Vec;
 
 use crate::error::Result;
-use crate::isolate::IsolateMemory;
-use crate::session::storage_key::StorageKey;
 
+pub use crate::isolate::IsolateMemory;
+pub use crate::session::storage_key::StorageKey;
 pub use memory::MemoryStore;
 pub use op::{OnlyIf, Op, Page};
 
@@ -18,7 +18,8 @@ pub use op::{OnlyIf, Op, Page};
 /// the session itself checks whether a record has expired.
 ///
 /// ```
-/// use edge_session::{Op, Page, Result, Store, StorageKey, WriteOutcome};
+/// use edge_session::Result;
+/// use edge_session::store::{Op, Page, StorageKey, Store, WriteOutcome};
 ///
 /// /// Stores nothing: each request starts a new session.
 /// struct Nowhere;

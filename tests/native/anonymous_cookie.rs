@@ -1,7 +1,8 @@
 //! Two cookie names: a session before its first `cycle_key` travels under one of its own, so that no answer to it replaces or
 //! deletes the cookie of a login.
 
-use edge_session::{ErrorKind, LoadReason, Op, Session, Store};
+use edge_session::store::Op;
+use edge_session::{ErrorKind, LoadReason, Session, Store};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

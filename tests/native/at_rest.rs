@@ -1,10 +1,9 @@
 //! What the store is given, and what it can do with it: keys that open nothing, and values that only their own kind of key reads.
 
 use chrono::TimeDelta;
-use edge_session::{
-    ErrorKind, Expiry, LoadReason, Op, Session, SessionHeaders, SessionKey, Settings, SettingsBuilder, StorageKey,
-    Store,
-};
+use edge_session::settings::SettingsBuilder;
+use edge_session::store::{Op, StorageKey};
+use edge_session::{ErrorKind, Expiry, LoadReason, Session, SessionHeaders, SessionKey, Settings, Store};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

@@ -8,9 +8,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use chrono::TimeDelta;
-use edge_session::{
-    ErrorKind, LoadReason, MemoryStore, Op, Page, Result, Session, Sessions, StorageKey, Store, WriteOutcome,
-};
+use edge_session::store::{Op, Page, StorageKey, WriteOutcome};
+use edge_session::{ErrorKind, LoadReason, MemoryStore, Result, Session, Sessions, Store};
 
 use crate::support::{defaults, start};
 

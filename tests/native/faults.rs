@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use edge_session::{ClearExpired, ErrorKind, LoadReason, Sessions, SettingsBuilder};
+use edge_session::settings::SettingsBuilder;
+use edge_session::{ClearExpired, ErrorKind, LoadReason, Sessions};
 use edge_session_kv_model::{Fault, KvLocation, KvModel, KvModelOptions, OperationKind};
 
 use crate::support::{Browser, defaults};

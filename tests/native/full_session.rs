@@ -1,7 +1,8 @@
 //! A session that is as large as it may be: what can still be done with it.
 
 use chrono::TimeDelta;
-use edge_session::{ErrorKind, Expiry, LoadReason, Session, SettingsBuilder};
+use edge_session::settings::SettingsBuilder;
+use edge_session::{ErrorKind, Expiry, LoadReason, Session};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

@@ -1,6 +1,7 @@
 //! Django's `SessionInterrupted`: a request whose session has ended meanwhile stores nothing and is told.
 
-use edge_session::{ErrorKind, LoadReason, Op, Session, Store};
+use edge_session::store::Op;
+use edge_session::{ErrorKind, LoadReason, Session, Store};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

@@ -5,7 +5,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use edge_session::{ErrorKind, LoadReason, Op, Session, Store};
+use edge_session::store::Op;
+use edge_session::{ErrorKind, LoadReason, Session, Store};
 use edge_session_kv_model::{Fault, KvModel, OperationKind};
 
 use crate::support::isolate::{Isolate, Outcome, millis, usual};

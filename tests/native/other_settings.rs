@@ -1,6 +1,7 @@
 //! Deployments with other settings beside this one: their sessions are left alone, and so are their cookies.
 
-use edge_session::{LoadReason, Session, SettingsBuilder};
+use edge_session::settings::SettingsBuilder;
+use edge_session::{LoadReason, Session};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

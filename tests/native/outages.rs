@@ -1,6 +1,7 @@
 //! A store that fails: nobody is logged out, nothing is created, nothing is lost.
 
-use edge_session::{ErrorKind, LoadReason, Session, SessionHeaders, StorageKey};
+use edge_session::store::StorageKey;
+use edge_session::{ErrorKind, LoadReason, Session, SessionHeaders};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -317,12 +318,12 @@ fn clearing_without_reading_overwrites_no_record_that_cannot_be_read() {
 
 #[test]
 fn debug_of_an_operation_shows_no_data() {
-    let op = edge_session::Op::Put {
+    let op = edge_session::store::Op::Put {
         key: StorageKey::listed("k"),
         value: b"secret".to_vec(),
         ttl: 60,
         deadline: 1,
-        only_if: edge_session::OnlyIf::Any,
+        only_if: edge_session::store::OnlyIf::Any,
     };
     assert_eq!(format!("{op:?}"), "Put { key: StorageKey(\"k\"), bytes: 6, ttl: 60, .. }");
 }

@@ -58,7 +58,7 @@ fn unknown(site: &Site) -> Browser {
     let browser = site.visitor();
     site.pass(131);
     for (key, _) in site.store.memory.entries() {
-        run(edge_session::Store::write(&site.store.memory, vec![edge_session::Op::Delete { key }])).unwrap();
+        run(edge_session::Store::write(&site.store.memory, vec![edge_session::store::Op::Delete { key }])).unwrap();
     }
     browser
 }

@@ -1,7 +1,8 @@
 //! How a session ends for good: logouts and logins leave tombstones, and whatever comes later meets them.
 
 use chrono::TimeDelta;
-use edge_session::{ErrorKind, LoadReason, Op, Session, Store};
+use edge_session::store::Op;
+use edge_session::{ErrorKind, LoadReason, Session, Store};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

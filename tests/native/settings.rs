@@ -1,6 +1,7 @@
 //! Settings are checked when they are built: no request meets a contradiction.
 
-use edge_session::{ErrorKind, SameSite, Settings, SettingsBuilder};
+use edge_session::settings::SettingsBuilder;
+use edge_session::{ErrorKind, SameSite, Settings};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

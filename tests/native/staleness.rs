@@ -34,7 +34,7 @@ fn numbers<const N: usize>(session: &mut Session, keys: [&str; N]) -> [Option<i3
 }
 
 /// A browser whose last save rests on one of somebody else, and a location that shows neither.
-fn broken_chain(settings: impl Fn() -> edge_session::SettingsBuilder) -> (Site, Site, Browser) {
+fn broken_chain(settings: impl Fn() -> edge_session::settings::SettingsBuilder) -> (Site, Site, Browser) {
     let site = site_with(settings());
     let mut browser = site.visitor();
     let far = site.elsewhere(settings());

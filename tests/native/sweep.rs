@@ -4,10 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use edge_session::{
-    ClearExpired, Error, ErrorKind, Expiry, MemoryStore, OnlyIf, Op, Page, Result, Sessions, StorageKey, Store,
-    SweepOutcome, WriteOutcome,
-};
+use edge_session::store::{OnlyIf, Op, Page, StorageKey, WriteOutcome};
+use edge_session::{ClearExpired, Error, ErrorKind, Expiry, MemoryStore, Result, Sessions, Store, SweepOutcome};
 use edge_session_kv_model::{KvModel, KvModelOptions};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;

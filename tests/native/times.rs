@@ -4,9 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use edge_session::{
-    Expiry, ExpiryOptions, MemoryStore, Op, Page, Result, Session, Sessions, StorageKey, Store, WriteOutcome,
-};
+use edge_session::store::{Op, Page, StorageKey, WriteOutcome};
+use edge_session::{Expiry, ExpiryOptions, MemoryStore, Result, Session, Sessions, Store};
 use proptest::prelude::*;
 
 use crate::support::{defaults, run, start};

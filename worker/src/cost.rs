@@ -2,7 +2,8 @@
 
 use std::cell::Cell;
 
-use edge_session::{IsolateMemory, Op, Page, Result, Session, StorageKey, Store, WriteOutcome};
+use edge_session::store::{IsolateMemory, Op, Page, StorageKey, WriteOutcome};
+use edge_session::{Result, Session, Store};
 
 /// The cost of one request.
 #[derive(Debug)]

@@ -11,7 +11,8 @@ use crate::KvModel;
 use crate::fault::{Fault, OperationKind};
 use crate::namespace::{Looked, Stored};
 use crate::options::micros;
-use edge_session::{Error, IsolateMemory, Result};
+use edge_session::store::IsolateMemory;
+use edge_session::{Error, Result};
 
 /// The longest key, in bytes.
 const MAX_KEY: usize = 512;

@@ -4,7 +4,8 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::location::{KvLocation, ListedKey, MIN_TTL};
-use edge_session::{IsolateMemory, Op, Page, Result, StorageKey, Store, WriteOutcome};
+use edge_session::store::{IsolateMemory, Op, Page, StorageKey, WriteOutcome};
+use edge_session::{Result, Store};
 
 /// The metadata of a record, before and after its deadline.
 const METADATA: (&str, &str) = ("{\"deadline\":", "}");

@@ -3,8 +3,9 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use edge_session::Error;
 use edge_session::protocol::{Reply, Step};
-use edge_session::{Error, Op, Page, StorageKey};
+use edge_session::store::{Op, Page, StorageKey};
 
 /// One operation on the store.
 #[derive(Debug)]

@@ -18,10 +18,8 @@ use zeroize::{Zeroize, Zeroizing};
 use edge_session::protocol::{
     Commit, Delete, Flush, Load, Reply, Save, Sweep, caching, session_from_cookie_header, session_of_key,
 };
-use edge_session::{
-    Error, ErrorKind, EventKind, IsolateMemory, OnlyIf, Op, Result, SaveOutcome, Session, SessionHeaders, Settings,
-    StorageKey, SweepOutcome,
-};
+use edge_session::store::{IsolateMemory, OnlyIf, Op, StorageKey};
+use edge_session::{Error, ErrorKind, EventKind, Result, SaveOutcome, Session, SessionHeaders, Settings, SweepOutcome};
 
 use super::options;
 use super::pending_io::{Operation, Operations};

@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use edge_session::{MemoryStore, Op, Page, Result, StorageKey, Store, WriteOutcome};
+use edge_session::store::{Op, Page, StorageKey, WriteOutcome};
+use edge_session::{MemoryStore, Result, Store};
 
 /// Where a record is, when it ends, in microseconds of Unix time, and the end that no save extends.
 #[derive(Clone)]

@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use edge_session::{ErrorKind, Session, SessionHeaders, Sessions, SettingsBuilder};
+use edge_session::settings::SettingsBuilder;
+use edge_session::{ErrorKind, Session, SessionHeaders, Sessions};
 use edge_session_kv_model::{KvLocation, KvModel, KvModelOptions, Operation, OperationKind, Task};
 
 use super::{Browser, defaults};

@@ -12,10 +12,9 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use edge_session::{
-    Error, MemoryStore, Op, Page, Result, Session, SessionHeaders, Sessions, Settings, SettingsBuilder, StorageKey,
-    Store, WriteOutcome,
-};
+use edge_session::settings::SettingsBuilder;
+use edge_session::store::{Op, Page, StorageKey, WriteOutcome};
+use edge_session::{Error, MemoryStore, Result, Session, SessionHeaders, Sessions, Settings, Store};
 
 pub const SECRET: &str = "a secret of at least thirty-two bytes";
 /// The names under which sessions travel with the default settings: once `cycle_key` has changed the key, and before.

@@ -2,7 +2,8 @@
 //! the fuzz target `set_cookie`.
 
 use chrono::DateTime;
-use edge_session::{ErrorKind, MemoryStore, SameSite, Sessions, Settings, SettingsBuilder};
+use edge_session::settings::SettingsBuilder;
+use edge_session::{ErrorKind, MemoryStore, SameSite, Sessions, Settings};
 use pollster::block_on as run;
 
 use super::user_agent::{Cookie, Outcome, SetCookie, Url, UserAgent};

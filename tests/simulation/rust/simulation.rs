@@ -8,7 +8,8 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use edge_session::{IsolateMemory, LoadReason, SessionHeaders, Sessions, Settings};
+use edge_session::store::IsolateMemory;
+use edge_session::{LoadReason, SessionHeaders, Sessions, Settings};
 use edge_session_kv_model::{KvModel, KvModelOptions};
 
 use crate::history::{CookieChange, Flush, History, Id, JarChange, Marks, Request, SaveMark, Saves, Token};

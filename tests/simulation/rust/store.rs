@@ -4,7 +4,8 @@ use std::error::Error as _;
 use std::rc::Rc;
 use std::time::Duration;
 
-use edge_session::{IsolateMemory, Op, Page, Result, StorageKey, Store, WriteOutcome};
+use edge_session::store::{IsolateMemory, Op, Page, StorageKey, WriteOutcome};
+use edge_session::{Result, Store};
 use edge_session_kv_model::KvLocation;
 use serde_json::Value;
 
