@@ -51,8 +51,8 @@ pub(crate) fn pad(number: u32, width: usize, out: &mut String) {
     out.push_str(digits);
 }
 
-/// Parses a date with an offset as Python's `datetime.fromisoformat` does, except week dates and dates without a time. Accepts the
-/// extended and the basic form, fractions of any length (truncated to microseconds), and an offset or `Z`.
+/// Parses a date with an offset as Python's `datetime.fromisoformat` does, except week dates and dates without a time. Accepts
+/// the extended and the basic form, fractions of any length (truncated to microseconds), and an offset or `Z`.
 #[must_use]
 pub fn parse(text: &str) -> Option<DateTime<FixedOffset>> {
     let mut rest = Digits(text);

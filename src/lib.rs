@@ -1,8 +1,8 @@
 //! Django's sessions for the edge.
 //!
-//! A [`Session`] is Django's `SessionBase`: a dictionary with two flags, a key and an expiry. [`Sessions`] loads a session for the
-//! `Cookie` header of a request and commits it with the response. A [`Store`] contains the records: [`MemoryStore`], `Kv` (Workers
-//! KV, with the feature `cloudflare`), or your own implementation.
+//! A [`Session`] is Django's `SessionBase`: a dictionary with two flags, a key and an expiry. [`Sessions`] loads a session for
+//! the `Cookie` header of a request and commits it with the response. A [`Store`] contains the records: [`MemoryStore`], `Kv`
+//! (Workers KV, with the feature `cloudflare`), or your own implementation.
 //!
 //! ```
 //! use edge_session::{Expiry, MemoryStore, Sessions, Settings};

@@ -181,9 +181,9 @@ mod tests {
         assert_ne!(*derive(NEW.as_bytes(), &[TOKEN_PURPOSE, b"sessionid"]), keys[0][0]);
     }
 
-    // A11, CVE-2013-0263 (Rack): the time of a comparison revealed how many bytes of a guess were right. Here a MAC that differs in
-    // its first byte takes as long as one that differs in its last. The difference has to be far below that of a comparison which
-    // stops at the first difference; the two are measured alternately.
+    // A11, CVE-2013-0263 (Rack): the time of a comparison revealed how many bytes of a guess were right. Here a MAC that differs
+    // in its first byte takes as long as one that differs in its last. The difference has to be far below that of a comparison
+    // which stops at the first difference; the two are measured alternately.
     #[test]
     fn cve_2013_0263_a_comparison_takes_as_long_wherever_the_difference_is() {
         let secrets = secrets(&[OLD]);

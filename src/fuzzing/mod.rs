@@ -106,7 +106,8 @@ pub fn cookie_header(header: &[u8]) {
     assert_eq!(reversed_found.presented, found.presented);
     assert_eq!(reversed_found.values.len(), found.values.len());
     assert!(found.values.iter().all(|value| reversed_found.values.contains(value)));
-    // A visitor's cookie is effective unless the header contains another valid one or too many. An unknown session's is not valid.
+    // A visitor's cookie is effective unless the header contains another valid one or too many. An unknown session's is not
+    // valid.
     let (cookie, ..) = &*VISITOR;
     let own = cookie.split_once('=').unwrap().1.as_bytes();
     let whole = [header, b";", cookie.as_bytes()].concat();

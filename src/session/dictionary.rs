@@ -369,8 +369,8 @@ impl Session {
         self.data().map(|data| &*data)
     }
 
-    /// Sets a JSON text as [`set_json`](Self::set_json) does, but without validating it, for callers that serialized it themselves.
-    /// Reading a text that is not JSON fails.
+    /// Sets a JSON text as [`set_json`](Self::set_json) does, but without validating it, for callers that serialized it
+    /// themselves. Reading a text that is not JSON fails.
     ///
     /// # Errors
     ///

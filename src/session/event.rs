@@ -14,8 +14,8 @@ use crate::secret::Secrets;
 pub struct Event {
     /// The kind of event.
     pub kind: EventKind,
-    /// A pseudonym of the session key, the same for all events of one key: 11 characters of a keyed hash, which reveal neither the
-    /// key nor the storage key. Empty if there is no key.
+    /// A pseudonym of the session key, the same for all events of one key: 11 characters of a keyed hash, which reveal neither
+    /// the key nor the storage key. Empty if there is no key.
     pub session: String,
 }
 
@@ -53,8 +53,8 @@ pub enum EventKind {
     JournalCut,
     /// A save was refused with [`Superseded`](crate::ErrorKind::Superseded): a concurrent request rotated the key a moment ago.
     RefusedSuperseded,
-    /// The store contains a record that lacks a save of this isolate, for example one written outside of a request. The save of this
-    /// isolate was restored.
+    /// The store contains a record that lacks a save of this isolate, for example one written outside of a request. The save of
+    /// this isolate was restored.
     Diverged,
     /// A text passed to `decode` was not signed with one of the secrets.
     BadSignature,

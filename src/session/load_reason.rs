@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-/// The outcome of loading a session, from [`Session::load_reason`](crate::Session::load_reason). Every outcome except the first two
-/// is also an [event](crate::Event).
+/// The outcome of loading a session, from [`Session::load_reason`](crate::Session::load_reason). Every outcome except the first
+/// two is also an [event](crate::Event).
 ///
 /// docs/concepts/consistency.md lists the effect of each outcome on reads, saves and the cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,9 +8,9 @@ use super::limits::{MAX_TAGS, WRITES_WINDOW};
 use super::record::Record;
 use super::record_header::{RecentWrite, RecordHeader};
 
-/// Applies the recent writes of the older branch to the newer one. Returns the result, and the tag of the save that was merged in.
-/// A branch without a list of recent writes cannot be merged. No tag is returned for it, nor, unless the branches `are_apart` for
-/// certain, for an older branch whose writes the newer one already contains.
+/// Applies the recent writes of the older branch to the newer one. Returns the result, and the tag of the save that was merged
+/// in. A branch without a list of recent writes cannot be merged. No tag is returned for it, nor, unless the branches `are_apart`
+/// for certain, for an older branch whose writes the newer one already contains.
 pub(crate) fn merge(one: Record, other: Record, are_apart: bool) -> (Record, Option<Tag>) {
     let age = |record: &Record| (record.head.generation, last_write(&record.head));
     let (mut newer, older) = if age(&one) >= age(&other) { (one, other) } else { (other, one) };
@@ -22,8 +22,8 @@ pub(crate) fn merge(one: Record, other: Record, are_apart: bool) -> (Record, Opt
     (newer, older.head.tags.first().copied().filter(|_| are_apart || is_changed))
 }
 
-/// Applies the recent writes of another branch to a record, except to keys that the record wrote since. Returns whether any write was
-/// applied. Writes outside of the record's window are skipped, because the record does not list its own writes of that time.
+/// Applies the recent writes of another branch to a record, except to keys that the record wrote since. Returns whether any write
+/// was applied. Writes outside of the record's window are skipped, because the record does not list its own writes of that time.
 pub(crate) fn apply_writes(onto: &mut Record, from: &Record) -> bool {
     let listed = last_write(&onto.head).saturating_sub(WRITES_WINDOW);
     let mut is_changed = false;

@@ -125,7 +125,8 @@ impl Session {
             KeyState::Stored(identity) => (Some(identity), None),
             KeyState::New { identity, replaces } => (Some(identity), replaces),
             KeyState::None => (None, None), // mutation: copy-of-superseded
-            // Only `cycle_key` leaves this state: a new session's cookie would replace that of the login which superseded this one.
+            // Only `cycle_key` leaves this state: a new session's cookie would replace that of the login which superseded this
+            // one.
             superseded @ KeyState::Superseded { .. } => {
                 self.key = superseded;
                 self.flags.accessed = true;
@@ -149,8 +150,8 @@ impl Session {
         self.become_new(identity, replaces);
     }
 
-    /// Replaces the key by a new one with the same data, for a login: Django's `cycle_key`. The next save or commit stores the data
-    /// under the new key and revokes the old key.
+    /// Replaces the key by a new one with the same data, for a login: Django's `cycle_key`. The next save or commit stores the
+    /// data under the new key and revokes the old key.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -173,8 +174,8 @@ impl Session {
         let (old, replaces) = match core::mem::take(&mut self.key) {
             KeyState::Stored(identity) => (Some(identity.clone()), Some(identity)), // mutation: replaced-key
             KeyState::New { identity, replaces } => (Some(identity), replaces),
-            // A second login concurrent with the first: it joins the same family, so that a logout revokes both. It starts from the
-            // same anonymous record; the data of the first login stay with its own key.
+            // A second login concurrent with the first: it joins the same family, so that a logout revokes both. It starts from
+            // the same anonymous record; the data of the first login stay with its own key.
             KeyState::Superseded { identity, record } => match record {
                 Some(record) => {
                     self.data()?.merge_onto(record.data); // mutation: data-of-second-login
@@ -206,8 +207,8 @@ impl Session {
         self.mark_changed();
     }
 
-    /// Removes the data and the key: the in-memory part of Django's `flush`. Returns the identities to revoke, including those that
-    /// an earlier flush could not revoke.
+    /// Removes the data and the key: the in-memory part of Django's `flush`. Returns the identities to revoke, including those
+    /// that an earlier flush could not revoke.
     pub(crate) fn begin_flush(&mut self) -> Vec<Identity> {
         let mut pending = match core::mem::take(&mut self.flush) {
             FlushState::Pending(pending) => pending,

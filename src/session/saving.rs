@@ -59,8 +59,8 @@ impl Session {
         self.flags.token_is_outdated
     }
 
-    /// Returns whether the base of the data contains every save up to the one with this tag. Returns false for a base that lacks a
-    /// save which the browser knows of.
+    /// Returns whether the base of the data contains every save up to the one with this tag. Returns false for a base that lacks
+    /// a save which the browser knows of.
     pub(crate) fn has_seen(&self, tag: &Tag) -> bool {
         let Some(Stored { head, .. }) = &self.stored else { return false };
         let known = |position: Position| head.tags.contains(&position.tag);
@@ -80,8 +80,8 @@ impl Session {
         Ok(())
     }
 
-    /// Returns whether a save has something to store: other data, another key, or a deadline that moved by a tenth of the session's
-    /// lifetime.
+    /// Returns whether a save has something to store: other data, another key, or a deadline that moved by a tenth of the
+    /// session's lifetime.
     ///
     /// # Errors
     ///

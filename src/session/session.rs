@@ -31,9 +31,9 @@ const TEST_COOKIE: (&str, &[u8]) = ("testcookie", b"\"worked\"");
 
 /// One visitor's session during one request: Django's dictionary, flags, key and expiry.
 ///
-/// It does no I/O: [`Sessions`](crate::Sessions) loads and commits it. It is *unloaded* until its first access, which evaluates the
-/// outcome of the load; a failed load raises [`ErrorKind::StoreUnavailable`](crate::ErrorKind::StoreUnavailable) only then. Reading
-/// neither writes the session nor extends its lifetime.
+/// It does no I/O: [`Sessions`](crate::Sessions) loads and commits it. It is *unloaded* until its first access, which evaluates
+/// the outcome of the load; a failed load raises [`ErrorKind::StoreUnavailable`](crate::ErrorKind::StoreUnavailable) only then.
+/// Reading neither writes the session nor extends its lifetime.
 ///
 /// ```
 /// # use edge_session::{MemoryStore, Sessions, Settings};
@@ -363,8 +363,8 @@ impl Session {
         Ok(signing::encode(&self.settings.secrets, &object, self.now().timestamp()))
     }
 
-    /// Decodes data that Django stored with one of the same secrets: Django's `decode`. An invalid signature yields no items, and the
-    /// event [`BadSignature`](crate::EventKind::BadSignature) with the session's next operation.
+    /// Decodes data that Django stored with one of the same secrets: Django's `decode`. An invalid signature yields no items, and
+    /// the event [`BadSignature`](crate::EventKind::BadSignature) with the session's next operation.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;

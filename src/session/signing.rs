@@ -41,8 +41,8 @@ impl Settings {
         sign(&self.secrets, payload, packed, unix_seconds)
     }
 
-    /// Verifies a text that Django or [`sign`](Self::sign) signed. Returns its payload, which may be compressed, or `None` if none of
-    /// the secrets signed it.
+    /// Verifies a text that Django or [`sign`](Self::sign) signed. Returns its payload, which may be compressed, or `None` if
+    /// none of the secrets signed it.
     #[must_use]
     pub fn verify(&self, text: &str) -> Option<Vec<u8>> {
         verify(&self.secrets, text)

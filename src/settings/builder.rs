@@ -13,7 +13,8 @@ use crate::secret::Secrets;
 const DAY: i64 = 86_400;
 
 impl Settings {
-    /// Returns a builder with the defaults. The first secret signs and all of them verify, so put a new secret before the old ones.
+    /// Returns a builder with the defaults. The first secret signs and all of them verify, so put a new secret before the old
+    /// ones.
     ///
     /// A secret has at least 32 bytes, from a cryptographic source (`openssl rand -base64 32`).
     pub fn builder<I>(secrets: I) -> SettingsBuilder

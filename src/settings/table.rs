@@ -1,5 +1,5 @@
-//! The table of all settings except the secrets: their names as Worker variables and JavaScript options, the kinds of their values,
-//! and their setters.
+//! The table of all settings except the secrets: their names as Worker variables and JavaScript options, the kinds of their
+//! values, and their setters.
 
 use alloc::string::String;
 
