@@ -41,14 +41,14 @@ pub trait Store {
     ///
     /// # Errors
     ///
-    /// [`Error::unavailable`] if any of them could not be read.
+    /// [`Error::unavailable`](crate::Error::unavailable) if any of them could not be read.
     async fn read(&self, keys: &[StorageKey]) -> Result<Vec<Option<Vec<u8>>>>;
 
     /// Applies `ops` in order, up to the first whose condition does not hold.
     ///
     /// # Errors
     ///
-    /// [`Error::unavailable`] if one failed. Those after it must not be applied then.
+    /// [`Error::unavailable`](crate::Error::unavailable) if one failed. Those after it must not be applied then.
     async fn write(&self, ops: Vec<Op>) -> Result<WriteOutcome>;
 
     /// Waits for this many milliseconds, before a retry. A store without a timer returns at once.
@@ -69,7 +69,7 @@ pub trait Store {
     ///
     /// # Errors
     ///
-    /// [`Error::unavailable`] if it could not be listed.
+    /// [`Error::unavailable`](crate::Error::unavailable) if it could not be listed.
     async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Page>;
 }
 
