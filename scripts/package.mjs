@@ -20,7 +20,7 @@ const features = ["bulk-memory", "multivalue", "mutable-globals", "nontrapping-f
 const compact = '--cfg sha2_backend_soft="compact"';
 
 /** The declarations that users see; the others describe what only the door itself uses. */
-const declarations = ["errors", "index", "session", "sessions", "store", "with-sessions"];
+const declarations = ["errors", "index", "sessions", "store", "types", "with-sessions"];
 const testing = ["fault", "index", "model", "namespace", "options"].map((name) => `testing/${name}`);
 
 /**

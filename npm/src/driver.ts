@@ -1,57 +1,58 @@
-// Carries out what the core's machines ask for, one operation after the other. It decides nothing.
+// Performs the I/O that the core requests, one request at a time. The core makes all decisions.
 
-import { type CoreSession, End, Fact, Figure, Next } from "#core";
+import { type CoreSession, Flag, IoRequest, IoResult, Quantity } from "#core";
 import { bytesIn } from "./realm.js";
 import type { Store } from "./store.js";
 
 /**
- * Carries out one operation of `core`. Gives the reply to it, as a call of the core that tells what comes next. `keys` are those
- * that were read last, which the core does not tell again.
+ * Performs one I/O request of `core`. Returns a function that reports the result to the core, and returns the next request.
+ *
+ * @param lastReadKeys The keys of the last read, which the core does not repeat. Updated by each read.
  */
-export async function carryOut(store: Store, core: CoreSession, next: Next, keys: string[]): Promise<() => Next> {
-  if (next === Next.Read) {
-    const told = core.keysToRead();
-    if (told) keys.splice(0, keys.length, ...told.split(" "));
-    const values = (await Promise.all(keys.map((key) => store.get(key)))).map(bytesOf);
-    return () => values.reduce((_, bytes) => core.wasRead(bytes), next as Next);
+export async function performIo(store: Store, core: CoreSession, request: IoRequest, lastReadKeys: string[]): Promise<() => IoRequest> {
+  if (request === IoRequest.Read) {
+    const changed = core.changedReadKeys();
+    if (changed) lastReadKeys.splice(0, lastReadKeys.length, ...changed.split(" "));
+    const values = (await Promise.all(lastReadKeys.map((key) => store.get(key)))).map(checkBytes);
+    return () => values.reduce((_, bytes) => core.completeRead(bytes), request as IoRequest);
   }
-  const key = core.key() ?? keys[0] ?? "";
-  switch (next) {
-    case Next.Wait: {
-      const milliseconds = core.figure(Figure.Wait);
+  const key = core.key() ?? lastReadKeys[0] ?? "";
+  switch (request) {
+    case IoRequest.Wait: {
+      const milliseconds = core.quantity(Quantity.Wait);
       await (store.wait?.(milliseconds) ?? new Promise((resolve) => setTimeout(resolve, milliseconds)));
-      return () => core.ended(End.Waited);
+      return () => core.complete(IoResult.Waited);
     }
-    case Next.Put: {
-      const options = { ttl: core.figure(Figure.Ttl), deadline: core.figure(Figure.Deadline), ifAbsent: core.is(Fact.IfAbsent) };
-      const put = await store.put(key, core.value(), options);
-      return () => core.ended(put === false ? End.Conflict : End.Written);
+    case IoRequest.Put: {
+      const options = { ttl: core.quantity(Quantity.Ttl), deadline: core.quantity(Quantity.Deadline), ifAbsent: core.flag(Flag.IfAbsent) };
+      const written = await store.put(key, core.takeValue(), options);
+      return () => core.complete(written === false ? IoResult.Conflict : IoResult.Written);
     }
-    case Next.Delete:
+    case IoRequest.Delete:
       await store.delete(key);
-      return () => core.ended(End.Written);
+      return () => core.complete(IoResult.Written);
     default: {
       const { keys, cursor } = await store.list(key, core.cursor());
-      // Looked at here, where what is wrong with it is a store that fails.
-      const entries = keys.map(({ name, deadline }) => [text(name), Number.isFinite(deadline) ? deadline : undefined] as const);
-      const from = cursor ? text(cursor) : undefined;
+      // Checked here, where an error counts as a failure of the store.
+      const entries = keys.map(({ name, deadline }) => [checkString(name), Number.isFinite(deadline) ? deadline : undefined] as const);
+      const nextCursor = cursor ? checkString(cursor) : undefined;
       return () => {
-        for (const [name, deadline] of entries) core.entry(name, deadline);
-        return core.wasListed(from);
+        for (const [name, deadline] of entries) core.addListEntry(name, deadline);
+        return core.completeList(nextCursor);
       };
     }
   }
 }
 
-/** The bytes that a store gave; undefined for null. Anything else is a store that fails, not one that holds nothing. */
-function bytesOf(value: unknown): Uint8Array | undefined {
+/** Returns the bytes of a stored value; undefined for null. Any other value is a failure of the store, not a missing entry. */
+function checkBytes(value: unknown): Uint8Array | undefined {
   if (value === null) return undefined;
   const bytes = bytesIn(value);
-  if (bytes === undefined) throw new Error("the store answered with neither bytes nor null");
+  if (bytes === undefined) throw new Error("the store returned neither bytes nor null");
   return bytes;
 }
 
-function text(value: unknown): string {
+function checkString(value: unknown): string {
   if (typeof value === "string") return value;
-  throw new Error("the store listed something that is no text");
+  throw new Error("the store listed a key or cursor that is not a string");
 }

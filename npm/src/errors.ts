@@ -1,6 +1,6 @@
-// What can go wrong: one class for each of the core's kinds, with its stable code, and two of the door's own.
+// The error classes: one for each error kind of the core, and three for errors of the JavaScript binding.
 
-/** The stable code that each error carries. */
+/** The codes of the errors. They are stable. */
 export type ErrorCode =
   | "ES_KEY_ERROR"
   | "ES_VALUE"
@@ -19,7 +19,7 @@ export type ErrorCode =
   | "ES_PANIC";
 
 /**
- * What all errors of this package are. No message holds a session key, a token, a secret or a stored value.
+ * Base class of all errors of this package. No message contains a session key, a token, a secret or a stored value.
  *
  * @example
  * try {
@@ -29,7 +29,7 @@ export type ErrorCode =
  * }
  */
 export abstract class EdgeSessionError extends Error {
-  /** What went wrong, for a program to decide on. */
+  /** Identifies the error in code. */
   abstract readonly code: ErrorCode;
 }
 
@@ -40,46 +40,46 @@ export abstract class EdgeSessionError extends Error {
  * session.pop("missing"); // throws a KeyError
  */
 export class KeyError extends EdgeSessionError {
-  override readonly name = "KeyError"; // not the class's own: bundlers shorten it
+  override readonly name = "KeyError"; // a literal, since bundlers shorten the names of classes
   readonly code = "ES_KEY_ERROR";
 }
 
 /**
- * A value that JSON does not hold exactly, or an argument of another kind than the call takes. The message names the path.
+ * JSON cannot represent a value exactly, or an argument has the wrong type. The message contains the path of the value.
  *
  * @example
  * session.set("cart", [{ added: 1n }]); // ValueError: session.cart[0].added is a BigInt
  */
 export class ValueError extends EdgeSessionError {
-  override readonly name = "ValueError"; // not the class's own: bundlers shorten it
+  override readonly name = "ValueError"; // a literal, since bundlers shorten the names of classes
   readonly code = "ES_VALUE";
 }
 
 /**
- * The session's record would be larger than `maxRecordBytes` allows.
+ * The record of the session would exceed `maxRecordBytes`.
  *
  * @example
  * session.set("book", "x".repeat(100_000));
  * await session.save(); // throws a TooLargeError
  */
 export class TooLargeError extends EdgeSessionError {
-  override readonly name = "TooLargeError"; // not the class's own: bundlers shorten it
+  override readonly name = "TooLargeError"; // a literal, since bundlers shorten the names of classes
   readonly code = "ES_TOO_LARGE";
 }
 
 /**
- * A setting is missing, malformed, or contradicts another one.
+ * A setting is missing, invalid, or contradicts another setting.
  *
  * @example
  * createSessions({ store: memory(), secrets: ["short"] }); // throws a ConfigError
  */
 export class ConfigError extends EdgeSessionError {
-  override readonly name = "ConfigError"; // not the class's own: bundlers shorten it
+  override readonly name = "ConfigError"; // a literal, since bundlers shorten the names of classes
   readonly code = "ES_CONFIG";
 }
 
 /**
- * The store could not be reached, or refused. What it threw is the `cause`. Thrown at a session's first use, not at `load`.
+ * An operation of the store failed. Its error is the `cause`. A failed load throws at the first use of the session, not in `load`.
  *
  * @example
  * try {
@@ -90,7 +90,7 @@ export class ConfigError extends EdgeSessionError {
  * }
  */
 export class StoreUnavailableError extends EdgeSessionError {
-  override readonly name = "StoreUnavailableError"; // not the class's own: bundlers shorten it
+  override readonly name = "StoreUnavailableError"; // a literal, since bundlers shorten the names of classes
   readonly code = "ES_STORE_UNAVAILABLE";
 }
 
@@ -98,22 +98,22 @@ export class StoreUnavailableError extends EdgeSessionError {
  * The record was deleted while the request ran, by a logout for example (Django's `SessionInterrupted`).
  *
  * @example
- * await session.save(); // throws a SessionInterruptedError where another request logged out meanwhile
+ * await session.save(); // throws a SessionInterruptedError if another request logged out meanwhile
  */
 export class SessionInterruptedError extends EdgeSessionError {
-  override readonly name = "SessionInterruptedError"; // not the class's own: bundlers shorten it
+  override readonly name = "SessionInterruptedError"; // a literal, since bundlers shorten the names of classes
   readonly code = "ES_SESSION_INTERRUPTED";
 }
 
 /**
- * A concurrent request changed the session's key a moment ago, as a login does: nothing was saved under the old one. The next
- * request carries the new key.
+ * A concurrent request just replaced the session key, as a login does, so nothing was saved under the old key. The next request of the
+ * browser uses the new key.
  *
  * @example
  * await sessions.commit(session, response); // throws a SupersededError: another tab logged in meanwhile
  */
 export class SupersededError extends EdgeSessionError {
-  override readonly name = "SupersededError"; // not the class's own: bundlers shorten it
+  override readonly name = "SupersededError"; // a literal, since bundlers shorten the names of classes
   readonly code = "ES_SUPERSEDED";
 }
 
@@ -124,52 +124,52 @@ export class SupersededError extends EdgeSessionError {
  * await sessions.commit(await sessions.open(key), response); // throws a UsageError: it is another visitor's session
  */
 export class UsageError extends EdgeSessionError {
-  override readonly name = "UsageError"; // not the class's own: bundlers shorten it
+  override readonly name = "UsageError"; // a literal, since bundlers shorten the names of classes
   readonly code = "ES_USAGE";
 }
 
 /**
- * An operation got a reply that does not answer its last step: a bug in this package.
+ * The core received a reply that does not match its last request: a bug in this package.
  *
  * @example
  * if (error instanceof InternalError) report(error);
  */
 export class InternalError extends EdgeSessionError {
-  override readonly name = "InternalError"; // not the class's own: bundlers shorten it
+  override readonly name = "InternalError"; // a literal, since bundlers shorten the names of classes
   readonly code = "ES_INTERNAL";
 }
 
 /**
- * The store shows an older record than the one that this browser knows of, and what is missing cannot be put back: nothing was
- * written over it. It will be there in a minute.
+ * The store returned an older record than this browser has saved, and the missing save cannot be restored, so nothing was overwritten. The
+ * save becomes visible within about a minute.
  *
  * @example
- * await session.save(); // throws a StaleError where the browser saved elsewhere a moment ago
+ * await session.save(); // throws a StaleError if the browser has just saved at another location
  */
 export class StaleError extends EdgeSessionError {
-  override readonly name = "StaleError"; // not the class's own: bundlers shorten it
+  override readonly name = "StaleError"; // a literal, since bundlers shorten the names of classes
   readonly code = "ES_STALE";
 }
 
 /**
- * A record stands under the key that was to be created (Django's `CreateError`).
+ * The new session key is already in use (Django's `CreateError`).
  *
  * @example
- * await session.save(); // throws a KeyTakenError where a store's `put` found something with `ifAbsent`
+ * await session.save(); // throws a KeyTakenError if `put` with `ifAbsent` returned false
  */
 export class KeyTakenError extends EdgeSessionError {
-  override readonly name = "KeyTakenError"; // not the class's own: bundlers shorten it
+  override readonly name = "KeyTakenError"; // a literal, since bundlers shorten the names of classes
   readonly code = "ES_KEY_TAKEN";
 }
 
 /**
- * The platform, or the `entropy` setting, did not give 32 random bytes.
+ * The platform or the option `entropy` did not return 32 random bytes.
  *
  * @example
  * createSessions({ store, secrets, entropy: () => new Uint8Array(8) }).load(""); // rejects with an EntropyError
  */
 export class EntropyError extends EdgeSessionError {
-  override readonly name = "EntropyError"; // not the class's own: bundlers shorten it
+  override readonly name = "EntropyError"; // a literal, since bundlers shorten the names of classes
   readonly code = "ES_ENTROPY";
 }
 
@@ -181,7 +181,7 @@ export class EntropyError extends EdgeSessionError {
  * session.set("user", "alice"); // throws a SessionClosedError
  */
 export class SessionClosedError extends EdgeSessionError {
-  override readonly name = "SessionClosedError"; // not the class's own: bundlers shorten it
+  override readonly name = "SessionClosedError"; // a literal, since bundlers shorten the names of classes
   readonly code = "ES_SESSION_CLOSED";
 
   constructor(message = "the session is closed: it was committed or disposed of") {
@@ -190,7 +190,7 @@ export class SessionClosedError extends EdgeSessionError {
 }
 
 /**
- * The session is being saved, flushed or committed; await that before the next write.
+ * The session is being saved, flushed or committed. Await that call before the next write.
  *
  * @example
  * const saving = session.save();
@@ -198,7 +198,7 @@ export class SessionClosedError extends EdgeSessionError {
  * await saving;
  */
 export class SessionBusyError extends EdgeSessionError {
-  override readonly name = "SessionBusyError"; // not the class's own: bundlers shorten it
+  override readonly name = "SessionBusyError"; // a literal, since bundlers shorten the names of classes
   readonly code = "ES_SESSION_BUSY";
 
   constructor(message = "the session is being saved, flushed or committed; await that first") {
@@ -207,17 +207,17 @@ export class SessionBusyError extends EdgeSessionError {
 }
 
 /**
- * The core failed in a way that it never should, and began anew. The sessions that were open are lost, those of the next
- * requests are not. Please report it, with the `cause`.
+ * The core crashed and was restarted. Open sessions are lost; the next requests work again. This is a bug: please report it with the
+ * `cause`.
  *
  * @example
  * session.get("user"); // throws a PanicError; the next request works again
  */
 export class PanicError extends EdgeSessionError {
-  override readonly name = "PanicError"; // not the class's own: bundlers shorten it
+  override readonly name = "PanicError"; // a literal, since bundlers shorten the names of classes
   readonly code = "ES_PANIC";
 
   constructor(cause?: unknown) {
-    super("edge-session's core failed and began anew; this session is lost", { cause });
+    super("edge-session's core failed and was restarted; this session is lost", { cause });
   }
 }

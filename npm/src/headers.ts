@@ -1,18 +1,18 @@
-// What a response says about its session. What its headers have to be, the core decides.
+// The response headers of a session. The core decides their content.
 
 import { cacheControl, sharedCacheHeaders, vary } from "#core";
 
-/** The headers of a response that has none yet. The `Set-Cookie` lines come with a line feed between them. */
+/** Returns the headers for a response that has none yet. `setCookies` are the `Set-Cookie` headers, separated by line feeds. */
 export function newHeaders(setCookies: string | undefined): [name: string, value: string][] {
-  const [plainVary, kept, notKept] = (plain ??= [vary(""), cacheControl("", false), cacheControl("", true)]);
-  if (setCookies === undefined) return [["Vary", plainVary], ["Cache-Control", kept]];
+  const [plainVary, cacheable, notCacheable] = (plain ??= [vary(""), cacheControl("", false), cacheControl("", true)]);
+  if (setCookies === undefined) return [["Vary", plainVary], ["Cache-Control", cacheable]];
   const cookies = setCookies.split("\n").map((line): [string, string] => ["Set-Cookie", line]);
-  return [["Vary", plainVary], ["Cache-Control", notKept], ...cookies];
+  return [["Vary", plainVary], ["Cache-Control", notCacheable], ...cookies];
 }
 
 let plain: [string, string, string] | undefined;
 
-/** Makes a response one that depends on its cookie, and, where it sets one, one that nobody keeps. */
+/** Marks a response as dependent on its cookie. If it sets a cookie, no cache may store it. */
 export function mergeHeaders(headers: Headers, setCookies: string | undefined): void {
   headers.set("Vary", vary(headers.get("Vary") ?? "")); // mutation: js-vary
   headers.set("Cache-Control", cacheControl(headers.get("Cache-Control") ?? "", setCookies !== undefined));

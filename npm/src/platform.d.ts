@@ -1,4 +1,4 @@
-// What the entries take from their platforms.
+// Declarations of the platform modules that the entries import.
 
 declare module "node:fs" {
   export function readFileSync(path: URL): Uint8Array<ArrayBuffer>;

@@ -1,7 +1,7 @@
-// Bytes and dates of any realm: a test in jsdom, a `vm` context or an edge sandbox has classes of its own, which `instanceof` does
-// not know. What they are is asked of the value itself, so that no tag, name or prototype can feign it.
+// Bytes and dates of any realm: jsdom, a `vm` context or an edge sandbox has classes of its own, for which `instanceof` is false. The
+// checks use internal slots, which a tag, a name or a prototype cannot fake.
 
-/** The bytes of a buffer, or of a view of one, without a copy; undefined for anything else, and where the buffer was transferred. */
+/** Returns the bytes of a buffer or of a view, without a copy; undefined for any other value and for a transferred buffer. */
 export function bytesIn(value: unknown): Uint8Array | undefined {
   try {
     const { buffer, byteOffset, byteLength } = ArrayBuffer.isView(value) ? value : new DataView(value as ArrayBuffer);
@@ -11,7 +11,7 @@ export function bytesIn(value: unknown): Uint8Array | undefined {
   }
 }
 
-/** The milliseconds of a `Date`; undefined for anything else. */
+/** Returns the milliseconds of a `Date`; undefined for any other value. */
 export function millisecondsIn(value: unknown): number | undefined {
   try {
     return Date.prototype.getTime.call(value);

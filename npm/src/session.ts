@@ -1,413 +1,400 @@
-// What a session is for those who use it: Django's `SessionBase`, with types.
+// A loaded session: an object of the core, and the values that callers hold references to.
 
-/// <reference lib="esnext.disposable" preserve="true" />
+import { type CoreMemory, type CoreSession, type CoreSettings, Flag, IoRequest, IoResult, OperationKind } from "#core";
+import { toPublicError } from "./core-errors.js";
+import { performIo } from "./driver.js";
+import { definedEntries, toJsonObject } from "./entries.js";
+import { KeyError, PanicError, SessionBusyError, SessionClosedError } from "./errors.js";
+import { decodeDate, encodeExpiry, encodeExpiryOptions } from "./expiry.js";
+import { decode, encode } from "./signing.js";
+import type { Store } from "./store.js";
+import type { Expiry, ExpiryOptions, LoadReason, SaveOutcome, Session, SessionEntries, SessionEvent, SessionKeyOf, SessionValueOf } from "./types.js";
+import { checkKey, checkValue, fromJson, isObject, toJson } from "./value.js";
+import { instance } from "./wasm-instance.js";
 
-/** The keys of a session's data. */
-export type SessionKeyOf<Data> = keyof Data & string;
+/** The length from which a string crosses into the wasm faster as bytes. */
+const LONG_TEXT = 128;
 
-/** The value under a key that is there. */
-export type SessionValueOf<Data, K extends SessionKeyOf<Data>> = Exclude<Data[K], undefined>;
+/** The key in the data under which the core stores the session's own expiry. */
+const EXPIRY_KEY = "_session_expiry";
 
-/** Keys and values in their order. */
-export type SessionEntries<Data> = Iterable<{ [K in SessionKeyOf<Data>]: readonly [key: K, value: Data[K]] }[SessionKeyOf<Data>]>;
+/** The key and the value of Django's test cookie. */
+const TEST_COOKIE = "testcookie";
+const WORKED = "worked";
 
-/**
- * A session's own end: a number of seconds after each save, a fixed date, a time after the call, or null for what the
- * settings say. 0 means a cookie that ends with the browser.
- *
- * A `Date` has milliseconds. An ISO text with an offset, as Python's `isoformat` writes it, carries microseconds, and keeps
- * its offset.
- *
- * @example
- * session.setExpiry(3600); // an hour after each save
- * session.setExpiry(new Date("2030-01-01")); // at new year
- * session.setExpiry("2030-01-01T00:00:00.000250+02:00"); // to the microsecond
- * session.setExpiry({ seconds: 600 }); // in ten minutes, whatever is saved
- * session.setExpiry(0); // when the browser closes
- * session.setExpiry(null); // as the settings say
- */
-export type Expiry = number | Date | string | { seconds: number } | null;
+const encoder = new TextEncoder();
 
-/** What to reckon with in `getExpiryAge` and `getExpiryDate`; without it: from now, the session's own expiry. */
-export interface ExpiryOptions {
-  /** The moment from which seconds count: a `Date`, or an ISO text with an offset. Default: now. */
-  modification?: Date | string | undefined;
-  /** The expiry to judge instead of the session's own. */
-  expiry?: Expiry | undefined;
+/** The dependencies that the sessions of one store share. */
+export interface SessionContext {
+  readonly store: Store;
+  readonly memory: CoreMemory;
+  readonly clock: () => number;
+  readonly settings: CoreSettings;
+  readonly onEvent: ((event: SessionEvent) => void) | undefined;
+  /** Takes the core's object of a closed session back, for reuse. */
+  readonly recycle: (core: CoreSession) => void;
 }
 
-/**
- * The outcome of loading a session. docs/concepts/consistency.md has a table of what each one means for reads, saves and the cookie.
- *
- * * `new`: the request brought no session cookie. `live`: the record contains every save that the browser knows of.
- * * `stale-repaired`: the store showed an older record; what this browser saved since was put back from its cookie.
- * * `stale`: the record lacks a save that the browser knows of. It can be read; a save throws a `StaleError`, unless the store shows the
- *   missing save by then or `mergeStale` is set.
- * * `not-yet-visible`: the store does not show a record that was saved less than 100 seconds ago, elsewhere. The session reads as empty;
- *   a save throws a `StaleError`, unless the store shows the record by then.
- * * `lost`: another save has overwritten a save of this browser. The session can be read and saved.
- * * `superseded`: a concurrent request changed the key less than 100 seconds ago, as a login does. The session reads as empty;
- *   `cycleKey` is allowed, and every other save throws a `SupersededError`.
- * * `expired`, `unknown` (nothing is stored), `revoked` (logged out, or the key was rotated over 100 seconds ago), `malformed` (the cookie
- *   does not verify, or two live sessions share its name), `corrupt`, `newer-version`, `other-settings` (another `keyPrefix`, or a record
- *   over `maxRecordBytes`): the session reads as empty, and a save creates a new one.
- * * `unavailable`: the store did not answer. Every use of the session throws a `StoreUnavailableError`.
- */
-export type LoadReason =
-  | "new"
-  | "live"
-  | "stale-repaired"
-  | "stale"
-  | "not-yet-visible"
-  | "lost"
-  | "expired"
-  | "unknown"
-  | "revoked"
-  | "superseded"
-  | "other-settings"
-  | "malformed"
-  | "corrupt"
-  | "newer-version"
-  | "unavailable";
-
-/**
- * Something that happened to a session, for logs and counters. No event holds a key, a token or data.
- *
- * @example
- * createSessions({ store, secrets, onEvent: ({ kind, session }) => console.log(kind, session) });
- */
-export interface SessionEvent {
+export class StoredSession<Data extends object> implements Session<Data> {
+  readonly #context: SessionContext;
+  readonly #instance = instance;
+  #core: CoreSession | undefined;
+  #busy = false;
+  /** The storage keys of the last read, which the core does not repeat. */
+  readonly #lastReadKeys: string[] = [];
+  /** The last error of the store: the `cause` of a `StoreUnavailableError`. */
+  #storeError: unknown;
   /**
-   * The outcome of a load, unless it is `new` or `live`, or of a save, a login or a logout:
-   *
-   * * `created`, `cycled`, `flushed`: a session was stored, stored under a new key, ended.
-   * * `merged`: a save found a newer record, and was made on top of it.
-   * * `diverged`: the store holds a record that was written without a save of this isolate, from outside of a request for example.
-   *   What this isolate wrote was put back.
-   * * `merged-stale`: a save was made on top of a record that lacks a save which the browser knows of: with `mergeStale`, or by a
-   *   second login.
-   * * `refused-stale`, `refused-superseded`, `interrupted`: a save was refused with a `StaleError`, a `SupersededError`, a
-   *   `SessionInterruptedError`.
-   * * `retried`: the store refused a put, which is repeated after a second.
-   * * `store-failed`: a save or a logout failed for good. Later requests of the browser finish the logout.
-   * * `renewal-failed`: an automatic renewal failed. The session keeps its deadline.
-   * * `old-key-remains`: after `cycleKey` the old key could not be revoked.
-   * * `journal-cut`: the cookie had no room for all recent saves.
-   * * `bad-signature`: none of the secrets signed a text that was given to `decode`.
+   * The objects that callers hold references to, by key: those that were read or set. `text` is the JSON text in the core, if the core
+   * has it.
    */
-  kind:
-    | Exclude<LoadReason, "new" | "live">
-    | "created"
-    | "cycled"
-    | "flushed"
-    | "merged"
-    | "merged-stale"
-    | "refused-stale"
-    | "interrupted"
-    | "retried"
-    | "store-failed"
-    | "renewal-failed"
-    | "old-key-remains"
-    | "journal-cut"
-    | "refused-superseded"
-    | "diverged"
-    | "bad-signature";
-  /** A keyed hash of the session key, the same for all events of one key; from it neither the key nor its place in the store follows. Empty where there is no key. */
-  session: string;
-}
+  #objects: Map<string, { value: object; text: string | undefined }> | undefined;
+  /** The properties that stay readable after the session was closed. */
+  #snapshot: { sessionKey: string | undefined; accessed: boolean; modified: boolean } | undefined;
 
-/** The result of a save. */
-export interface Saved {
-  /**
-   * After `cycleKey`: whether the old key could not be revoked, even at a second try. Until its record expires, the old cookie can still
-   * open the session as it was.
-   */
-  oldRecordRemains: boolean;
-}
+  constructor(context: SessionContext, core: CoreSession) {
+    this.#context = context;
+    this.#core = core;
+  }
 
-/**
- * One visitor's session during one request. `get` hands out the same object until its key is set or removed.
- *
- * It is *unloaded* until its first use; only then can a call throw a `StoreUnavailableError`. Reading is no activity: a
- * session that was only read is not written. Once committed it is closed, and its memory is free. One that is loaded by
- * hand and never committed is freed by `using`, by `Symbol.dispose`, or by the collector.
- *
- * @example
- * const session = await sessions.load(request);
- * session.setDefault("cart", []).push("apple");
- * session.modified = true;
- * return sessions.commit(session, new Response("Added"));
- */
-export interface Session<Data extends object = Record<string, unknown>> extends Iterable<[SessionKeyOf<Data>, Data[SessionKeyOf<Data>]]> {
-  /**
-   * Django's `session_key`: undefined for a session that was never saved.
-   *
-   * @example
-   * const session = await sessions.open(key);
-   * session.sessionKey === key; // as long as nobody found out that it is unknown
-   */
-  readonly sessionKey: string | undefined;
+  get #open(): CoreSession {
+    if (!this.#core) throw new SessionClosedError();
+    if (this.#instance !== instance) throw new PanicError();
+    return this.#core;
+  }
+
+  /** For calls that modify the session. A running operation has already taken its copy of the data. */
+  get #idle(): CoreSession {
+    const core = this.#open;
+    if (this.#busy) throw new SessionBusyError();
+    return core;
+  }
+
+  /** For calls that depend on the time: the session can be older than its request. */
+  get #withClock(): CoreSession {
+    const now = this.#context.clock(); // first: it is the user's code, and can close the session
+    this.#try(() => this.#idle.setNow(now));
+    return this.#idle;
+  }
+
+  /** Runs an operation to its end, and returns what `end` makes of it. The session is busy meanwhile. */
+  async run<T>(kind: OperationKind, end: (core: CoreSession) => T, status = 0): Promise<T> {
+    const core = this.#idle;
+    this.#busy = true;
+    try {
+      let request = core.start(kind, this.#context.clock(), status);
+      while (request !== IoRequest.Done) {
+        let complete: () => IoRequest;
+        try {
+          complete = await performIo(this.#context.store, core, request, this.#lastReadKeys);
+        } catch (error) {
+          this.#storeError = error;
+          complete = () => core.complete(IoResult.Failed);
+        }
+        const now = this.#context.clock();
+        if (this.#instance !== instance) throw new PanicError();
+        core.tick(now);
+        request = complete();
+      }
+      return end(core);
+    } catch (error) {
+      throw toPublicError(error, this.#instance, this.#storeError);
+    } finally {
+      this.#busy = false;
+      this.#dispatchEvents(core);
+      if (!this.#core) this.#recycle(core); // it was disposed of meanwhile
+    }
+  }
+
+  #dispatchEvents(core: CoreSession): void {
+    if (!this.#context.onEvent || this.#instance !== instance) return;
+    for (let event = core.nextEvent(); event !== undefined; event = core.nextEvent()) {
+      const [kind, session] = event.split(" ") as [SessionEvent["kind"], string];
+      this.#dispatch({ kind, session });
+    }
+  }
+
+  /** Calls the callback. An error that it throws is only logged. */
+  #dispatch(event: SessionEvent): void {
+    try {
+      this.#context.onEvent?.(event);
+    } catch (error) {
+      console.error("edge-session: onEvent failed:", error);
+    }
+  }
+
+  /** Reports a text that none of the secrets signed. If the session is busy, the event follows those of the running operation. */
+  #reportBadSignature(): void {
+    const core = this.#core;
+    if (!core || this.#instance !== instance) return this.#dispatch({ kind: "bad-signature", session: "" });
+    this.#try(() => core.reportBadSignature());
+    if (!this.#busy) this.#dispatchEvents(core);
+  }
+
+  /** Returns the core's object for reuse, unless its instance is lost. */
+  #recycle(core: CoreSession): void {
+    if (this.#instance === instance) this.#try(() => this.#context.recycle(core));
+  }
+
+  #try<T>(call: () => T): T {
+    try {
+      return call();
+    } catch (error) {
+      throw toPublicError(error, this.#instance, this.#storeError);
+    }
+  }
 
   /**
-   * The outcome of loading. Does not count as access.
-   *
-   * @example
-   * if (session.loadReason === "revoked") return Response.redirect("/login");
+   * Writes cached objects that changed to the core, if the session is modified or will be saved anyway. Leaves the flag `modified` as it
+   * is.
    */
-  readonly loadReason: LoadReason;
+  writeBack(willSave: boolean): void {
+    if (!this.#objects) return;
+    const modified = this.#try(() => this.#idle.flag(Flag.Modified));
+    if (!modified && !willSave && !this.#try(() => this.#idle.flag(Flag.SaveEveryRequest))) return;
+    try {
+      for (const [key, cached] of this.#objects) {
+        const text = toJson(key, cached.value);
+        if (text !== cached.text) this.#put(key, text); // mutation: js-changed-inside
+        cached.text = text;
+      }
+    } finally {
+      if (!modified && this.#core) this.#try(() => this.#open.setModified(false));
+    }
+  }
 
-  /** Whether the data were read or written; readable after the commit too. */
-  readonly accessed: boolean;
+  get sessionKey(): string | undefined {
+    return this.#core ? this.#try(() => this.#open.sessionKey()) : this.#snapshot?.sessionKey;
+  }
 
-  /**
-   * Whether the data were written. Set to true it stores what was changed inside of values; set to false nothing is saved.
-   *
-   * @example
-   * session.item("cart").push("pear");
-   * session.modified = true;
-   */
-  modified: boolean;
+  get accessed(): boolean {
+    return this.#core ? this.#try(() => this.#open.flag(Flag.Accessed)) : this.#snapshot?.accessed ?? false;
+  }
 
-  /**
-   * `session[key]`.
-   *
-   * @example
-   * const user = session.item("user"); // throws a KeyError where there is none
-   */
-  item<K extends SessionKeyOf<Data>>(key: K): SessionValueOf<Data, K>;
+  get modified(): boolean {
+    return this.#core ? this.#try(() => this.#open.flag(Flag.Modified)) : this.#snapshot?.modified ?? false;
+  }
 
-  /**
-   * The value under a key: `fallback`, or undefined, where there is none. The fallback is not stored; `setDefault` stores it.
-   *
-   * @example
-   * const visits = session.get("visits", 0);
-   */
+  set modified(modified: boolean) {
+    this.#try(() => this.#idle.setModified(Boolean(modified)));
+  }
+
+  get loadReason(): LoadReason {
+    return this.#try(() => this.#open.loadReason()) as LoadReason;
+  }
+
+  item<K extends SessionKeyOf<Data>>(key: K): SessionValueOf<Data, K> {
+    const value = this.get(key);
+    if (value === undefined) throw missing(key);
+    return value;
+  }
+
   get<K extends SessionKeyOf<Data>>(key: K): SessionValueOf<Data, K> | undefined;
-  get<K extends SessionKeyOf<Data>>(key: K, fallback: SessionValueOf<Data, K>): SessionValueOf<Data, K>;
   get<K extends SessionKeyOf<Data>, F>(key: K, fallback: F): SessionValueOf<Data, K> | F;
+  get<K extends SessionKeyOf<Data>>(key: K, fallback?: unknown): unknown {
+    const cached = this.#cachedObject(key);
+    if (cached !== undefined) return cached;
+    const text = this.#try(() => this.#open.get(key));
+    return text === undefined ? fallback : this.#parse(key, text); // mutation: js-get-default
+  }
 
-  /**
-   * `session[key] = value`. What JSON does not hold exactly is refused with a `ValueError` that names its path.
-   *
-   * @example
-   * session.set("user", "alice").set("visits", 1);
-   */
-  set<K extends SessionKeyOf<Data>>(key: K, value: SessionValueOf<Data, K>): this;
+  set<K extends SessionKeyOf<Data>>(key: K, value: SessionValueOf<Data, K>): this {
+    checkKey(key);
+    checkValue(key, value);
+    this.#write(key, value);
+    return this;
+  }
 
-  /**
-   * `del session[key]`.
-   *
-   * @example
-   * session.remove("user"); // throws a KeyError where there is none
-   */
-  remove(key: SessionKeyOf<Data>): void;
+  remove(key: SessionKeyOf<Data>): void {
+    if (!this.delete(key)) throw missing(key);
+  }
 
-  /**
-   * Removes a key, as a `Map` does: whether it was there.
-   *
-   * @example
-   * if (session.delete("user")) console.log("logged out");
-   */
-  delete(key: SessionKeyOf<Data>): boolean;
+  delete(key: SessionKeyOf<Data>): boolean {
+    checkKey(key);
+    const existed = this.#try(() => this.#idle.discard(key));
+    this.#objects?.delete(key); // mutation: js-removed
+    return existed;
+  }
 
-  /**
-   * `key in session`.
-   *
-   * @example
-   * if (!session.has("user")) return Response.redirect("/login");
-   */
-  has(key: SessionKeyOf<Data>): boolean;
+  has(key: SessionKeyOf<Data>): boolean {
+    checkKey(key);
+    return this.#try(() => this.#open.has(key));
+  }
 
-  /**
-   * Takes a value out: `fallback` where there is none, and a KeyError without one.
-   *
-   * @example
-   * const message = session.pop("message", undefined);
-   */
   pop<K extends SessionKeyOf<Data>>(key: K): SessionValueOf<Data, K>;
   pop<K extends SessionKeyOf<Data>, F>(key: K, fallback: F): SessionValueOf<Data, K> | F;
+  pop<K extends SessionKeyOf<Data>>(key: K, ...fallback: unknown[]): unknown {
+    if (fallback.length > 0 && !this.has(key)) return fallback[0]; // mutation: js-pop-default
+    const value = this.item(key);
+    this.remove(key);
+    return value;
+  }
 
-  /**
-   * The value under a key, which is `value` from now on if there was none.
-   *
-   * @example
-   * session.setDefault("cart", []).push("apple");
-   * session.modified = true; // stores what was changed inside, also where there was a cart
-   */
-  setDefault<K extends SessionKeyOf<Data>>(key: K, value: SessionValueOf<Data, K>): SessionValueOf<Data, K>;
+  setDefault<K extends SessionKeyOf<Data>>(key: K, value: SessionValueOf<Data, K>): SessionValueOf<Data, K> {
+    if (this.has(key)) return this.item(key);
+    this.set(key, value);
+    return value;
+  }
 
-  /**
-   * Sets many keys, or none if one of the values is refused: those of an object, or pairs, as of a `Map`. Pairs keep their
-   * order, where a plain object puts keys such as "10" first.
-   *
-   * @example
-   * session.update({ user: "alice", visits: 1 });
-   * session.update([["b", 1], ["10", 2]]);
-   */
-  update(values: Partial<Data> | SessionEntries<Data>): this;
+  update(values: Partial<Data> | SessionEntries<Data>): this {
+    const entries = definedEntries(values);
+    for (const [key, value] of entries) {
+      checkKey(key);
+      checkValue(key, value);
+    }
+    // An update of no keys modifies the session as well, as in Django.
+    if (entries.length === 0) this.#try(() => this.#idle.touch(undefined));
+    for (const [key, value] of entries) this.#write(key, value);
+    return this;
+  }
 
-  /**
-   * The keys, in insertion order.
-   *
-   * @example
-   * session.keys(); // ["user", "visits"]
-   */
-  keys(): SessionKeyOf<Data>[];
+  keys(): SessionKeyOf<Data>[] {
+    return JSON.parse(this.#try(() => this.#open.keys())) as SessionKeyOf<Data>[];
+  }
 
-  /**
-   * The values, in the order of their keys.
-   *
-   * @example
-   * session.values(); // ["alice", 1]
-   */
-  values(): Data[SessionKeyOf<Data>][];
+  values(): Data[SessionKeyOf<Data>][] {
+    return this.keys().map((key) => this.item(key));
+  }
 
-  /**
-   * Keys and values. Iterating over the session gives the same.
-   *
-   * @example
-   * for (const [key, value] of session) console.log(key, value);
-   */
-  items(): [SessionKeyOf<Data>, Data[SessionKeyOf<Data>]][];
+  items(): [SessionKeyOf<Data>, Data[SessionKeyOf<Data>]][] {
+    return this.keys().map((key) => [key, this.item(key)]);
+  }
 
-  /**
-   * Removes all data; the session and its key stay.
-   *
-   * @example
-   * session.clear();
-   */
-  clear(): void;
+  [Symbol.iterator](): Iterator<[SessionKeyOf<Data>, Data[SessionKeyOf<Data>]]> {
+    return this.items()[Symbol.iterator]();
+  }
 
-  /**
-   * Django's `is_empty`: no key and no data.
-   *
-   * @example
-   * if (session.isEmpty()) console.log("a visitor without a session");
-   */
-  isEmpty(): boolean;
+  clear(): void {
+    this.#try(() => this.#idle.clear());
+    this.#objects?.clear();
+  }
 
-  /**
-   * Django's `flush`, for a logout: ends every key of the session at once, and deletes data and record, so that a forgotten commit leaves
-   * no login behind. Throws a `StoreUnavailableError` if a tombstone could not be put. The commit then replaces the cookie by a token that
-   * opens no session, and the browser's later requests finish the logout.
-   *
-   * @example
-   * await session.flush();
-   */
-  flush(): Promise<void>;
+  isEmpty(): boolean {
+    return this.#try(() => this.#open.flag(Flag.Empty));
+  }
 
-  /**
-   * Saves now, rather than with the commit.
-   *
-   * It also stores a session that `open` gave, outside of a request. Such a save is merged with those of the same isolate. On Workers KV,
-   * a request at another location that does not see it yet can overwrite it. The event `diverged` reports that only if this isolate loads
-   * the session again within 130 seconds.
-   *
-   * @example
-   * await session.save();
-   */
-  save(): Promise<Saved>;
+  async flush(): Promise<void> {
+    if (!this.#busy) this.#objects?.clear();
+    await this.run(OperationKind.Flush, () => undefined);
+  }
 
-  /**
-   * Django's `cycle_key`, for a login: the same data under a new key, at once; the next save or commit stores them there
-   * and ends the old key.
-   *
-   * @example
-   * session.cycleKey();
-   * session.set("user", "alice");
-   */
-  cycleKey(): void;
+  async save(): Promise<SaveOutcome> {
+    this.writeBack(true); // mutation: js-explicit-save
+    return this.run(OperationKind.Save, (core) => ({ oldRecordRemains: core.flag(Flag.OldRecordRemains) }));
+  }
 
-  /**
-   * Django's `create`: a new key at once, and a record under it with the next save or commit.
-   *
-   * @example
-   * session.create();
-   */
-  create(): void;
+  cycleKey(): void {
+    this.#try(() => this.#withClock.cycleKey());
+  }
 
-  /**
-   * Django's `set_test_cookie`: a value that shows, in a later request, that the browser sends cookies back.
-   *
-   * @example
-   * session.setTestCookie(); // in one request
-   */
-  setTestCookie(): void;
+  create(): void {
+    this.#try(() => this.#withClock.create());
+  }
 
-  /**
-   * Django's `test_cookie_worked`.
-   *
-   * @example
-   * if (session.testCookieWorked()) session.deleteTestCookie(); // in the next request
-   */
-  testCookieWorked(): boolean;
+  setTestCookie(): void {
+    this.#write(TEST_COOKIE, WORKED);
+  }
 
-  /**
-   * Django's `delete_test_cookie`: a KeyError where none was set.
-   *
-   * @example
-   * session.deleteTestCookie();
-   */
-  deleteTestCookie(): void;
+  testCookieWorked(): boolean {
+    return (this.get as (key: string) => unknown).call(this, TEST_COOKIE) === WORKED;
+  }
 
-  /**
-   * Django's `set_expiry`.
-   *
-   * @example
-   * session.setExpiry({ seconds: 600 });
-   */
-  setExpiry(expiry: Expiry): void;
+  deleteTestCookie(): void {
+    (this.remove as (key: string) => void).call(this, TEST_COOKIE);
+  }
 
-  /**
-   * Django's `get_expiry_age`: seconds from the modification to the end, rounded down.
-   *
-   * @example
-   * session.getExpiryAge({ expiry: 60 }); // 60
-   */
-  getExpiryAge(options?: ExpiryOptions): number;
+  setExpiry(expiry: Expiry): void {
+    const [kind, amount] = encodeExpiry(expiry);
+    this.#try(() => this.#withClock.setExpiry(kind, amount)); // mutation: js-duration
+    this.#objects?.delete(EXPIRY_KEY);
+  }
 
-  /**
-   * Django's `get_expiry_date`: the moment of the end. A `Date` cuts it at milliseconds; with `iso` it is the text that
-   * Python's `isoformat` writes, with microseconds and offset.
-   *
-   * @example
-   * session.getExpiryDate().getTime();
-   * session.getExpiryDate({ iso: true }); // "2030-01-01T00:00:00.000250+02:00"
-   */
+  getExpiryAge(options?: ExpiryOptions): number {
+    const expiry = this.#expiryArguments(options);
+    return this.#try(() => this.#open.getExpiryAge(...expiry));
+  }
+
   getExpiryDate(options: ExpiryOptions & { iso: true }): string;
   getExpiryDate(options?: ExpiryOptions): Date;
+  getExpiryDate(options?: ExpiryOptions & { iso?: boolean }): Date | string {
+    const expiry = this.#expiryArguments(options);
+    const text = this.#try(() => this.#open.getExpiryDate(...expiry, !options?.iso));
+    return options?.iso ? text : decodeDate(text);
+  }
 
-  /**
-   * Django's `get_expire_at_browser_close`.
-   *
-   * @example
-   * session.setExpiry(0);
-   * session.getExpireAtBrowserClose(); // true
-   */
-  getExpireAtBrowserClose(): boolean;
+  getExpireAtBrowserClose(): boolean {
+    return this.#try(() => this.#open.getExpireAtBrowserClose());
+  }
 
-  /**
-   * Django's `encode`: the data as Django's own engines store them, signed with the first secret. A promise, since the
-   * platform's own zlib packs them.
-   *
-   * @example
-   * const text = await session.encode({ user: "alice" });
-   */
-  encode(data: Partial<Data> | SessionEntries<Data>): Promise<string>;
+  async encode(data: Partial<Data> | SessionEntries<Data>): Promise<string> {
+    return this.#tryAsync(encode(this.#context.settings, toJsonObject(definedEntries(data)), this.#context.clock()));
+  }
 
-  /**
-   * Django's `decode`: what `encode` signed. A text that none of the secrets signed gives nothing, and the event `bad-signature`.
-   *
-   * @example
-   * const { user } = await session.decode(text);
-   */
-  decode(text: string): Promise<Partial<Data>>;
+  async decode(text: string): Promise<Partial<Data>> {
+    const object = await this.#tryAsync(decode(this.#context.settings, text));
+    if (object === undefined) this.#reportBadSignature();
+    return object === undefined ? {} : (fromJson(undefined, object) as Partial<Data>);
+  }
 
-  /**
-   * Frees a session that will not be committed. A second call does nothing.
-   *
-   * @example
-   * using session = await sessions.load(request);
-   */
-  [Symbol.dispose](): void;
+  [Symbol.dispose](): void {
+    const core = this.#core;
+    if (!core) return;
+    this.#core = undefined;
+    this.#objects?.clear();
+    if (this.#instance !== instance) return;
+    this.#try(() => {
+      this.#snapshot = { sessionKey: core.sessionKey(), accessed: core.flag(Flag.Accessed), modified: core.flag(Flag.Modified) };
+    });
+    if (!this.#busy) this.#recycle(core);
+  }
+
+  async #tryAsync<T>(result: Promise<T>): Promise<T> {
+    try {
+      return await result;
+    } catch (error) {
+      throw toPublicError(error, this.#instance);
+    }
+  }
+
+  #expiryArguments(options: ExpiryOptions | undefined): ReturnType<typeof encodeExpiryOptions> {
+    const encoded = encodeExpiryOptions(options);
+    const now = this.#context.clock();
+    this.#try(() => this.#open.setNow(now));
+    return encoded;
+  }
+
+  /** Returns the object that was read or set before. */
+  #cachedObject<K extends SessionKeyOf<Data>>(key: K): SessionValueOf<Data, K> | undefined {
+    checkKey(key);
+    return this.#core && (this.#objects?.get(key)?.value as SessionValueOf<Data, K> | undefined);
+  }
+
+  #parse<K extends SessionKeyOf<Data>>(key: K, text: string): SessionValueOf<Data, K> {
+    const value = fromJson(key, text);
+    if (isObject(value)) this.#cacheObject(key, value, text);
+    return value as SessionValueOf<Data, K>;
+  }
+
+  #cacheObject(key: string, value: object, text: string | undefined): void {
+    (this.#objects ??= new Map()).set(key, { value, text });
+  }
+
+  /** Sets a checked value. An object can still be changed: its text is written when the session is saved. Other values are written now. */
+  #write(key: string, value: unknown): void {
+    if (isObject(value) && key !== EXPIRY_KEY) {
+      this.#try(() => this.#idle.touch(key)); // after the check: reading the value can run code that closes the session
+      this.#cacheObject(key, value, undefined);
+    } else {
+      this.#put(key, toJson(key, value));
+      this.#objects?.delete(key);
+    }
+  }
+
+  #put(key: string, text: string): void {
+    this.#try(() => (text.length > LONG_TEXT ? this.#idle.setBytes(key, encoder.encode(text)) : this.#idle.set(key, text)));
+  }
+}
+
+function missing(key: string): KeyError {
+  return new KeyError(`the session has no key ${JSON.stringify(key)}`);
 }

@@ -1,92 +1,92 @@
-// Sessions of one store under one set of settings: around a request, and outside of one.
+// Loads and commits sessions of one store with one set of settings.
 
-import { CoreMemory, type CoreSession, CoreSettings, Fact, Figure, Run } from "#core";
+import { CoreMemory, type CoreSession, CoreSettings, Flag, OperationKind, Quantity } from "#core";
+import { callCore } from "./core-errors.js";
 import { ConfigError, EntropyError, ValueError } from "./errors.js";
 import { mergeHeaders, newHeaders } from "./headers.js";
-import { type Home, OpenSession } from "./open-session.js";
 import { bytesIn } from "./realm.js";
-import { mutable } from "./response.js";
-import type { Session, SessionEvent } from "./session.js";
+import { toMutable } from "./response.js";
+import { type SessionContext, StoredSession } from "./session.js";
 import type { Store } from "./store.js";
-import { instance, recover, typed } from "./typed.js";
-import { kind } from "./value.js";
+import type { Session, SessionEvent } from "./types.js";
+import { describe } from "./value.js";
+import { instance, recover } from "./wasm-instance.js";
 
 /**
- * How sessions behave and how their cookie travels: Django's settings, by names in camelCase. They are checked once, each
- * alone and all together.
+ * The settings of sessions and their cookie: Django's settings in camelCase. `createSessions` validates them.
  *
  * @example
  * const options: SessionOptions = { store: kv(env.SESSIONS), secrets: [env.SESSION_SECRET], cookieAge: 86_400 };
  */
 export interface SessionOptions {
-  /** Where the records live: `kv(namespace)`, `memory()`, or your own. */
+  /** The store of the records: `kv(namespace)`, `memory()`, or your own. */
   store: Store;
-  /** Each of at least 32 bytes. The first one signs, all of them verify: a new one goes in front of the old ones. */
+  /** Secrets of at least 32 bytes each. The first one signs, all of them verify. To rotate, add a new one in front of the old ones. */
   secrets: readonly (string | Uint8Array)[];
-  /** The default life of a session, in seconds. Default 1 209 600 (14 days). */
+  /** The lifetime of a session after its last save, in seconds. Default 1 209 600 (14 days). */
   cookieAge?: number | undefined;
-  /** Default `__Host-sessionid`; `__Secure-sessionid` with a domain or a path, `sessionid` where the cookie is not Secure. */
+  /** Default `__Host-sessionid`; `__Secure-sessionid` with a domain or a path; `sessionid` if the cookie is not Secure. */
   cookieName?: string | undefined;
-  /** Also send the cookie to the subdomains of this domain. Default: this host only. */
+  /** A domain whose subdomains also receive the cookie. Default: this host only. */
   cookieDomain?: string | undefined;
   /** Default `/`. */
   cookiePath?: string | undefined;
-  /** Default true. Chromium and Firefox take such a cookie on `http://localhost` as well, Safari does not. */
+  /** Default true. Chromium and Firefox also accept such a cookie on `http://localhost`, Safari does not. */
   cookieSecure?: boolean | undefined;
-  /** Default true: scripts in the page do not see the cookie. */
+  /** Default true: scripts of the page cannot read the cookie. */
   cookieHttpOnly?: boolean | undefined;
   /** Default `Lax`. */
   cookieSameSite?: "Strict" | "Lax" | "None" | undefined;
-  /** Cookies without an end, for sessions without an expiry of their own. Default false. */
+  /** True to let the cookie end when the browser closes, unless the session has its own expiry. Default false. */
   expireAtBrowserClose?: boolean | undefined;
-  /** Renew the session with each request, not only when it changed. Default false. */
+  /** True to renew the session with each request, not only when it changed. Default false. */
   saveEveryRequest?: boolean | undefined;
-  /** Seconds after which a session ends whatever is saved. Default 34 560 000 (400 days). */
+  /** The maximum lifetime of a session in seconds, even if it is saved. Default 34 560 000 (400 days). */
   absoluteAge?: number | undefined;
-  /** The largest record that is written or read. Default 65 536. */
+  /** The maximum size of a record, in bytes. Default 65 536. */
   maxRecordBytes?: number | undefined;
-  /** What every key in the store begins with. Default `edge-session`. */
+  /** The prefix of all keys in the store. Default `edge-session`. */
   keyPrefix?: string | undefined;
   /**
-   * Whether a load also reads if the session was ended. Default true. False saves a read a request; a logout then only deletes
-   * the record, which a slow request can bring back, and a cached one goes on being served.
+   * True if a load also checks whether the session was revoked. Default true. False saves one read per request, but a logout then only
+   * deletes the record: a slow request can restore it, and caches can still return it.
    */
   checkEnded?: boolean | undefined;
   /**
-   * Whether a save is made on top of a record that lacks what this browser saved a moment ago, elsewhere, and may overwrite
-   * it. Default false: it throws a `StaleError`.
+   * True to save even if the store does not show a recent save of this browser from another location, which can then be overwritten.
+   * Default false: such a save throws a `StaleError`.
    */
   mergeStale?: boolean | undefined;
-  /** Callback invoked for every session event, for logs and counters. What it throws is logged, and breaks nothing. */
+  /** Callback invoked for every session event, for logs and counters. An error that it throws is logged and ignored. */
   onEvent?: ((event: SessionEvent) => void) | undefined;
-  /** The time, in milliseconds of Unix time, to test what time does. Default: the store's own, else `Date.now`. */
+  /** Returns the time in milliseconds of Unix time, for tests. Default: that of the store, or `Date.now`. */
   clock?: (() => number) | undefined;
-  /** 32 unpredictable bytes a session, to repeat what happened. Default: the platform's. */
+  /** Returns 32 unpredictable bytes for each session, for reproducible tests. Default: the platform's random source. */
   entropy?: (() => Uint8Array) | undefined;
 }
 
-/** What `load` takes: a request, the text of its `Cookie` header, or nothing where it has none. */
+/** The argument of `load`: a request, its `Cookie` header, or null or undefined if it has none. */
 export type CookieSource = { readonly headers: { get(name: string): string | null } } | string | null | undefined;
 
 /** Options of `clearExpired`. */
 export interface ClearExpiredOptions {
   /**
-   * Whether to list the records even if the store expires them itself, as Workers KV does: for namespaces in which something put them
-   * without an expiration. On KV each page that is listed is billed. Default false.
+   * True to list the records even if the store deletes expired values itself, as Workers KV does: for records that were written without
+   * an expiration. KV bills each page of the list. Default false.
    */
   fullPass?: boolean | undefined;
 }
 
-/** What a run of `clearExpired` did. */
-export interface Swept {
-  /** How many records it removed. */
+/** The result of `clearExpired`. */
+export interface SweepOutcome {
+  /** The number of removed records. */
   removed: number;
-  /** Whether it reached the end of the list. If not, the next run continues where this one ended. */
+  /** True if the run reached the end of the list. Otherwise the next run continues there. */
   complete: boolean;
 }
 
 /**
- * Loads and commits sessions of one store.
+ * Loads and commits the sessions of one store.
  *
  * @example
  * const session = await sessions.load(request);
@@ -95,14 +95,14 @@ export interface Swept {
  */
 export interface Sessions<Data extends object = Record<string, unknown>> {
   /**
-   * The session of a request. Without a session cookie, or with one that does not verify, nothing is read. What the read
-   * brings, a failure too, is kept until the session is first used.
+   * Loads the session of a request. Without a valid session cookie the store is not read. A failed read throws on the first use of the
+   * session, not here.
    *
-   * Call it once per request and pass the session on: each call returns a session of its own. Of a visitor without a session, two loaded
-   * sessions are stored as two, and the browser keeps the cookie that comes last.
+   * Call it once per request and pass the session on: each call returns a separate session. For a visitor without a session, two of them
+   * would be saved as two sessions, and the browser would keep the last cookie.
    *
-   * A commit frees the session's memory. One that is not committed is freed by `using` or `Symbol.dispose`, else by the
-   * collector, which gets to it between turns of the event loop.
+   * A commit frees the memory of the session. Without a commit, `using` or `Symbol.dispose` frees it, or else the garbage collector, which
+   * runs between turns of the event loop.
    *
    * @example
    * using session = await sessions.load(request.headers.get("Cookie"));
@@ -110,11 +110,11 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
   load(from: CookieSource): Promise<Session<Data>>;
 
   /**
-   * Saves the session where Django's middleware saves it, and gives the response its `Set-Cookie`, `Vary` and
-   * `Cache-Control`. The session is closed then. If it fails, nothing is closed, and the response is still yours.
+   * Saves the session if it changed and the status is below 500, as Django's middleware does. Returns the response with `Set-Cookie`,
+   * `Vary` and `Cache-Control`, and closes the session. After an error the session stays open, and the response can still be used.
    *
-   * A response that cannot be sent is refused with a `ValueError` before anything is saved: one whose body was read or is locked,
-   * `Response.error()`, and a value that is not a response. To read or cache the response as well, take `response.clone()`.
+   * Throws a `ValueError` before anything is saved if the response cannot be sent: if its body was read or is locked, if it is
+   * `Response.error()`, or if it is not a response. To read or cache the response as well, use `response.clone()`.
    *
    * @example
    * return sessions.commit(session, new Response("Hello"));
@@ -122,8 +122,8 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
   commit(session: Session<Data>, response: Response): Promise<Response>;
 
   /**
-   * As `commit`: the headers alone, for those who build the response elsewhere. Names and values in pairs, which `Headers`
-   * and `Response` take.
+   * Commits the session like `commit`, but returns only the headers, for a response that is created later. The result can be passed to
+   * `Headers` and `Response`.
    *
    * @example
    * const headers = await sessions.commitHeaders(session, 200);
@@ -132,10 +132,10 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
   commitHeaders(session: Session<Data>, status: number): Promise<[name: string, value: string][]>;
 
   /**
-   * Outside of a request: the session under a session key, or a new one. An unknown key is discarded on first access.
+   * Loads the session of a session key outside of a request, or creates a new one. An unknown key is discarded on first access.
    *
-   * Store changes with `save`: a commit throws a `UsageError`, since its cookie would hand another visitor's session out. What is saved
-   * here can be overwritten on Workers KV by a request that does not see it yet, see `save`.
+   * Save it with `save`. A commit throws a `UsageError`, since its cookie would give the session to another visitor. On Workers KV, a
+   * request that does not see the save yet can overwrite it: see `save`.
    *
    * @example
    * const session = await sessions.open(key);
@@ -145,7 +145,7 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
   open(key?: string): Promise<Session<Data>>;
 
   /**
-   * Whether there is a live session under a session key.
+   * Returns whether a session key has a live session.
    *
    * @example
    * await sessions.exists(key); // false
@@ -153,7 +153,7 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
   exists(key: string): Promise<boolean>;
 
   /**
-   * Ends the session of a session key, also under keys that rotations have made of it since, and deletes its record.
+   * Revokes the session of a session key, including the keys that have replaced it since, and deletes its record.
    *
    * @example
    * await sessions.delete(key);
@@ -161,17 +161,17 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
   delete(key: string): Promise<void>;
 
   /**
-   * Django's `clear_expired`: deletes the records that are over, as many as one run may (1000 store operations). The next run of these
-   * sessions continues where this one ended. Where the store expires records itself, as `kv` does, it lists nothing and costs nothing.
+   * Deletes expired records, with at most 1000 store operations per run. The next run continues where this one ended. Does nothing if the
+   * store deletes expired values itself, as `kv` does. Django: `clear_expired`.
    *
    * @example
    * const { removed, complete } = await sessions.clearExpired();
    */
-  clearExpired(options?: ClearExpiredOptions): Promise<Swept>;
+  clearExpired(options?: ClearExpiredOptions): Promise<SweepOutcome>;
 }
 
 /**
- * Sessions of one store under one set of settings. Throws a `ConfigError` where settings contradict one another.
+ * Creates the sessions of one store with one set of settings. Throws a `ConfigError` if a setting is invalid.
  *
  * @example
  * const sessions = createSessions<{ user: string; visits: number }>({
@@ -185,191 +185,191 @@ export function createSessions<Data extends object = Record<string, unknown>>(op
 
 class StoredSessions<Data extends object> implements Sessions<Data> {
   readonly #entropy: (() => Uint8Array) | undefined;
-  readonly #newHome: () => Home;
-  #home: Home;
+  readonly #newContext: () => SessionContext;
+  #context: SessionContext;
   #instance: number;
-  /** For how many sessions the core has randomness. */
+  /** The number of sessions for which the core has random bytes. */
   #seeds = 0;
-  /** Where the next `clearExpired` begins in the store's list. */
+  /** The start of the next `clearExpired` in the store's list. */
   #sweepCursor: string | undefined;
-  /** The core's objects of closed sessions: making one anew costs more than all that it does. */
-  #closed: CoreSession[] = [];
+  /** Core objects of closed sessions, for reuse: creating one costs more than all other calls of a session. */
+  #pool: CoreSession[] = [];
 
   constructor({ store, secrets, clock = () => store.now?.() ?? Date.now(), entropy, onEvent, ...settings }: SessionOptions) {
-    if (typeof store?.get !== "function") throw new ConfigError("store is missing: give kv(env.SESSIONS) or memory()");
+    if (typeof store?.get !== "function") throw new ConfigError("store is missing: pass kv(env.SESSIONS) or memory()");
     this.#entropy = entropy;
-    const close = (core: CoreSession): void => {
+    const recycle = (core: CoreSession): void => {
       core.close();
-      if (this.#closed.length < MOST_KEPT) this.#closed.push(core);
+      if (this.#pool.length < MAX_POOL) this.#pool.push(core);
       else core.free();
     };
-    // Read once, and copied: after a trap they are needed again, whatever became of the caller's.
+    // Copied: they are needed again after a trap, and the caller can have changed its own.
     const [parts, json] = [secretsOf(secrets), jsonOf(settings)];
-    this.#newHome = () => ({ store, memory: memoryOf(store), clock, settings: checked(parts, json), onEvent, close });
+    this.#newContext = () => ({ store, memory: memoryOf(store), clock, settings: parseSettings(parts, json), onEvent, recycle });
     recover();
-    [this.#instance, this.#home] = [instance, this.#newHome()];
+    [this.#instance, this.#context] = [instance, this.#newContext()];
   }
 
   async load(from: CookieSource): Promise<Session<Data>> {
     const header: unknown = typeof from === "object" && from ? typeof from.headers?.get === "function" && from.headers.get("Cookie") : from;
     const text = textOf(header) ?? "";
-    const now = this.#home.clock();
-    const session = this.#begin((core) => core.arrive(this.#home.settings, text, now));
-    await session.run(Run.Load, nothing);
+    const now = this.#context.clock();
+    const session = this.#newSession((core) => core.initFromCookieHeader(this.#context.settings, text, now));
+    await session.run(OperationKind.Load, nothing);
     return session;
   }
 
-  async open(key?: string): Promise<OpenSession<Data>> {
-    const session = this.#named(key);
-    await session.run(Run.Load, nothing);
+  async open(key?: string): Promise<StoredSession<Data>> {
+    const session = this.#sessionOfKey(key);
+    await session.run(OperationKind.Load, nothing);
     return session;
   }
 
   async commit(session: Session<Data>, response: Response): Promise<Response> {
-    const answer = mutable(response); // first: what cannot be sent saves nothing
-    return this.#commit(session, answer.status, (core) => {
-      if (!core.is(Fact.Speaks)) return response;
-      mergeHeaders(answer.headers, core.setCookies());
-      return answer;
+    const copy = toMutable(response); // first: nothing is saved if it cannot be sent
+    return this.#commit(session, copy.status, (core) => {
+      if (!core.flag(Flag.HasHeaders)) return response;
+      mergeHeaders(copy.headers, core.setCookies());
+      return copy;
     });
   }
 
   commitHeaders(session: Session<Data>, status: number): Promise<[name: string, value: string][]> {
-    return this.#commit(session, status, (core) => (core.is(Fact.Speaks) ? newHeaders(core.setCookies()) : []));
+    return this.#commit(session, status, (core) => (core.flag(Flag.HasHeaders) ? newHeaders(core.setCookies()) : []));
   }
 
   async exists(key: string): Promise<boolean> {
-    return this.#briefly(key, Run.Load, (core) => !core.isNew());
+    return this.#withTemporarySession(key, OperationKind.Load, (core) => !core.isNew());
   }
 
   async delete(key: string): Promise<void> {
-    await this.#briefly(key, Run.Delete, nothing);
+    await this.#withTemporarySession(key, OperationKind.Delete, nothing);
   }
 
-  async clearExpired({ fullPass }: ClearExpiredOptions = {}): Promise<Swept> {
-    if (this.#home.store.expiresRecords && !fullPass) return { removed: 0, complete: true };
-    const now = this.#home.clock();
+  async clearExpired({ fullPass }: ClearExpiredOptions = {}): Promise<SweepOutcome> {
+    if (this.#context.store.expiresRecords && !fullPass) return { removed: 0, complete: true };
+    const now = this.#context.clock();
     let keepCursor = nothing;
-    const session = this.#begin((core) => {
-      core.open(this.#home.settings, undefined, now);
-      core.resume(this.#sweepCursor);
+    const session = this.#newSession((core) => {
+      core.initFromKey(this.#context.settings, undefined, now);
+      core.setSweepCursor(this.#sweepCursor);
       keepCursor = () => void (this.#sweepCursor = core.cursor());
     });
     try {
-      return await session.run(Run.Sweep, (core) => ({ removed: core.figure(Figure.Removed), complete: core.is(Fact.Complete) }));
+      return await session.run(OperationKind.Sweep, (core) => ({ removed: core.quantity(Quantity.Removed), complete: core.flag(Flag.Complete) }));
     } finally {
-      if (this.#instance === instance) keepCursor(); // of a run that failed, too
+      if (this.#instance === instance) keepCursor(); // also after a run that failed
       session[Symbol.dispose]();
     }
   }
 
-  #named(key: string | undefined): OpenSession<Data> {
+  #sessionOfKey(key: string | undefined): StoredSession<Data> {
     const text = textOf(key);
-    const now = this.#home.clock();
-    return this.#begin((core) => core.open(this.#home.settings, text, now));
+    const now = this.#context.clock();
+    return this.#newSession((core) => core.initFromKey(this.#context.settings, text, now));
   }
 
-  #begin(become: (core: CoreSession) => void): OpenSession<Data> {
+  #newSession(init: (core: CoreSession) => void): StoredSession<Data> {
     recover();
-    if (this.#instance !== instance) this.#startAnew();
-    if (this.#seeds === 0) this.#draw();
+    if (this.#instance !== instance) this.#reset();
+    if (this.#seeds === 0) this.#drawEntropy();
     this.#seeds--;
-    const core = typed(() => {
-      const core = this.#closed.pop() ?? this.#home.settings.session(this.#home.memory);
-      become(core);
+    const core = callCore(() => {
+      const core = this.#pool.pop() ?? this.#context.settings.session(this.#context.memory);
+      init(core);
       return core;
     });
-    return new OpenSession(this.#home, core);
+    return new StoredSession(this.#context, core);
   }
 
-  #startAnew(): void {
-    [this.#instance, this.#home, this.#closed, this.#seeds] = [instance, this.#newHome(), [], 0];
+  #reset(): void {
+    [this.#instance, this.#context, this.#pool, this.#seeds] = [instance, this.#newContext(), [], 0];
   }
 
-  /** Has the core remember randomness for some sessions ahead; from `entropy`, for one at a time. */
-  #draw(): void {
+  /** Passes random bytes for several sessions to the core; those of `entropy` for one session. */
+  #drawEntropy(): void {
     const bytes = bytesIn(this.#entropy ? this.#entropy() : randomBytes());
-    const seeds = this.#entropy ? 1 : SESSIONS_A_DRAW;
-    if (bytes?.length !== seeds * SEED) throw new EntropyError("entropy must give 32 random bytes");
-    typed(() => this.#home.settings.seed(bytes));
+    const seeds = this.#entropy ? 1 : SESSIONS_PER_DRAW;
+    if (bytes?.length !== seeds * SEED) throw new EntropyError("entropy must return 32 random bytes");
+    callCore(() => this.#context.settings.seed(bytes));
     this.#seeds = seeds;
   }
 
-  /** Runs one machine on a session that nobody gets to see. */
-  async #briefly<T>(key: string | undefined, run: Run, end: (core: CoreSession) => T): Promise<T> {
-    const session = this.#named(key);
+  /** Runs one operation on a session that is not passed to the caller. */
+  async #withTemporarySession<T>(key: string | undefined, kind: OperationKind, end: (core: CoreSession) => T): Promise<T> {
+    const session = this.#sessionOfKey(key);
     try {
-      return await session.run(run, end);
+      return await session.run(kind, end);
     } finally {
       session[Symbol.dispose]();
     }
   }
 
-  /** Commits a session, gives what `answer` makes of it, and closes it. */
-  async #commit<T>(session: Session<Data>, status: number, answer: (core: CoreSession) => T): Promise<T> {
-    if (!(session instanceof OpenSession)) throw new ValueError("commit takes a session that load or open gave");
-    const code = Number(status); // a number before it crosses: the core calls nothing of the user's
-    session.keepChanges(false);
+  /** Commits a session, returns the result of `respond`, and closes the session. */
+  async #commit<T>(session: Session<Data>, status: number, respond: (core: CoreSession) => T): Promise<T> {
+    if (!(session instanceof StoredSession)) throw new ValueError("commit takes a session from load or open");
+    const code = Number(status); // converted here, so that the core does not call the user's code
+    session.writeBack(false);
     const close = (core: CoreSession) => {
-      const answered = answer(core);
+      const response = respond(core);
       session[Symbol.dispose]();
-      return answered;
+      return response;
     };
-    return session.run(Run.Commit, close, code);
+    return session.run(OperationKind.Commit, close, code);
   }
 }
 
 const nothing = (): void => {};
 
-/** The isolate memory of each store, and the instance of the wasm that it lives in. */
+/** The isolate memory of each store, and the instance of the wasm that it belongs to. */
 const memories = new WeakMap<Store, { memory: CoreMemory; instance: number }>();
 
-/** The memory that all sessions of a store share in this isolate. */
+/** Returns the memory that all sessions of a store share in this isolate. */
 function memoryOf(store: Store): CoreMemory {
   const known = memories.get(store);
   if (known?.instance === instance) return known.memory;
-  const memory = typed(() => new CoreMemory());
+  const memory = callCore(() => new CoreMemory());
   memories.set(store, { memory, instance });
   return memory;
 }
 
-/** Bytes of randomness that a session is made with. */
+/** The number of random bytes that a session takes. */
 const SEED = 32;
 
-/** So many sessions draw their randomness in one call. */
-const SESSIONS_A_DRAW = 64;
+/** The number of sessions for which one call draws random bytes. */
+const SESSIONS_PER_DRAW = 64;
 
-/** So many of the core's objects wait for the next session. */
-const MOST_KEPT = 64;
+/** The maximum number of core objects that are kept for reuse. */
+const MAX_POOL = 64;
 
 function randomBytes(): Uint8Array {
   try {
-    return crypto.getRandomValues(new Uint8Array(SESSIONS_A_DRAW * SEED));
+    return crypto.getRandomValues(new Uint8Array(SESSIONS_PER_DRAW * SEED));
   } catch (cause) {
-    throw new EntropyError("the platform gave no random bytes; no session can be made", { cause });
+    throw new EntropyError("the platform returned no random bytes", { cause });
   }
 }
 
-/** A header or a key, if there is one. */
+/** Checks that a header or a key is a string, null or undefined. */
 function textOf(value: unknown): string | undefined {
-  if (typeof (value ?? "") !== "string") throw new ValueError(`a request, a text or nothing was expected, not ${kind(value)}`);
+  if (typeof (value ?? "") !== "string") throw new ValueError(`expected a request, a string or nothing, not ${describe(value)}`);
   return (value ?? undefined) as string | undefined;
 }
 
 function jsonOf(settings: object): string {
   try {
-    return String(JSON.stringify(settings, plain)); // which a toJSON could make undefined
+    return String(JSON.stringify(settings, replacer)); // a `toJSON` can make it undefined
   } catch (cause) {
     throw new ConfigError("a setting could not be read", { cause });
   }
 }
 
 function secretsOf(secrets: SessionOptions["secrets"]): Uint8Array[] {
-  if (!Array.isArray(secrets)) throw new ConfigError("secrets must be an array of texts, such as [env.SESSION_SECRET]");
+  if (!Array.isArray(secrets)) throw new ConfigError("secrets must be an array of strings, such as [env.SESSION_SECRET]");
   return secrets.map(bytesOf);
 }
 
-function checked(parts: Uint8Array[], settings: string): CoreSettings {
+function parseSettings(parts: Uint8Array[], settings: string): CoreSettings {
   const sizes = Uint32Array.from(parts, ({ length }) => length);
   const all = new Uint8Array(sizes.reduce((sum, size) => sum + size, 0));
   let at = 0;
@@ -377,7 +377,7 @@ function checked(parts: Uint8Array[], settings: string): CoreSettings {
     all.set(part, at);
     at += part.length;
   }
-  return typed(() => new CoreSettings(all, sizes, settings));
+  return callCore(() => new CoreSettings(all, sizes, settings));
 }
 
 function bytesOf(secret: unknown): Uint8Array {
@@ -389,8 +389,8 @@ function bytesOf(secret: unknown): Uint8Array {
   );
 }
 
-/** What JSON would drop or change becomes a text, for the core to refuse; null counts as left out. */
-function plain(_name: string, value: unknown): unknown {
+/** Converts values that JSON would omit or change to strings, which the core rejects. Omits null. */
+function replacer(_name: string, value: unknown): unknown {
   if (value === null) return undefined;
   return ["string", "boolean", "object", "undefined"].includes(typeof value) || Number.isFinite(value) ? value : String(value);
 }

@@ -1,27 +1,27 @@
-// Where sessions are kept: what a store has to be, Workers KV as one, and one in memory.
+// The interface of a store, and two stores: Workers KV and memory.
 
 import { ConfigError } from "./errors.js";
 
-/** What a record is put with. */
+/** Options of a put. */
 export interface PutOptions {
-  /** Seconds, from now, that the store must keep it; it may keep it longer. */
+  /** The seconds for which the store must keep the value. It may keep it for longer. */
   ttl: number;
-  /** When the record is over, in microseconds of Unix time; a list has to tell it again. */
+  /** The deadline of the record, in microseconds of Unix time. `list` returns it. */
   deadline: number;
-  /** Put only where nothing stands. A store without compare-and-set, such as KV, puts anyway. */
+  /** True if the put must not replace an existing value. A store without conditional puts, such as KV, ignores it. */
   ifAbsent: boolean;
 }
 
 /** One page of a list of keys. */
 export interface StorePage {
   keys: { name: string; deadline?: number | undefined }[];
-  /** From where the list goes on; undefined at its end. */
+  /** The start of the next page; undefined on the last page. */
   cursor?: string | undefined;
 }
 
 /**
- * A place where records live: yours, `kv` or `memory`. A call that fails throws; a failed read is never a missing value.
- * Whether a record has expired is judged by the session: a store may keep it for longer, never for less.
+ * A key-value store for session records: `kv`, `memory` or your own. A failed call must throw. In particular, a failed read must not return
+ * null, which means that there is no value. A record carries its own deadline, so a store may keep it for longer than its `ttl`.
  *
  * @example
  * const nowhere: Store = {
@@ -32,52 +32,52 @@ export interface StorePage {
  * };
  */
 export interface Store {
-  /** The bytes under a key, or null. */
+  /** Returns the bytes under a key, or null if there are none. */
   get(key: string): Promise<Uint8Array | ArrayBuffer | null>;
-  /** Puts bytes under a key; false where `ifAbsent` did not hold. */
+  /** Stores bytes under a key. Returns false if `ifAbsent` is set and there is a value already. */
   put(key: string, value: Uint8Array, options: PutOptions): Promise<boolean | void>;
-  /** Removes what is under a key, if there is something. */
+  /** Deletes the value under a key, if there is one. */
   delete(key: string): Promise<void>;
-  /** One page of the keys that begin with `prefix`, in any order that stays. */
+  /** Returns one page of the keys that begin with `prefix`, in any stable order. */
   list(prefix: string, cursor: string | undefined): Promise<StorePage>;
-  /** Whether the store removes values by itself once their `ttl` has passed: `clearExpired` then lists nothing. Default: it does not. */
+  /** True if the store deletes values itself after their `ttl`. `clearExpired` then does nothing. Default false. */
   readonly expiresRecords?: boolean;
-  /** Waits before something that failed is tried once more. Default: `setTimeout`. */
+  /** Waits before a retry. Default: `setTimeout`. */
   wait?(milliseconds: number): Promise<void>;
-  /** The time there, in milliseconds of Unix time, where it is not the platform's: the default of the option `clock`. */
+  /** Returns the time of the store, in milliseconds of Unix time: the default of the option `clock`. Default: `Date.now`. */
   now?(): number;
 }
 
-/** What `kv` uses of a Workers KV namespace. */
+/** The part of a Workers KV namespace that `kv` uses. */
 export interface KvNamespace {
   get(key: string, options: { type: "arrayBuffer"; cacheTtl?: number }): Promise<ArrayBuffer | null>;
   put(key: string, value: Uint8Array, options: { expirationTtl?: number; metadata?: unknown }): Promise<void>;
   delete(key: string): Promise<void>;
   list(options: { prefix?: string; cursor?: string | null }): Promise<KvPage>;
-  /** A time of its own, such as those of `edge-session/testing` have: sessions in it live by that. */
+  /** The virtual time of a namespace of `edge-session/testing`. Sessions in that namespace use it. */
   readonly time?: { now(): number; wait(milliseconds: number): Promise<void> };
 }
 
-/** What `kv` reads of a page that a namespace lists. */
+/** The part of a page of keys that `kv` uses. */
 export interface KvPage {
   keys: { name: string; metadata?: unknown }[];
   list_complete: boolean;
   cursor?: string;
 }
 
-/** How long a location may answer from its cache, in seconds: the least that KV takes. */
+/** The seconds for which a location may answer a read from its cache: the minimum of KV. */
 const CACHE_TTL = 30;
 
-/** The shortest and the longest life that KV gives a value, in seconds. When a record is over, it says itself. */
+/** The limits of KV for a TTL, in seconds. The record carries its own deadline; the TTL is only garbage collection. */
 const MIN_TTL = 60;
 const MAX_TTL = 2 ** 31 - 1;
 
-/** The store of each namespace: what an isolate remembers of its writes belongs to the binding, whoever calls `kv`. */
+/** One store for each namespace, so that all calls of `kv` share the isolate's memory of its writes. */
 const stores = new WeakMap<KvNamespace, Store>();
 
 /**
- * Keeps records in a Workers KV namespace, as the Rust Worker does: a session written by one opens in the other. The same
- * namespace gives the same store.
+ * Returns a store in a Workers KV namespace. The same namespace returns the same store. The Rust crate uses the same format: a session that
+ * was saved by one can be loaded by the other.
  *
  * @example
  * const sessions = createSessions({ store: kv(env.SESSIONS), secrets: [env.SESSION_SECRET] });
@@ -97,7 +97,7 @@ function storeOf(namespace: KvNamespace): Store {
   const { time } = namespace;
   return {
     expiresRecords: true,
-    // An object: of a service binding, any name is a function.
+    // Must be an object: on a service binding, every name is a function.
     ...(typeof time === "object" && { now: () => time.now(), wait: (milliseconds: number) => time.wait(milliseconds) }),
     get(key) {
       return namespace.get(key, { type: "arrayBuffer", cacheTtl: CACHE_TTL });
@@ -121,14 +121,14 @@ function deadlineIn(metadata: unknown): number | undefined {
   return typeof deadline === "number" ? deadline : undefined;
 }
 
-/** A store in memory that shows what it holds. */
+/** A store in memory with access to its records. */
 export interface MemoryStore extends Store {
-  /** The records, by their storage keys. */
+  /** The records by storage key. */
   readonly records: Map<string, { value: Uint8Array; deadline: number }>;
 }
 
 /**
- * Keeps records in memory, for tests and for trying things out. What has expired stays until `clearExpired`.
+ * Returns a new store in memory, for tests and experiments. Expired records stay until `clearExpired`.
  *
  * @example
  * const sessions = createSessions({ store: memory(), secrets: ["a secret of at least thirty-two bytes"] });

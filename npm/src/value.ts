@@ -1,52 +1,52 @@
-// From values to JSON text and back: only what JSON holds exactly. The rest is refused, with its path.
+// Converts values to JSON text and back. A value that JSON cannot represent exactly is an error, with its path.
 
 import { ValueError } from "./errors.js";
 
-/** As deep as the core lets arrays and objects nest. */
+/** The nesting limit of arrays and objects: that of the core. */
 const MAX_DEPTH = 64;
 
-/** Refuses what JSON does not hold exactly. `key` is where the value is to stand in the session. */
-export function check(key: string, value: unknown): void {
-  if (!isSurelyExact(value)) new Check(step("session", key)).visit(value);
+/** Throws a `ValueError` if JSON cannot represent a value exactly. `key` is its key in the session. */
+export function checkValue(key: string, value: unknown): void {
+  if (!passesFastCheck(value)) new Check(appendPath("session", key)).visit(value);
 }
 
-/** The JSON text of `value`, which stands under `key`. What JSON does not hold exactly is refused. */
+/** Returns the JSON text of the value under a key. Throws a `ValueError` if JSON cannot represent it exactly. */
 export function toJson(key: string, value: unknown): string {
-  const checked = isSurelyExact(value) ? undefined : new Check(step("session", key));
+  const checked = passesFastCheck(value) ? undefined : new Check(appendPath("session", key));
   checked?.visit(value);
   try {
     return checked?.negativeZero ? write(value) : JSON.stringify(value);
   } catch (cause) {
-    throw new ValueError(`${step("session", key)} could not be read`, { cause });
+    throw new ValueError(`${appendPath("session", key)} could not be read`, { cause });
   }
 }
 
-/** The value that `text`, found under `key`, stands for. Without a key it is what Django signed: no JSON is no data then. */
+/** Parses the JSON text under a key. Without a key it is a text that Django signed: if it is not JSON, there are no data. */
 export function fromJson(key: string | undefined, text: string): unknown {
-  const path = () => (key === undefined ? "session" : step("session", key));
+  const path = () => (key === undefined ? "session" : appendPath("session", key));
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
     if (key === undefined) return {};
-    throw new ValueError(`${path()} is damaged in the store`);
+    throw new ValueError(`${path()} is corrupt in the store`);
   }
-  // Somebody else may have written it. Django's object is a level of its own around values of the greatest depth.
-  if (FAR.test(text) && isDeeper(value, key === undefined ? MAX_DEPTH + 1 : MAX_DEPTH)) {
+  // Other programs can write to the store. Without a key, the object itself is one more level around the values.
+  if (MANY_BRACKETS.test(text) && isDeeper(value, key === undefined ? MAX_DEPTH + 1 : MAX_DEPTH)) {
     throw new ValueError(`${path()} nests deeper than ${MAX_DEPTH} levels`);
   }
   if (hasLongNumber(text)) checkIntegers(path(), text);
   return value;
 }
 
-/** Whether enough brackets open for something to nest too deep. */
-const FAR = new RegExp(`^(?:[^[{]*[[{]){${MAX_DEPTH + 1}}`);
+/** Matches a text with enough opening brackets to exceed the nesting limit. */
+const MANY_BRACKETS = new RegExp(`^(?:[^[{]*[[{]){${MAX_DEPTH + 1}}`);
 
 function isDeeper(value: unknown, depth: number): boolean {
   return typeof value === "object" && value !== null && (depth === 0 || Object.values(value).some((item) => isDeeper(item, depth - 1)));
 }
 
-/** Whether 16 digits follow one another: only every sixteenth place has to be looked at first. */
+/** Returns whether the text contains 16 digits in a row. Tests every sixteenth character first. */
 function hasLongNumber(text: string): boolean {
   for (let at = 15; at < text.length; at += 16) {
     if (isDigit(text.charCodeAt(at)) && /\d{16}/.test(text.slice(at - 15, at + 16))) return true;
@@ -59,14 +59,14 @@ function isDigit(unit: number): boolean {
 }
 
 /**
- * Whether JSON surely holds the value exactly: the common case, decided without noting where we are. The data of an object
- * are its own enumerable properties with names, those of an array its items, as for `JSON.stringify`.
+ * Returns true if JSON can represent the value exactly: a fast check for the common case, which does not track the path. As in
+ * `JSON.stringify`, the data of an object are its own enumerable properties with string keys, and those of an array its items.
  */
-function isSurelyExact(value: unknown): boolean {
+function passesFastCheck(value: unknown): boolean {
   try {
     return isExact(value, MAX_DEPTH);
   } catch {
-    return false; // something of the value's own threw; the check says where
+    return false; // code of the value threw. The full check finds the path
   }
 }
 
@@ -101,20 +101,20 @@ function isExactObject(object: object, depth: number): boolean {
   return true;
 }
 
-/** Keys are texts, and lone surrogates have no UTF-8: they would all become the same key. */
+/** Checks that a key is a string without lone surrogates. In UTF-8, all lone surrogates would become the same character. */
 export function checkKey(key: unknown): asserts key is string {
-  if (typeof key !== "string") throw new ValueError(`a key of a session is a text, not ${kind(key)}`);
-  if (!key.isWellFormed()) throw new ValueError("a key of a session holds a surrogate that stands alone");
+  if (typeof key !== "string") throw new ValueError(`a session's keys are strings, not ${describe(key)}`);
+  if (!key.isWellFormed()) throw new ValueError("a session's key contains a lone surrogate");
 }
 
-/** Looks for what `JSON.stringify` would leave out, or turn into something else. */
+/** Finds values that `JSON.stringify` would omit or convert. */
 class Check {
-  /** The one number that `JSON.stringify` does not write as it is. */
+  /** True if the value contains -0, the one finite number that `JSON.stringify` changes. */
   negativeZero = false;
   readonly #root: string;
-  /** The way from the root to where we are: the names and places, and the objects and arrays that they are in. */
+  /** The path from the root to the current value: names and indices, and the objects and arrays around it. */
   readonly #steps: (string | number)[] = [];
-  readonly #above: object[] = [];
+  readonly #ancestors: object[] = [];
 
   constructor(root: string) {
     this.#root = root;
@@ -125,62 +125,62 @@ class Check {
       case "boolean":
         return;
       case "string":
-        if (!value.isWellFormed()) this.#refuse("holds a surrogate that stands alone");
+        if (!value.isWellFormed()) this.#fail("contains a lone surrogate");
         return;
       case "number":
-        if (!Number.isFinite(value)) this.#refuse(`is ${value}, which JSON does not hold`);
+        if (!Number.isFinite(value)) this.#fail(`is ${value}, which JSON cannot represent`);
         if (Object.is(value, -0)) this.negativeZero = true;
         return;
       case "object":
-        if (value !== null) this.#inside(value);
+        if (value !== null) this.#visitObject(value);
         return;
       default:
-        this.#refuse(`is ${kind(value)}`);
+        this.#fail(`is ${describe(value)}`);
     }
   }
 
-  #inside(value: object): void {
-    if (this.#above.includes(value)) this.#refuse("contains itself");
-    if (this.#above.length >= MAX_DEPTH) this.#refuse(`nests deeper than ${MAX_DEPTH} levels`);
-    this.#above.push(value);
+  #visitObject(value: object): void {
+    if (this.#ancestors.includes(value)) this.#fail("contains itself");
+    if (this.#ancestors.length >= MAX_DEPTH) this.#fail(`nests deeper than ${MAX_DEPTH} levels`);
+    this.#ancestors.push(value);
     try {
-      if (Array.isArray(value)) this.#items(value);
-      else this.#members(value);
-      // `JSON.stringify` would call it, and store what it makes.
-      if (typeof (value as { toJSON?: unknown }).toJSON === "function") this.#refuse("has a toJSON method");
+      if (Array.isArray(value)) this.#visitItems(value);
+      else this.#visitMembers(value);
+      // `JSON.stringify` would call it and store its result.
+      if (typeof (value as { toJSON?: unknown }).toJSON === "function") this.#fail("has a toJSON method");
     } catch (error) {
       if (error instanceof ValueError) throw error;
-      this.#refuse("could not be read", error);
+      this.#fail("could not be read", error);
     }
-    this.#above.pop();
+    this.#ancestors.pop();
   }
 
-  #items(list: readonly unknown[]): void {
+  #visitItems(list: readonly unknown[]): void {
     for (let at = 0; at < list.length; at++) {
       this.#steps.push(at);
       const item = list[at];
-      if (item === undefined && !(at in list)) this.#refuse("is a hole");
+      if (item === undefined && !(at in list)) this.#fail("is a hole");
       this.visit(item);
       this.#steps.pop();
     }
   }
 
-  #members(value: object): void {
-    if (!isPlain(value)) this.#refuse(`is ${kind(value)}`);
+  #visitMembers(value: object): void {
+    if (!isPlain(value)) this.#fail(`is ${describe(value)}`);
     for (const name of Object.keys(value)) {
-      if (!name.isWellFormed()) this.#refuse("has a name that holds a surrogate that stands alone");
+      if (!name.isWellFormed()) this.#fail("has a name that contains a lone surrogate");
       this.#steps.push(name);
       this.visit((value as Record<string, unknown>)[name]);
       this.#steps.pop();
     }
   }
 
-  #refuse(what: string, cause?: unknown): never {
-    throw new ValueError(`${this.#steps.reduce(step, this.#root)} ${what}`, cause === undefined ? undefined : { cause });
+  #fail(problem: string, cause?: unknown): never {
+    throw new ValueError(`${this.#steps.reduce(appendPath, this.#root)} ${problem}`, cause === undefined ? undefined : { cause });
   }
 }
 
-/** As `JSON.stringify`, but -0 stays -0: as Python writes it, which reads `-0` as the integer. */
+/** Like `JSON.stringify`, but writes -0 as Python does: `-0.0`, since Python reads `-0` as an integer. */
 function write(value: unknown): string {
   if (Object.is(value, -0)) return "-0.0";
   if (Array.isArray(value)) return `[${value.map(write).join()}]`;
@@ -189,40 +189,44 @@ function write(value: unknown): string {
   return `{${members.join()}}`;
 }
 
-/** Rust stores integers of 64 bits; JavaScript would round those beyond 2⁵³ without a word. Its own are as it writes them. */
+/** Throws if the text contains an integer that JavaScript would round: Rust stores 64 bits. JavaScript's own integers are exact. */
 function checkIntegers(path: string, text: string): void {
-  let inside = false; // a string: matched as a whole, a long one would be too much for the expression
+  let inString = false; // tracked here, since an expression for whole strings would overflow on a long one
   for (const [token] of text.matchAll(/\\.|"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/gs)) {
-    if (token === '"') inside = !inside;
+    if (token === '"') inString = !inString;
     const number = Number(token);
-    if (!inside && /^-?\d{16,}$/.test(token) && String(number) !== token && BigInt(number) !== BigInt(token)) {
-      throw new ValueError(`${path} holds an integer that JavaScript's numbers do not hold`);
+    if (!inString && /^-?\d{16,}$/.test(token) && String(number) !== token && BigInt(number) !== BigInt(token)) {
+      throw new ValueError(`${path} contains an integer that JavaScript cannot represent`);
     }
   }
 }
 
-/** An object of no class: its prototype, if any, is the end of the chain, in whatever realm it was made. */
+/** Returns whether an object has no class: its prototype is null or the end of the chain, in any realm. */
 export function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-/** One step down: `[3]`, `.name`, or `["a name"]` where that would not be JavaScript. */
-export function step(path: string, name: string | number): string {
+/** Appends an index or a name to a path: `[3]`, `.name`, or `["a name"]` if it is not an identifier. */
+function appendPath(path: string, name: string | number): string {
   if (typeof name === "number") return `${path}[${name}]`;
   return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name) ? `${path}.${name}` : `${path}[${JSON.stringify(name)}]`;
 }
 
-/** What a value is, for a message: "a BigInt", "undefined", "a Date". It can be anything, a proxy that throws too. */
-export function kind(value: unknown): string {
+export function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
+/** Describes a value for a message: "a BigInt", "undefined", "a Date". Accepts any value, even a proxy that throws. */
+export function describe(value: unknown): string {
   try {
-    return named(value);
+    return typeName(value);
   } catch {
     return "an object that cannot be read";
   }
 }
 
-function named(value: unknown): string {
+function typeName(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   const type = typeof value;
   if (type === "bigint") return "a BigInt";

@@ -1,11 +1,11 @@
-// A whole Worker around a handler: each request with its session, and the cron that clears what has expired.
+// A Worker around a handler: loads and commits the session of each request, and clears expired sessions on a cron trigger.
 
 import { EdgeSessionError } from "./errors.js";
 import { mergeHeaders } from "./headers.js";
-import type { Session } from "./session.js";
 import { createSessions, type SessionOptions, type Sessions } from "./sessions.js";
+import type { Session } from "./types.js";
 
-/** The statuses of the errors with which a save can fail although the code is right. */
+/** The statuses of the errors that correct code can meet. */
 const STATUS = new Map<string, number>([
   ["ES_STORE_UNAVAILABLE", 503],
   ["ES_SESSION_INTERRUPTED", 400],
@@ -14,24 +14,24 @@ const STATUS = new Map<string, number>([
   ["ES_TOO_LARGE", 413],
 ]);
 
-/** A handler that gets its request's session. `Context` is what the platform gives as the third argument. */
+/** A handler that receives the session of its request. `Context` is the type of the platform's third argument. */
 export interface SessionHandler<Data extends object, Env, Context = unknown> {
   fetch(request: Request, env: Env, context: Context, session: Session<Data>): Response | Promise<Response>;
 }
 
-/** What a Worker exports. */
+/** The default export of a Worker. */
 export interface SessionsWorker<Env, Context = unknown> {
   fetch(request: Request, env: Env, context: Context): Promise<Response>;
-  /** Runs `clearExpired`; for a cron trigger. */
+  /** Runs `clearExpired`. Called by a cron trigger. */
   scheduled(controller: unknown, env: Env, context?: Context): Promise<void>;
 }
 
 /**
- * Runs a handler with the request's session and commits what it answers: the whole of it in one call.
+ * Creates a Worker that loads the session of each request, calls a handler with it, and commits it with the handler's response.
  *
- * A session that was used but could not be read, and a save or commit that fails, are answered with 503, 400, 409 or 413, unless the
- * handler catches the error. Other errors that the handler throws are thrown on, and a response that cannot be sent is a `ValueError`.
- * The commit saves nothing then, and the cookie stays.
+ * If the session cannot be read or saved, the Worker responds with 503, 400, 409 or 413, unless the handler catches the error. Other errors
+ * of the handler are rethrown. A response that cannot be sent throws a `ValueError`. In each of these cases nothing is saved, and the cookie
+ * is kept.
  *
  * @example
  * export default withSessions<{ visits: number }, Env>((env) => ({ store: kv(env.SESSIONS), secrets: [env.SESSION_SECRET] }), {
@@ -51,9 +51,9 @@ export function withSessions<Data extends object = Record<string, unknown>, Env 
       const sessions = sessionsOf(env);
       const session = await sessions.load(request);
       try {
-        return await committed(sessions, session, () => handler.fetch(request, env, context, session));
+        return await respond(sessions, session, () => handler.fetch(request, env, context, session));
       } finally {
-        session[Symbol.dispose](); // not `using`, which browsers of 2025 do not all know
+        session[Symbol.dispose](); // not `using`, which not all browsers of 2025 support
       }
     },
     async scheduled(_controller, env) {
@@ -62,20 +62,20 @@ export function withSessions<Data extends object = Record<string, unknown>, Env 
   };
 }
 
-/** One set of sessions for each environment. */
+/** Creates one value for each environment. */
 function memoised<Env, T>(make: (env: Env) => T): (env: Env) => T {
-  const made = new WeakMap<object, T>();
-  const nowhere = {};
+  const created = new WeakMap<object, T>();
+  const noEnvironment = {};
   return (env) => {
-    const key = typeof env === "object" && env !== null ? env : nowhere;
-    const sessions = made.get(key) ?? make(env);
-    made.set(key, sessions);
-    return sessions;
+    const key = typeof env === "object" && env !== null ? env : noEnvironment;
+    const value = created.get(key) ?? make(env);
+    created.set(key, value);
+    return value;
   };
 }
 
-/** The handler's response with its session's headers, or the answer to an error. */
-async function committed<Data extends object>(
+/** Returns the handler's response with the headers of its session, or the response to an error. */
+async function respond<Data extends object>(
   sessions: Sessions<Data>,
   session: Session<Data>,
   handle: () => Response | Promise<Response>,
@@ -84,25 +84,25 @@ async function committed<Data extends object>(
   try {
     response = await handle();
   } catch (error) {
-    const answer = failure(error);
-    // A handler that failed saves nothing, whatever the status of the answer.
-    for (const [name, value] of await sessions.commitHeaders(session, 500)) answer.headers.append(name, value);
-    return answer;
+    const response = errorResponse(error);
+    // Nothing is saved if the handler failed. A commit with the status of the response, such as 409, would save.
+    for (const [name, value] of await sessions.commitHeaders(session, 500)) response.headers.append(name, value);
+    return response;
   }
   try {
     return await sessions.commit(session, response);
   } catch (error) {
-    const answer = failure(error);
-    mergeHeaders(answer.headers, undefined);
-    return answer;
+    const response = errorResponse(error);
+    mergeHeaders(response.headers, undefined);
+    return response;
   }
 }
 
 /**
- * `{"error":{"code","message"}}` with the error's status; an error without one is thrown on. What the store said goes into the log; it
- * holds neither a key, a token nor data.
+ * Returns `{"error":{"code","message"}}` with the status of the error. Rethrows an error without a status. Logs the store's own error, which
+ * contains no key, token or data.
  */
-function failure(error: unknown): Response {
+function errorResponse(error: unknown): Response {
   const status = error instanceof EdgeSessionError ? STATUS.get(error.code) : undefined;
   if (!(error instanceof EdgeSessionError) || status === undefined) throw error;
   console.error(`edge-session: ${error.code}: ${error.message}`, error.cause ?? "");

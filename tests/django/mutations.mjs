@@ -109,6 +109,6 @@ export const mutations = [
   { what: "get hands out what was removed", marker: "js-removed", from: "this.#objects?.delete(key);", to: "" },
   { what: "an update sorts keys that look like integers", marker: "js-order-of-update", from: "[...new Map(pairs)]", to: "Object.entries(Object.fromEntries(pairs))" },
   { what: "a date's microseconds are cut", marker: "js-date-text", from: "return date;", to: "return new Date(date).toISOString();" },
-  { what: "the door overwrites Vary", marker: "js-vary", from: "vary(headers.get(\"Vary\") ?? \"\")", to: "vary(\"\")" },
-  { what: "a duration counts from the load", marker: "js-duration", from: "this.#timed", to: "this.#idle" },
+  { what: "the JavaScript binding overwrites Vary", marker: "js-vary", from: "vary(headers.get(\"Vary\") ?? \"\")", to: "vary(\"\")" },
+  { what: "a duration counts from the load", marker: "js-duration", from: "this.#withClock", to: "this.#idle" },
 ];

@@ -243,7 +243,7 @@ fn the_javascript_options_are_documented_with_their_types_and_settings() {
 fn the_javascript_calls_are_documented() {
     let document = "docs/reference/javascript-api.md";
     for (heading, code, interface) in [
-        ("## `Session`", include_str!("../../npm/src/session.ts"), "Session<"),
+        ("## `Session`", include_str!("../../npm/src/types.ts"), "Session<"),
         ("## `Sessions`", include_str!("../../npm/src/sessions.ts"), "Sessions<"),
     ] {
         let rows = rows_after(document, heading);
@@ -395,6 +395,8 @@ fn each_dependency_has_its_reason() {
         include_str!("../../crates/crypto/Cargo.toml"),
         "\n",
         include_str!("../../npm/bindings/Cargo.toml"),
+        "\n",
+        include_str!("../../npm/testing-bindings/Cargo.toml"),
         "\n",
         include_str!("../../worker/Cargo.toml"),
     );

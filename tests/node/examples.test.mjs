@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { sessionsAt, visitor } from "./visitor.mjs";
 
-const documentation = readFileSync(new URL("../../npm/src/session.ts", import.meta.url), "utf8");
+const documentation = readFileSync(new URL("../../npm/src/types.ts", import.meta.url), "utf8");
 const AsyncFunction = (async () => {}).constructor;
 
 /** The code of the example in the last comment before `declaration`. */

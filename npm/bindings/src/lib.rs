@@ -1,16 +1,20 @@
-//! The core of edge-session for JavaScript, behind wasm-bindgen. What JavaScript's users see is in `npm/src`.
+//! WebAssembly bindings of the npm package. Its public API is TypeScript, in `npm/src`.
 
 #![no_std]
-#![allow(missing_docs, reason = "it has no Rust interface")]
+#![allow(missing_docs, reason = "the crate has no Rust API")]
 
 extern crate alloc;
 
 use talc::wasm::{WasmDynamicTalc, new_wasm_dynamic_allocator};
+use wasm_bindgen::prelude::wasm_bindgen;
 
-mod calls;
+mod error;
+mod headers;
+mod operation;
 mod options;
 mod pending_io;
 mod session;
+mod settings;
 
 #[global_allocator]
 static ALLOCATOR: WasmDynamicTalc = new_wasm_dynamic_allocator();
@@ -18,4 +22,10 @@ static ALLOCATOR: WasmDynamicTalc = new_wasm_dynamic_allocator();
 #[panic_handler]
 fn panicked(_: &core::panic::PanicInfo<'_>) -> ! {
     core::arch::wasm32::unreachable()
+}
+
+/// Makes the next call start with a new instance of the wasm: after a trap, the state of the memory is undefined.
+#[wasm_bindgen]
+pub fn reinitialise() {
+    wasm_bindgen::handler::schedule_reinit();
 }

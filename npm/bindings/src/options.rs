@@ -1,4 +1,4 @@
-//! Settings from the door, under their camelCase names.
+//! The settings that JavaScript passes, under their camelCase names.
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use edge_session::settings::{SETTINGS, SettingKind};
 use edge_session::{Error, ErrorKind, Result, SameSite, Settings, json};
 
-/// Reads and checks the settings. A name that is none of them is refused: it is a slip of the pen.
+/// Reads and validates the settings. An unknown name is an error, since it is likely a misspelt setting.
 pub(super) fn read(secrets: Box<[u8]>, sizes: &[usize], settings: &str) -> Result<Settings> {
     let secrets = Zeroizing::new(Vec::from(secrets));
     let mut rest = secrets.as_slice();
@@ -20,11 +20,11 @@ pub(super) fn read(secrets: Box<[u8]>, sizes: &[usize], settings: &str) -> Resul
         secret
     };
     let mut builder = Settings::builder(sizes.iter().map(split));
-    let members = json::members(settings).map_err(|_| config("the settings are no object"))?;
+    let members = json::members(settings).map_err(|_| config("the settings are not an object"))?;
     for (name, value) in &members {
         let option = Value { name, text: value };
         let Some(setting) = SETTINGS.iter().find(|setting| setting.option == name) else {
-            return Err(config([name, " is no setting; the type SessionOptions has their names"].concat()));
+            return Err(config(["Unknown setting `", name, "`. SessionOptions lists them all."].concat()));
         };
         match setting.kind {
             SettingKind::Integer(set) => set(&mut builder, option.number()?),
@@ -43,7 +43,7 @@ fn config(message: impl Into<Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::Config, message)
 }
 
-/// The value of an option as JSON text, and the option's name.
+/// One option: its name, and its value as JSON text.
 struct Value<'a> {
     name: &'a str,
     text: &'a str,
@@ -52,7 +52,7 @@ struct Value<'a> {
 impl Value<'_> {
     fn text(&self) -> Result<String> {
         let text = self.text.starts_with('"').then(|| json::unquote(self.text).into_owned());
-        text.ok_or_else(|| self.must_be("a text"))
+        text.ok_or_else(|| self.must_be("a string"))
     }
 
     fn flag(&self) -> Result<bool> {

@@ -1,4 +1,4 @@
-//! A state machine's step, taken apart: one operation at a time for the driver, one reply for the machine.
+//! The I/O of one step of a state machine: requests one at a time, and one reply for the step.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -7,11 +7,12 @@ use edge_session::Error;
 use edge_session::protocol::{Reply, Step};
 use edge_session::store::{Op, Page, StorageKey};
 
-/// One operation on the store.
+/// One request to the store.
 #[derive(Debug)]
-pub(super) enum Operation {
-    /// All of these at once.
+pub(super) enum Request {
+    /// Reads all of these keys in parallel.
     Read(Vec<StorageKey>),
+    /// Waits for this many milliseconds.
     Wait(u64),
     List {
         prefix: String,
@@ -20,77 +21,77 @@ pub(super) enum Operation {
     Write(Op),
 }
 
-/// The operations of one step that are still to be carried out, and what came of the others.
+/// The remaining requests of one step, and the results so far.
 #[derive(Debug, Default)]
-pub(super) struct Operations {
-    /// The next one last.
-    waiting: Vec<Operation>,
+pub(super) struct PendingIo {
+    /// In reverse order: the current request is the last one.
+    requests: Vec<Request>,
     values: Vec<Option<Vec<u8>>>,
     page: Page,
 }
 
-impl Operations {
-    /// Takes a step apart. What it carries, if it is the last one.
-    pub(super) fn take<T>(&mut self, step: Step<T>) -> Option<T> {
+impl PendingIo {
+    /// Adds the requests of a step. Returns the result if the machine is done.
+    pub(super) fn enqueue<T>(&mut self, step: Step<T>) -> Option<T> {
         match step {
-            Step::Read(keys) => self.waiting.push(Operation::Read(keys)),
-            Step::Wait(milliseconds) => self.waiting.push(Operation::Wait(milliseconds)),
-            Step::List { prefix, cursor } => self.waiting.push(Operation::List { prefix, cursor }),
-            Step::Write(ops) => self.waiting.extend(ops.into_iter().rev().map(Operation::Write)),
+            Step::Read(keys) => self.requests.push(Request::Read(keys)),
+            Step::Wait(milliseconds) => self.requests.push(Request::Wait(milliseconds)),
+            Step::List { prefix, cursor } => self.requests.push(Request::List { prefix, cursor }),
+            Step::Write(ops) => self.requests.extend(ops.into_iter().rev().map(Request::Write)),
             Step::Done(result) => return Some(result),
         }
         None
     }
 
-    /// The operation whose turn it is.
-    pub(super) fn first(&self) -> Option<&Operation> {
-        self.waiting.last()
+    /// Returns the current request.
+    pub(super) fn first(&self) -> Option<&Request> {
+        self.requests.last()
     }
 
-    pub(super) fn first_mut(&mut self) -> Option<&mut Operation> {
-        self.waiting.last_mut()
+    pub(super) fn first_mut(&mut self) -> Option<&mut Request> {
+        self.requests.last_mut()
     }
 
-    /// A value was read. The reply to the step, if it was the last one.
-    pub(super) fn read(&mut self, value: Option<Vec<u8>>) -> Option<Reply> {
+    /// Adds a value that was read. Returns the reply to the step after the last value.
+    pub(super) fn complete_read(&mut self, value: Option<Vec<u8>>) -> Option<Reply> {
         self.values.push(value);
-        let Some(Operation::Read(keys)) = self.waiting.last() else { return None };
+        let Some(Request::Read(keys)) = self.requests.last() else { return None };
         if self.values.len() < keys.len() {
             return None;
         }
-        self.waiting.pop();
+        self.requests.pop();
         Some(Reply::Values(core::mem::take(&mut self.values)))
     }
 
-    pub(super) fn waited(&mut self) -> Option<Reply> {
-        self.waiting.pop();
+    pub(super) fn complete_wait(&mut self) -> Option<Reply> {
+        self.requests.pop();
         Some(Reply::Waited)
     }
 
-    /// An operation was carried out. The reply to the step, if it was its last one.
-    pub(super) fn written(&mut self) -> Option<Reply> {
-        self.waiting.pop();
-        self.waiting.is_empty().then_some(Reply::Written)
+    /// Removes a completed write. Returns the reply to the step after the last write.
+    pub(super) fn complete_write(&mut self) -> Option<Reply> {
+        self.requests.pop();
+        self.requests.is_empty().then_some(Reply::Written)
     }
 
-    pub(super) fn entry(&mut self, key: StorageKey, deadline: Option<i64>) {
+    pub(super) fn add_list_entry(&mut self, key: StorageKey, deadline: Option<i64>) {
         self.page.entries.push((key, deadline));
     }
 
-    pub(super) fn listed(&mut self, cursor: Option<String>) -> Option<Reply> {
-        self.waiting.pop();
+    pub(super) fn complete_list(&mut self, cursor: Option<String>) -> Option<Reply> {
+        self.requests.pop();
         self.page.cursor = cursor;
         Some(Reply::Page(core::mem::take(&mut self.page)))
     }
 
-    /// A condition did not hold: nothing after it is carried out.
+    /// Drops the remaining requests after a condition that did not hold.
     pub(super) fn conflict(&mut self) -> Option<Reply> {
         *self = Self::default();
         Some(Reply::Conflict)
     }
 
-    /// The store failed: nothing after it is carried out.
-    pub(super) fn failed(&mut self) -> Option<Reply> {
+    /// Drops the remaining requests after a failure of the store.
+    pub(super) fn fail(&mut self) -> Option<Reply> {
         *self = Self::default();
         Some(Reply::Unavailable(Error::out_of_reach()))
     }

@@ -1,4 +1,4 @@
-// For Node: the wasm is a file beside this one.
+// Entry point for Node: reads the wasm from a file beside this one.
 
 import { readFileSync } from "node:fs";
 import wasm from "./shared.js";

@@ -1,4 +1,4 @@
-// What the entries share: everything but where the wasm comes from. `export *` leaves the default export to them alone.
+// The common part of the entry points: everything except the loading of the wasm. `export *` does not pass the default export on.
 
 import { initSync } from "#core";
 

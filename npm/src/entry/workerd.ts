@@ -1,4 +1,4 @@
-// For Workers: the wasm comes as a module, compiled when the Worker was uploaded.
+// Entry point for Workers: the wasm is a module, which was compiled when the Worker was uploaded.
 
 import module from "./edge-session.wasm";
 import wasm from "./shared.js";

@@ -1,49 +1,49 @@
-// What can go wrong with one operation, and which operation it is.
+// The faults of one operation, and the description of an operation that a callback receives.
 
-/** What an operation does. */
+/** The kind of an operation. */
 export type OperationKind = "get" | "put" | "delete" | "list";
 
-/** An operation that is about to begin. */
+/** An operation that is about to start. */
 export interface Operation {
   readonly kind: OperationKind;
-  /** The location that asks. */
+  /** The location of the caller. */
   readonly location: string;
   /** The key, or the prefix of a list. */
   readonly key: string;
-  /** When it begins: milliseconds of Unix time, of the model's. */
+  /** The start in virtual time, in milliseconds of Unix time. */
   readonly at: number;
 }
 
 /**
- * What goes wrong with an operation. One that does not fit the operation's kind changes nothing.
+ * A fault of one operation. A fault that does not apply to the kind of the operation has no effect.
  *
  * @example
  * model.failNext("put", { status: 429 });
  */
 export type Fault =
-  /** Any: it fails with this HTTP status, and is not applied. KV's are 400, 413, 414, 429, 500 and 503. */
+  /** All kinds: fails with this HTTP status and is not applied. KV uses 400, 413, 414, 429, 500 and 503. */
   | { status: number }
-  /** Any: it is never answered, and not applied. */
+  /** All kinds: never completes and is not applied. */
   | "hang"
-  /** Any: it takes so many milliseconds. */
+  /** All kinds: takes this many milliseconds. */
   | { slow: number }
-  /** Put and delete: it is applied, and fails with this status all the same. */
+  /** Put and delete: is applied, but fails with this status. */
   | { appliedButFailed: number }
-  /** Put and delete: it fails, and is applied so many milliseconds later, over whatever was written meanwhile. */
+  /** Put and delete: fails, but is applied this many milliseconds later and overwrites the values written meanwhile. */
   | { late: number }
-  /** Get: nothing is there. */
+  /** Get: returns null. */
   | "missing"
-  /** Get: the value that stood there so many writes before the newest one, as far as the model remembers. */
+  /** Get: returns the value from this many writes before the newest one, as far as the model keeps it. */
   | { stale: number }
-  /** Get: the newest value, though it has expired. */
+  /** Get: returns the newest value even if it has expired. */
   | "expired"
-  /** Get: only so many of the value's bytes. */
+  /** Get: returns only this many bytes of the value. */
   | { truncated: number }
-  /** Get: the value with this bit flipped, counted from its beginning. */
+  /** Get: returns the value with this bit flipped, counted from the beginning. */
   | { flippedBit: number }
-  /** Get: this instead. */
+  /** Get: returns this value instead. */
   | { replaced: string | Uint8Array }
-  /** Get: the value of another key. */
+  /** Get: returns the value of another key. */
   | { ofKey: string }
-  /** List: a page without keys that is not the last. */
+  /** List: returns a page without keys that is not the last one. */
   | "emptyPage";

@@ -1,4 +1,4 @@
-// What `edge-session/testing` exports.
+// The public API of `edge-session/testing`.
 
 export { KvModel } from "./model.js";
 export type { Fault, Operation, OperationKind } from "./fault.js";

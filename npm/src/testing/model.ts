@@ -1,65 +1,73 @@
-// The model: its time, its faults, and the operations that are on their way.
+// A model of Workers KV: its virtual time, its faults, and its running operations.
 
-import { CoreModel } from "#model";
-import { Binding, type Location, type Operations } from "./binding.js";
-import { type CrossingFault, crossing, toJson } from "./crossing.js";
+import { CoreFault, CoreModel } from "#model";
+import { bytesIn } from "../realm.js";
+import { nextTurn } from "./event-loop.js";
 import type { Fault, Operation, OperationKind } from "./fault.js";
+import { type Entry, KvBinding, type Location, type ModelOperations } from "./kv-binding.js";
 import type { KvModelNamespace, KvModelPage } from "./namespace.js";
 import type { KvModelChanges, KvModelOptions, OperationCounts } from "./options.js";
-import { turn } from "./turn.js";
 
-/** The age of what plain reads of KV take from a cache, in milliseconds. */
+/** The default of KV for the time that a location caches reads, in milliseconds. */
 const CACHE_TTL = 60_000;
 
 const kinds: unknown[] = ["get", "put", "delete", "list"] satisfies OperationKind[];
 
-/** What waits for the answer to an operation. */
-interface Waiting {
-  answer(): void;
+/** The result of an operation. */
+interface Answer {
+  operation: number;
+  failure?: string;
+  entries: Entry[];
+  /** The start of the next page of a list. */
+  cursor?: string;
+}
+
+/** The caller of an operation that has not completed. */
+interface Caller {
+  resolve(answer: Answer): void;
   reject(reason: unknown): void;
 }
 
 /**
- * A KV namespace that behaves as Workers KV does: each location has a cache, misses included, a write reaches the others
- * within a minute and is not always seen at once where it was made, a key takes one write a second, and operations fail.
- * All in virtual time, and from a seed: the same program gives the same history.
+ * A KV namespace that behaves as Workers KV does. Each location has a cache, also for misses. A write reaches other locations within a
+ * minute, and is not always visible at once at its own location. A key accepts one write per second. Operations can fail. Time is virtual,
+ * and all random choices follow from a seed: the same program has the same history.
  *
- * Time passes while an operation or a `sleep` is waited for, and then at once. Before it goes on, everything else that was
- * promised goes as far as it can.
+ * Virtual time passes, without delay, while an operation or a `sleep` is awaited. Before it advances, all pending promise callbacks run.
  *
  * @example
  * const model = new KvModel({ seed: 1 });
  * const [here, there] = [model.at("AMS"), model.at("SFO")];
  * await here.put("greeting", "hello");
- * await there.get("greeting"); // most often null: it is on its way
+ * await there.get("greeting"); // mostly null: the write has not arrived yet
  * await model.sleep(model.stalenessBound);
  * await there.get("greeting"); // "hello"
  */
 export class KvModel {
   readonly #core: CoreModel;
-  readonly #waiting = new Map<number, Waiting>();
-  readonly #next: { kind: OperationKind; fault: CrossingFault }[] = [];
+  readonly #callers = new Map<number, Caller>();
+  readonly #nextFaults: { kind: OperationKind; fault: CoreFault }[] = [];
   #hook: ((operation: Operation) => Fault | undefined | void) | undefined;
-  #driven = false;
+  #isDriven = false;
 
   constructor(options: KvModelOptions = {}) {
     const { hostile = false, cacheTtl = CACHE_TTL, start, ...others } = options;
-    const begins = start && Number(start); // JSON would make a text of a date
-    this.#core = checked(() => new CoreModel(Boolean(hostile), toJson({ cacheTtl, start: begins, ...others })));
+    const changes = { cacheTtl, start: start && Number(start), ...others };
+    this.#core = rethrow(() => new CoreModel(Boolean(hostile), changes));
   }
 
   /**
-   * The namespace as it is seen from a location, by any name.
+   * Returns the namespace at a location of any name.
    *
    * @example
    * const env = { SESSIONS: model.at("AMS") };
    */
   at(location: string): KvModelNamespace {
-    return new Binding(this, this.#operations, { core: this.#core.at(location), name: location });
+    return new KvBinding(this, this.#operations, { core: this.#core.at(location), name: location });
   }
 
   /**
-   * Virtual time, in milliseconds of Unix time.
+   * Returns the virtual time, in milliseconds of Unix time.
    *
    * @example
    * const sessions = createSessions({ store, secrets, clock: () => model.now() });
@@ -69,18 +77,18 @@ export class KvModel {
   }
 
   /**
-   * Waits for so many milliseconds of virtual time, in which everything goes on.
+   * Waits for this many milliseconds of virtual time, in which other operations continue.
    *
    * @example
    * await model.sleep(30_000);
    */
   sleep(milliseconds: number): Promise<void> {
-    return this.#begin(() => this.#core.sleep(milliseconds), () => {});
+    return this.#start(() => this.#core.sleep(milliseconds), () => {});
   }
 
   /**
-   * From so many milliseconds after a write was acknowledged on, no plain read that begins gives what was there before:
-   * propagation, the slowest read, and the cache that it filled.
+   * The time after an acknowledged write from which no read without a `cacheTtl` returns an older value, in milliseconds: propagation, the
+   * slowest read, and the lifetime of the cache entry that it fills.
    *
    * @example
    * await model.sleep(model.stalenessBound);
@@ -90,19 +98,19 @@ export class KvModel {
   }
 
   /**
-   * What goes wrong with the next operation of this kind, or after those that were told before.
+   * Sets the fault of the next operation of a kind. Several faults of one kind are used in the order of their calls.
    *
    * @example
    * model.failNext("put", { status: 429 });
    */
   failNext(kind: OperationKind, fault: Fault): void {
-    if (!kinds.includes(kind)) throw new TypeError("an operation is a get, put, delete or list");
-    this.#next.push({ kind, fault: crossing(fault) });
+    if (!kinds.includes(kind)) throw new TypeError("the kind of an operation is get, put, delete or list");
+    this.#nextFaults.push({ kind, fault: toCoreFault(fault) });
   }
 
   /**
-   * Asks `hook` about each operation what goes wrong with it. Only what it lets pass can go wrong by chance. The hook of
-   * before is forgotten.
+   * Sets a callback that decides the fault of each operation. If it returns undefined, the operation can still have a random fault. Replaces
+   * the callback of an earlier call.
    *
    * @example
    * model.onOperation(({ kind, location }) => (kind === "get" && location === "SFO" ? { slow: 5000 } : undefined));
@@ -112,7 +120,7 @@ export class KvModel {
   }
 
   /**
-   * Begins or ends an outage: what locations have in their caches is still read, all else fails with 503.
+   * Starts or ends an outage: reads from caches still succeed, all other operations fail with 503.
    *
    * @example
    * model.setOutage(true);
@@ -122,17 +130,17 @@ export class KvModel {
   }
 
   /**
-   * Has it behave otherwise from now on, in what is named.
+   * Changes options from now on.
    *
    * @example
    * model.changeOptions({ failingReads: 0.5 });
    */
   changeOptions(changes: KvModelChanges): void {
-    checked(() => this.#core.changeOptions(toJson(changes)));
+    rethrow(() => this.#core.changeOptions(changes));
   }
 
   /**
-   * No more faults by chance, to see where everything settles.
+   * Disables random faults, to see whether everything converges.
    *
    * @example
    * model.stopFaults();
@@ -142,36 +150,28 @@ export class KvModel {
   }
 
   /**
-   * How many operations were begun, those that failed too.
+   * Returns the numbers of started operations, including failed ones.
    *
    * @example
    * model.counts().puts; // 1
    */
   counts(): OperationCounts {
-    const [gets = 0, puts = 0, deletes = 0, lists = 0] = this.#core.counts();
-    return { gets, puts, deletes, lists };
+    return this.#core.counts() as OperationCounts;
   }
 
   /**
-   * What the store holds in the end, wherever it can be seen already, by its keys.
+   * Returns the newest keys and values, even if they are not visible at every location yet.
    *
    * @example
    * for (const [key, bytes] of model.entries()) console.log(key, bytes.length);
    */
   entries(): [key: string, value: Uint8Array][] {
-    return this.#core.entries().map((entry) => {
-      const pair: [string, Uint8Array] = [entry.name, entry.value ?? new Uint8Array()];
-      entry.free();
-      return pair;
-    });
+    return (this.#core.entries() as Entry[]).map(({ name, value }) => [name, value ?? new Uint8Array()]);
   }
 
-  readonly #operations: Operations = {
+  readonly #operations: ModelOperations = {
     get: (location, key, cacheTtl) => {
-      return this.#operate("get", location, key, () => this.#core.get(location.core, key, cacheTtl), () => {
-        const [entry] = this.#core.found();
-        return entry;
-      });
+      return this.#operate("get", location, key, () => this.#core.get(location.core, key, cacheTtl), ({ entries }) => entries[0]);
     },
     put: (location, key, value, ttl, metadata) => {
       return this.#operate("put", location, key, () => this.#core.put(location.core, key, value, ttl, metadata), () => {});
@@ -180,71 +180,77 @@ export class KvModel {
       return this.#operate("delete", location, key, () => this.#core.delete(location.core, key), () => {});
     },
     list: (location, prefix, cursor, limit) => {
-      return this.#operate("list", location, prefix, () => this.#core.list(location.core, prefix, cursor, limit), () => this.#page());
+      return this.#operate("list", location, prefix, () => this.#core.list(location.core, prefix, cursor, limit), toPage);
     },
   };
 
-  #page(): KvModelPage {
-    const keys = this.#core.found().map(({ name, expiration, metadata }) => ({
-      name,
-      ...(expiration !== undefined && { expiration }),
-      ...(metadata !== undefined && { metadata: JSON.parse(metadata) as unknown }),
-    }));
-    const cursor = this.#core.cursor();
-    return cursor === undefined ? { keys, list_complete: true } : { keys, list_complete: false, cursor };
-  }
-
-  /** Begins an operation with what goes wrong with it: what was told, or what the hook wants. */
-  #operate<T>(kind: OperationKind, { name }: Location, key: string, start: () => number, answer: () => T): Promise<T> {
-    const told = this.#next.findIndex((next) => next.kind === kind);
-    const wanted = told < 0 ? this.#hook?.({ kind, location: name, key, at: this.now() }) : undefined;
-    const fault = told < 0 ? wanted && crossing(wanted) : this.#next.splice(told, 1)[0]?.fault;
-    return this.#begin(() => {
-      if (fault) this.#core.fault(...fault);
+  /** Starts an operation with its fault: one of `failNext`, or else that of the callback. */
+  #operate<T>(kind: OperationKind, { name }: Location, key: string, start: () => number, result: (answer: Answer) => T): Promise<T> {
+    const next = this.#nextFaults.findIndex((fault) => fault.kind === kind);
+    const ofHook = next < 0 ? this.#hook?.({ kind, location: name, key, at: this.now() }) : undefined;
+    const fault = next < 0 ? ofHook && toCoreFault(ofHook) : this.#nextFaults.splice(next, 1)[0]?.fault;
+    return this.#start(() => {
+      if (fault) this.#core.setFault(fault);
       return start();
-    }, answer);
+    }, result);
   }
 
-  #begin<T>(start: () => number, answer: () => T): Promise<T> {
+  #start<T>(start: () => number, result: (answer: Answer) => T): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.#waiting.set(start(), { answer: () => resolve(answer()), reject });
+      this.#callers.set(start(), { resolve: (answer) => resolve(result(answer)), reject });
       this.#deliver();
       void this.#drive();
     });
   }
 
-  /** Hands over the answers that are there. */
+  /** Delivers available answers to their callers. */
   #deliver(): void {
-    for (let number = this.#core.answered(); number !== undefined; number = this.#core.answered()) {
-      const waiting = this.#waiting.get(number);
-      this.#waiting.delete(number);
-      const failure = this.#core.failure();
-      if (failure === undefined) waiting?.answer();
-      else waiting?.reject(new Error(failure));
+    const next = () => this.#core.nextAnswer() as Answer | undefined;
+    for (let answer = next(); answer !== undefined; answer = next()) {
+      const caller = this.#callers.get(answer.operation);
+      this.#callers.delete(answer.operation);
+      if (answer.failure === undefined) caller?.resolve(answer);
+      else caller?.reject(new Error(answer.failure));
     }
   }
 
-  /** Has time pass while somebody waits. */
+  /** Advances virtual time while an operation is awaited. */
   async #drive(): Promise<void> {
-    if (this.#driven) return;
-    this.#driven = true;
+    if (this.#isDriven) return;
+    this.#isDriven = true;
     try {
       for (;;) {
-        await turn();
-        if (this.#waiting.size === 0 || !this.#core.step()) return;
+        await nextTurn();
+        if (this.#callers.size === 0 || !this.#core.step()) return;
         this.#deliver();
       }
     } catch (error) {
-      for (const { reject } of this.#waiting.values()) reject(error);
-      this.#waiting.clear();
+      for (const { reject } of this.#callers.values()) reject(error);
+      this.#callers.clear();
     } finally {
-      this.#driven = false;
+      this.#isDriven = false;
     }
   }
 }
 
-/** What the model refuses, it throws as a text. */
-function checked<T>(call: () => T): T {
+function toPage({ entries, cursor }: Answer): KvModelPage {
+  const keys = entries.map(({ name, expiration, metadata }) => ({
+    name,
+    ...(expiration !== undefined && { expiration }),
+    ...(metadata !== undefined && { metadata: JSON.parse(metadata) as unknown }),
+  }));
+  return cursor === undefined ? { keys, list_complete: true } : { keys, list_complete: false, cursor };
+}
+
+/** Validates a fault. Its bytes cross as a `Uint8Array` of this realm. */
+function toCoreFault(fault: Fault): CoreFault {
+  const value = typeof fault === "object" && fault !== null && "replaced" in fault ? fault.replaced : undefined;
+  const bytes = typeof value === "string" ? new TextEncoder().encode(value) : bytesIn(value);
+  return rethrow(() => new CoreFault(bytes ? { ...(fault as object), replaced: bytes } : fault));
+}
+
+/** Rethrows an error of the core, which is a string, as a `TypeError`. */
+function rethrow<T>(call: () => T): T {
   try {
     return call();
   } catch (error) {

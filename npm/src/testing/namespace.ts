@@ -1,29 +1,29 @@
-// A namespace as a Worker's binding shows it: KV's calls in their common forms.
+// The interface of a modelled KV namespace: the methods of a Worker's binding.
 
-/** How a value is read. */
+/** Options of a read. */
 export interface KvModelReadOptions<Type extends string> {
   type: Type;
-  /** For how many seconds the location may answer from its cache: 30 or more. Default: the model's. */
+  /** The seconds for which the location may answer from its cache: 30 or more. Default: the `cacheTtl` of the model. */
   cacheTtl?: number | undefined;
 }
 
-/** What a value is put with. */
+/** Options of a put. */
 export interface KvModelPutOptions {
-  /** When it ends, in seconds of Unix time, of the model's: 60 or more from now. */
+  /** The expiration in seconds of Unix time, in virtual time: at least 60 from now. */
   expiration?: number | undefined;
-  /** After how many seconds it ends: 60 or more. */
+  /** The lifetime in seconds: 60 or more. */
   expirationTtl?: number | undefined;
-  /** What JSON holds, in 1024 bytes at most. */
+  /** A JSON value of at most 1024 bytes. */
   metadata?: unknown;
 }
 
-/** What is listed. */
+/** Options of a list. */
 export interface KvModelListOptions {
-  /** What the keys begin with. */
+  /** The prefix of the keys. */
   prefix?: string | null | undefined;
-  /** How many of them at most: 1000 or fewer. */
+  /** The maximum number of keys: 1000 or less. */
   limit?: number | null | undefined;
-  /** Where the page before ended. */
+  /** The `cursor` of the page before. */
   cursor?: string | null | undefined;
 }
 
@@ -31,19 +31,18 @@ export interface KvModelListOptions {
 export interface KvModelPage {
   keys: { name: string; expiration?: number; metadata?: unknown }[];
   list_complete: boolean;
-  /** From where the list goes on, where it is not complete. */
+  /** The start of the next page, unless the list is complete. */
   cursor?: string;
 }
 
 /**
- * A namespace as it is seen from one location: what a Worker has in its environment. Time passes while something is waited for,
- * and then at once.
+ * A KV namespace at one location, as in the environment of a Worker. Virtual time passes, without delay, while a call is awaited.
  *
  * @example
  * const response = await worker.fetch(request, { SESSIONS: model.at("AMS"), SESSION_SECRET: "…" }, context);
  */
 export interface KvModelNamespace {
-  /** The location's name. */
+  /** The name of the location. */
   readonly location: string;
   get(key: string, options?: "text" | { type?: "text" | undefined; cacheTtl?: number | undefined }): Promise<string | null>;
   get<T = unknown>(key: string, options: "json" | KvModelReadOptions<"json">): Promise<T | null>;
@@ -64,12 +63,12 @@ export interface KvModelNamespace {
   delete(key: string): Promise<void>;
   list(options?: KvModelListOptions): Promise<KvModelPage>;
   /**
-   * The same location for one invocation of a Worker, which has 1000 operations.
+   * Returns the same location for one invocation of a Worker, which may perform 1000 operations.
    *
    * @example
    * await worker.scheduled(controller, { SESSIONS: model.at("AMS").invocation() });
    */
   invocation(): KvModelNamespace;
-  /** The model's time: sessions in `kv(namespace)` live by it. */
+  /** The virtual time of the model. Sessions in `kv(namespace)` use it. */
   readonly time: { now(): number; wait(milliseconds: number): Promise<void> };
 }

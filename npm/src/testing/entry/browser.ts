@@ -1,4 +1,4 @@
-// For browsers and bundlers: the wasm is fetched.
+// Entry point for browsers and bundlers: fetches the wasm.
 
 import wasm from "./shared.js";
 

@@ -1,4 +1,4 @@
-// What the entries of `edge-session/testing` share: everything but where the wasm comes from.
+// The common part of the entry points of `edge-session/testing`: everything except the loading of the wasm.
 
 import { initSync } from "#model";
 

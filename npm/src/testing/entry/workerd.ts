@@ -1,4 +1,4 @@
-// For Workers: the wasm comes as a module.
+// Entry point for Workers: the wasm is a module.
 
 import module from "./testing.wasm";
 import wasm from "./shared.js";

@@ -1,15 +1,16 @@
-// One turn of the event loop: what was promised before it has gone on as far as it can when it is over.
+// One turn of the event loop.
 
-// The platform's own, even if a test puts others in their place later.
+// The platform's own functions, even if a test replaces them later.
 const { MessageChannel, setTimeout } = globalThis;
 const { setImmediate } = globalThis as { setImmediate?: (callback: () => void) => unknown };
 
-export function turn(): Promise<void> {
+/** Resolves in the next macrotask, when all pending microtasks have run. */
+export function nextTurn(): Promise<void> {
   return new Promise((resolve) => {
     if (setImmediate) {
       setImmediate(resolve);
     } else if (MessageChannel) {
-      const { port1, port2 } = new MessageChannel(); // a browser's `setTimeout` takes 4 ms when it is called over and over
+      const { port1, port2 } = new MessageChannel(); // the `setTimeout` of browsers takes 4 ms when calls are nested
       port1.onmessage = () => {
         port1.close();
         resolve();

@@ -1,43 +1,53 @@
-// The calls of a namespace: what they take is brought into one form, and what they give into the one that was asked for.
+// A KV namespace binding over the model: validates arguments and converts values.
 
-import type { CoreEntry, CoreLocation } from "#model";
+import type { CoreLocation } from "#model";
 import { bytesIn } from "../realm.js";
 import type { KvModel } from "./model.js";
 import type { KvModelListOptions, KvModelNamespace, KvModelPage, KvModelPutOptions } from "./namespace.js";
 
 type Type = "text" | "json" | "arrayBuffer";
-type Reading = Type | ReadOptions | undefined;
+type GetOptions = Type | ReadOptions | undefined;
 interface ReadOptions {
   type?: Type | undefined;
   cacheTtl?: number | undefined;
 }
 
-/** How the operations of a location are begun. */
-export interface Operations {
-  get(location: Location, key: string, cacheTtl: number | undefined): Promise<CoreEntry | undefined>;
+/** A key, with those of its properties that the operation returns. */
+export interface Entry {
+  name: string;
+  value?: Uint8Array;
+  /** As JSON. */
+  metadata?: string;
+  /** In seconds of Unix time. */
+  expiration?: number;
+}
+
+/** The operations of the model. */
+export interface ModelOperations {
+  get(location: Location, key: string, cacheTtl: number | undefined): Promise<Entry | undefined>;
   put(location: Location, key: string, value: Uint8Array, ttl: number | undefined, metadata: string | undefined): Promise<void>;
   delete(location: Location, key: string): Promise<void>;
   list(location: Location, prefix: string, cursor: string | undefined, limit: number | undefined): Promise<KvModelPage>;
 }
 
-/** A location, and its name. */
+/** A location and its name. */
 export interface Location {
   readonly core: CoreLocation;
   readonly name: string;
 }
 
-/** KV's least `cacheTtl`, in seconds. */
+/** The minimum `cacheTtl` of KV, in seconds. */
 const MIN_CACHE_TTL = 30;
 
-/** The most keys of a page. */
+/** The maximum number of keys in a page. */
 const MAX_LIMIT = 1000;
 
-export class Binding implements KvModelNamespace {
+export class KvBinding implements KvModelNamespace {
   readonly #model: KvModel;
-  readonly #operations: Operations;
+  readonly #operations: ModelOperations;
   readonly #location: Location;
 
-  constructor(model: KvModel, operations: Operations, location: Location) {
+  constructor(model: KvModel, operations: ModelOperations, location: Location) {
     this.#model = model;
     this.#operations = operations;
     this.#location = location;
@@ -47,25 +57,25 @@ export class Binding implements KvModelNamespace {
     return this.#location.name;
   }
 
-  async get(key: string, options?: Reading): Promise<never> {
+  async get(key: string, options?: GetOptions): Promise<never> {
     return (await this.getWithMetadata(key, options)).value;
   }
 
-  async getWithMetadata(key: string, options?: Reading): Promise<{ value: never; metadata: never; cacheStatus: null }> {
+  async getWithMetadata(key: string, options?: GetOptions): Promise<{ value: never; metadata: never; cacheStatus: null }> {
     const { type = "text", cacheTtl }: ReadOptions = typeof options === "string" ? { type: options } : options ?? {};
-    if (typeof key !== "string") throw new TypeError("get takes one key, a text");
-    if (!Object.hasOwn(forms, type)) throw new TypeError(`a value is read as text, json or arrayBuffer, not as ${String(type)}`);
+    if (typeof key !== "string") throw new TypeError("get takes one key, a string");
+    if (!Object.hasOwn(decoders, type)) throw new TypeError(`the type of a value is text, json or arrayBuffer, not ${String(type)}`);
     if (cacheTtl !== undefined && !(cacheTtl >= MIN_CACHE_TTL)) {
       throw new Error(`KV GET failed: 400 Invalid cache_ttl of ${String(cacheTtl)}. Cache TTL must be at least ${MIN_CACHE_TTL}.`);
     }
     const entry = await this.#operations.get(this.#location, key, cacheTtl);
-    const value = entry?.value && forms[type](entry.value);
+    const value = entry?.value && decoders[type](entry.value);
     const metadata: unknown = entry?.metadata === undefined ? null : JSON.parse(entry.metadata);
     return { value: (value ?? null) as never, metadata: metadata as never, cacheStatus: null };
   }
 
   async put(key: string, value: string | ArrayBuffer | ArrayBufferView, options: KvModelPutOptions = {}): Promise<void> {
-    if (typeof key !== "string") throw new TypeError("put takes a key, a text");
+    if (typeof key !== "string") throw new TypeError("put takes a key, a string");
     const { expiration, expirationTtl, metadata } = options;
     const ttl = expirationTtl ?? (expiration === undefined ? undefined : expiration - this.#model.now() / 1000);
     const json = metadata === undefined || metadata === null ? undefined : JSON.stringify(metadata);
@@ -73,7 +83,7 @@ export class Binding implements KvModelNamespace {
   }
 
   async delete(key: string): Promise<void> {
-    if (typeof key !== "string") throw new TypeError("delete takes one key, a text");
+    if (typeof key !== "string") throw new TypeError("delete takes one key, a string");
     await this.#operations.delete(this.#location, key);
   }
 
@@ -86,7 +96,7 @@ export class Binding implements KvModelNamespace {
 
   invocation(): KvModelNamespace {
     const { core, name } = this.#location;
-    return new Binding(this.#model, this.#operations, { core: core.invocation(), name });
+    return new KvBinding(this.#model, this.#operations, { core: core.invocation(), name });
   }
 
   get time(): KvModelNamespace["time"] {
@@ -94,15 +104,15 @@ export class Binding implements KvModelNamespace {
   }
 }
 
-const forms: Record<Type, (bytes: Uint8Array) => unknown> = {
+const decoders: Record<Type, (bytes: Uint8Array) => unknown> = {
   text: (bytes) => new TextDecoder().decode(bytes),
   json: (bytes) => JSON.parse(new TextDecoder().decode(bytes)),
-  arrayBuffer: (bytes) => bytes.buffer, // wasm-bindgen gave a copy
+  arrayBuffer: (bytes) => bytes.buffer, // a copy of its own
 };
 
 function bytesOf(value: unknown): Uint8Array {
   if (typeof value === "string") return new TextEncoder().encode(value);
   const bytes = bytesIn(value);
-  if (bytes === undefined) throw new TypeError("put takes a text, an ArrayBuffer or a view of one");
+  if (bytes === undefined) throw new TypeError("put takes a string, an ArrayBuffer or a view of one");
   return bytes;
 }
