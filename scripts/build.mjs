@@ -12,8 +12,7 @@ import { program } from "./tools.mjs";
 
 /** This repository's Worker, and those of the tests that use the crate as a stranger's would. */
 export const app = join(root, "worker");
-const consumer = (name) => join(root, "tests/packages", name);
-export const consumers = ["rust-quick-start", "rust-pages"].map(consumer);
+export const consumers = ["examples/rust-worker", "tests/packages/rust-pages"].map((folder) => join(root, folder));
 
 /** A digest of the sources, the settings and the versions of the tools. Times of files would lie after a checkout. */
 function inputs(folder) {

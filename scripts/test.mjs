@@ -37,12 +37,15 @@ const long = ["faults", "ablation", "fuzz", "reproduced"];
 /** The crates with native tests, for cargo. */
 const crates = ["edge-session", "edge-session-crypto", "edge-session-kv-model", "edge-session-worker"].flatMap((name) => ["--package", name]);
 
+/** The example that is a native program. */
+const example = ["--package", "example-rust-program"];
+
 /** The crates that are WebAssembly only. */
 const bindings = ["edge-session-bindings", "edge-session-testing-bindings"].flatMap((name) => ["--package", name]);
 
 async function lint() {
   const deny = ["--", "-D", "warnings"];
-  const native = ["cargo", "clippy", ...crates, "--all-targets", "--features", "edge-session/cloudflare", ...deny];
+  const native = ["cargo", "clippy", ...crates, ...example, "--all-targets", "--features", "edge-session/cloudflare", ...deny];
   const wasm = ["cargo", "clippy", "--target", "wasm32-unknown-unknown", ...crates, "--features", "edge-session/cloudflare", "--lib", "--test", "web", ...deny];
   const npm = ["cargo", "clippy", "--target", "wasm32-unknown-unknown", ...bindings, ...deny];
   const page = ["tsc", "--project", "jsconfig.json"];
@@ -58,7 +61,7 @@ async function lint() {
 }
 
 async function native() {
-  return [cargoCount(await run("cargo", ["test", ...crates, "--no-fail-fast", "--features", "edge-session/cloudflare"], { keep: true, limit }))];
+  return [cargoCount(await run("cargo", ["test", ...crates, ...example, "--no-fail-fast", "--features", "edge-session/cloudflare"], { keep: true, limit }))];
 }
 
 /** Random histories on the model of KV: so many as the options say. */

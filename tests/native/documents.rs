@@ -1,4 +1,4 @@
-//! The documents say what is true of code and tests: README.md, SECURITY.md, CONTRIBUTING.md, CHANGELOG.md, and all of docs.
+//! Compares the documents with the code and the tests: README.md, SECURITY.md, CONTRIBUTING.md, CHANGELOG.md, docs and examples.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -34,7 +34,7 @@ const NPM_README: &str = "docs/npm-readme.md";
 /// The path of each document, and its text.
 fn documents() -> Vec<(String, String)> {
     let mut paths = ["README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(str::to_owned).to_vec();
-    paths.extend(files_below("docs", ".md"));
+    paths.extend(["docs", "examples"].into_iter().flat_map(|folder| files_below(folder, ".md")));
     assert!(paths.len() >= 22 && paths.iter().any(|path| path == NPM_README));
     paths.into_iter().map(|path| (path.clone(), read(&path))).collect()
 }
@@ -74,13 +74,13 @@ fn split(text: &str) -> (String, Vec<Block>) {
     (prose, blocks)
 }
 
-/// Rust runs as a doc test, or is a Worker of `tests/packages`, word for word. TypeScript and JavaScript are checked by
+/// Rust runs as a doc test, or is a Worker of `examples`, word for word. TypeScript and JavaScript are checked by
 /// `tests/packages/consumers.test.mjs`, which reads the same documents. A block that is no program is `sh` or `text`.
 #[test]
 fn each_fenced_block_is_compiled_or_run() {
     let library = read("src/lib.rs");
-    let workers = [read("tests/packages/rust-quick-start/src/lib.rs")];
-    let configurations = [read("tests/packages/js-quick-start/wrangler.toml"), dependencies_of_a_worker()];
+    let workers = [read("examples/rust-worker/src/lib.rs")];
+    let configurations = [read("examples/typescript-worker/wrangler.toml"), dependencies_of_a_worker()];
     let mut seen = BTreeSet::new();
     for (document, text) in documents() {
         for Block { language, indent, text } in split(&text).1 {
@@ -122,14 +122,14 @@ fn the_quick_starts_are_programs_that_tests_run() {
         let program_text = read(program);
         assert!(blocks.iter().any(|block| block.text == program_text), "copy {program} into {document}");
     };
-    shows("README.md", "tests/packages/js-quick-start/ten-lines.ts");
-    shows("docs/guides/typescript-worker.md", "tests/packages/js-quick-start/worker.ts");
-    shows("docs/guides/typescript-worker.md", "tests/packages/js-quick-start/wrangler.toml");
-    shows("docs/guides/typescript-worker.md", "tests/packages/hono/worker.ts");
-    shows("docs/guides/testing.md", "tests/packages/js-quick-start/worker.test.ts");
-    shows("docs/guides/rust-worker.md", "tests/packages/rust-quick-start/src/lib.rs");
-    shows(NPM_README, "tests/packages/js-quick-start/worker.ts");
-    shows(NPM_README, "tests/packages/js-quick-start/wrangler.toml");
+    shows("README.md", "examples/typescript-worker/minimal.ts");
+    shows("docs/guides/typescript-worker.md", "examples/typescript-worker/worker.ts");
+    shows("docs/guides/typescript-worker.md", "examples/typescript-worker/wrangler.toml");
+    shows("docs/guides/typescript-worker.md", "examples/hono-worker/worker.ts");
+    shows("docs/guides/testing.md", "examples/typescript-worker/worker.test.ts");
+    shows("docs/guides/rust-worker.md", "examples/rust-worker/src/lib.rs");
+    shows(NPM_README, "examples/typescript-worker/worker.ts");
+    shows(NPM_README, "examples/typescript-worker/wrangler.toml");
 }
 
 #[test]

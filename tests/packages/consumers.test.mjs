@@ -10,7 +10,8 @@ import { writeExamples } from "./documents.mjs";
 import { install, serve, succeed } from "./installed.mjs";
 
 const { folder, tarball } = await install({
-  consumers: ["documents", "hono", "js-quick-start", "node", "types", "vite-browser", "vitest-workerd"],
+  consumers: ["documents", "node", "types", "vite-browser", "vitest-workerd"],
+  examples: ["hono-worker", "typescript-worker"],
   packages: ["@cloudflare/vitest-plugin", "hono", "vite", "vitest"],
 });
 const at = (consumer) => ({ cwd: `${folder}/${consumer}` });
@@ -72,7 +73,7 @@ describe("the package, installed", { concurrency: 2 }, () => {
     });
   }
 
-  for (const [name, cookies] of [["js-quick-start", []], ["hono", ["name"]]]) {
+  for (const [name, cookies] of [["typescript-worker", []], ["hono-worker", ["name"]]]) {
     test(`${name}, served by wrangler: counts visits, logs in, and out`, async (t) => {
       const { url, stop } = await serve(at(name).cwd);
       t.after(stop);
@@ -110,7 +111,7 @@ describe("the package, installed", { concurrency: 2 }, () => {
   });
 
   test("the testing guide's test of a Worker, with vitest in Node", async () => {
-    assert.match(await succeed("vitest", ["run"], at("js-quick-start")), /1 passed/);
+    assert.match(await succeed("vitest", ["run"], at("typescript-worker")), /1 passed/);
   });
 
   test("Vite, built and in development, in Chromium", async (t) => {

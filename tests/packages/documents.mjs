@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { root } from "../../scripts/project.mjs";
 
 /** The programs that other tests run: a block with one of these texts is a copy, and imports what lies beside it. */
-const programs = ["js-quick-start/ten-lines.ts", "js-quick-start/worker.ts", "js-quick-start/worker.test.ts", "hono/worker.ts"];
+const programs = ["typescript-worker/minimal.ts", "typescript-worker/worker.ts", "typescript-worker/worker.test.ts", "hono-worker/worker.ts"];
 
 /** The paths of the documents. */
 function documents() {
@@ -24,7 +24,7 @@ function blocks(path, language) {
  * a module, too, so that it can wait and declares nothing for the others.
  */
 export function writeExamples(folder) {
-  const copies = programs.map((name) => readFileSync(join(root, "tests/packages", name), "utf8"));
+  const copies = programs.map((name) => readFileSync(join(root, "examples", name), "utf8"));
   return documents().flatMap((path) => ["ts", "js"].flatMap((language) =>
     blocks(path, language).filter((code) => !copies.includes(code)).map((code, index) => {
       const name = `${path.replace(/\.md$/, "").replaceAll(/[^\w-]/g, "-")}-${index + 1}.${language}`;

@@ -17,7 +17,7 @@ export async function succeed(program, args, options) {
 }
 
 /** Gives the folder, and in it the tarball. */
-export async function install({ consumers, packages }) {
+export async function install({ consumers, examples, packages }) {
   const folder = mkdtempSync(join(realpathSync(tmpdir()), "edge-session-installed-"));
   process.once("exit", () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
   writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }));
@@ -29,7 +29,9 @@ export async function install({ consumers, packages }) {
     mkdirSync(dirname(link), { recursive: true });
     symlinkSync(join(root, "node_modules", name), link);
   }
-  for (const name of consumers) cpSync(join(root, "tests/packages", name), join(folder, name), { recursive: true });
+  const projects = [...consumers.map((name) => ["tests/packages", name]), ...examples.map((name) => ["examples", name])];
+  const filter = (path) => !/[/\\](node_modules|\.wrangler)$/.test(path);
+  for (const [place, name] of projects) cpSync(join(root, place, name), join(folder, name), { recursive: true, filter });
   return { folder, tarball };
 }
 

@@ -5,8 +5,8 @@ import { beforeEach, expect, test } from "vitest";
 import * as edgeSession from "../../dist/workerd.js";
 import story from "../data/story.json";
 import { replay } from "../node/story.mjs";
-import TenLines from "../packages/js-quick-start/ten-lines.ts";
-import QuickStart from "../packages/js-quick-start/worker.ts";
+import TenLines from "../../examples/typescript-worker/minimal.ts";
+import QuickStart from "../../examples/typescript-worker/worker.ts";
 import { cookiesAfter, secret, visitor as visitorOfApp, watched } from "./worker.mjs";
 
 const { createSessions, kv } = edgeSession;

@@ -3,7 +3,7 @@
 import { env } from "cloudflare:workers";
 import { expect, test, vi } from "vitest";
 import Pages from "../packages/rust-pages/build/index.js";
-import QuickStart from "../packages/rust-quick-start/build/index.js";
+import QuickStart from "../../examples/rust-worker/build/index.js";
 import { refusingTombstones, visitor as visitorOf, watched } from "./worker.mjs";
 
 const visitor = (bindings) => visitorOf(bindings, Pages);
