@@ -37,7 +37,7 @@ fn cve_2011_4136_what_else_is_in_the_namespace_is_no_session() {
         format!("edge-session:session:{}", digest.to_ascii_uppercase()),
     ];
     // Another isolate, which remembers nothing of the save.
-    let reader = site_on(site.store.clone(), defaults());
+    let reader = site.another_isolate();
     site.pass(101);
     for other in &others {
         let name = StorageKey::listed(other.as_str());
@@ -178,7 +178,7 @@ fn cve_2023_20866_nothing_that_can_be_printed_holds_a_key_a_token_a_secret_or_da
     let small = site_on(site.store.clone(), Settings::builder([SECRET]).max_record_bytes(1_024));
     let mut session = small.load(&browser);
     session.set("note", "a private text".repeat(100)).unwrap();
-    let error = run(small.sessions.commit_headers(&mut session, 200)).unwrap_err();
+    let error = small.failed_commit(&mut session);
     assert_eq!(error.kind(), ErrorKind::TooLarge);
     printed.push(format!("{error:?} {error}"));
     for text in printed {

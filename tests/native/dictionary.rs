@@ -96,9 +96,7 @@ fn what_changes_nothing_leaves_modified_alone() {
 #[test]
 fn a_save_leaves_the_flags_and_the_data_as_they_are() {
     let site = site();
-    let mut session = site.sessions.new_session().unwrap();
-    session.set("a", 1).unwrap();
-    run(site.sessions.save(&mut session)).unwrap();
+    let mut session = site.saved_session();
     assert_eq!(flags(&session), (true, true));
     assert_eq!(session.item::<u8>("a").unwrap(), 1);
 
@@ -110,9 +108,7 @@ fn a_save_leaves_the_flags_and_the_data_as_they_are() {
 #[test]
 fn flush_sets_both_flags_and_leaves_nothing() {
     let site = site();
-    let mut session = site.sessions.new_session().unwrap();
-    session.set("a", 1).unwrap();
-    run(site.sessions.save(&mut session)).unwrap();
+    let session = site.saved_session();
     let key = session.session_key().unwrap().as_str().to_owned();
 
     let mut session = run(site.sessions.open(&key)).unwrap();

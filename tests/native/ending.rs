@@ -178,7 +178,7 @@ fn in_the_request_of_a_failed_logout_nothing_can_be_stored() {
     session.set("user", "bob").unwrap();
     let before = site.store.memory.entries();
     assert_eq!(run(site.sessions.save(&mut session)).unwrap_err().kind(), ErrorKind::StoreUnavailable);
-    let error = run(site.sessions.commit_headers(&mut session, 200)).unwrap_err();
+    let error = site.failed_commit(&mut session);
     assert_eq!(error.kind(), ErrorKind::StoreUnavailable);
     assert_eq!(site.store.memory.entries(), before);
     // The error page still carries the ending token.
@@ -228,7 +228,7 @@ fn a_late_answer_with_the_old_cookie_does_not_undo_a_failed_logout() {
     site.commit(&mut browser, session, 503);
     site.fail(Failing::Nothing);
     // In the same isolate what ended is remembered; elsewhere its record is gone.
-    let error = run(site.sessions.commit_headers(&mut slow, 200)).unwrap_err();
+    let error = site.failed_commit(&mut slow);
     assert_eq!(error.kind(), ErrorKind::SessionInterrupted);
     site.request(&mut browser, |_| ());
     assert_eq!(browser.0, None);

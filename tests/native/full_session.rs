@@ -137,7 +137,7 @@ fn what_makes_a_full_session_larger_is_refused_and_nothing_is_stored() {
             let before = site.store.memory.entries();
             let mut session = site.load(&browser);
             call(&mut session);
-            assert_eq!(run(site.sessions.commit_headers(&mut session, 200)).unwrap_err().kind(), ErrorKind::TooLarge);
+            assert_eq!(site.failed_commit(&mut session).kind(), ErrorKind::TooLarge);
             assert_eq!(site.store.memory.entries(), before);
         }
     });
@@ -148,7 +148,7 @@ fn a_session_that_was_too_large_can_be_made_smaller_and_saved() {
     each(|site, mut browser| {
         let mut session = site.load(&browser);
         session.set("c", 1).unwrap();
-        assert_eq!(run(site.sessions.commit_headers(&mut session, 200)).unwrap_err().kind(), ErrorKind::TooLarge);
+        assert_eq!(site.failed_commit(&mut session).kind(), ErrorKind::TooLarge);
         session.remove("a").unwrap();
         browser.take(&run(site.sessions.commit_headers(&mut session, 200)).unwrap());
         assert_eq!(site.load(&browser).keys().unwrap(), ["b", "fill", "c"]);
@@ -189,7 +189,7 @@ fn a_renewal_of_a_record_over_the_limit_fails_no_page() {
     assert_eq!(site.store.memory.entries(), before);
     let mut session = lower.load(&browser);
     session.set("b", 0).unwrap();
-    assert_eq!(run(lower.sessions.commit_headers(&mut session, 200)).unwrap_err().kind(), ErrorKind::TooLarge);
+    assert_eq!(lower.failed_commit(&mut session).kind(), ErrorKind::TooLarge);
     lower.request(&mut browser, |session| session.remove("fill").unwrap());
     assert_eq!(lower.load(&browser).keys().unwrap(), ["a", "b"], "what makes it fit works");
 }

@@ -54,7 +54,7 @@ fn clearing_a_session_that_has_ended_starts_no_new_one() {
                     let before = site.store.memory.entries();
                     let error = match explicitly {
                         true => run(site.sessions.save(&mut session)).unwrap_err(),
-                        false => run(site.sessions.commit_headers(&mut session, 200)).unwrap_err(),
+                        false => site.failed_commit(&mut session),
                     };
                     assert_eq!(error.kind(), ErrorKind::SessionInterrupted, "{how}");
                     assert_eq!(site.told().last().unwrap(), "interrupted");
@@ -97,7 +97,7 @@ fn the_commit_after_an_explicit_save_finds_out_that_the_session_has_ended() {
                 }
                 session.set_modified(true);
                 site.told();
-                let error = run(site.sessions.commit_headers(&mut session, 200)).unwrap_err();
+                let error = site.failed_commit(&mut session);
                 assert_eq!(error.kind(), ErrorKind::SessionInterrupted, "{how}");
                 assert_eq!(site.told(), ["interrupted"]);
                 let visitors = if is_new { 2 } else { 1 };

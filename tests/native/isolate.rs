@@ -7,47 +7,30 @@ use std::time::Duration;
 use edge_session::{ErrorKind, LoadReason};
 use edge_session_kv_model::{Fault, KvModel, KvModelOptions, OperationKind};
 
-use crate::support::isolate::{Isolate, Outcome, Running, millis, strong, usual, watch_puts};
+use crate::support::isolate::{Isolate, Outcome, millis, outcomes, settle, step_until, strong, usual, watch_puts};
 use crate::support::{Browser, ROTATED, cookies, defaults};
 
 const KEYS: [&str; 20] =
     ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r", "s", "t"];
 
-/// The numbers that an isolate reads under these keys.
-fn numbers(isolate: &Isolate, browser: &Browser, keys: &[&str]) -> Vec<Option<u8>> {
-    let mut session = isolate.load(browser);
-    keys.iter().map(|key| session.get(key).unwrap()).collect()
-}
-
-fn outcomes(running: &[Running]) -> Vec<Outcome> {
-    running.iter().map(Running::outcome).collect()
-}
-
-/// Everything has reached every location.
-fn settle(model: &KvModel) {
-    model.run_for(model.options().staleness_bound());
-}
-
 #[test]
 fn parallel_saves_in_one_isolate_are_all_kept_none_is_refused_and_one_put_carries_many() {
     for (options, longest) in [(usual(), millis(2_500)), (strong(), millis(100))] {
         for seed in 0..10 {
-            let model = KvModel::new(KvModelOptions { seed, ..options.clone() });
-            let isolate = Isolate::at(&model, "AMS");
-            let browser = isolate.visitor();
+            let (model, isolate, browser) = Isolate::with_visitor(KvModelOptions { seed, ..options.clone() });
             let puts = watch_puts(&model);
             let saves = isolate.parallel(&browser, &KEYS);
             model.run_for(Duration::from_secs(20));
             for Outcome { result, took, browser } in outcomes(&saves) {
                 assert_eq!(cookies(&result.unwrap()), ["+__Host-sessionid-anonymous"]);
                 assert!(took <= longest, "{took:?}");
-                assert_eq!(numbers(&isolate, &browser, &KEYS), [Some(1); 20], "whichever answer comes last");
+                assert_eq!(isolate.numbers(&browser, &KEYS), [Some(1); 20], "whichever answer comes last");
             }
             let puts = puts.borrow().len();
             assert!(puts <= 4, "{puts} puts for 20 saves");
             settle(&model);
             let elsewhere = Isolate::at(&model, "SIN");
-            assert_eq!(numbers(&elsewhere, &browser, &KEYS), [Some(1); 20]);
+            assert_eq!(elsewhere.numbers(&browser, &KEYS), [Some(1); 20]);
             assert_eq!(elsewhere.get::<String>(&browser, "user").as_deref(), Some("alice"));
         }
     }
@@ -56,9 +39,7 @@ fn parallel_saves_in_one_isolate_are_all_kept_none_is_refused_and_one_put_carrie
 #[test]
 fn saves_that_come_while_a_put_is_on_its_way_are_kept_as_well() {
     for seed in 0..10 {
-        let model = KvModel::new(KvModelOptions { seed, ..usual() });
-        let isolate = Isolate::at(&model, "AMS");
-        let browser = isolate.visitor();
+        let (model, isolate, browser) = Isolate::with_visitor(KvModelOptions { seed, ..usual() });
         let mut saves = Vec::new();
         for keys in KEYS.chunks(2) {
             saves.extend(isolate.parallel(&browser, keys));
@@ -69,15 +50,13 @@ fn saves_that_come_while_a_put_is_on_its_way_are_kept_as_well() {
             outcome.result.unwrap();
             assert!(outcome.took <= millis(3_500), "{:?}", outcome.took);
         }
-        assert_eq!(numbers(&isolate, &browser, &KEYS), [Some(1); 20]);
+        assert_eq!(isolate.numbers(&browser, &KEYS), [Some(1); 20]);
     }
 }
 
 #[test]
 fn of_parallel_writes_and_removals_of_one_key_the_result_is_one_of_them() {
-    let model = KvModel::new(usual());
-    let isolate = Isolate::at(&model, "AMS");
-    let browser = isolate.visitor();
+    let (model, isolate, browser) = Isolate::with_visitor(usual());
     let sessions: Vec<_> = (0..10).map(|_| isolate.load(&browser)).collect();
     let saves = sessions.into_iter().enumerate().map(|(number, session)| {
         isolate.start(session, &browser, move |session| {
@@ -129,9 +108,7 @@ fn a_load_sees_what_its_isolate_saved_although_kv_answers_from_a_cache() {
 
 #[test]
 fn an_isolate_forgets_what_it_saved_after_130_seconds() {
-    let model = KvModel::new(usual());
-    let isolate = Isolate::at(&model, "AMS");
-    let browser = isolate.visitor();
+    let (model, isolate, browser) = Isolate::with_visitor(usual());
     let record = model.entries().remove(0).0;
     model.block_on(isolate.location.delete(&record)).unwrap().unwrap();
     model.run_for(Duration::from_secs(105));
@@ -169,9 +146,7 @@ fn a_logout_and_a_login_count_at_once_in_their_isolate() {
 fn a_request_that_vanishes_from_a_group_leaves_nothing_waiting() {
     let (mut vanished, mut kept) = (0, 0);
     for seed in 0..40 {
-        let model = KvModel::new(KvModelOptions { seed, ..usual() });
-        let isolate = Isolate::at(&model, "AMS");
-        let browser = isolate.visitor();
+        let (model, isolate, browser) = Isolate::with_visitor(KvModelOptions { seed, ..usual() });
         let saves = isolate.parallel(&browser, &KEYS);
         // A quarter of the requests vanishes, each at another moment.
         for (number, save) in saves.iter().enumerate().filter(|(number, _)| number % 4 == seed as usize % 4) {
@@ -198,9 +173,7 @@ fn a_request_that_vanishes_from_a_group_leaves_nothing_waiting() {
 
 #[test]
 fn a_group_that_vanishes_as_a_whole_is_not_put_later() {
-    let model = KvModel::new(usual());
-    let isolate = Isolate::at(&model, "AMS");
-    let browser = isolate.visitor();
+    let (model, isolate, browser) = Isolate::with_visitor(usual());
     model.fail_next(OperationKind::Put, Fault::Slow(Duration::from_secs(2)));
     let first = isolate.parallel(&browser, &["first"]);
     model.run_for(millis(200));
@@ -211,7 +184,7 @@ fn a_group_that_vanishes_as_a_whole_is_not_put_later() {
     first[0].outcome().result.unwrap();
     let mut later = browser.clone();
     isolate.request(&mut later, |session| session.set("later", 1).unwrap()).result.unwrap();
-    assert_eq!(numbers(&isolate, &later, &["first", "second", "third", "later"]), [Some(1), None, None, Some(1)]);
+    assert_eq!(isolate.numbers(&later, &["first", "second", "third", "later"]), [Some(1), None, None, Some(1)]);
 }
 
 #[test]
@@ -219,34 +192,28 @@ fn a_put_of_a_group_that_fails_is_tried_again_and_all_its_members_are_kept() {
     for fault in [Fault::Status(500), Fault::Status(429), Fault::AppliedButFailed(500)] {
         // The first put is that of the first save alone, the second one that of the group behind it.
         for failing in [0, 1] {
-            let model = KvModel::new(usual());
-            let isolate = Isolate::at(&model, "AMS");
-            let browser = isolate.visitor();
+            let (model, isolate, browser) = Isolate::with_visitor(usual());
             let puts = watch_puts(&model);
             let saves = isolate.parallel(&browser, &KEYS[..6]);
             if failing == 1 {
-                while puts.borrow().is_empty() {
-                    assert!(model.step());
-                }
+                step_until(&model, || !puts.borrow().is_empty());
             }
             model.fail_next(OperationKind::Put, fault.clone());
             model.run_for(Duration::from_secs(20));
             for outcome in outcomes(&saves) {
                 outcome.result.unwrap();
-                assert_eq!(numbers(&isolate, &outcome.browser, &KEYS[..6]), [Some(1); 6], "{fault:?} {failing}");
+                assert_eq!(isolate.numbers(&outcome.browser, &KEYS[..6]), [Some(1); 6], "{fault:?} {failing}");
             }
             assert!(isolate.events().contains(&"retried".to_owned()));
             settle(&model);
-            assert_eq!(numbers(&Isolate::at(&model, "SIN"), &browser, &KEYS[..6]), [Some(1); 6]);
+            assert_eq!(Isolate::at(&model, "SIN").numbers(&browser, &KEYS[..6]), [Some(1); 6]);
         }
     }
 }
 
 #[test]
 fn a_store_that_is_down_fails_every_member_of_a_group_within_twelve_seconds() {
-    let model = KvModel::new(usual());
-    let isolate = Isolate::at(&model, "AMS");
-    let browser = isolate.visitor();
+    let (model, isolate, browser) = Isolate::with_visitor(usual());
     model.on_operation(|operation| (operation.kind == OperationKind::Put).then_some(Fault::Status(503)));
     let saves = isolate.parallel(&browser, &KEYS);
     model.run_for(Duration::from_secs(30));
@@ -266,9 +233,7 @@ fn a_store_that_is_down_fails_every_member_of_a_group_within_twelve_seconds() {
 #[test]
 fn puts_of_one_key_are_a_second_apart_once_the_store_refused_one_and_not_before() {
     for (options, is_limited) in [(usual(), true), (strong(), false)] {
-        let model = KvModel::new(options);
-        let isolate = Isolate::at(&model, "AMS");
-        let browser = isolate.visitor();
+        let (model, isolate, browser) = Isolate::with_visitor(options);
         let puts = watch_puts(&model);
         let mut saves = Vec::new();
         for key in KEYS {
@@ -292,24 +257,20 @@ fn puts_of_one_key_are_a_second_apart_once_the_store_refused_one_and_not_before(
 
 #[test]
 fn a_member_that_cannot_be_saved_fails_alone() {
-    let model = KvModel::new(usual());
-    let isolate = Isolate::at(&model, "AMS");
-    let browser = isolate.visitor();
+    let (model, isolate, browser) = Isolate::with_visitor(usual());
     let (large, small) = (isolate.load(&browser), isolate.parallel(&browser, &KEYS[..4]));
     let large = isolate.start(large, &browser, |session| session.set("large", "x".repeat(70_000)).unwrap());
     let more = isolate.parallel(&browser, &KEYS[4..8]);
     model.run_for(Duration::from_secs(20));
     assert_eq!(large.outcome().result.err(), Some(ErrorKind::TooLarge));
     assert!(outcomes(&small).iter().chain(&outcomes(&more)).all(|outcome| outcome.result.is_ok()));
-    assert_eq!(numbers(&isolate, &browser, &KEYS[..8]), [Some(1); 8]);
+    assert_eq!(isolate.numbers(&browser, &KEYS[..8]), [Some(1); 8]);
     assert!(!isolate.load(&browser).contains_key("large").unwrap());
 }
 
 #[test]
 fn members_of_a_group_that_only_together_are_too_large_are_refused_and_the_others_kept() {
-    let model = KvModel::new(usual());
-    let isolate = Isolate::at(&model, "AMS");
-    let browser = isolate.visitor();
+    let (model, isolate, browser) = Isolate::with_visitor(usual());
     let sessions: Vec<_> = (0..4).map(|_| isolate.load(&browser)).collect();
     let saves = sessions.into_iter().enumerate().map(|(number, session)| {
         isolate.start(session, &browser, move |session| session.set(&format!("{number}"), "x".repeat(20_000)).unwrap())
@@ -374,7 +335,7 @@ fn a_location_that_does_not_show_a_group_yet_says_so_where_it_cannot_be_put_back
     let refused = elsewhere.request(&mut stale[0], |session| session.set("more", 1).unwrap());
     assert_eq!(refused.result.err(), Some(ErrorKind::Stale), "what is not shown is not overwritten");
     settle(&model);
-    assert_eq!(numbers(&elsewhere, &browser, &KEYS[..6]), [Some(1); 6]);
+    assert_eq!(elsewhere.numbers(&browser, &KEYS[..6]), [Some(1); 6]);
 }
 
 #[test]
@@ -413,14 +374,14 @@ fn records_that_two_isolates_wrote_apart_are_merged_by_a_load_and_repaired_by_it
     let buried: Vec<_> = buried.collect();
     assert_eq!(buried.len(), 1, "the one whose record is no longer in KV");
     let keys = ["mine", "theirs"];
-    assert_eq!(numbers(buried[0], &browser, &keys), [Some(1), Some(2)]);
+    assert_eq!(buried[0].numbers(&browser, &keys), [Some(1), Some(2)]);
     // A request there that changes nothing repairs the record.
     let mut reading = browser.clone();
     let outcome = buried[0].request(&mut reading, |session| _ = session.keys().unwrap());
     assert_eq!(cookies(&outcome.result.unwrap()), ["+__Host-sessionid-anonymous"]);
     settle(&model);
     let elsewhere = Isolate::at(&model, "SIN");
-    assert_eq!(numbers(&elsewhere, &browser, &keys), [Some(1), Some(2)]);
+    assert_eq!(elsewhere.numbers(&browser, &keys), [Some(1), Some(2)]);
     for browser in [&reading, &mine.browser, &theirs.browser] {
         assert_eq!(elsewhere.load(browser).load_reason(), LoadReason::Live);
     }
@@ -454,9 +415,7 @@ fn a_repair_that_fails_fails_no_page() {
 #[test]
 fn a_login_waits_for_the_saves_on_their_way_under_the_old_key_and_takes_them_along() {
     for seed in 0..20 {
-        let model = KvModel::new(KvModelOptions { seed, ..usual() });
-        let isolate = Isolate::at(&model, "AMS");
-        let browser = isolate.visitor();
+        let (model, isolate, browser) = Isolate::with_visitor(KvModelOptions { seed, ..usual() });
         let login = isolate.load(&browser);
         let saves = isolate.parallel(&browser, &KEYS[..6]);
         model.run_for(millis(10 * seed));
@@ -480,9 +439,7 @@ fn a_login_waits_for_the_saves_on_their_way_under_the_old_key_and_takes_them_alo
 
 #[test]
 fn a_login_waits_for_a_slow_save_under_the_old_key() {
-    let model = KvModel::new(usual());
-    let isolate = Isolate::at(&model, "AMS");
-    let browser = isolate.visitor();
+    let (model, isolate, browser) = Isolate::with_visitor(usual());
     let login = isolate.load(&browser);
     model.fail_next(OperationKind::Put, Fault::Slow(Duration::from_secs(2)));
     let saves = isolate.parallel(&browser, &["slow"]);
@@ -496,9 +453,7 @@ fn a_login_waits_for_a_slow_save_under_the_old_key() {
 
 #[test]
 fn a_save_under_the_old_key_that_comes_during_a_login_waits_and_is_refused_as_superseded() {
-    let model = KvModel::new(usual());
-    let isolate = Isolate::at(&model, "AMS");
-    let browser = isolate.visitor();
+    let (model, isolate, browser) = Isolate::with_visitor(usual());
     let (login, save) = (isolate.load(&browser), isolate.load(&browser));
     model.fail_next(OperationKind::Put, Fault::Slow(Duration::from_secs(2)));
     let login = isolate.start(login, &browser, |session| session.cycle_key().unwrap());
@@ -517,9 +472,7 @@ fn a_save_under_the_old_key_that_comes_during_a_login_waits_and_is_refused_as_su
 
 #[test]
 fn a_login_that_vanishes_holds_nobody_up_for_longer_than_five_seconds() {
-    let model = KvModel::new(usual());
-    let isolate = Isolate::at(&model, "AMS");
-    let browser = isolate.visitor();
+    let (model, isolate, browser) = Isolate::with_visitor(usual());
     let (login, save) = (isolate.load(&browser), isolate.load(&browser));
     model.fail_next(OperationKind::Put, Fault::Hang);
     let login = isolate.start(login, &browser, |session| session.cycle_key().unwrap());
@@ -603,9 +556,7 @@ fn what_one_isolate_acknowledged_it_keeps_on_a_bad_day_of_kv() {
     let hostile = KvModelOptions { failing_puts: 0.1, late_puts: 0.05, hanging: 0.01, ..KvModelOptions::hostile() };
     let (mut acknowledged, mut refused) = (0, 0);
     for seed in 0..60 {
-        let model = KvModel::new(KvModelOptions { seed, ..usual() });
-        let isolate = Isolate::at(&model, "AMS");
-        let browser = isolate.visitor();
+        let (model, isolate, browser) = Isolate::with_visitor(KvModelOptions { seed, ..usual() });
         let mut saves = Vec::new();
         for keys in KEYS.chunks(4) {
             model.change_options(|_| usual());
@@ -680,9 +631,7 @@ fn a_logout_ends_the_anonymous_key_in_its_isolate_although_the_login_could_not()
 #[test]
 fn a_member_of_a_group_that_failed_does_not_put_the_changes_of_one_that_vanished() {
     for seed in 0..20 {
-        let model = KvModel::new(KvModelOptions { seed, ..usual() });
-        let isolate = Isolate::at(&model, "AMS");
-        let browser = isolate.visitor();
+        let (model, isolate, browser) = Isolate::with_visitor(KvModelOptions { seed, ..usual() });
         model.fail_next(OperationKind::Put, Fault::Slow(Duration::from_secs(2)));
         let first = isolate.parallel(&browser, &["first"]);
         model.run_for(millis(100));
@@ -694,15 +643,13 @@ fn a_member_of_a_group_that_failed_does_not_put_the_changes_of_one_that_vanished
             let is_first = operation.kind == OperationKind::Put && !fails.replace(true);
             is_first.then_some(Fault::Status(500))
         });
-        while !failed.get() {
-            assert!(model.step());
-        }
+        step_until(&model, || failed.get());
         group[0].task.cancel();
         model.run_for(Duration::from_secs(20));
         first[0].outcome().result.unwrap();
         group[1].outcome().result.unwrap();
         let keys = ["first", "second", "third"];
-        assert_eq!(numbers(&isolate, &browser, &keys), [Some(1), None, Some(1)], "seed {seed}");
+        assert_eq!(isolate.numbers(&browser, &keys), [Some(1), None, Some(1)], "seed {seed}");
     }
 }
 
@@ -710,9 +657,7 @@ fn a_member_of_a_group_that_failed_does_not_put_the_changes_of_one_that_vanished
 #[test]
 fn a_put_that_is_acknowledged_after_other_saves_went_on_without_it_is_kept_and_so_are_they() {
     for seed in 0..20 {
-        let model = KvModel::new(KvModelOptions { seed, ..usual() });
-        let isolate = Isolate::at(&model, "AMS");
-        let browser = isolate.visitor();
+        let (model, isolate, browser) = Isolate::with_visitor(KvModelOptions { seed, ..usual() });
         let (slow, quick) = (isolate.load(&browser), isolate.load(&browser));
         model.fail_next(OperationKind::Put, Fault::Slow(Duration::from_secs(8)));
         let slow = isolate.start(slow, &browser, |session| session.set("slow", 1).unwrap());
@@ -722,16 +667,14 @@ fn a_put_that_is_acknowledged_after_other_saves_went_on_without_it_is_kept_and_s
         assert!(outcomes(&[slow, quick]).iter().all(|outcome| outcome.result.is_ok()));
         settle(&model);
         let elsewhere = Isolate::at(&model, "SIN");
-        assert_eq!(numbers(&elsewhere, &browser, &["slow", "quick"]), [Some(1), Some(1)], "seed {seed}");
+        assert_eq!(elsewhere.numbers(&browser, &["slow", "quick"]), [Some(1), Some(1)], "seed {seed}");
     }
 }
 
 #[test]
 fn what_is_acknowledged_under_the_old_key_during_a_login_of_more_than_five_seconds_is_taken_along() {
     for seed in 0..20 {
-        let model = KvModel::new(KvModelOptions { seed, ..usual() });
-        let isolate = Isolate::at(&model, "AMS");
-        let browser = isolate.visitor();
+        let (model, isolate, browser) = Isolate::with_visitor(KvModelOptions { seed, ..usual() });
         let (login, save) = (isolate.load(&browser), isolate.load(&browser));
         model.fail_next(OperationKind::Put, Fault::Slow(Duration::from_secs(8)));
         let login = isolate.start(login, &browser, |session| session.cycle_key().unwrap());
@@ -742,7 +685,7 @@ fn what_is_acknowledged_under_the_old_key_during_a_login_of_more_than_five_secon
         let Outcome { result, browser: user, .. } = login.outcome();
         result.unwrap();
         settle(&model);
-        assert_eq!(numbers(&Isolate::at(&model, "SIN"), &user, &["draft"]), [Some(1)], "seed {seed}");
+        assert_eq!(Isolate::at(&model, "SIN").numbers(&user, &["draft"]), [Some(1)], "seed {seed}");
     }
 }
 
@@ -750,9 +693,7 @@ fn what_is_acknowledged_under_the_old_key_during_a_login_of_more_than_five_secon
 #[test]
 fn a_save_whose_put_is_acknowledged_after_a_login_has_replaced_the_key_is_refused() {
     for seed in 0..20 {
-        let model = KvModel::new(KvModelOptions { seed, ..usual() });
-        let isolate = Isolate::at(&model, "AMS");
-        let browser = isolate.visitor();
+        let (model, isolate, browser) = Isolate::with_visitor(KvModelOptions { seed, ..usual() });
         let (login, save) = (isolate.load(&browser), isolate.load(&browser));
         model.fail_next(OperationKind::Put, Fault::Slow(Duration::from_secs(8)));
         let save = isolate.start(save, &browser, |session| session.set("draft", 1).unwrap());
@@ -768,9 +709,7 @@ fn a_save_whose_put_is_acknowledged_after_a_login_has_replaced_the_key_is_refuse
 #[test]
 fn logins_at_the_same_time_all_keep_the_cart_and_say_nothing_of_the_old_key() {
     for seed in 0..20 {
-        let model = KvModel::new(KvModelOptions { seed, ..usual() });
-        let isolate = Isolate::at(&model, "AMS");
-        let browser = isolate.visitor();
+        let (model, isolate, browser) = Isolate::with_visitor(KvModelOptions { seed, ..usual() });
         let sessions: Vec<_> = (0..5).map(|_| isolate.load(&browser)).collect();
         let logins = sessions.into_iter().map(|session| {
             let login = isolate.start(session, &browser, |session| session.cycle_key().unwrap());

@@ -95,7 +95,7 @@ fn meddling_with_what_is_sealed_is_as_if_it_was_not_there() {
     assert_eq!(reason(&far, &with_token(&[&token[..BARE], "AAAA"].concat())), LoadReason::Malformed, "too short");
     let mut session = far.load(&with_token(&token[..BARE]));
     session.set("page", "three").unwrap();
-    assert_eq!(run(far.sessions.commit_headers(&mut session, 200)).unwrap_err().kind(), ErrorKind::Stale);
+    assert_eq!(far.failed_commit(&mut session).kind(), ErrorKind::Stale);
 }
 
 #[test]

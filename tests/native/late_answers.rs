@@ -137,9 +137,7 @@ fn without_tombstones_a_slow_request_gives_no_cookie_of_an_unchanged_key() {
 
 /// A save whose put takes so long, and what happens meanwhile.
 fn slow_put(seconds: u64, meanwhile: impl FnOnce(&Isolate, &Browser)) -> (Isolate, Browser, Outcome) {
-    let model = KvModel::new(usual());
-    let isolate = Isolate::at(&model, "AMS");
-    let browser = isolate.visitor();
+    let (model, isolate, browser) = Isolate::with_visitor(usual());
     model.fail_next(OperationKind::Put, Fault::Slow(Duration::from_secs(seconds)));
     let save = isolate.start(isolate.load(&browser), &browser, |session| session.set("page", 1).unwrap());
     model.run_for(millis(500));

@@ -45,7 +45,7 @@ fn what_was_changed_without_looking_is_not_written_over_what_could_not_be_read()
     site.fail(Failing::Reads);
     let mut session = site.load(&browser);
     session.clear();
-    assert_eq!(run(site.sessions.commit_headers(&mut session, 200)).unwrap_err().kind(), ErrorKind::StoreUnavailable);
+    assert_eq!(site.failed_commit(&mut session).kind(), ErrorKind::StoreUnavailable);
     site.fail(Failing::Nothing);
     assert_eq!(site.user(&browser).as_deref(), Some("alice"));
 }
@@ -60,7 +60,7 @@ fn a_put_that_fails_gives_no_cookie_and_ends_no_session() {
         site.fail(Failing::Puts);
         let mut session = site.load(&browser);
         handler(&mut session);
-        let error = run(site.sessions.commit_headers(&mut session, 200)).unwrap_err();
+        let error = site.failed_commit(&mut session);
         assert_eq!(error.kind(), ErrorKind::StoreUnavailable);
         site.fail(Failing::Nothing);
         assert_eq!(site.user(&browser).as_deref(), Some("alice"), "the session before is as it was");
@@ -90,7 +90,7 @@ fn a_login_whose_old_key_cannot_be_revoked_succeeds_and_says_so() {
         assert_eq!(site.operations(), ["read", "read", "put", "put cycled", "put cycled", "delete"]);
         assert_eq!(site.user(&browser).as_deref(), Some("alice"));
         assert_ne!(browser.0, old.0);
-        let elsewhere = site_on(site.store.clone(), defaults());
+        let elsewhere = site.another_isolate();
         assert_eq!((site.user(&old), elsewhere.user(&old)), (None, None), "its record was deleted all the same");
     }
 }
@@ -104,7 +104,7 @@ fn an_old_record_that_cannot_be_deleted_opens_nothing_beside_its_tombstone() {
     site.fail(Failing::Deletes);
     assert!(!site.login(&mut browser).saved().old_record_remains);
     assert_eq!(site.stored(), (3, 2));
-    let elsewhere = site_on(site.store.clone(), defaults());
+    let elsewhere = site.another_isolate();
     assert_eq!((elsewhere.user(&old), elsewhere.user(&browser).as_deref()), (None, Some("alice")));
 }
 
@@ -153,7 +153,7 @@ fn a_logout_whose_tombstones_were_put_has_succeeded_although_the_record_cannot_b
     site.fail(Failing::Deletes);
     site.logout(&mut browser, 200);
     assert_eq!(site.stored(), (1, 2));
-    assert_eq!((site.user(&old), site_on(site.store.clone(), defaults()).user(&old)), (None, None));
+    assert_eq!((site.user(&old), site.another_isolate().user(&old)), (None, None));
 
     let site = site_with(defaults().check_ended(false));
     let browser = site.visitor();
@@ -178,7 +178,7 @@ fn with_record(change: impl Fn(Vec<u8>) -> Vec<u8>) -> (support::Site, Browser, 
     let browser = site.visitor();
     let (key, record) = site.store.memory.entries().remove(0);
     site.store.memory.put(key.clone(), change(record));
-    (site_on(site.store.clone(), defaults()), browser, key)
+    (site.another_isolate(), browser, key)
 }
 
 fn written_to(site: &support::Site, browser: &mut Browser) -> SessionHeaders {
@@ -227,7 +227,7 @@ fn a_record_that_is_too_large_is_refused_and_nothing_is_cut() {
     let mut browser = site.visitor();
     let mut session = site.load(&browser);
     session.set("essay", "x".repeat(2_000)).unwrap();
-    let error = run(site.sessions.commit_headers(&mut session, 200)).unwrap_err();
+    let error = site.failed_commit(&mut session);
     assert_eq!(error.kind(), ErrorKind::TooLarge);
     assert_eq!(site.user(&browser).as_deref(), Some("alice"));
     // The largest that fits is read again.
@@ -248,9 +248,7 @@ fn a_record_that_is_too_large_is_refused_and_nothing_is_cut() {
 #[test]
 fn a_repeated_logout_revokes_every_key_that_is_left() {
     let site = site();
-    let mut session = site.sessions.new_session().unwrap();
-    session.set("a", 1).unwrap();
-    run(site.sessions.save(&mut session)).unwrap();
+    let mut session = site.saved_session();
     site.fail(Failing::Puts);
     assert!(run(site.sessions.flush(&mut session)).is_err());
     assert_eq!(site.stored(), (0, 0), "what could be done was done");
@@ -309,7 +307,7 @@ fn clearing_without_reading_overwrites_no_record_that_cannot_be_read() {
         let mut session = site.load(&browser);
         session.clear();
         session.set("user", "bob").unwrap();
-        let error = run(site.sessions.commit_headers(&mut session, 200)).unwrap_err();
+        let error = site.failed_commit(&mut session);
         assert_eq!(error.kind(), ErrorKind::SessionInterrupted);
         assert_eq!(site.store.memory.entries(), [(key, unreadable.as_bytes().to_vec())]);
     }

@@ -60,9 +60,9 @@ fn the_commit_of_a_session_that_was_opened_by_its_key_is_an_error_and_gives_no_c
     let site = site();
     let mut session = open(&site, &site.session_key(&site.visitor()));
     run(site.sessions.flush(&mut session)).unwrap();
-    assert_eq!(run(site.sessions.commit_headers(&mut session, 200)).unwrap_err().kind(), ErrorKind::Usage);
+    assert_eq!(site.failed_commit(&mut session).kind(), ErrorKind::Usage);
     let mut session = open(&site, "0123456789abcdefghijklmnopqrstuv");
-    assert_eq!(run(site.sessions.commit_headers(&mut session, 200)).unwrap_err().kind(), ErrorKind::Usage);
+    assert_eq!(site.failed_commit(&mut session).kind(), ErrorKind::Usage);
     // A session without a key is nobody else's.
     let mut session = site.sessions.new_session().unwrap();
     session.set("page", 1).unwrap();
@@ -169,7 +169,7 @@ fn delete_interrupts_a_login_and_a_save_that_run_beside_it() {
             slow.cycle_key().unwrap();
         }
         run(site.another_isolate().sessions.delete(&site.session_key(&browser))).unwrap();
-        let error = run(site.sessions.commit_headers(&mut slow, 200)).unwrap_err();
+        let error = site.failed_commit(&mut slow);
         assert_eq!(error.kind(), ErrorKind::SessionInterrupted);
         assert_eq!(site.stored().0, 0);
     }

@@ -330,7 +330,7 @@ fn a_record_deleted_meanwhile_interrupts_the_save() {
     let mut slow = site.load(&browser);
     slow.set("page", 2).unwrap();
     site.logout(&mut browser.clone(), 200);
-    let error = run(site.sessions.commit_headers(&mut slow, 200)).unwrap_err();
+    let error = site.failed_commit(&mut slow);
     assert_eq!(error.kind(), ErrorKind::SessionInterrupted);
     assert_eq!(
         error.to_string(),
@@ -387,7 +387,7 @@ fn a_session_saved_with_an_end_in_the_past_is_gone_for_the_commit() {
     let mut session = site.load(&Browser::default());
     session.set_expiry(Expiry::Seconds(-1)).unwrap();
     run(site.sessions.save(&mut session)).unwrap();
-    let error = run(site.sessions.commit_headers(&mut session, 200)).unwrap_err();
+    let error = site.failed_commit(&mut session);
     assert_eq!(error.kind(), ErrorKind::SessionInterrupted);
 }
 
@@ -519,9 +519,7 @@ fn tower_sessions_0_12_a_new_key_never_overwrites_a_record() {
 #[test]
 fn outside_of_a_request() {
     let site = site();
-    let mut session = site.sessions.new_session().unwrap();
-    session.set("a", 1).unwrap();
-    run(site.sessions.save(&mut session)).unwrap();
+    let mut session = site.saved_session();
     let key = session.session_key().unwrap().as_str().to_owned();
     assert!(run(site.sessions.exists(&key)).unwrap());
     run(site.sessions.delete(&key)).unwrap();
@@ -618,16 +616,14 @@ fn a_session_that_expires_between_its_use_and_its_save_is_interrupted() {
     let mut session = site.load(&browser);
     session.set("page", 2).unwrap();
     site.pass(100);
-    let error = run(site.sessions.commit_headers(&mut session, 200)).unwrap_err();
+    let error = site.failed_commit(&mut session);
     assert_eq!(error.kind(), ErrorKind::SessionInterrupted);
 }
 
 #[test]
 fn a_flush_deletes_the_key_that_waited_for_its_end() {
     let site = site();
-    let mut session = site.sessions.new_session().unwrap();
-    session.set("a", 1).unwrap();
-    run(site.sessions.save(&mut session)).unwrap();
+    let mut session = site.saved_session();
     session.cycle_key().unwrap();
     run(site.sessions.flush(&mut session)).unwrap();
     assert_eq!(site.stored(), (0, 4));

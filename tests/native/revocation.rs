@@ -39,7 +39,7 @@ fn cve_2025_46336_a_logout_cannot_be_undone_by_a_slow_request() {
     site.told();
     // Even where the record itself is still shown, or came back.
     site.store.memory.put(record[0].0.clone(), record[0].1.clone());
-    assert_eq!(run(site.sessions.commit_headers(&mut slow, 200)).unwrap_err().kind(), ErrorKind::SessionInterrupted);
+    assert_eq!(site.failed_commit(&mut slow).kind(), ErrorKind::SessionInterrupted);
     assert_eq!(site.told(), ["interrupted"]);
     assert_eq!(site.stored(), (1, 2));
     assert_eq!(site.store.memory.entries()[2], record[0], "and it is not written");
@@ -62,7 +62,7 @@ fn a_login_that_meets_a_logout_is_interrupted() {
     let mut login = site.load(&browser);
     login.cycle_key().unwrap();
     site.logout(&mut browser, 200);
-    assert_eq!(run(site.sessions.commit_headers(&mut login, 200)).unwrap_err().kind(), ErrorKind::SessionInterrupted);
+    assert_eq!(site.failed_commit(&mut login).kind(), ErrorKind::SessionInterrupted);
     assert_eq!(site.stored(), (1, 3), "the record is that of before the login");
 }
 
@@ -79,7 +79,7 @@ fn a_new_key_brings_back_no_session_that_was_logged_out_whether_it_ever_had_anot
         } else {
             site.logout(&mut browser.clone(), 200);
         }
-        let error = run(site.sessions.commit_headers(&mut slow, 200)).unwrap_err();
+        let error = site.failed_commit(&mut slow);
         assert_eq!(error.kind(), ErrorKind::SessionInterrupted);
         assert_eq!(site.stored(), (0, if by_key { 4 } else { 2 }));
     }
@@ -116,7 +116,7 @@ fn of_two_rotations_at_once_of_a_logged_in_session_the_second_is_refused_as_supe
     other.cycle_key().unwrap();
     site.commit(&mut browser, one, 200);
     site.told();
-    let error = run(site.sessions.commit_headers(&mut other, 200)).unwrap_err();
+    let error = site.failed_commit(&mut other);
     assert_eq!((error.kind(), error.code()), (ErrorKind::Superseded, "ES_SUPERSEDED"));
     assert_eq!(site.told(), ["refused-superseded"]);
     assert_eq!((site.user(&browser).as_deref(), site.stored()), (Some("alice"), (2, 2)));
@@ -644,8 +644,8 @@ fn without_the_check_a_load_is_one_read_and_a_cached_record_goes_on_being_served
     // But nothing comes back: a save looks.
     let mut session = far.load(&old);
     session.set("page", 2).unwrap();
-    assert_eq!(run(far.sessions.commit_headers(&mut session, 200)).unwrap_err().kind(), ErrorKind::SessionInterrupted);
-    let checking = site_on(far.store.clone(), defaults());
+    assert_eq!(far.failed_commit(&mut session).kind(), ErrorKind::SessionInterrupted);
+    let checking = far.another_isolate();
     assert_eq!(reason(&checking, &old), LoadReason::Revoked);
 }
 
@@ -664,7 +664,7 @@ fn each_event_comes_once_and_holds_a_keyed_hash_and_nothing_else() {
     site.fail(Failing::Reads);
     site.load(&browser);
     site.fail(Failing::Nothing);
-    let restarted = site_on(site.store.clone(), defaults());
+    let restarted = site.another_isolate();
     site.refuse(["put"]);
     restarted.request(&mut browser, |session| session.set("page", 1).unwrap());
     assert_eq!(site.events(), [("unavailable".to_owned(), pseudonym.clone())]);

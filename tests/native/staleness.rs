@@ -211,7 +211,7 @@ fn a_save_is_refused_where_it_would_bury_what_the_browser_knows_of() {
     assert_eq!((session.load_reason(), far.told()), (LoadReason::Stale, vec!["stale".to_owned()]));
     assert_eq!(numbers(&mut session, ["mine", "theirs"]), [None, None], "it can be read");
     session.set("page", 3).unwrap();
-    let error = run(far.sessions.commit_headers(&mut session, 200)).unwrap_err();
+    let error = far.failed_commit(&mut session);
     assert_eq!((error.kind(), error.kind().code()), (ErrorKind::Stale, "ES_STALE"));
     assert_eq!(far.told(), ["refused-stale"]);
     assert_eq!(far.store.memory.entries(), before);
@@ -228,7 +228,7 @@ fn a_login_is_refused_there_too() {
     let before = far.store.memory.entries();
     let mut session = far.load(&browser);
     session.cycle_key().unwrap();
-    assert_eq!(run(far.sessions.commit_headers(&mut session, 200)).unwrap_err().kind(), ErrorKind::Stale);
+    assert_eq!(far.failed_commit(&mut session).kind(), ErrorKind::Stale);
     assert_eq!(far.store.memory.entries(), before);
 }
 
@@ -316,7 +316,7 @@ fn a_session_that_is_not_visible_yet_keeps_its_cookie_and_creates_nothing() {
     for call in calls {
         let mut session = far.load(&browser);
         call(&mut session);
-        assert_eq!(run(far.sessions.commit_headers(&mut session, 200)).unwrap_err().kind(), ErrorKind::Stale);
+        assert_eq!(far.failed_commit(&mut session).kind(), ErrorKind::Stale);
         assert_eq!(far.told(), ["not-yet-visible", "refused-stale"]);
     }
     assert!(far.store.memory.is_empty());
@@ -373,7 +373,7 @@ fn a_record_whose_renewal_is_not_visible_yet_ends_no_session() {
     assert!(headers.set_cookie().is_none() && browser.0 == kept.0);
     let mut session = far.load(&browser);
     session.set("page", 2).unwrap();
-    assert_eq!(run(far.sessions.commit_headers(&mut session, 200)).unwrap_err().kind(), ErrorKind::Stale);
+    assert_eq!(far.failed_commit(&mut session).kind(), ErrorKind::Stale);
     assert_eq!(site.user(&browser).as_deref(), Some("alice"));
 }
 
@@ -686,7 +686,7 @@ fn a_put_that_fails_is_tried_once_more_a_second_later_on_top_of_what_is_there_th
     let mut session = site.load(&browser);
     session.set("mine", 1).unwrap();
     site.refuse(["put"]);
-    let (other, their_browser) = (support::site_on(site.store.clone(), defaults()), browser.clone());
+    let (other, their_browser) = (site.another_isolate(), browser.clone());
     site.meanwhile(move || save_of_another(&other, &their_browser, "theirs", 2));
     site.operations();
     site.commit(&mut browser, session, 200);
@@ -729,7 +729,7 @@ fn a_put_that_landed_is_not_put_over_what_was_saved_on_top_of_it() {
     let mut session = site.load(&browser);
     session.set("a", 1).unwrap();
     site.lose_the_answer("put");
-    let (other, their_browser) = (support::site_on(site.store.clone(), defaults()), browser.clone());
+    let (other, their_browser) = (site.another_isolate(), browser.clone());
     site.meanwhile(move || save_of_another(&other, &their_browser, "a", 2));
     site.commit(&mut browser, session, 200);
     assert_eq!(site.record()["data"], serde_json::json!({ "user": "alice", "a": 2 }), "the later save counts");
@@ -748,7 +748,7 @@ fn a_put_that_fails_four_times_is_an_error() {
     session.set("mine", 1).unwrap();
     site.refuse(["put"; 4]);
     site.operations();
-    assert_eq!(run(site.sessions.commit_headers(&mut session, 200)).unwrap_err().kind(), ErrorKind::StoreUnavailable);
+    assert_eq!(site.failed_commit(&mut session).kind(), ErrorKind::StoreUnavailable);
     assert_eq!(site.operations(), ["read", "put", "read", "put", "read", "put", "read", "put"]);
     assert_eq!(site.told(), ["retried", "retried", "retried", "store-failed"]);
     let waits = site.store.waits.take();
@@ -766,9 +766,9 @@ fn a_logout_during_the_wait_ends_the_save() {
     let mut session = site.load(&browser);
     session.set("mine", 1).unwrap();
     site.refuse(["put"]);
-    let other = support::site_on(site.store.clone(), defaults());
+    let other = site.another_isolate();
     site.meanwhile(move || _ = other.logout(&mut browser, 200));
-    let error = run(site.sessions.commit_headers(&mut session, 200)).unwrap_err();
+    let error = site.failed_commit(&mut session);
     assert_eq!(error.kind(), ErrorKind::SessionInterrupted);
     assert_eq!(site.stored(), (0, 2));
     assert_eq!(site.told(), ["retried", "interrupted"]);
@@ -811,7 +811,7 @@ fn a_new_session_is_put_without_a_read_each_time() {
     let mut session = site.load(&Browser::default());
     session.set("a", 1).unwrap();
     site.operations();
-    assert_eq!(run(site.sessions.commit_headers(&mut session, 200)).unwrap_err().kind(), ErrorKind::StoreUnavailable);
+    assert_eq!(site.failed_commit(&mut session).kind(), ErrorKind::StoreUnavailable);
     assert_eq!(site.operations(), ["put"; 4]);
     assert_eq!(site.told(), ["retried", "retried", "retried", "store-failed"]);
 }

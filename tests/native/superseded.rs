@@ -100,7 +100,7 @@ fn every_save_of_a_superseded_session_but_that_of_a_new_key_is_refused() {
                     call(&mut session);
                     let error = match explicitly {
                         true => run(site.sessions.save(&mut session)).unwrap_err(),
-                        false => run(site.sessions.commit_headers(&mut session, 200)).unwrap_err(),
+                        false => site.failed_commit(&mut session),
                     };
                     assert_eq!((error.kind(), error.code()), (ErrorKind::Superseded, "ES_SUPERSEDED"), "{at}");
                     assert_eq!(site.told(), ["superseded", "refused-superseded"]);
@@ -122,7 +122,7 @@ fn a_write_that_was_loaded_before_a_login_and_is_saved_after_it_is_refused() {
     let before = site.store.memory.entries();
     for (mut session, site) in saving.into_iter().zip([&site, &elsewhere]) {
         session.set("draft", 1).unwrap();
-        let error = run(site.sessions.commit_headers(&mut session, 200)).unwrap_err();
+        let error = site.failed_commit(&mut session);
         assert_eq!(error.kind(), ErrorKind::Superseded);
     }
     assert_eq!(site.store.memory.entries(), before);
@@ -243,7 +243,7 @@ fn a_superseded_key_is_revoked_once_the_login_that_replaced_it_has_ended() {
     let mut second = elsewhere.load(&old);
     second.cycle_key().unwrap();
     site.logout(&mut user.clone(), 200);
-    let error = run(elsewhere.sessions.commit_headers(&mut second, 200)).unwrap_err();
+    let error = elsewhere.failed_commit(&mut second);
     assert_eq!(error.kind(), ErrorKind::SessionInterrupted);
     for site in [&site, &elsewhere] {
         assert_eq!(reason(site, &old), LoadReason::Revoked);
@@ -321,7 +321,7 @@ fn a_new_key_beside_another_one_is_refused_once_the_session_has_ended() {
         }
         site.logout(&mut user.clone(), 200);
         let before = site.store.memory.entries();
-        let error = run(elsewhere.sessions.commit_headers(&mut session, 200)).unwrap_err();
+        let error = elsewhere.failed_commit(&mut session);
         assert_eq!(error.kind(), ErrorKind::SessionInterrupted, "{is_copy}");
         assert_eq!(site.store.memory.entries(), before);
     }
@@ -337,7 +337,7 @@ fn a_login_that_was_loaded_before_the_first_one_is_refused_once_that_has_ended()
     site.login(&mut browser);
     site.logout(&mut browser, 200);
     let before = site.store.memory.entries();
-    let error = run(elsewhere.sessions.commit_headers(&mut second, 200)).unwrap_err();
+    let error = elsewhere.failed_commit(&mut second);
     assert_eq!(error.kind(), ErrorKind::SessionInterrupted);
     assert_eq!(site.store.memory.entries(), before);
 }
@@ -365,7 +365,7 @@ fn a_second_login_is_refused_once_the_first_ones_key_was_rotated() {
     for site in [&site, &site.another_isolate()] {
         let mut session = site.load(&old);
         session.cycle_key().unwrap();
-        let error = run(site.sessions.commit_headers(&mut session, 200)).unwrap_err();
+        let error = site.failed_commit(&mut session);
         assert_eq!(error.kind(), ErrorKind::Superseded, "its key would have ended with the first one's");
     }
     assert_eq!(site.user(&user).as_deref(), Some("member"));

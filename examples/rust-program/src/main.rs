@@ -5,7 +5,12 @@ use std::net::{TcpListener, TcpStream};
 const ADDRESS: &str = "127.0.0.1:8080";
 
 /// Handles one request: returns the body of the response and the headers of its session.
-async fn respond(sessions: &Sessions<MemoryStore>, method: &str, path: &str, cookie: &str) -> Result<(String, SessionHeaders)> {
+async fn respond(
+    sessions: &Sessions<MemoryStore>,
+    method: &str,
+    path: &str,
+    cookie: &str,
+) -> Result<(String, SessionHeaders)> {
     let mut session = sessions.load(cookie).await?;
     let body = match (method, path) {
         ("POST", "/login") => {
@@ -44,7 +49,8 @@ fn serve(sessions: &Sessions<MemoryStore>, connection: &mut TcpStream) -> io::Re
         Ok((body, headers)) => ("200 OK", body, headers),
         Err(error) => ("500 Internal Server Error", error.to_string(), SessionHeaders::for_failure()),
     };
-    let mut lines = vec![("Content-Length".to_owned(), body.len().to_string()), ("Connection".to_owned(), "close".to_owned())];
+    let mut lines =
+        vec![("Content-Length".to_owned(), body.len().to_string()), ("Connection".to_owned(), "close".to_owned())];
     let Ok(()) = headers.apply(&mut lines);
     let lines: String = lines.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     write!(connection, "HTTP/1.1 {status}\r\n{lines}\r\n{body}")

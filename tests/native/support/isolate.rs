@@ -61,11 +61,46 @@ impl Running {
     pub fn outcome(&self) -> Outcome {
         self.outcome.borrow().clone().expect("the request has ended")
     }
+
+    /// The browser after a request whose save succeeded.
+    #[track_caller]
+    pub fn saved(&self) -> Browser {
+        let outcome = self.outcome();
+        outcome.result.unwrap();
+        outcome.browser
+    }
+}
+
+/// The outcomes of requests that have ended.
+#[track_caller]
+pub fn outcomes(running: &[Running]) -> Vec<Outcome> {
+    running.iter().map(Running::outcome).collect()
+}
+
+/// Runs the model until every write has reached every location.
+pub fn settle(model: &KvModel) {
+    model.run_for(model.options().staleness_bound());
+}
+
+/// Runs the model step by step until the condition holds.
+#[track_caller]
+pub fn step_until(model: &KvModel, mut condition: impl FnMut() -> bool) {
+    while !condition() {
+        assert!(model.step());
+    }
 }
 
 impl Isolate {
     pub fn at(model: &KvModel, place: &str) -> Self {
         Self::with(model, place, defaults)
+    }
+
+    /// A model of KV, an isolate in Amsterdam, and a [visitor](Self::visitor) of it.
+    pub fn with_visitor(options: KvModelOptions) -> (KvModel, Self, Browser) {
+        let model = KvModel::new(options);
+        let isolate = Self::at(&model, "AMS");
+        let browser = isolate.visitor();
+        (model, isolate, browser)
     }
 
     pub fn with(model: &KvModel, place: &str, settings: impl Fn() -> SettingsBuilder + 'static) -> Self {
@@ -93,6 +128,12 @@ impl Isolate {
 
     pub fn get<T: serde::de::DeserializeOwned>(&self, browser: &Browser, key: &str) -> Option<T> {
         self.load(browser).get(key).unwrap()
+    }
+
+    /// The numbers that one load reads under these keys.
+    pub fn numbers(&self, browser: &Browser, keys: &[&str]) -> Vec<Option<u8>> {
+        let mut session = self.load(browser);
+        keys.iter().map(|key| session.get(key).unwrap()).collect()
     }
 
     /// One request that runs alone, to its end.
@@ -125,6 +166,11 @@ impl Isolate {
             end.replace(Some(Outcome { result, took: model.now() - began, browser }));
         });
         Running { task, outcome }
+    }
+
+    /// Starts a request that sets a key to 1.
+    pub fn set(&self, browser: &Browser, key: &'static str) -> Running {
+        self.start(self.load(browser), browser, move |session| session.set(key, 1).unwrap())
     }
 
     /// As many requests as there are keys, which loaded the session before any of them is committed. Each sets its key to 1.

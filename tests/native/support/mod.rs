@@ -320,6 +320,20 @@ impl Site {
         headers
     }
 
+    /// The error of a commit that fails.
+    #[track_caller]
+    pub fn failed_commit(&self, session: &mut Session) -> Error {
+        run(self.sessions.commit_headers(session, 200)).unwrap_err()
+    }
+
+    /// A session that was made and saved outside of a request. It holds `{"a": 1}`.
+    pub fn saved_session(&self) -> Session {
+        let mut session = self.sessions.new_session().unwrap();
+        session.set("a", 1).unwrap();
+        run(self.sessions.save(&mut session)).unwrap();
+        session
+    }
+
     /// One request that is answered with 200.
     pub fn request(&self, browser: &mut Browser, handler: impl FnOnce(&mut Session)) -> SessionHeaders {
         self.request_answered(200, browser, handler)
