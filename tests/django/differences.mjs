@@ -1,8 +1,9 @@
-// Where edge-session may differ from Django, and how: the rows of docs/concepts/differences-from-django.md. What differs in another
-// way is a mismatch.
+// Where edge-session may differ from Django, and how: the rows of docs/concepts/differences-from-django.md. What differs in
+// another way is a mismatch.
 //
-// `expect` turns Django's answer to a step into the one that is due here; `facts` is what the judge knows of the step. `occurs` says
-// whether the difference is in what Django goes on with already. A row that no comparison can show names the test that shows it.
+// `expect` turns Django's answer to a step into the one that is due here; `facts` is what the judge knows of the step. `occurs`
+// says whether the difference is in what Django goes on with already. A row that no comparison can show names the test that shows
+// it.
 
 /** 400 days, in seconds: as long as browsers keep a cookie, and the longest life of a session by default. */
 export const LONGEST = 34_560_000;
@@ -201,7 +202,7 @@ export const differences = [
   { id: "key in the store", test: ["tests/node/requests.test.mjs", "outside of a request: open, exists, delete, create"] },
   { id: "a new key", test: ["tests/node/requests.test.mjs", "KV: what each request costs, and the shape of every call"] },
   { id: "an older record", test: ["tests/node/protocol.test.mjs", "a browser reads its own writes where the store does not show them yet, and writes on top of them"] },
-  { id: "store down", test: ["tests/node/requests.test.mjs", "a store that fails: thrown at the first use, its error as the cause, the cookie stays"] },
+  { id: "store down", test: ["tests/node/requests.test.mjs", "a store that fails: an error at the first access with the store's error as its cause, and the cookie stays"] },
 ];
 
 /** Whether a step ends a session, with all that it became. */

@@ -1,5 +1,6 @@
-// The mutations that the comparison with Django has to notice: a mismatch in some call, or a door that breaks down. Those in a file
-// of TypeScript concern the JavaScript door, the others the Rust door. tests/mutations/mutation.mjs says how a mutation finds its place.
+// The mutations that the comparison with Django has to detect: a mismatch in some call, or an implementation that crashes. Those
+// in a file of TypeScript concern the npm package, the others the crate. tests/mutations/mutation.mjs describes how a mutation
+// finds its place.
 
 export const mutations = [
   // The flags.
@@ -44,7 +45,7 @@ export const mutations = [
 
   // What has ended, what is not visible yet, and who else saves.
   { what: "a save brings back a session that has ended", marker: "save-after-end", from: "Err(Error::interrupted())", to: "if session.key.is_new() { Err(Error::interrupted()) } else { Ok(()) }", test: ["revocation", "cve_2025_46336_a_logout_cannot_be_undone_by_a_slow_request"] },
-  { what: "a new key brings back a session that was logged out", marker: "save-after-end", from: "Err(Error::interrupted())", to: "if session.key.is_new() { Ok(()) } else { Err(Error::interrupted()) }", test: ["revocation", "a_login_that_meets_a_logout_is_interrupted"] },
+  { what: "a new key brings back a session that was logged out", marker: "save-after-end", from: "Err(Error::interrupted())", to: "if session.key.is_new() { Ok(()) } else { Err(Error::interrupted()) }", test: ["revocation", "a_login_that_conflicts_with_a_logout_is_interrupted"] },
   { what: "a second rotation of a key that was logged in goes on with its data", marker: "second-login-saved", from: "if starts_login", to: "if session.key.is_new()" },
   { what: "of two logins at once one is refused", marker: "second-login-saved", from: "if starts_login", to: "if starts_login && now < 0" },
   {
@@ -77,7 +78,7 @@ export const mutations = [
   { what: "what is not visible yet is written", marker: "not-visible-is-refused", from: "Err(Error::stale())", to: "self.write(session, memory, Box::default())", test: ["staleness", "a_session_that_is_not_visible_yet_keeps_its_cookie_and_creates_nothing"] },
   { what: "the last whole record wins", marker: "base-of-save", from: "self.has_seen(tag)", to: "self.has_seen(tag) || self.stored.is_some()" },
   { what: "a merge brings back what was removed", marker: "removal-merged", from: "_ = newer.take(key, false)", to: "_ = newer.len" },
-  { what: "a merge takes along what was saved before", marker: "settled", from: "entry.touched = false", to: "entry.touched &= true", test: ["staleness", "a_second_save_takes_along_what_was_changed_since_the_first_one_and_nothing_else"] },
+  { what: "a merge takes along what was saved before", marker: "settled", from: "entry.touched = false", to: "entry.touched &= true", test: ["staleness", "a_second_save_includes_only_the_changes_since_the_first_one"] },
   { what: "a merge moves keys to the end", marker: "set-merged", from: /=> (newer.put\(.*\)),/, to: "=> { newer.take(key, false); newer.put(key, value.into(), true) }," },
 
   // The response.
@@ -99,16 +100,16 @@ export const mutations = [
   { what: "the cookie's path is fixed", marker: "cookie-path", from: "header.push_str(&settings.cookie_path);", to: "header.push('/');" },
   { what: "of two tokens that verify one counts", marker: "two-live-tokens", from: "is_live(other) && is_live(&fetched)", to: "false && is_live(other)", test: ["cookies", "two_live_sessions_under_one_name_open_neither"] },
 
-  // The JavaScript door.
+  // The npm package.
   { what: "pop takes null for no default", marker: "js-pop-default", from: "fallback.length > 0", to: "fallback[0] != null" },
   { what: "get takes null for a key that is not there", marker: "js-get-default", from: "text === undefined ?", to: "text === undefined || text === \"null\" ?" },
   { what: "-0 becomes 0", marker: "js-number", from: " && (value !== 0 || 1 / value > 0)", to: "" },
   { what: "NaN is taken", marker: "js-number", from: "Number.isFinite(value)", to: "true" },
   { what: "what was changed inside is never stored", marker: "js-changed-inside", from: "text !== kept.text", to: "kept.text === undefined" },
-  { what: "an explicit save stores what is marked only", marker: "js-explicit-save", from: "true", to: "false", test: ["tests/node/dictionary.test.mjs", "a save stores what was changed inside, whatever the flag says"] },
+  { what: "an explicit save stores what is marked only", marker: "js-explicit-save", from: "true", to: "false", test: ["tests/node/dictionary.test.mjs", "a save stores changes inside of values whether or not the flag is set"] },
   { what: "get hands out what was removed", marker: "js-removed", from: "this.#objects?.delete(key);", to: "" },
   { what: "an update sorts keys that look like integers", marker: "js-order-of-update", from: "[...new Map(pairs)]", to: "Object.entries(Object.fromEntries(pairs))" },
   { what: "a date's microseconds are cut", marker: "js-date-text", from: "return date;", to: "return new Date(date).toISOString();" },
-  { what: "the door overwrites Vary", marker: "js-vary", from: "vary(headers.get(\"Vary\") ?? \"\")", to: "vary(\"\")" },
+  { what: "the package overwrites Vary", marker: "js-vary", from: "vary(headers.get(\"Vary\") ?? \"\")", to: "vary(\"\")" },
   { what: "a duration counts from the load", marker: "js-duration", from: "this.#timed", to: "this.#idle" },
 ];

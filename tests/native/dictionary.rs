@@ -11,7 +11,7 @@ fn fresh() -> Session {
     site().sessions.new_session().unwrap()
 }
 
-/// A stored session with `{"a": 1, "b": [true]}`, not looked at yet.
+/// A stored session with `{"a": 1, "b": [true]}` that was not accessed yet.
 fn stored() -> Session {
     let site = site();
     let mut session = site.sessions.new_session().unwrap();
@@ -38,7 +38,7 @@ fn a_new_session_has_neither_flag() {
 }
 
 #[test]
-fn what_does_not_look_at_the_data_sets_no_flag() {
+fn calls_that_do_not_access_the_data_set_no_flag() {
     after(|s| assert!(s.session_key().is_some()), false, false);
     after(|s| assert!(!s.is_empty()), false, false);
     after(|s| assert!(s.encode([("a", 1)]).unwrap().contains(':')), false, false);
@@ -84,7 +84,7 @@ fn writing_sets_both_flags() {
 }
 
 #[test]
-fn what_changes_nothing_leaves_modified_alone() {
+fn calls_that_change_nothing_do_not_set_modified() {
     after(|s| assert_eq!(s.remove("none").unwrap_err().kind(), ErrorKind::MissingKey), true, false);
     after(|s| assert_eq!(s.pop::<u8>("none").unwrap_err().kind(), ErrorKind::MissingKey), true, false);
     after(|s| assert_eq!(s.pop_or("none", 9).unwrap(), 9), true, false);
@@ -221,7 +221,7 @@ fn is_empty_means_neither_key_nor_data() {
 }
 
 #[test]
-fn the_test_cookie_is_a_value_that_comes_and_goes() {
+fn the_test_cookie_is_set_and_deleted_as_a_value() {
     let mut session = fresh();
     assert!(!session.test_cookie_worked().unwrap());
     session.set_test_cookie().unwrap();
@@ -233,7 +233,7 @@ fn the_test_cookie_is_a_value_that_comes_and_goes() {
 }
 
 #[test]
-fn what_is_encoded_is_decoded_and_nothing_else_is() {
+fn decode_accepts_only_what_encode_returned() {
     let mut session = fresh();
     let text = session.encode([("user", json!("é☃")), ("n", json!([1, 2.5, null, true]))]).unwrap();
     let items = session.decode::<Value>(&text);
@@ -252,7 +252,7 @@ fn debug_shows_no_data_and_no_key() {
 }
 
 #[test]
-fn a_number_comes_back_to_its_last_digit() {
+fn a_number_keeps_every_digit() {
     let mut session = site().sessions.new_session().unwrap();
     for number in [3.412432537879795e-119, 1.3482365594245493e-36, f64::MAX, f64::MIN_POSITIVE, 5e-324, -0.0] {
         session.set("n", number).unwrap();
@@ -261,14 +261,14 @@ fn a_number_comes_back_to_its_last_digit() {
 }
 
 #[test]
-fn a_text_that_no_secret_signed_decodes_to_nothing_and_is_an_event() {
+fn a_text_with_an_invalid_signature_decodes_to_no_data_and_emits_an_event() {
     let site = site();
     let mut session = site.sessions.new_session().unwrap();
     let signed = session.encode([("a", 1)]).unwrap();
     for (text, is_signed) in [(signed.as_str(), true), (&format!("{signed}x"), false), ("", false), ("a:b:c", false)] {
         let items = session.decode::<u8>(text);
         run(site.sessions.save(&mut session)).unwrap();
-        let events = site.told();
+        let events = site.event_kinds();
         assert_eq!(events.contains(&"bad-signature".to_owned()), !is_signed, "{text}: {events:?}");
         assert_eq!(items.len(), usize::from(is_signed));
     }

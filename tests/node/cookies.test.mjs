@@ -1,14 +1,14 @@
-// Cookie headers that strangers make, with real tokens in them: the right session or nobody's, and never an error.
+// Untrusted Cookie headers with valid tokens: each opens the right session or an anonymous one, and is never an error.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { memory } from "../../dist/node.js";
 import { anonymous, loggedIn, sessionsAt, visitor } from "./visitor.mjs";
 
-/** The names of the cookie, each with what a visitor does whose session travels under it. */
+/** The cookie names, each with the action that gives the session this name. */
 const kinds = { [anonymous]: () => {}, [loggedIn]: (session) => session.cycleKey() };
 
-/** Two visitors' cookies of one name, and who a header is taken for. */
+/** Two visitors' cookies of one name, and a function that returns the user of a Cookie header. */
 async function site(name) {
   const { sessions, time } = sessionsAt();
   const cookie = async (user) => {
@@ -20,14 +20,14 @@ async function site(name) {
   return { sessions, time, alice: await cookie("alice"), bob: await cookie("bob"), whose: async (header) => (await sessions.load(header)).get("user") };
 }
 
-/** A test of both names. */
+/** Runs a test with both names. */
 function each(title, work) {
   for (const name of Object.keys(kinds)) test(`${title} (${name})`, async () => work({ name, ...(await site(name)) }));
 }
 
 const spaces = "\n\v\f\r\u001c\u001d\u001e\u001f\u0020\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff";
 
-test("A9: a token in the address, the body or another header is nobody's, and nothing is asked of the store", async () => {
+test("A9: a token in the URL, the body or another header is ignored, and costs no operation", async () => {
   const store = memory();
   const asked = [];
   const { sessions } = sessionsAt({ store: { ...store, get: (key) => (asked.push(key), store.get(key)) } });
@@ -107,7 +107,7 @@ each("B6: three cookies of one name that verify are nobody's, and nothing is ask
   assert.deepEqual([session.loadReason, session.get("user"), asked], ["malformed", undefined, []]);
 });
 
-test("a cookie counts under its own name only, and that of a login first", async () => {
+test("a token is valid under its own cookie name only, and that of a login takes precedence", async () => {
   const { sessions, whose, alice } = await site(loggedIn);
   const stranger = visitor(sessions);
   await stranger.visit((session) => session.set("user", "an anonymous visitor"));
@@ -125,7 +125,7 @@ each("B10: a token is taken as it stands, and never unquoted or decoded", async 
   for (const form of [...forms, token.toUpperCase(), btoa(token), token.replace(/.$/, "\u00e9"), `${token}\u0000`]) assert.equal(await whose(`${name}=${form}`), undefined, form);
 });
 
-test("B11: a cookie that is gone is a visitor without a session, whatever came before", async () => {
+test("B11: a visitor who lost the cookie has no session", async () => {
   const { sessions } = sessionsAt();
   for (const lost of [null, undefined, "", "theme=dark"]) {
     const session = await sessions.load(lost);
@@ -135,7 +135,7 @@ test("B11: a cookie that is gone is a visitor without a session, whatever came b
   }
 });
 
-test("B7: what is no header is a mistake that is named, and costs nothing", async () => {
+test("B7: an invalid header argument is an error that names it, and costs no operation", async () => {
   const { sessions } = sessionsAt();
   for (const from of [5, true, Symbol("s"), {}, [], { headers: {} }, { headers: { get: () => 5 } }, () => {}]) {
     await assert.rejects(sessions.load(from), { code: "ES_VALUE", message: /a request, a text or nothing was expected, not / });

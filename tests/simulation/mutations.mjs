@@ -1,14 +1,15 @@
-// The mutations that the simulation has to notice, one for each guard of the protocol: more histories that break an invariant than
-// without the mutation, or a rate that is `factor` times what it was, or as many times less. Where the simulation cannot show what
-// a guard is for, the mutation names the native test that does. tests/mutations/mutation.mjs says how a mutation finds its place.
+// The mutations that the simulation has to notice, one for each guard of the protocol: more histories that break an invariant
+// than without the mutation, or a rate that is `factor` times what it was, or as many times less. Where the simulation cannot
+// show what a guard is for, the mutation names the native test that does. tests/mutations/mutation.mjs describes how a mutation
+// finds its place.
 
 export const mutations = [
   // The names of the cookies, and which token counts.
   { what: "an anonymous session travels under the name of a login", marker: "anonymous-name", from: "identity.is_anonymous()", to: "identity.rotations == u16::MAX" },
-  { what: "a token counts under both names", marker: "name-of-token", from: "CookieSlot::of(&token.identity) == slot", to: "true", test: ["anonymous_cookie", "a_token_counts_under_the_name_only_that_its_session_travels_under"] },
-  { what: "of one family's tokens the first one counts", marker: "most-rotated-token", from: "age(other) < age(&token)", to: "false", test: ["anonymous_cookie", "of_two_tokens_of_one_session_the_one_issued_last_counts"] },
+  { what: "a token counts under both names", marker: "name-of-token", from: "CookieSlot::of(&token.identity) == slot", to: "true", test: ["anonymous_cookie", "a_token_is_valid_under_its_own_cookie_name_only"] },
+  { what: "of one family's tokens the first one counts", marker: "most-rotated-token", from: "age(other) < age(&token)", to: "false", test: ["anonymous_cookie", "of_two_tokens_of_one_session_the_one_issued_last_is_used"] },
   { what: "of two live sessions under one name the first one counts", marker: "two-live-tokens", from: "is_live(other) && is_live(&fetched)", to: "false && is_live(other)", test: ["cookies", "two_live_sessions_under_one_name_open_neither"] },
-  { what: "a login that has ended hides the anonymous session", marker: "next-name", from: "!is_over(&fetched)", to: "true || is_over(&fetched)", test: ["anonymous_cookie", "a_logged_in_cookie_whose_session_is_over_gives_way_to_the_anonymous_one"] },
+  { what: "a login that has ended hides the anonymous session", marker: "next-name", from: "!is_over(&fetched)", to: "true || is_over(&fetched)", test: ["anonymous_cookie", "a_logged_in_cookie_whose_session_has_ended_yields_to_the_anonymous_one"] },
   { what: "a login leaves the anonymous cookie", marker: "login-takes-anonymous", from: "is_login && other", to: "false && is_login && other", test: ["anonymous_cookie", "a_login_deletes_the_anonymous_cookie_only_where_the_request_brought_one"] },
 
   // Isolate memory.
@@ -28,13 +29,13 @@ export const mutations = [
   // The lane of a key: group commit, and logins.
   { what: "a save behind a flight puts its own record instead", marker: "save-behind-flight", from: "&lane.flight", to: "lane.flight.as_ref().filter(|_| false)" },
   { what: "a group is put without what is stored by now", marker: "stored-in-group", from: "!stored.head.is_known_to(&record.head)", to: "stored.head.tags.is_empty()" },
-  { what: "a group forgets that its base was repaired", marker: "repaired-group", from: "complete && group.base.complete", to: "complete || !complete", test: ["failed_puts", "a_group_on_a_repaired_record_vouches_for_the_repair_alone"] },
-  { what: "a group forgets what was merged into its base", marker: "base-of-group", from: "foreign.or(group.base.merged)", to: "foreign.and(None)", test: ["failed_puts", "a_group_on_a_merged_record_vouches_for_both_branches_together"] },
+  { what: "a group forgets that its base was repaired", marker: "repaired-group", from: "complete && group.base.complete", to: "complete || !complete", test: ["failed_puts", "a_group_on_a_repaired_record_claims_the_repaired_saves_only"] },
+  { what: "a group forgets what was merged into its base", marker: "base-of-group", from: "foreign.or(group.base.merged)", to: "foreign.and(None)", test: ["failed_puts", "a_group_on_a_merged_record_claims_both_branches_together"] },
   { what: "a group is put although its session has ended", marker: "group-after-end", from: "self.check_revocation(session, memory, None, None)", to: "Ok::<(), Error>(())", test: ["failed_puts", "a_group_is_not_put_once_its_session_has_ended"] },
-  { what: "a login does not hold the lane of the old key", marker: "lane-of-login", from: "Some(now)", to: "None", test: ["isolate", "a_save_under_the_old_key_that_comes_during_a_login_waits_and_is_refused_as_superseded"] },
+  { what: "a login does not hold the lane of the old key", marker: "lane-of-login", from: "Some(now)", to: "None", test: ["isolate", "a_save_under_the_old_key_that_arrives_during_a_login_waits_and_is_refused_as_superseded"] },
   { what: "a login does not wait for saves that are on their way", marker: "login-waits", from: "attempt.waited < MAX_HOLD", to: "attempt.waited > MAX_HOLD", test: ["isolate", "a_login_waits_for_a_slow_save_under_the_old_key"] },
   { what: "a put that hangs blocks its lane", marker: "flight-is-gone", from: "!is_within(", to: "false && !is_within(" },
-  { what: "a login that vanished blocks its lane", marker: "hold-is-gone", from: "!is_within(", to: "false && !is_within(", test: ["isolate", "a_login_that_vanishes_holds_nobody_up_for_longer_than_five_seconds"] },
+  { what: "a login that vanished blocks its lane", marker: "hold-is-gone", from: "!is_within(", to: "false && !is_within(", test: ["isolate", "an_aborted_login_delays_other_requests_by_at_most_five_seconds"] },
   { what: "a group whose requests vanished is joined", marker: "group-is-abandoned", from: "!is_within(", to: "false && !is_within(", test: ["lib", "protocol::isolate::tests::a_group_that_no_request_polls_for_two_and_a_half_seconds_is_dropped"] },
   { what: "a put that counted as gone takes the place of the next one", marker: "landed-flight", from: "flight.ticket == ticket", to: "flight.ticket > 0", test: ["lib", "protocol::isolate::tests::a_put_of_over_five_seconds_counts_as_gone_and_its_late_acknowledgement_says_nothing"] },
   { what: "puts are not spaced after KV refused one", marker: "write-limit", from: "|= soon", to: "&= soon", rate: "503", factor: 1.5 },
@@ -42,11 +43,11 @@ export const mutations = [
 
   // Saves that are tried again.
   { what: "a second attempt does not read first", marker: "look-again", from: "self.look(", to: "self.write(" },
-  { what: "a put that landed after all is put again", marker: "landed-after-all", from: "attempt.sent.as_ref()", to: "attempt.sent.as_ref().filter(|_| false)", test: ["staleness", "a_put_that_landed_all_the_same_is_noticed"] },
-  { what: "a put that landed counts although another one is on its way", marker: "quiet-lane", from: "&& is_quiet", to: "&& (is_quiet || !is_quiet)", test: ["failed_puts", "a_put_that_was_stored_although_it_failed_is_put_again_where_another_one_is_on_its_way_over_it"] },
-  { what: "a put that landed after all is not remembered", marker: "landed-remembered", from: "memory.remember(&key, &head, bytes, now);", to: "let _ = (&head, bytes);", test: ["failed_puts", "a_put_that_was_stored_although_it_failed_is_remembered"] },
-  { what: "a save keeps its tag on another record", marker: "tag-of-save", from: "attempt.tag = None;", to: "", test: ["failed_puts", "a_second_attempt_on_another_record_is_another_save_so_that_a_first_one_that_is_stored_late_does_not_pass_for_it"] },
-  { what: "a retry has a tag of its own although its content is the same", marker: "tag-of-retry", from: "attempt.tag.get_or_insert_with(|| session.random.tag())", to: "attempt.tag.insert(session.random.tag())", test: ["failed_puts", "a_second_attempt_stores_the_same_save_so_that_a_first_one_that_is_stored_late_changes_nothing"] },
+  { what: "a put that landed after all is put again", marker: "landed-after-all", from: "attempt.sent.as_ref()", to: "attempt.sent.as_ref().filter(|_| false)", test: ["staleness", "a_failed_but_applied_put_is_detected"] },
+  { what: "a put that landed counts although another one is on its way", marker: "quiet-lane", from: "&& is_quiet", to: "&& (is_quiet || !is_quiet)", test: ["failed_puts", "a_failed_but_applied_put_is_repeated_if_a_pending_put_may_overwrite_it"] },
+  { what: "a put that landed after all is not remembered", marker: "landed-remembered", from: "memory.remember(&key, &head, bytes, now);", to: "let _ = (&head, bytes);", test: ["failed_puts", "a_failed_but_applied_put_is_kept_in_isolate_memory"] },
+  { what: "a save keeps its tag on another record", marker: "tag-of-save", from: "attempt.tag = None;", to: "", test: ["failed_puts", "a_retry_on_another_record_is_another_save_so_that_a_late_first_attempt_is_not_mistaken_for_it"] },
+  { what: "a retry has a tag of its own although its content is the same", marker: "tag-of-retry", from: "attempt.tag.get_or_insert_with(|| session.random.tag())", to: "attempt.tag.insert(session.random.tag())", test: ["failed_puts", "a_retry_stores_the_same_save_so_that_a_late_first_attempt_changes_nothing"] },
 
   // Old and missing records.
   { what: "each record counts as fresh", marker: "tag-is-known", from: "record.head.tags.contains(&position.tag)", to: "record.head.tags.contains(&position.tag) || position.generation > 0" },
@@ -55,12 +56,12 @@ export const mutations = [
   { what: "no journal repairs", marker: "journal-repair", from: "journal.repair(record)", to: "journal.states.is_empty()", rate: "stale", factor: 3 },
   { what: "a repair takes back what was written later", marker: "repair-of-older", from: "!head.is_written_since(key, state.time)", to: "!head.is_written_since(key, i64::MAX)" },
   { what: "a repair does without the save of another branch", marker: "partial-is-missing", from: "(Kind::Partial, true)", to: "(Kind::Partial, _)" },
-  { what: "a repaired record counts as complete", marker: "complete-base", from: "freshness != Freshness::Repaired", to: "true", test: ["failed_puts", "a_save_on_a_repaired_record_vouches_for_the_repair_alone"] },
+  { what: "a repaired record counts as complete", marker: "complete-base", from: "freshness != Freshness::Repaired", to: "true", test: ["failed_puts", "a_save_on_a_repaired_record_claims_the_repaired_saves_only"] },
   { what: "a save on a repaired record forgets the journal", marker: "repaired-base", from: "complete, time", to: "complete || !complete, time" },
   { what: "a merged save is not noted", marker: "merged-branch", from: "journal.rest_on(merged, false, time);", to: "let _ = merged;" },
   { what: "a merged save counts as all that came before it", marker: "merged-branch", from: "false", to: "true" },
   { what: "a session on a stale record has seen all of it", marker: "stale-knows-nothing", from: "!stale &&", to: "(!stale || stale) &&" },
-  { what: "a merge onto a stale record leaves the journal out", marker: "forced-journal", from: "journal.force(&mut record);", to: "let _ = journal;", test: ["staleness", "by_setting_a_save_is_made_there_with_all_that_the_browser_saved"] },
+  { what: "a merge onto a stale record leaves the journal out", marker: "forced-journal", from: "journal.force(&mut record);", to: "let _ = journal;", test: ["staleness", "with_merge_stale_a_stale_record_is_saved_with_the_browsers_own_saves"] },
   { what: "what a record has forgotten is stale for ever", marker: "tag-is-forgotten", from: "record.head.generation >= forgotten ||", to: "record.head.generation > forgotten.saturating_mul(9) ||" },
   { what: "what may still become visible counts as lost", marker: "tag-is-forgotten", from: "NOT_YET_VISIBLE", to: "NOT_YET_VISIBLE / 9" },
   { what: "what is not visible yet is unknown", marker: "not-yet-visible", from: "is_some()", to: "is_none()" },
@@ -84,8 +85,8 @@ export const mutations = [
   { what: "a merge takes writes along that the newer branch has forgotten", marker: "noted-writes", from: "write.time > noted", to: "write.time > noted || write.time <= noted", test: ["lib", "session::reconcile::tests::a_write_that_the_newer_branch_would_not_note_any_more_is_not_put_on_it"] },
   { what: "a merge takes back what was written later", marker: "later-write-stays", from: "head.is_written_since(&key, write.time)", to: "head.is_written_since(&key, i64::MAX)" },
   { what: "a merge forgets the other branch's saves", marker: "tags-of-both", from: "onto.head.tags = interleaved(&onto.head.tags, &from.head.tags);", to: "", test: ["lib", "protocol::isolate::tests::records_that_were_written_apart_are_merged_and_the_merge_is_not_remembered"] },
-  { what: "what was merged is not put", marker: "read-repair", from: "session.is_merged()", to: "(session.is_merged() && session.modified())", test: ["isolate", "records_that_two_isolates_wrote_apart_are_merged_by_a_load_and_repaired_by_its_commit"] },
-  { what: "a merged session needs no write", marker: "merged-needs-write", from: "merged: None, ..", to: "..", test: ["isolate", "records_that_two_isolates_wrote_apart_are_merged_by_a_load_and_repaired_by_its_commit"] },
+  { what: "what was merged is not put", marker: "read-repair", from: "session.is_merged()", to: "(session.is_merged() && session.modified())", test: ["isolate", "diverged_records_of_two_isolates_are_merged_by_a_load_and_repaired_by_its_commit"] },
+  { what: "a merged session needs no write", marker: "merged-needs-write", from: "merged: None, ..", to: "..", test: ["isolate", "diverged_records_of_two_isolates_are_merged_by_a_load_and_repaired_by_its_commit"] },
   { what: "a save builds on what its request loaded", marker: "base-of-save", from: "self.has_seen(tag)", to: "self.has_seen(tag) || self.stored.is_some()" },
   { what: "records do not say what was written", marker: "writes-noted", from: "head.note_all(data, time);", to: "let _ = data;" },
   { what: "the time of a write is that of its clock", marker: "time-of-write", from: "Journal::next_time(self.known.journal.as_ref(), &head, now, SKEW)", to: "now.max(now.saturating_sub(SKEW))" },
@@ -94,7 +95,7 @@ export const mutations = [
   { what: "a superseded session counts as revoked", marker: "superseding", from: "<= SUPERSEDED", to: "< 0" },
   { what: "a second login starts without the anonymous data", marker: "superseded-record", from: "|_| is_anonymous", to: "|_| false" },
   { what: "a second login shows no data before its save", marker: "data-of-second-login", from: "self.data()?.merge_onto(record.data);", to: "let _ = record;", test: ["superseded", "a_second_login_keeps_the_cart_and_belongs_to_the_same_family"] },
-  { what: "a second login replaces nothing", marker: "second-login", from: "(Some(identity.clone()), Some(identity))", to: "(Some(identity), None)", test: ["failed_puts", "a_second_login_takes_along_what_kv_shows_at_its_save"] },
+  { what: "a second login replaces nothing", marker: "second-login", from: "(Some(identity.clone()), Some(identity))", to: "(Some(identity), None)", test: ["failed_puts", "a_second_login_includes_the_data_that_kv_shows_at_its_save"] },
   { what: "a second login begins a family of its own", marker: "second-login", from: "(Some(identity.clone()), Some(identity))", to: "(None, Some(identity))" },
   { what: "a first login deletes the record that a second one starts from", marker: "old-record-of-login", from: "old.is_anonymous()", to: "false && old.is_anonymous()" },
   { what: "a login gives the old key's tombstone before its own record", marker: "put-of-record", from: "vec![op]", to: "session.key.origin().filter(|_| session.key.is_new()).map(|old| revoke::cycled(&session.settings, old, None, session.now())).into_iter().chain([op]).collect()" },
@@ -116,7 +117,7 @@ export const mutations = [
   { what: "a logout of the newest key ends that one only", marker: "reach", from: "= 1", to: "= 0" },
   { what: "a logout of any key reaches as far as one of the newest", marker: "newest-key", from: "if is_newest", to: "if is_newest || !is_newest" },
   { what: "a logout of an old key, and a deletion, reach one rotation ahead", marker: "far-reach", from: "= 3", to: "= 1" },
-  { what: "a logout ends only what its load found", marker: "logout-of-proven", from: "self.incoming.proven().chain(opened)", to: "opened", test: ["revocation", "a_logout_ends_the_tokens_key_whatever_its_load_came_to"] },
+  { what: "a logout ends only what its load found", marker: "logout-of-proven", from: "self.incoming.proven().chain(opened)", to: "opened", test: ["revocation", "a_logout_revokes_the_tokens_key_after_every_load_outcome"] },
   { what: "a copy of a login leaves its family", marker: "copy-of-login", from: "self.random.successor(&key)", to: "self.random.session_key()" },
   { what: "tombstones end with the session", marker: "tombstone-margin", from: "= 300", to: "= 0" },
   { what: "the tombstone of a login to come ends with the anonymous session", marker: "life-of-tombstone", from: "identity.is_anonymous() && rotations > 0", to: "identity.is_anonymous() && rotations > u16::MAX - 1", test: ["revocation", "a_tombstone_outlives_every_record_that_could_still_be_written"] },
@@ -133,12 +134,12 @@ export const mutations = [
   { what: "a logout that failed leaves no ending token", marker: "ending-token-given", from: "identities.first()", to: "identities.first().filter(|_| false)" },
   { what: "an ending token ends nothing", marker: "ending-token-read", from: "session.incoming.ending.clone()", to: "session.incoming.ending.clone().filter(|_| false)" },
   { what: "an ending token ends no later rotation", marker: "ending-reach", from: "ahead: 1", to: "ahead: 0", test: ["ending", "a_logout_is_finished_with_the_tombstones_of_the_key_and_of_the_next_rotation"] },
-  { what: "the cookie of a logout that was finished stays", marker: "finished-logout", from: "session.incoming.has_ended", to: "session.incoming.has_ended && slot.is_some()", test: ["ending", "the_next_request_finishes_the_logout_before_anything_else_and_its_cookie_goes"] },
+  { what: "the cookie of a logout that was finished stays", marker: "finished-logout", from: "session.incoming.has_ended", to: "session.incoming.has_ended && slot.is_some()", test: ["ending", "the_next_request_finishes_the_logout_before_anything_else_and_deletes_its_cookie"] },
   { what: "a session is created beside a logout that has not finished", marker: "end-before-creation", from: "!session.is_empty()", to: "false && !session.is_empty()", test: ["ending", "in_the_request_of_a_failed_logout_nothing_can_be_stored"] },
   { what: "a deletion by key does not look for rotations", marker: "rotations-searched", from: "0..MAX_SEARCHED", to: "0..MAX_SEARCHED.min(1)" },
   { what: "the absolute deadline ends nothing", edits: [{ marker: "end-of-record", from: "self.deadline.min(self.absolute)", to: "self.deadline" }, { marker: "deadline-of-token", from: "token.identity.absolute.has_passed(session.now())", to: "token.identity.absolute == crate::session::expiry::Deadline::NEVER" }] },
   { what: "a copy begins a new life", marker: "life-of-copy", from: "|identity| identity.absolute.min(absolute)", to: "|_| absolute", test: ["outside_of_requests", "a_copy_has_the_absolute_deadline_of_the_session_whose_data_it_holds"] },
-  { what: "the deadline of a key without a token is not that of its record", marker: "deadline-of-record", from: "identity.absolute.min(record.head.absolute)", to: "identity.absolute", test: ["staleness", "the_earlier_absolute_deadline_counts_the_tokens_or_the_records"] },
+  { what: "the deadline of a key without a token is not that of its record", marker: "deadline-of-record", from: "identity.absolute.min(record.head.absolute)", to: "identity.absolute", test: ["staleness", "the_earlier_absolute_deadline_of_token_and_record_applies"] },
 
   // The response.
   { what: "a slow answer does not read the tombstone again", marker: "late-answer-verified", from: "!is_recent", to: "(!is_recent && session.modified() && false)", test: ["late_answers", "after_a_put_of_over_a_second_the_tombstone_is_read_again_before_the_cookie_is_given"] },

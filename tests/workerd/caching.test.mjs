@@ -1,4 +1,5 @@
-// What caches may keep: every way in which a handler's headers meet a session, and every kind of answer, through both doors.
+// What caches may keep: every way in which a handler's headers meet a session, and every kind of answer, through both
+// implementations.
 
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
@@ -84,8 +85,8 @@ const matrix = [
   ["cookies of its own", [["Set-Cookie", "theme=dark"], ["Set-Cookie", "seen=1; Path=/"]], "private", "Cookie"],
 ];
 
-for (const [door, Worker] of Object.entries({ "the Rust door": Pages, "the package": Answering })) {
-  describe.concurrent(door, () => {
+for (const [implementation, Worker] of Object.entries({ "the crate": Pages, "the package": Answering })) {
+  describe.concurrent(implementation, () => {
     for (const [what, headers, cacheControl, vary] of matrix) {
       const cookies = headers.filter(([name]) => name === "Set-Cookie").map(([, value]) => value);
       const wanted = new Headers([...headers, ["Content-Type", "text/plain; charset=utf-8"]]);

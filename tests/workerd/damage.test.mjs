@@ -24,8 +24,8 @@ async function alice(Worker) {
   return { one, faulty, namespace, key, bytes };
 }
 
-for (const [door, Worker] of Object.entries({ "the Rust Worker": App, "the package": PackageWorker })) {
-  describe(door, () => {
+for (const [implementation, Worker] of Object.entries({ "the Rust Worker": App, "the package": PackageWorker })) {
+  describe(implementation, () => {
     // F10
     test("a record that was cut anywhere is an anonymous session, and stays as it is", async () => {
       const { one, faulty, namespace, key, bytes } = await alice(Worker);

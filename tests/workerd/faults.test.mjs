@@ -1,5 +1,5 @@
-// The fault matrix: each operation, each of its calls on KV, each way in which that call can end, through both doors. What the
-// browser is told, what becomes of its cookie, and what its session holds once KV is well again. The first fault at each
+// The fault matrix: each operation, each of its calls on KV, each way in which that call can end, through both implementations.
+// What the browser is told, what becomes of its cookie, and what its session holds once KV is well again. The first fault at each
 // call happens to the real KV.
 
 import { env } from "cloudflare:workers";
@@ -9,7 +9,7 @@ import { faultyKv, reads, writes } from "./faulty-kv.mjs";
 import PackageWorker from "./package-worker.mjs";
 import { memoryKv, visitor } from "./worker.mjs";
 
-const doors = { "the Rust Worker": App, "the package": PackageWorker };
+const implementations = { "the Rust Worker": App, "the package": PackageWorker };
 
 /** What Alice's session holds before each operation, and what a save makes of it. */
 const before = { user: "alice", page: 1 };
@@ -211,8 +211,8 @@ beforeAll(() => {
 afterAll(() => vi.restoreAllMocks());
 
 /**
- * A visitor at a KV that can fail, who has a session of three saves, and of some logins. Each request meets another isolate, which
- * remembers nothing, or `oneIsolate` meets all of them.
+ * A visitor at a KV that can fail, who has a session of three saves, and of some logins. Each request meets another isolate,
+ * which remembers nothing, or `oneIsolate` meets all of them.
  */
 async function alice(Worker, { anonymous: fresh, logins = 0 } = {}, namespace, oneIsolate = false) {
   const faulty = faultyKv(namespace);
@@ -284,8 +284,8 @@ function matrix(Worker, name, steps, oneIsolate) {
   }
 }
 
-for (const [door, Worker] of Object.entries(doors)) {
-  describe.concurrent(door, () => {
+for (const [implementation, Worker] of Object.entries(implementations)) {
+  describe.concurrent(implementation, () => {
     for (const [name, operation] of Object.entries(operations)) {
       test(`${name}: asks KV in the order of the table, each of whose calls is made to fail`, async () => {
         for (const oneIsolate of [false, true]) {
@@ -301,7 +301,7 @@ for (const [door, Worker] of Object.entries(doors)) {
   });
 
   // One after the other: an isolate has a memory for some namespaces only, and each test has namespaces of its own.
-  describe(`${door}, in the isolate that saved the session`, () => {
+  describe(`${implementation}, in the isolate that saved the session`, () => {
     for (const [name, steps] of Object.entries(remembered)) matrix(Worker, name, steps, true);
 
     test("what was ended here stays ended, whatever the store shows", async () => {
@@ -328,8 +328,8 @@ const leftBehind = {
   flush: [before, nobodys],
 };
 
-for (const [door, Worker] of Object.entries(doors)) {
-  describe.concurrent(`${door}: left in the middle`, () => {
+for (const [implementation, Worker] of Object.entries(implementations)) {
+  describe.concurrent(`${implementation}: left in the middle`, () => {
     for (const [name, operation] of Object.entries(operations)) {
       const kinds = leftBehind[name.split(" ")[0]];
       for (const step of operation.steps) {
@@ -369,7 +369,7 @@ for (const [door, Worker] of Object.entries(doors)) {
     }
   });
 
-  describe(`${door}: what comes late`, () => {
+  describe(`${implementation}: what comes late`, () => {
     const late = writes.late["applied later"];
 
     test("a save that lands after a later one: the browser reads both of its writes, before and afterwards", async () => {

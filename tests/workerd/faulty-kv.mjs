@@ -9,9 +9,10 @@ const encoder = new TextEncoder();
 const kinds = { session: "record", ended: "tombstone" };
 
 /**
- * A namespace around another, by default the real one. `plan(step, fault)` has a fault happen at a step of what follows, such as "get record 2", the
- * second read of a record; with `always` from there on, at each call of the same kind. `steps()` gives the steps since the last
- * look. `land()` carries out what was late. `puts` holds every value that was put, by its key, the oldest first.
+ * A namespace around another, by default the real one. `plan(step, fault)` has a fault happen at a step of what follows, such as
+ * "get record 2", the second read of a record; with `always` from there on, at each call of the same kind. `steps()` gives the
+ * steps since the last look. `land()` carries out what was late. `puts` holds every value that was put, by its key, the oldest
+ * first.
  */
 export function faultyKv(namespace = env.SESSIONS) {
   const puts = new Map();

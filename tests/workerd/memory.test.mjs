@@ -10,7 +10,7 @@ const linear = Object.values(wasm.initSync()).find((part) => part instanceof Web
 const bytes = () => linear.buffer.byteLength;
 const cart = Array.from({ length: 5 }, (_, n) => ({ name: `item ${n}`, count: n }));
 
-/** By how many bytes the wasm's memory grew while `work` ran `times` times, after it ran often enough to be warm. */
+/** Returns by how many bytes the WebAssembly memory grew while `work` ran `times` times after a warm-up. */
 async function growth(work, times) {
   for (let n = 0; n < 500; n++) await work();
   const before = bytes();
@@ -39,11 +39,11 @@ const throws = (session) => {
   throw new Error("boom");
 };
 
-test("100,000 sessions that were committed leave nothing behind", async () => {
+test("100,000 committed sessions leak no memory", async () => {
   expect(await growth(await requests(memory(), counts), 100_000)).toBe(0);
 });
 
-test("100,000 sessions whose handler threw leave nothing behind", async () => {
+test("100,000 sessions whose handler threw leak no memory", async () => {
   const request = await requests(memory(), throws);
   expect(await growth(() => request().then(() => expect.unreachable(), () => {}), 100_000)).toBe(0);
 });

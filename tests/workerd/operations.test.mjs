@@ -115,7 +115,7 @@ test("the session key is in no key, value or metadata in KV", async () => {
   expect(JSON.stringify(calls)).not.toContain(key);
 });
 
-test("set_expiry(2): gone after three seconds, though KV's own expiration is still to come", async () => {
+test("set_expiry(2): expired after three seconds, though KV's own expiration is still to come", async () => {
   const { alice, calls } = await live();
   await alice.put("/session/expiry", { value: 2 });
   const [key] = calls.findLast(({ name }) => name === "put").args;

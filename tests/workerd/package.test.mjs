@@ -3,8 +3,8 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, expect, test } from "vitest";
 import * as edgeSession from "../../dist/workerd.js";
-import story from "../data/story.json";
-import { replay } from "../node/story.mjs";
+import history from "../data/golden-history.json";
+import { replay } from "../node/golden-history.mjs";
 import TenLines from "../../examples/typescript-worker/minimal.ts";
 import QuickStart from "../../examples/typescript-worker/worker.ts";
 import { cookiesAfter, secret, visitor as visitorOfApp, watched } from "./worker.mjs";
@@ -56,8 +56,8 @@ test("the ten lines count visits, on the real KV", async () => {
   for (const n of [1, 2, 3]) expect(await (await one.get("/")).text()).toBe(`Visit number ${n}`);
 });
 
-test("I10: a story comes to the same bytes on every platform", async () => {
-  expect(await replay(edgeSession, story)).toEqual(story.requests.map(({ headers, stored }) => ({ headers, stored })));
+test("I10: a history has the same bytes on every platform", async () => {
+  expect(await replay(edgeSession, history)).toEqual(history.requests.map(({ headers, stored }) => ({ headers, stored })));
 });
 
 test("200 interleaved requests of twenty visitors, on the real KV", async () => {
@@ -103,7 +103,7 @@ test("a session crosses from the package to the Rust Worker and back", async () 
   expect(await app.data()).toEqual({});
 });
 
-test("both doors put the same record in the same way", async () => {
+test("both implementations put the same record in the same way", async () => {
   const session = await sessions.load("");
   session.set("user", "alice");
   await sessions.commitHeaders(session, 200);

@@ -1,4 +1,4 @@
-// The platform fails, not KV: no random bytes, a clock that jumps, stands still or runs backwards. Through both doors.
+// The platform fails, not KV: no random bytes, a clock that jumps, stands still or runs backwards. Through both implementations.
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import App from "../../worker/build/index.js";
@@ -26,10 +26,10 @@ function jump(seconds) {
 
 const ok = (status) => status < 300;
 
-for (const [door, Worker] of Object.entries({ "the Rust Worker": App, "the package": PackageWorker })) {
+for (const [implementation, Worker] of Object.entries({ "the Rust Worker": App, "the package": PackageWorker })) {
   const visitor = (bindings) => visitorOf(bindings, Worker);
 
-  describe(door, () => {
+  describe(implementation, () => {
     // A2
     for (const [how, getRandomValues] of Object.entries(noEntropy)) {
       test(`a random source that ${how}: an error, no cookie, no operation, and all is well afterwards`, async () => {

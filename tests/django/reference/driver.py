@@ -6,15 +6,15 @@ import sys
 import project  # noqa: F401 - configures Django before anything else of it is imported
 import clock
 import signed_form
-from world import World
+from replay import Replay
 
 
 def answers(sequence):
     if "signing" in sequence:
         return signed_form.answer(sequence)
-    world = World(sequence)
+    replay = Replay(sequence)
     # As it is now: later steps may change what an answer holds.
-    return [json.loads(json.dumps(world.answer(step))) for step in sequence["steps"]]
+    return [json.loads(json.dumps(replay.answer(step))) for step in sequence["steps"]]
 
 
 clock.freeze()

@@ -27,7 +27,7 @@ impl Store for Noting {
     async fn write(&self, ops: Vec<Op>) -> Result<Written> {
         for op in &ops {
             let put = match op {
-                // What stands under other keys are tombstones.
+                // The entries under other keys are tombstones.
                 Op::Put { key, .. } if !key.as_str().contains(":session:") => continue,
                 Op::Put { key, value, deadline, .. } => {
                     let place = key.as_str().to_owned();

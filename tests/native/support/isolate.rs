@@ -1,4 +1,4 @@
-//! Isolates on the model of KV: requests that run at the same time in one of them, in virtual time.
+//! Isolates on the model of KV: concurrent requests in one isolate, in virtual time.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -13,12 +13,12 @@ pub const fn millis(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-/// KV as it is on most days: no operation is slow, and what is written is seen at once where it was written.
+/// KV on an ordinary day: no operation is slow, and each write is visible at once at its location.
 pub fn usual() -> KvModelOptions {
     KvModelOptions { slow: 0.0, locally_invisible: 0.0, ..KvModelOptions::default() }
 }
 
-/// A store that shows each write at once, and takes as many as come.
+/// A store that shows each write at once and has no write limit.
 pub fn strong() -> KvModelOptions {
     KvModelOptions {
         cache_ttl: Duration::ZERO,
@@ -38,17 +38,17 @@ pub struct Isolate {
     events: Rc<RefCell<Vec<String>>>,
 }
 
-/// How a request ended.
+/// The outcome of a request.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     pub result: Result<SessionHeaders, ErrorKind>,
-    /// How long its commit took.
+    /// The duration of its commit.
     pub took: Duration,
-    /// The browser with the cookies of the answer.
+    /// The browser after the response.
     pub browser: Browser,
 }
 
-/// A request that runs by itself.
+/// A request that runs as a task of the model.
 #[derive(Clone)]
 pub struct Running {
     pub task: Task,
@@ -56,7 +56,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// How the request ended.
+    /// The outcome of the request; panics if it still runs.
     #[track_caller]
     pub fn outcome(&self) -> Outcome {
         self.outcome.borrow().clone().expect("the request has ended")
@@ -108,7 +108,7 @@ impl Isolate {
         Self { model: model.clone(), location, settings: Rc::new(settings), events: Rc::default() }
     }
 
-    /// Sessions for one request, as a Rust Worker makes them: they share the isolate's memory.
+    /// The `Sessions` of one request, as a Rust Worker makes them. All of them share the isolate memory.
     pub fn sessions(&self) -> Sessions<KvLocation> {
         let (clock, events) = (self.model.clone(), Rc::clone(&self.events));
         Sessions::new(self.location.clone(), (self.settings)().build().unwrap())
@@ -116,7 +116,7 @@ impl Isolate {
             .with_events(move |event| events.borrow_mut().push(event.kind.as_str().to_owned()))
     }
 
-    /// The events since the last look.
+    /// The events since the last call.
     pub fn events(&self) -> Vec<String> {
         self.events.take()
     }
@@ -136,7 +136,7 @@ impl Isolate {
         keys.iter().map(|key| session.get(key).unwrap()).collect()
     }
 
-    /// One request that runs alone, to its end.
+    /// Runs one request alone, to its end.
     #[track_caller]
     pub fn request(&self, browser: &mut Browser, handler: impl FnOnce(&mut Session) + 'static) -> Outcome {
         let running = self.start(self.load(browser), browser, handler);
@@ -146,7 +146,7 @@ impl Isolate {
         outcome
     }
 
-    /// Commits a loaded session at the next moment, by itself.
+    /// Starts a task that runs the handler and commits a loaded session.
     pub fn start(
         &self,
         mut session: Session,
@@ -173,7 +173,7 @@ impl Isolate {
         self.start(self.load(browser), browser, move |session| session.set(key, 1).unwrap())
     }
 
-    /// As many requests as there are keys, which loaded the session before any of them is committed. Each sets its key to 1.
+    /// Starts one request for each key. All of them load the session before any of them commits. Each sets its key to 1.
     pub fn parallel(&self, browser: &Browser, keys: &[&str]) -> Vec<Running> {
         let sessions: Vec<_> = keys.iter().map(|_| self.load(browser)).collect();
         let start = |(session, key): (Session, &&str)| {
@@ -192,7 +192,7 @@ impl Isolate {
     }
 }
 
-/// The puts of records from now on, each with its time and whether it was answered.
+/// Records the time of each put of a record from now on.
 pub fn watch_puts(model: &KvModel) -> Rc<RefCell<Vec<Duration>>> {
     let puts = Rc::<RefCell<Vec<Duration>>>::default();
     let noted = Rc::clone(&puts);

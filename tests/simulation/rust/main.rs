@@ -27,7 +27,7 @@ use std::thread;
 use invariants::{Findings, Invariant, check};
 use plan::{Generator, Plan, Topology};
 
-/// So many histories suffice to test every invariant.
+/// The number of histories that suffices to test every invariant.
 const ENOUGH: u64 = 1_000;
 
 #[derive(Default)]

@@ -1,5 +1,5 @@
-// The two wasm modules from outside: what each can call and can be called with, and that neither holds anything of the tests or of
-// the machine that built it. Whoever adds to a list says in the commit what needs it.
+// The two wasm modules from outside: what each can call and can be called with, and that neither holds anything of the tests or
+// of the machine that built it. Whoever adds to a list says in the commit what needs it.
 
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";

@@ -1,5 +1,5 @@
-// Requests that run at the same time in real isolates, to the Rust Worker and to one made with the npm package: parallel writes on one
-// record, clients that abort, two isolates on one namespace, and two namespaces in one isolate.
+// Requests that run at the same time in real isolates, to the Rust Worker and to one made with the npm package: parallel writes
+// on one record, clients that abort, two isolates on one namespace, and two namespaces in one isolate.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";

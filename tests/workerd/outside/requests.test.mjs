@@ -36,7 +36,10 @@ before(async () => {
 });
 after(() => server?.stop());
 
-/** Sends bytes, in one part or in several with a pause between them, and gives what came back until the server closed or fell silent. */
+/**
+ * Sends bytes, in one part or in several with a pause between them, and gives what came back until the server closed or fell
+ * silent.
+ */
 function send(...parts) {
   return new Promise((resolve) => {
     const socket = connect(Number(server.url.port), "127.0.0.1");

@@ -51,8 +51,8 @@ fn jar(case: &mut Case<'_>, login: &Login) {
     }
 }
 
-/// Where propagation takes longer than the published bound, a location can take a session for unknown. A login there begins another one;
-/// after a change of the cookie's path or domain the browser has both.
+/// Where propagation takes longer than the published bound, a location can take a session for unknown. A login there begins
+/// another one; after a change of the cookie's path or domain the browser has both.
 fn is_excused(case: &Case<'_>, login: &Login, by: Id) -> bool {
     let (one, other) = (case.history.of(login.id), case.history.of(by));
     let is_unknown = matches!(other.reason(), "unknown" | "new" | "lost" | "malformed");

@@ -1,4 +1,4 @@
-"""One sequence's world: a store, a clock, session objects by name, browsers that keep cookies."""
+"""The replay of one sequence: a store, a clock, session objects by name, browsers that keep cookies."""
 
 import re
 
@@ -24,35 +24,35 @@ ERRORS = [
     ((ValueError, TypeError, OverflowError), "value"),
 ]
 
-# A moment after every date, in microseconds of Unix time.
+# A time after every date, in microseconds of Unix time.
 BEYOND = 10**18
 
-# A key that nobody has.
+# A key that no session has.
 NOBODY = "0123456789abcdefghijklmnopqrstuv"
 
-# What Django generates.
+# Keys that Django generates.
 OWN = re.compile("(?!0123456789)[a-z0-9]{32}")
 
 # The longest life of a session by default, in seconds.
 LONGEST = 34_560_000
 
-# Milliseconds: for how long a session may not be visible elsewhere, and clocks may differ; and until when a logout takes the key
-# that was loaded for the newest one, and an answer is not late.
+# Milliseconds: for how long a session may not be visible elsewhere, how far clocks may differ, and until when a logout assumes that the key
+# of the load is the newest one, and a response is not late.
 NOT_YET_VISIBLE = 100_000
 SKEW = 10_000
 RECENT = 1_000
 LATE = 5_000
 
-# The calls that look at the clock.
+# The calls that read the clock.
 LOOKING = {"commit", "save", "flush", "create", "cycle_key", "set_expiry", "get_expiry_age", "get_expiry_date"}
 
-# The two names of the cookie, in the order in which they count: after the first `cycle_key`, and before it.
+# The two names of the cookie, in order of precedence: after the first `cycle_key`, and before it.
 ROTATED = "rotated"
 ANONYMOUS = "anonymous"
 
 
 class Known:
-    """What edge-session knows of a session object."""
+    """The expected state of edge-session for a session object."""
 
     def __init__(self, key, line, state, is_live, began, proven=(), presented=(), is_opened=False, is_unknown=False):
         self.arrived = key
@@ -74,7 +74,7 @@ class Known:
         self.refusal = None
 
 
-class World:
+class Replay:
     def __init__(self, sequence):
         self.engine = project.db_engine if sequence.get("engine") == "db" else project.cache_engine
         project.begin(sequence["settings"])

@@ -1,4 +1,4 @@
-// One sequence's world: a store, a clock, sessions by name, browsers that keep cookies.
+// The replay of one sequence: a store, a clock, sessions by name, browsers that keep cookies.
 
 import { calls } from "./calls.mjs";
 
@@ -6,43 +6,43 @@ const ERRORS = { ES_KEY_ERROR: "key", ES_SESSION_INTERRUPTED: "interrupted", ES_
 
 const SECRETS = ["the differential test's secret, of more than 32 bytes"];
 
-/** The end that no save extends, as a record names it. */
+/** The absolute deadline in a record. */
 const absoluteIn = (value) => Number(/"absolute":(-?\d+)/.exec(new TextDecoder().decode(value))[1]);
 
-/** A key that nobody has. */
+/** A key that no session has. */
 const NOBODY = "0123456789abcdefghijklmnopqrstuv";
 
-export class World {
+export class Replay {
   sessions = new Map();
   keys = [];
   browsers = new Map();
   issued = new Map();
   arrived = new Map();
-  /** By session object: when the record that it knows ends. */
+  /** By session object: the deadline of the record that it knows. */
   known = new Map();
   deadlines = new Map();
   puts = [];
   collisions = 0;
-  /** By storage key: whose record was put there. */
+  /** By storage key: the owner of the record. */
   owners = new Map();
 
-  constructor(door, { settings, start }) {
-    this.door = door;
+  constructor(implementation, { settings, start }) {
+    this.implementation = implementation;
     this.now = start;
     // Django can leave SameSite out; here it is always sent.
     const { cookieSameSite, ...others } = settings;
     const chosen = cookieSameSite ? settings : others;
-    const options = { store: this.noting(door.memory()), secrets: SECRETS, clock: () => this.now, ...chosen };
+    const options = { store: this.noting(implementation.memory()), secrets: SECRETS, clock: () => this.now, ...chosen };
     this.options = options;
-    this.held = door.createSessions(options);
+    this.held = implementation.createSessions(options);
   }
 
-  /** The store, which notes which records are put and deleted. */
+  /** Wraps the store to record puts and deletes of records. */
   noting(store) {
     return {
       ...store,
       put: (key, value, options) => {
-        // What stands under other keys are tombstones.
+        // The entries under other keys are tombstones.
         if (key.includes(":session:")) this.puts.push({ place: key, deadline: options.deadline, absolute: absoluteIn(value) });
         return store.put(key, value, options);
       },
@@ -193,7 +193,7 @@ export class World {
   /** Two records that are to be created under one key: what the random source repeats, it gives twice. */
   async collide() {
     const bytes = new Uint8Array(32).fill(this.collisions++); // of a key that has not ended yet
-    const sessions = this.door.createSessions({ ...this.options, entropy: () => bytes });
+    const sessions = this.implementation.createSessions({ ...this.options, entropy: () => bytes });
     const ends = [];
     let key;
     for (const _ of [1, 2]) {

@@ -1,4 +1,4 @@
-//! One sequence's world: a store, a clock, sessions by name, browsers that keep cookies.
+//! The replay of one sequence: a store, a clock, sessions by name, browsers that keep cookies.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -15,33 +15,33 @@ use crate::values::{list, text};
 
 const SECRET: &str = "the differential test's secret, of more than 32 bytes";
 
-/// A key that nobody has.
+/// A key that no session has.
 const NOBODY: &str = "0123456789abcdefghijklmnopqrstuv";
 
 type Answer = Map<String, Value>;
 
-/// A cookie that was given: its name and its value.
+/// The name and the value of a cookie.
 type Cookie = (String, String);
 
-pub struct World {
+pub struct Replay {
     settings: Value,
     sessions: Sessions<Noting>,
     store: Noting,
     now: Rc<Cell<i64>>,
     named: BTreeMap<String, Session>,
     arrived: BTreeMap<String, String>,
-    /// By session object: when the record that it knows ends.
+    /// By session object: the deadline of the record that it knows.
     known: BTreeMap<String, Option<i64>>,
     keys: Vec<String>,
     collisions: u8,
     browsers: BTreeMap<String, Vec<Cookie>>,
     issued: BTreeMap<String, Cookie>,
     records: BTreeMap<String, Put>,
-    /// By storage key: whose record was put there.
+    /// By storage key: the owner of the record.
     owners: BTreeMap<String, String>,
 }
 
-impl World {
+impl Replay {
     pub fn new(sequence: &Value) -> Self {
         let settings = sequence["settings"].clone();
         let store = Noting::default();

@@ -216,4 +216,4 @@ export async function stores(chance) {
   for (const { kind, session } of heard) assert.ok(/^[a-z-]+$/.test(kind) && typeof session === "string" && !session.includes("cw63c3bm"), inspect({ kind, session }));
 }
 
-export const worlds = { setsAndGets, options, strangers, expiries, stores };
+export const rounds = { setsAndGets, options, strangers, expiries, stores };
