@@ -1,14 +1,14 @@
-// Where edge-session may differ from Django, and how: the rows of docs/concepts/differences-from-django.md. What differs in
-// another way is a mismatch.
+// The allowed differences from Django: the rows of docs/concepts/differences-from-django.md. Any other difference is a
+// mismatch.
 //
-// `expect` turns Django's answer to a step into the one that is due here; `facts` is what the judge knows of the step. `occurs`
-// says whether the difference is in what Django goes on with already. A row that no comparison can show names the test that shows
+// `expect` turns Django's answer to a step into the one expected here; `facts` is the judge's state at the step. `occurs`
+// returns whether the difference is already part of Django's state. A row that no comparison can show names the test that shows
 // it.
 
 /** 400 days, in seconds: as long as browsers keep a cookie, and the longest life of a session by default. */
 export const LONGEST = 34_560_000;
 
-/** Seconds for which an expired record is left to the store. */
+/** Seconds for which an expired record stays in the store. */
 const MARGIN = 120;
 
 const given = (answer) => Boolean(answer.cookie?.value);

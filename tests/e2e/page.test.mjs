@@ -34,7 +34,7 @@ visit("another browser does not see the data", async ({ page }) => {
   const stranger = await page.context().browser().newPage();
   try {
     await stranger.goto(site.url);
-    await said(stranger, "This is the session now.");
+    await showsStatus(stranger, "This is the session now.");
     assert.deepEqual(await table(stranger), []);
   } finally {
     await stranger.close();

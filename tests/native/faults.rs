@@ -286,12 +286,12 @@ fn each_fault_at_each_step_of_each_operation() {
                     Fault::OfKey(_) => Fault::OfKey(scenario.record_of("bob").unwrap()),
                     other => other,
                 };
-                let said = format!("{action:?}, step {place} ({kind:?} {of}), {fault:?}");
+                let case = format!("{action:?}, step {place} ({kind:?} {of}), {fault:?}");
                 plant(&scenario, Some(place), fault.clone());
                 let outcome = scenario.model.block_on(scenario.carry_out(action, &scenario.alice));
                 scenario.model.on_operation(|_| None);
                 scenario.model.run_for(Duration::from_secs(200));
-                judge(&scenario, action, (*kind, of), &fault, outcome, &said);
+                judge(&scenario, action, (*kind, of), &fault, outcome, &case);
                 tried += 1;
             }
         }
@@ -305,7 +305,7 @@ fn judge(
     (kind, of): (OperationKind, &str),
     fault: &Fault,
     outcome: Option<Outcome>,
-    said: &str,
+    case: &str,
 ) {
     let (alice, saved) = scenario.opens(&scenario.alice);
     let lives = alice.as_deref() == Some("alice");
@@ -315,18 +315,18 @@ fn judge(
         let reason = outcome.unwrap().reason;
         assert!(
             action != Action::Load || matches!(reason, Some(LoadReason::Stale | LoadReason::Lost)),
-            "{said}: {reason:?}"
+            "{case}: {reason:?}"
         );
         return;
     }
-    assert!(alice.is_none() || lives, "{said}: another session's data");
-    assert!(scenario.record_of("bob").is_some(), "{said}");
+    assert!(alice.is_none() || lives, "{case}: another session's data");
+    assert!(scenario.record_of("bob").is_some(), "{case}");
     let Some(outcome) = outcome else {
-        assert_eq!(fault, &Fault::Hang, "{said}");
+        assert_eq!(fault, &Fault::Hang, "{case}");
         let cycles = matches!(action, Action::Cycle | Action::CycleAgain);
         let ends = matches!(action, Action::Flush | Action::FlushLogin | Action::Delete | Action::DeleteLogin);
-        assert!(cycles || ends || lives, "{said}: a request that vanished ended no session");
-        assert!(!cycles || scenario.record_of("alice").is_some(), "{said}: both keys are dead");
+        assert!(cycles || ends || lives, "{case}: a request that vanished ended no session");
+        assert!(!cycles || scenario.record_of("alice").is_some(), "{case}: both keys are dead");
         return;
     };
     let damaged = matches!(
@@ -344,29 +344,29 @@ fn judge(
     let new = given.map(|cookie| Browser(cookie.split(';').next().map(str::to_owned)));
     match action {
         Action::Load | Action::Save | Action::Renewal | Action::ClearExpired => {
-            assert!(lives, "{said}: the session stays");
-            assert!(!deleted || misread && of == "session", "{said}: only what cannot be read takes the cookie away");
+            assert!(lives, "{case}: the session stays");
+            assert!(!deleted || misread && of == "session", "{case}: only what cannot be read takes the cookie away");
         }
         Action::Create => {
             let opened = new.as_ref().is_some_and(|new| scenario.opens(new).1);
-            assert_eq!(opened, outcome.result.is_ok(), "{said}: a new session is there if it was said to be");
+            assert_eq!(opened, outcome.result.is_ok(), "{case}: a new session is there if it was case to be");
         }
         Action::Cycle | Action::CycleAgain if !misread => {
-            assert_eq!(outcome.result.is_err(), kind == OperationKind::Get && is_refused(kind, fault), "{said}");
+            assert_eq!(outcome.result.is_err(), kind == OperationKind::Get && is_refused(kind, fault), "{case}");
             match new {
-                Some(new) => assert_eq!(scenario.opens(&new), (Some("alice".to_owned()), true), "{said}"),
-                None => assert!(lives && outcome.result.is_err(), "{said}: a login that failed changes nothing"),
+                Some(new) => assert_eq!(scenario.opens(&new), (Some("alice".to_owned()), true), "{case}"),
+                None => assert!(lives && outcome.result.is_err(), "{case}: a login that failed changes nothing"),
             }
-            assert!(!lives || outcome.result.is_err() || outcome.old_record_remains, "{said}: the old key ended");
+            assert!(!lives || outcome.result.is_err() || outcome.old_record_remains, "{case}: the old key ended");
         }
         // An unreadable session is anonymous, and a login starts a new one.
-        Action::Cycle | Action::CycleAgain => assert!(lives || new.is_some_and(|new| scenario.opens(&new).1), "{said}"),
+        Action::Cycle | Action::CycleAgain => assert!(lives || new.is_some_and(|new| scenario.opens(&new).1), "{case}"),
         Action::Delete | Action::DeleteLogin => {
-            assert!(!lives || outcome.result.is_err(), "{said}: a session that was deleted opens nothing");
+            assert!(!lives || outcome.result.is_err(), "{case}: a session that was deleted opens nothing");
         }
         Action::Flush | Action::FlushLogin => {
-            assert!(!lives || outcome.result.is_err(), "{said}: a session that has ended opens nothing");
-            assert_eq!(deleted, outcome.result.is_ok(), "{said}: a logout that succeeded deletes the cookie");
+            assert!(!lives || outcome.result.is_err(), "{case}: a session that has ended opens nothing");
+            assert_eq!(deleted, outcome.result.is_ok(), "{case}: a logout that succeeded deletes the cookie");
         }
     }
     match (action, kind) {
@@ -374,30 +374,30 @@ fn judge(
             assert_eq!(
                 (outcome.result, outcome.reason),
                 (Err(ErrorKind::StoreUnavailable), Some(LoadReason::Unavailable)),
-                "{said}"
+                "{case}"
             );
         }
         (Action::Load, OperationKind::Get) if of == "session" && matches!(fault, Fault::Stale(1)) => {
-            assert_eq!(outcome.seen.as_deref(), Some("alice"), "{said}");
+            assert_eq!(outcome.seen.as_deref(), Some("alice"), "{case}");
         }
         (Action::Load, OperationKind::Get) if misread && of == "session" => {
             let anonymous = outcome.seen.is_none();
             let is_reported = outcome.reason != Some(LoadReason::Live);
-            assert!(anonymous || is_reported || matches!(fault, Fault::FlippedBit(_)), "{said}: {:?}", outcome.reason);
+            assert!(anonymous || is_reported || matches!(fault, Fault::FlippedBit(_)), "{case}: {:?}", outcome.reason);
         }
         // A tombstone with any value revokes the session.
         (Action::Load, OperationKind::Get) if matches!(fault, Fault::Replaced(_) | Fault::OfKey(_)) => {
-            assert_eq!((outcome.reason, outcome.seen), (Some(LoadReason::Revoked), None), "{said}");
+            assert_eq!((outcome.reason, outcome.seen), (Some(LoadReason::Revoked), None), "{case}");
         }
         // A change has two attempts.
         (Action::Save | Action::Create, OperationKind::Put) => {
-            assert_eq!(outcome.result, Ok(()), "{said}");
-            assert!(action == Action::Create || saved, "{said}");
+            assert_eq!(outcome.result, Ok(()), "{case}");
+            assert!(action == Action::Create || saved, "{case}");
         }
         // A failed renewal does not fail the response.
-        (Action::Renewal, OperationKind::Put) => assert_eq!(outcome.result, Ok(()), "{said}"),
+        (Action::Renewal, OperationKind::Put) => assert_eq!(outcome.result, Ok(()), "{case}"),
         (Action::Flush | Action::FlushLogin, _) if is_refused(kind, fault) => {
-            assert_eq!(outcome.result, Ok(()), "{said}")
+            assert_eq!(outcome.result, Ok(()), "{case}")
         }
         _ => {}
     }

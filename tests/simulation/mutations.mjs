@@ -1,51 +1,51 @@
-// The mutations that the simulation has to notice, one for each guard of the protocol: more histories that break an invariant
+// The mutations that the simulation has to detect, one for each guard of the protocol: more histories that break an invariant
 // than without the mutation, or a rate that is `factor` times what it was, or as many times less. Where the simulation cannot
 // show what a guard is for, the mutation names the native test that does. tests/mutations/mutation.mjs describes how a mutation
 // finds its place.
 
 export const mutations = [
-  // The names of the cookies, and which token counts.
-  { what: "an anonymous session travels under the name of a login", marker: "anonymous-name", from: "identity.is_anonymous()", to: "identity.rotations == u16::MAX" },
-  { what: "a token counts under both names", marker: "name-of-token", from: "CookieSlot::of(&token.identity) == slot", to: "true", test: ["anonymous_cookie", "a_token_is_valid_under_its_own_cookie_name_only"] },
-  { what: "of one family's tokens the first one counts", marker: "most-rotated-token", from: "age(other) < age(&token)", to: "false", test: ["anonymous_cookie", "of_two_tokens_of_one_session_the_one_issued_last_is_used"] },
-  { what: "of two live sessions under one name the first one counts", marker: "two-live-tokens", from: "is_live(other) && is_live(&fetched)", to: "false && is_live(other)", test: ["cookies", "two_live_sessions_under_one_name_open_neither"] },
+  // The names of the cookies, and the choice of the token.
+  { what: "an anonymous session has the cookie name of a login", marker: "anonymous-name", from: "identity.is_anonymous()", to: "identity.rotations == u16::MAX" },
+  { what: "a token is valid under both cookie names", marker: "name-of-token", from: "CookieSlot::of(&token.identity) == slot", to: "true", test: ["anonymous_cookie", "a_token_is_valid_under_its_own_cookie_name_only"] },
+  { what: "of one family's tokens the first one is used", marker: "most-rotated-token", from: "age(other) < age(&token)", to: "false", test: ["anonymous_cookie", "of_two_tokens_of_one_session_the_one_issued_last_is_used"] },
+  { what: "of two live sessions under one name the first one is used", marker: "two-live-tokens", from: "is_live(other) && is_live(&fetched)", to: "false && is_live(other)", test: ["cookies", "two_live_sessions_under_one_name_open_neither"] },
   { what: "a login that has ended hides the anonymous session", marker: "next-name", from: "!is_over(&fetched)", to: "true || is_over(&fetched)", test: ["anonymous_cookie", "a_logged_in_cookie_whose_session_has_ended_yields_to_the_anonymous_one"] },
   { what: "a login leaves the anonymous cookie", marker: "login-takes-anonymous", from: "is_login && other", to: "false && is_login && other", test: ["anonymous_cookie", "a_login_deletes_the_anonymous_cookie_only_where_the_request_brought_one"] },
 
   // Isolate memory.
   { what: "a load does not consult the isolate's memory", marker: "memory-of-load", from: "memory.newest", to: "IsolateMemory::default().newest" },
   { what: "a save does not consult the isolate's memory", marker: "memory-of-save", from: "memory.newest", to: "IsolateMemory::default().newest" },
-  { what: "what was written here is no newer than what is stored", marker: "own-record-is-newer", from: "self.tags.contains(tag)", to: "self.tags.is_empty() && head.tags.contains(tag)", test: ["lib", "protocol::isolate::tests::of_the_stored_record_and_the_remembered_one_the_newer_counts"] },
+  { what: "the isolate's own record never counts as newer than the stored one", marker: "own-record-is-newer", from: "self.tags.contains(tag)", to: "self.tags.is_empty() && head.tags.contains(tag)", test: ["lib", "protocol::isolate::tests::of_the_stored_record_and_the_remembered_one_the_newer_counts"] },
   { what: "an isolate forgets its records before KV shows them", marker: "memory-lasts", from: "130_000", to: "20_000" },
   { what: "a record that is deleted stays in memory", marker: "forgotten-record", from: "memory.lanes.remove(place);", to: "let _ = place;", test: ["lib", "protocol::isolate::tests::a_put_that_failed_is_not_remembered_nor_is_a_record_that_was_deleted"] },
-  { what: "revocations of this isolate do not count", marker: "mark-consulted", from: "memory.revocation(tombstone, now)", to: "memory.revocation(tombstone, i64::MAX)" },
+  { what: "revocations of this isolate are ignored", marker: "mark-consulted", from: "memory.revocation(tombstone, now)", to: "memory.revocation(tombstone, i64::MAX)" },
   { what: "a logout is not remembered before its tombstones are put", marker: "mark-of-logout", from: "memory.mark(op.key(), Revocation::Ended, now.timestamp_millis());", to: "" },
-  { what: "a logout leaves the anonymous key's mark as it is", marker: "mark-of-anonymous", from: /memory\.mark\(.*\);/, to: "let _ = anonymous;", test: ["isolate", "a_logout_ends_the_anonymous_key_in_its_isolate_although_the_login_could_not"] },
+  { what: "a logout does not revoke the anonymous key in isolate memory", marker: "mark-of-anonymous", from: /memory\.mark\(.*\);/, to: "let _ = anonymous;", test: ["isolate", "a_logout_ends_the_anonymous_key_in_its_isolate_although_the_login_could_not"] },
   { what: "a rotation is not remembered before its tombstone is put", marker: "mark-of-rotation", from: /memory\.mark\(.*\);/, to: "let _ = &tombstone;" },
   { what: "a second login renews the time of the first one's tombstone", marker: "time-of-rotation", from: "Some(at)", to: "Some(at).filter(|_| false)", test: ["superseded", "a_login_that_was_loaded_before_the_first_one_elsewhere_keeps_the_time_of_the_tombstone"] },
-  { what: "a rotation takes back an end", marker: "end-is-final", from: "revocation == Revocation::Ended ||", to: "true ||", test: ["lib", "protocol::isolate::tests::a_rotation_does_not_replace_an_end_and_an_end_replaces_a_rotation"] },
+  { what: "a rotation replaces a revocation by a logout", marker: "end-is-final", from: "revocation == Revocation::Ended ||", to: "true ||", test: ["lib", "protocol::isolate::tests::a_rotation_does_not_replace_an_end_and_an_end_replaces_a_rotation"] },
   { what: "a rotation whose tombstone was not acknowledged is remembered as long as any", marker: "acknowledged-rotation", from: "is_cycled && !mark.acknowledged", to: "is_cycled && mark.at == i64::MIN", test: ["lib", "protocol::isolate::tests::an_end_is_remembered_for_130_seconds_and_a_rotation_that_was_not_acknowledged_for_15"] },
 
   // The lane of a key: group commit, and logins.
   { what: "a save behind a flight puts its own record instead", marker: "save-behind-flight", from: "&lane.flight", to: "lane.flight.as_ref().filter(|_| false)" },
-  { what: "a group is put without what is stored by now", marker: "stored-in-group", from: "!stored.head.is_known_to(&record.head)", to: "stored.head.tags.is_empty()" },
+  { what: "a group is put without the changes stored meanwhile", marker: "stored-in-group", from: "!stored.head.is_known_to(&record.head)", to: "stored.head.tags.is_empty()" },
   { what: "a group forgets that its base was repaired", marker: "repaired-group", from: "complete && group.base.complete", to: "complete || !complete", test: ["failed_puts", "a_group_on_a_repaired_record_claims_the_repaired_saves_only"] },
   { what: "a group forgets what was merged into its base", marker: "base-of-group", from: "foreign.or(group.base.merged)", to: "foreign.and(None)", test: ["failed_puts", "a_group_on_a_merged_record_claims_both_branches_together"] },
   { what: "a group is put although its session has ended", marker: "group-after-end", from: "self.check_revocation(session, memory, None, None)", to: "Ok::<(), Error>(())", test: ["failed_puts", "a_group_is_not_put_once_its_session_has_ended"] },
   { what: "a login does not hold the lane of the old key", marker: "lane-of-login", from: "Some(now)", to: "None", test: ["isolate", "a_save_under_the_old_key_that_arrives_during_a_login_waits_and_is_refused_as_superseded"] },
-  { what: "a login does not wait for saves that are on their way", marker: "login-waits", from: "attempt.waited < MAX_HOLD", to: "attempt.waited > MAX_HOLD", test: ["isolate", "a_login_waits_for_a_slow_save_under_the_old_key"] },
+  { what: "a login does not wait for pending saves", marker: "login-waits", from: "attempt.waited < MAX_HOLD", to: "attempt.waited > MAX_HOLD", test: ["isolate", "a_login_waits_for_a_slow_save_under_the_old_key"] },
   { what: "a put that hangs blocks its lane", marker: "flight-is-gone", from: "!is_within(", to: "false && !is_within(" },
-  { what: "a login that vanished blocks its lane", marker: "hold-is-gone", from: "!is_within(", to: "false && !is_within(", test: ["isolate", "an_aborted_login_delays_other_requests_by_at_most_five_seconds"] },
-  { what: "a group whose requests vanished is joined", marker: "group-is-abandoned", from: "!is_within(", to: "false && !is_within(", test: ["lib", "protocol::isolate::tests::a_group_that_no_request_polls_for_two_and_a_half_seconds_is_dropped"] },
-  { what: "a put that counted as gone takes the place of the next one", marker: "landed-flight", from: "flight.ticket == ticket", to: "flight.ticket > 0", test: ["lib", "protocol::isolate::tests::a_put_of_over_five_seconds_counts_as_gone_and_its_late_acknowledgement_says_nothing"] },
+  { what: "an aborted login blocks its lane", marker: "hold-is-gone", from: "!is_within(", to: "false && !is_within(", test: ["isolate", "an_aborted_login_delays_other_requests_by_at_most_five_seconds"] },
+  { what: "a save joins a group whose requests were aborted", marker: "group-is-abandoned", from: "!is_within(", to: "false && !is_within(", test: ["lib", "protocol::isolate::tests::a_group_that_no_request_polls_for_two_and_a_half_seconds_is_dropped"] },
+  { what: "an abandoned put replaces the next one", marker: "landed-flight", from: "flight.ticket == ticket", to: "flight.ticket > 0", test: ["lib", "protocol::isolate::tests::a_put_of_over_five_seconds_counts_as_gone_and_its_late_acknowledgement_says_nothing"] },
   { what: "puts are not spaced after KV refused one", marker: "write-limit", from: "|= soon", to: "&= soon", rate: "503", factor: 1.5 },
   { what: "a put that failed is followed at once", marker: "pause-after-failure", from: "now.saturating_add(pause)", to: "now.min(pause)", test: ["lib", "protocol::isolate::tests::a_put_that_failed_delays_the_next_one"] },
 
-  // Saves that are tried again.
+  // Retries of saves.
   { what: "a second attempt does not read first", marker: "look-again", from: "self.look(", to: "self.write(" },
-  { what: "a put that landed after all is put again", marker: "landed-after-all", from: "attempt.sent.as_ref()", to: "attempt.sent.as_ref().filter(|_| false)", test: ["staleness", "a_failed_but_applied_put_is_detected"] },
-  { what: "a put that landed counts although another one is on its way", marker: "quiet-lane", from: "&& is_quiet", to: "&& (is_quiet || !is_quiet)", test: ["failed_puts", "a_failed_but_applied_put_is_repeated_if_a_pending_put_may_overwrite_it"] },
-  { what: "a put that landed after all is not remembered", marker: "landed-remembered", from: "memory.remember(&key, &head, bytes, now);", to: "let _ = (&head, bytes);", test: ["failed_puts", "a_failed_but_applied_put_is_kept_in_isolate_memory"] },
+  { what: "a failed but applied put is repeated", marker: "landed-after-all", from: "attempt.sent.as_ref()", to: "attempt.sent.as_ref().filter(|_| false)", test: ["staleness", "a_failed_but_applied_put_is_detected"] },
+  { what: "a failed but applied put counts although another one is pending", marker: "quiet-lane", from: "&& is_quiet", to: "&& (is_quiet || !is_quiet)", test: ["failed_puts", "a_failed_but_applied_put_is_repeated_if_a_pending_put_may_overwrite_it"] },
+  { what: "a failed but applied put is not kept in isolate memory", marker: "landed-remembered", from: "memory.remember(&key, &head, bytes, now);", to: "let _ = (&head, bytes);", test: ["failed_puts", "a_failed_but_applied_put_is_kept_in_isolate_memory"] },
   { what: "a save keeps its tag on another record", marker: "tag-of-save", from: "attempt.tag = None;", to: "", test: ["failed_puts", "a_retry_on_another_record_is_another_save_so_that_a_late_first_attempt_is_not_mistaken_for_it"] },
   { what: "a retry has a tag of its own although its content is the same", marker: "tag-of-retry", from: "attempt.tag.get_or_insert_with(|| session.random.tag())", to: "attempt.tag.insert(session.random.tag())", test: ["failed_puts", "a_retry_stores_the_same_save_so_that_a_late_first_attempt_changes_nothing"] },
 
@@ -54,20 +54,20 @@ export const mutations = [
   { what: "generations decide what is fresh, not tags", marker: "tag-is-known", from: "record.head.tags.contains(&position.tag)", to: "record.head.generation >= position.generation" },
   { what: "generations do not grow", marker: "generation-grows", from: ".max(known).saturating_add(1)", to: ".max(known)" },
   { what: "no journal repairs", marker: "journal-repair", from: "journal.repair(record)", to: "journal.states.is_empty()", rate: "stale", factor: 3 },
-  { what: "a repair takes back what was written later", marker: "repair-of-older", from: "!head.is_written_since(key, state.time)", to: "!head.is_written_since(key, i64::MAX)" },
+  { what: "a repair reverts later writes", marker: "repair-of-older", from: "!head.is_written_since(key, state.time)", to: "!head.is_written_since(key, i64::MAX)" },
   { what: "a repair does without the save of another branch", marker: "partial-is-missing", from: "(Kind::Partial, true)", to: "(Kind::Partial, _)" },
   { what: "a repaired record counts as complete", marker: "complete-base", from: "freshness != Freshness::Repaired", to: "true", test: ["failed_puts", "a_save_on_a_repaired_record_claims_the_repaired_saves_only"] },
   { what: "a save on a repaired record forgets the journal", marker: "repaired-base", from: "complete, time", to: "complete || !complete, time" },
   { what: "a merged save is not noted", marker: "merged-branch", from: "journal.rest_on(merged, false, time);", to: "let _ = merged;" },
-  { what: "a merged save counts as all that came before it", marker: "merged-branch", from: "false", to: "true" },
+  { what: "a merged save counts as one with all earlier saves", marker: "merged-branch", from: "false", to: "true" },
   { what: "a session on a stale record has seen all of it", marker: "stale-knows-nothing", from: "!stale &&", to: "(!stale || stale) &&" },
   { what: "a merge onto a stale record leaves the journal out", marker: "forced-journal", from: "journal.force(&mut record);", to: "let _ = journal;", test: ["staleness", "with_merge_stale_a_stale_record_is_saved_with_the_browsers_own_saves"] },
-  { what: "what a record has forgotten is stale for ever", marker: "tag-is-forgotten", from: "record.head.generation >= forgotten ||", to: "record.head.generation > forgotten.saturating_mul(9) ||" },
-  { what: "what may still become visible counts as lost", marker: "tag-is-forgotten", from: "NOT_YET_VISIBLE", to: "NOT_YET_VISIBLE / 9" },
-  { what: "what is not visible yet is unknown", marker: "not-yet-visible", from: "is_some()", to: "is_none()" },
-  { what: "a renewal that is not visible yet is missed", marker: "renewal-not-visible", from: "if is_over =>", to: "if is_over && session.known.position.is_none() =>", test: ["staleness", "a_record_whose_renewal_is_not_visible_yet_ends_no_session"] },
+  { what: "a save that a record has forgotten is stale forever", marker: "tag-is-forgotten", from: "record.head.generation >= forgotten ||", to: "record.head.generation > forgotten.saturating_mul(9) ||" },
+  { what: "a save that may still become visible counts as lost", marker: "tag-is-forgotten", from: "NOT_YET_VISIBLE", to: "NOT_YET_VISIBLE / 9" },
+  { what: "a session that is not visible yet is unknown", marker: "not-yet-visible", from: "is_some()", to: "is_none()" },
+  { what: "a renewal that is not visible yet ends the session", marker: "renewal-not-visible", from: "if is_over =>", to: "if is_over && session.known.position.is_none() =>", test: ["staleness", "a_record_whose_renewal_is_not_visible_yet_ends_no_session"] },
   { what: "a copy takes the place of a session that is not visible yet", marker: "superseded-copy", from: "if is_copy", to: "if is_copy && session.random.tag() == [0; 4]", test: ["staleness", "a_session_that_is_not_visible_yet_keeps_its_cookie_and_creates_nothing"] },
-  { what: "a failed read counts as nothing there", marker: "store-unavailable", from: "Fetched::Unavailable(error)", to: "Fetched::Nothing(if error.code().is_empty() { LoadReason::Unavailable } else { LoadReason::Unknown })" },
+  { what: "a failed read counts as a missing record", marker: "store-unavailable", from: "Fetched::Unavailable(error)", to: "Fetched::Nothing(if error.code().is_empty() { LoadReason::Unavailable } else { LoadReason::Unknown })" },
   {
     what: "a new key is read before it is put",
     edits: [
@@ -80,15 +80,15 @@ export const mutations = [
 
   // Branches.
   { what: "two branches are not merged", marker: "merged-records", from: "reconcile::merge(stored, own, remembers)", to: "(stored, None::<Tag>.filter(|_| own.head.tags.is_empty()))" },
-  { what: "what takes the place of a change counts as one", marker: "replaced-change", from: "entry.touched = touched", to: "entry.touched |= touched", test: ["lib", "session::reconcile::tests::what_takes_the_place_of_an_earlier_change_is_no_change_of_the_record_any_more"] },
-  { what: "what has forgotten a save is merged with it each time", marker: "merged-if-changed", from: "are_apart || is_changed", to: "are_apart || is_changed || !is_changed", test: ["lib", "session::reconcile::tests::where_they_need_not_have_been_written_apart_a_branch_that_adds_nothing_is_not_merged"] },
-  { what: "a merge takes writes along that the newer branch has forgotten", marker: "noted-writes", from: "write.time > noted", to: "write.time > noted || write.time <= noted", test: ["lib", "session::reconcile::tests::a_write_that_the_newer_branch_would_not_note_any_more_is_not_put_on_it"] },
-  { what: "a merge takes back what was written later", marker: "later-write-stays", from: "head.is_written_since(&key, write.time)", to: "head.is_written_since(&key, i64::MAX)" },
+  { what: "a value that replaces a change counts as a change", marker: "replaced-change", from: "entry.touched = touched", to: "entry.touched |= touched", test: ["lib", "session::reconcile::tests::what_takes_the_place_of_an_earlier_change_is_no_change_of_the_record_any_more"] },
+  { what: "a record that has forgotten a save is merged with it each time", marker: "merged-if-changed", from: "are_apart || is_changed", to: "are_apart || is_changed || !is_changed", test: ["lib", "session::reconcile::tests::where_they_need_not_have_been_written_apart_a_branch_that_adds_nothing_is_not_merged"] },
+  { what: "a merge includes writes that the newer branch has forgotten", marker: "noted-writes", from: "write.time > noted", to: "write.time > noted || write.time <= noted", test: ["lib", "session::reconcile::tests::a_write_that_the_newer_branch_would_not_note_any_more_is_not_put_on_it"] },
+  { what: "a merge reverts later writes", marker: "later-write-stays", from: "head.is_written_since(&key, write.time)", to: "head.is_written_since(&key, i64::MAX)" },
   { what: "a merge forgets the other branch's saves", marker: "tags-of-both", from: "onto.head.tags = interleaved(&onto.head.tags, &from.head.tags);", to: "", test: ["lib", "protocol::isolate::tests::records_that_were_written_apart_are_merged_and_the_merge_is_not_remembered"] },
-  { what: "what was merged is not put", marker: "read-repair", from: "session.is_merged()", to: "(session.is_merged() && session.modified())", test: ["isolate", "diverged_records_of_two_isolates_are_merged_by_a_load_and_repaired_by_its_commit"] },
+  { what: "a merged record is not put", marker: "read-repair", from: "session.is_merged()", to: "(session.is_merged() && session.modified())", test: ["isolate", "diverged_records_of_two_isolates_are_merged_by_a_load_and_repaired_by_its_commit"] },
   { what: "a merged session needs no write", marker: "merged-needs-write", from: "merged: None, ..", to: "..", test: ["isolate", "diverged_records_of_two_isolates_are_merged_by_a_load_and_repaired_by_its_commit"] },
   { what: "a save builds on what its request loaded", marker: "base-of-save", from: "self.has_seen(tag)", to: "self.has_seen(tag) || self.stored.is_some()" },
-  { what: "records do not say what was written", marker: "writes-noted", from: "head.note_all(data, time);", to: "let _ = data;" },
+  { what: "records do not list their writes", marker: "writes-noted", from: "head.note_all(data, time);", to: "let _ = data;" },
   { what: "the time of a write is that of its clock", marker: "time-of-write", from: "Journal::next_time(self.known.journal.as_ref(), &head, now, SKEW)", to: "now.max(now.saturating_sub(SKEW))" },
 
   // Logins.
@@ -98,7 +98,7 @@ export const mutations = [
   { what: "a second login replaces nothing", marker: "second-login", from: "(Some(identity.clone()), Some(identity))", to: "(Some(identity), None)", test: ["failed_puts", "a_second_login_includes_the_data_that_kv_shows_at_its_save"] },
   { what: "a second login begins a family of its own", marker: "second-login", from: "(Some(identity.clone()), Some(identity))", to: "(None, Some(identity))" },
   { what: "a first login deletes the record that a second one starts from", marker: "old-record-of-login", from: "old.is_anonymous()", to: "false && old.is_anonymous()" },
-  { what: "a login gives the old key's tombstone before its own record", marker: "put-of-record", from: "vec![op]", to: "session.key.origin().filter(|_| session.key.is_new()).map(|old| revoke::cycled(&session.settings, old, None, session.now())).into_iter().chain([op]).collect()" },
+  { what: "a login puts the old key's tombstone before its own record", marker: "put-of-record", from: "vec![op]", to: "session.key.origin().filter(|_| session.key.is_new()).map(|old| revoke::cycled(&session.settings, old, None, session.now())).into_iter().chain([op]).collect()" },
   { what: "a second login joins a login that has ended", marker: "login-after-superseded", from: "Fetched::Nothing(LoadReason::Revoked)", to: "Fetched::Superseded(record)", test: ["superseded", "a_superseded_key_is_revoked_once_the_login_that_replaced_it_has_ended"] },
   { what: "a login is saved although the login that replaced its key has ended", marker: "login-after-rotation", from: "return Err(Error::interrupted())", to: "{}", test: ["superseded", "a_login_that_was_loaded_before_the_first_one_is_refused_once_that_has_ended"] },
   { what: "an emptied session that was superseded is not saved, without an error", marker: "emptied-superseded", from: "&& session.modified()", to: "&& session.modified() && session.accessed() && false", test: ["superseded", "every_save_of_a_superseded_session_but_that_of_a_new_key_is_refused"] },
@@ -142,10 +142,10 @@ export const mutations = [
   { what: "the deadline of a key without a token is not that of its record", marker: "deadline-of-record", from: "identity.absolute.min(record.head.absolute)", to: "identity.absolute", test: ["staleness", "the_earlier_absolute_deadline_of_token_and_record_applies"] },
 
   // The response.
-  { what: "a slow answer does not read the tombstone again", marker: "late-answer-verified", from: "!is_recent", to: "(!is_recent && session.modified() && false)", test: ["late_answers", "after_a_put_of_over_a_second_the_tombstone_is_read_again_before_the_cookie_is_given"] },
-  { what: "a slow answer gives its cookie where tombstones are not read", marker: "late-without-tombstones", from: "> LATE", to: "> LATE.saturating_mul(100)", test: ["late_answers", "without_tombstones_a_slow_request_gives_no_cookie_of_an_unchanged_key"] },
-  { what: "a slow answer deletes the cookie", marker: "late-deletion", from: "!is_late", to: "(!is_late || is_late)" },
+  { what: "a slow response does not read the tombstone again", marker: "late-answer-verified", from: "!is_recent", to: "(!is_recent && session.modified() && false)", test: ["late_answers", "after_a_put_of_over_a_second_the_tombstone_is_read_again_before_the_cookie_is_given"] },
+  { what: "a slow response sets its cookie although tombstones are not read", marker: "late-without-tombstones", from: "> LATE", to: "> LATE.saturating_mul(100)", test: ["late_answers", "without_tombstones_a_slow_request_gives_no_cookie_of_an_unchanged_key"] },
+  { what: "a slow response deletes the cookie", marker: "late-deletion", from: "!is_late", to: "(!is_late || is_late)" },
   { what: "the cookie of a session that ended elsewhere is deleted", marker: "ended-cookies-stay", from: "OtherSettings | Revoked", to: "OtherSettings" },
-  { what: "the cookie of a login whose record is gone is deleted", marker: "unknown-login", from: "=> is_login", to: "=> is_login && false", test: ["anonymous_cookie", "the_cookie_of_a_login_whose_record_is_gone_stays"] },
+  { what: "the cookie of a login whose record is missing is deleted", marker: "unknown-login", from: "=> is_login", to: "=> is_login && false", test: ["anonymous_cookie", "the_cookie_of_a_login_whose_record_is_gone_stays"] },
   { what: "another visitor's session is committed", marker: "commit-of-opened", from: "session.incoming.opened.is_some()", to: "session.incoming.opened.is_some() && session.incoming.is_presented()" },
 ];

@@ -1,4 +1,4 @@
-// The package's WebAssembly memory inside workerd: it grows and never shrinks, so once it is warm it has to be flat.
+// The package's WebAssembly memory inside workerd: it never shrinks, so that after a warm-up it has to be constant.
 
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
@@ -48,6 +48,6 @@ test("100,000 sessions whose handler threw leak no memory", async () => {
   expect(await growth(() => request().then(() => expect.unreachable(), () => {}), 100_000)).toBe(0);
 });
 
-test("nor do those that the real KV keeps", async () => {
+test("sessions in the real KV leak no memory", async () => {
   expect(await growth(await requests(kv(env.SESSIONS), counts), 1000)).toBe(0);
 }, 120_000);

@@ -14,7 +14,7 @@ const { kv: namespace, calls, names } = watched();
 const sessions = createSessions({ store: kv(namespace), secrets: [secret] });
 beforeEach(() => void names());
 
-/** A visitor of a Worker that is made with the package. */
+/** A visitor of a Worker with the package. */
 function visitor(worker, bindings = {}) {
   return {
     cookie: undefined,
@@ -123,7 +123,7 @@ test("both implementations put the same record in the same way", async () => {
   expect((await env.SESSIONS.getWithMetadata(mine[0])).metadata).toEqual(mine[2].metadata);
 });
 
-test("a full pass of clearExpired removes what is over, by the deadlines in the list of the real KV", async () => {
+test("a full pass of clearExpired deletes expired records, by the deadlines in the list of the real KV", async () => {
   let now = Date.now();
   const own = createSessions({ store: kv(namespace), secrets: [secret], keyPrefix: "swept", cookieAge: 100, clock: () => now });
   for (let n = 0; n < 3; n++) {

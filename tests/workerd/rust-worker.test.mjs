@@ -1,4 +1,4 @@
-// The crate in somebody else's Rust Worker: every way in which a response meets its session.
+// The crate in another Rust Worker: every combination of a response with a session.
 
 import { env } from "cloudflare:workers";
 import { expect, test, vi } from "vitest";
@@ -9,7 +9,7 @@ import { refusingTombstones, visitor as visitorOf, watched } from "./worker.mjs"
 const visitor = (bindings) => visitorOf(bindings, Pages);
 const cookies = ({ headers }) => headers.getSetCookie().map((line) => line.split("=")[0]);
 
-/** A visitor who is logged in as alice, at a Worker whose KV operations are noted. */
+/** A visitor who is logged in as alice, at a Worker whose KV operations are recorded. */
 async function alice(faults) {
   const { kv, names } = watched(faults);
   const one = visitor({ SESSIONS: kv });
@@ -34,7 +34,7 @@ test("the quick start of the guide counts visits, logs in, and out", async () =>
   }
 });
 
-test("a page that does not touch its session stays as it is, and may be kept by everyone", async () => {
+test("a page that does not use its session is unchanged, and may be cached", async () => {
   const { one, names } = await alice();
   for (const who of [one, visitor()]) {
     const page = await who.get("/untouched");

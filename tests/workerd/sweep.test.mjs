@@ -28,7 +28,7 @@ async function count() {
   return found;
 }
 
-test("the cron asks KV for nothing, in both implementations, and says when it is not configured", async () => {
+test("the cron costs no operation in both implementations, and reports a missing configuration", async () => {
   await leave(2, 1_000, "over");
   const before = await count();
   const { kv, names } = watched({ list: () => Promise.reject(new Error("KV LIST failed: 500")) });

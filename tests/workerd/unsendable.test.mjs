@@ -1,4 +1,4 @@
-// Responses that the platform refuses to send: found before anything is saved, through both implementations.
+// Responses that the platform refuses to send are detected before the save, in both implementations.
 
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
