@@ -1,4 +1,4 @@
-// The session's cookie: the attributes with which the server sends it, and what each of them means.
+// The session's cookie: its attributes and their meaning.
 
 import { whenRead, whenSent } from "./actions.js";
 import { counted } from "./cost.js";

@@ -6,7 +6,7 @@ const turn = 10; // of them in one request: memory settles between requests, as 
 const warmth = 300; // milliseconds of visits before the first round, for the compilers
 
 /** Returns for each cell and contender the microseconds of a visit in each round. */
-export async function measure({ ask, pid }, clock, contenders, cells, rounds, tell) {
+export async function measure({ ask, pid }, clock, contenders, cells, rounds, report) {
   const entries = cells.flatMap((cell) => contenders.filter(({ fits }) => fits?.(cell) ?? true).map(({ name }) => ({ cell, name, times: [] })));
 
   async function timed({ cell, name }, visits, requests = 1) {
@@ -35,12 +35,12 @@ export async function measure({ ask, pid }, clock, contenders, cells, rounds, te
     return median(times);
   }
 
-  tell("warming up");
+  report("warming up");
   for (const entry of entries) entry.visits = await warmed(entry);
   const idle = new Map();
   for (const { name } of contenders) idle.set(name, await idling(name));
   for (let round = 1; round <= rounds; round++) {
-    tell(`round ${round} of ${rounds}`);
+    report(`round ${round} of ${rounds}`);
     for (const cell of shuffled(cells)) {
       for (const entry of shuffled(entries.filter((entry) => entry.cell === cell))) {
         const spent = await timed(entry, entry.visits, sample / turn);

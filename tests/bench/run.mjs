@@ -44,8 +44,8 @@ async function bench(args) {
     process.on("exit", () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
     const processes = await runtimes[runtime](options.only, folder);
     try {
-      const tell = (text) => say(`${runtime}: ${text}`);
-      const times = await measure(processes, clocks[options.clock], options.only, cells, options.rounds, tell);
+      const report = (text) => say(`${runtime}: ${text}`);
+      const times = await measure(processes, clocks[options.clock], options.only, cells, options.rounds, report);
       measured.push(...times.map((result) => ({ runtime, ...result })));
     } finally {
       processes.stop();

@@ -19,10 +19,10 @@ const left = async (page) => {
 };
 const moment = (page, id) => page.locator(`${id} time`).getAttribute("datetime");
 /** The server's description of this browser's session, read beside the page. */
-const told = async (context, url = site.url) => (await context.request.get(`${url}/session`)).json();
+const description = async (context, url = site.url) => (await context.request.get(`${url}/session`)).json();
 
 visit("the countdown ticks each second, to the deadline that is stored", async ({ page, context }) => {
-  const { stored, cookie } = await told(context);
+  const { stored, cookie } = await description(context);
   assert.equal(await moment(page, "#deadline"), stored.deadline);
   assert.equal(await moment(page, "#absolute"), stored.absoluteDeadline);
   assert.equal(await moment(page, "#saved"), cookie.issued);
@@ -213,19 +213,19 @@ visit("each request shows its cost: reads, writes, deletes, the cookie and the t
     assert.deepEqual((await trace(page)).slice(0, 4), way);
     assert.match(await page.locator("#reason").textContent(), why);
   };
-  await check(["GET /session 200", 0, 0, 0, "none"], ["no cookie", "nothing read", "nothing written", "no Set-Cookie"], /^No cookie came/);
+  await check(["GET /session 200", 0, 0, 0, "none"], ["no cookie", "nothing read", "nothing written", "no Set-Cookie"], /^The request had no cookie/);
   await set(page, "a", "1");
   await finished(3);
-  await check(["PUT /session/data/a 204", 0, 1, 0, "new cookie"], ["no cookie", "nothing read", "1 write", "new cookie"], /without looking first/);
+  await check(["PUT /session/data/a 204", 0, 1, 0, "new cookie"], ["no cookie", "nothing read", "1 write", "new cookie"], /written without a read/);
   await click(page, "Read again");
   await finished(4);
-  await check(["GET /session 200", 2, 0, 0, "none"], ["cookie verified", "2 reads", "nothing written", "no Set-Cookie"], /^Reading writes nothing/);
+  await check(["GET /session 200", 2, 0, 0, "none"], ["cookie verified", "2 reads", "nothing written", "no Set-Cookie"], /^A read writes nothing/);
   await set(page, "a", "1");
   await finished(6);
-  await check(["PUT /session/data/a 204", 2, 0, 0, "none"], ["cookie verified", "2 reads", "nothing written", "no Set-Cookie"], /^Nothing differs/);
+  await check(["PUT /session/data/a 204", 2, 0, 0, "none"], ["cookie verified", "2 reads", "nothing written", "no Set-Cookie"], /^The data equal the stored ones/);
   await set(page, "a", "2");
   await finished(8);
-  await check(["PUT /session/data/a 204", 4, 1, 0, "new cookie"], ["cookie verified", "4 reads", "1 write", "new cookie"], /moves the end/);
+  await check(["PUT /session/data/a 204", 4, 1, 0, "new cookie"], ["cookie verified", "4 reads", "1 write", "new cookie"], /moves the deadline/);
   await click(page, "Log in");
   await finished(10);
   await check(["POST /session/cycle-key 204", 5, 2, 0, "new cookie"], ["cookie verified", "5 reads", "2 writes", "new cookie"], /^The data were stored under a new key/);
@@ -236,11 +236,11 @@ visit("each request shows its cost: reads, writes, deletes, the cookie and the t
   await context.addCookies([stolen]);
   await click(page, "Read again");
   await finished(13);
-  await check(["GET /session 200", 2, 0, 0, "none"], ["cookie verified", "2 reads", "nothing written", "no Set-Cookie"], /^Reading writes nothing/);
+  await check(["GET /session 200", 2, 0, 0, "none"], ["cookie verified", "2 reads", "nothing written", "no Set-Cookie"], /^A read writes nothing/);
   await context.addCookies([{ ...stolen, value: "forged" }]);
   await click(page, "Read again");
   await finished(14);
-  await check(["GET /session 200", 0, 0, 0, "cookie deleted"], ["cookie refused", "nothing read", "nothing written", "cookie deleted"], /not one that this server signed/);
+  await check(["GET /session 200", 0, 0, 0, "cookie deleted"], ["cookie refused", "nothing read", "nothing written", "cookie deleted"], /not signed by this server/);
   assert.match(await page.locator("#sum").textContent(), /^Since this page was opened: 14 requests, 25 reads, 6 writes, 1 delete\.$/);
 });
 

@@ -420,7 +420,7 @@ async function tabTo(page, selector, key = "Tab") {
     await page.keyboard.press(key);
     if (await page.evaluate((selector) => document.activeElement.matches(selector), selector)) return;
   }
-  assert.fail(`${key} never comes to ${selector}`);
+  assert.fail(`${key} never reaches ${selector}`);
 }
 
 visit("everything can be done with the keyboard alone", async ({ page, sent }) => {

@@ -105,9 +105,9 @@ fn cve_2026_48588_other_cookies_make_no_difference() {
         let mut browser = Browser(Some(format!("{others}; {}", alice.header())));
         let read = applied(&site.request(&mut browser, |session| _ = session.keys().unwrap()), GREEDY[1]);
         assert_eq!(header(&read, "Cache-Control").as_deref(), Some("private, max-age=3600"), "{others}");
-        let mut nobody = Browser(Some(others.to_owned()));
+        let mut visitor = Browser(Some(others.to_owned()));
         let own = [GREEDY[1], &[("Set-Cookie", "theme=light")]].concat();
-        let written = applied(&site.request(&mut nobody, |session| session.set("page", 1).unwrap()), &own);
+        let written = applied(&site.request(&mut visitor, |session| session.set("page", 1).unwrap()), &own);
         assert_eq!(header(&written, "Cache-Control").as_deref(), Some("private, no-store"), "{others}");
         assert!(varies(&read) && varies(&written));
         assert!(header(&written, "Set-Cookie").unwrap().contains("theme=light"), "the application's own stays");

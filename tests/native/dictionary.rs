@@ -217,7 +217,7 @@ fn is_empty_means_neither_key_nor_data() {
     session.remove("a").unwrap();
     assert!(session.is_empty());
     let unknown = run(site().sessions.open(&"x".repeat(32))).unwrap();
-    assert!(!unknown.is_empty(), "nobody looked yet");
+    assert!(!unknown.is_empty(), "not accessed yet");
 }
 
 #[test]

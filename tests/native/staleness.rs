@@ -61,7 +61,7 @@ fn lost() -> (Site, Browser) {
 fn a_missing_and_a_forged_cookie_have_load_outcomes_of_their_own() {
     let site = site();
     assert_eq!(reason(&site, &Browser::default()), LoadReason::New);
-    assert_eq!(site.event_kinds(), [""; 0], "a new session is nothing to tell");
+    assert_eq!(site.event_kinds(), [""; 0], "a new session emits no event");
     assert_eq!(reason(&site, &Browser(Some("__Host-sessionid=forged".to_owned()))), LoadReason::Malformed);
     assert_eq!(site.events(), [("malformed".to_owned(), String::new())]);
     assert_eq!(site.sessions.new_session().unwrap().load_reason(), LoadReason::New);
@@ -78,8 +78,8 @@ fn a_record_with_the_tag_of_the_tokens_save_is_live() {
     }
     assert_eq!(reason(&site, &before), LoadReason::Live, "seven saves later too");
     save_of_another(&site, &browser, "theirs", 1);
-    assert_eq!(reason(&site, &browser), LoadReason::Live, "somebody else's save takes nothing away");
-    assert_eq!(site.event_kinds(), ["created"; 0], "a live session is nothing to tell");
+    assert_eq!(reason(&site, &browser), LoadReason::Live, "a foreign save reverts nothing");
+    assert_eq!(site.event_kinds(), ["created"; 0], "a live session emits no event");
 }
 
 #[test]
@@ -460,7 +460,7 @@ fn the_earlier_absolute_deadline_of_token_and_record_applies() {
     site.advance(1_000);
     site.operations();
     assert_eq!(reason(&site, &browser), LoadReason::Expired);
-    assert!(site.operations().is_empty(), "the new token tells it too");
+    assert!(site.operations().is_empty(), "the new token has the outcome as well");
     let site = site_with(short());
     let browser = site.visitor();
     site.advance(1_000);

@@ -199,7 +199,7 @@ fn foreign_json_in_the_place_of_a_record_is_an_anonymous_session() {
         assert!(session.keys().unwrap().is_empty() && session.session_key().is_none(), "{foreign}");
         session.set("user", "eve").unwrap();
         run(site.sessions.commit_headers(&mut session, 200)).unwrap();
-        let stands = site.store.memory.entries().into_iter().find(|(other, _)| *other == key);
-        assert_eq!(stands.unwrap().1, foreign.into_bytes(), "it is left as it is");
+        let stored = site.store.memory.entries().into_iter().find(|(other, _)| *other == key);
+        assert_eq!(stored.unwrap().1, foreign.into_bytes(), "it is unchanged");
     }
 }

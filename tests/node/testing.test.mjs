@@ -223,7 +223,7 @@ test("a late put overwrites a later one, although no code waits for it", async (
   assert.deepEqual(stored(), ["later"]);
   const before = model.now();
   await new Promise((resolve) => setTimeout(resolve, 20));
-  assert.equal(model.now(), before, "time stands while nobody waits");
+  assert.equal(model.now(), before, "time passes only during waits");
   await model.sleep(11_000);
   assert.deepEqual(stored(), ["late"]);
 });
@@ -440,7 +440,7 @@ test("kv() on a model uses the waits and the clock of the model", async () => {
   const [before, began] = [model.now(), performance.now()];
   const headers = new Headers(await sessions.commitHeaders(session, 200));
   assert.ok(model.now() - before >= 1_000, "the second put came a second later");
-  assert.ok(performance.now() - began < 900, "but nobody had to wait for it");
+  assert.ok(performance.now() - began < 900, "in a fraction of that in real time");
   assert.equal(model.counts().puts, 2);
   const reason = async (of) => (await of.load(headers.get("Set-Cookie").split(";")[0])).loadReason;
   await model.sleep(3_590_000);
@@ -470,7 +470,7 @@ test("a KV outage makes 503s, and the cookie stays", async () => {
 });
 
 test("a browser at changing locations on a faulty KV stays logged in, and reads its own writes or gets an outcome", async () => {
-  let [read, told] = [0, 0];
+  let [read, reported] = [0, 0];
   const log = console.error;
   console.error = () => {};
   try {
@@ -481,7 +481,7 @@ test("a browser at changing locations on a faulty KV stays logged in, and reads 
       for (const location of ["AMS", "SFO", "AMS", "SIN"]) {
         const answer = await alice.go(location, "/");
         if (answer === "alice") read++;
-        else told++;
+        else reported++;
         if (answer !== "alice" && answer !== "nobody") assert.equal(answer, 503);
         assert.notEqual(alice.cookie, "", `seed ${seed}`);
         await alice.go(location, "/theme");
@@ -494,5 +494,5 @@ test("a browser at changing locations on a faulty KV stays logged in, and reads 
   } finally {
     console.error = log;
   }
-  assert.ok(read > told * 3, `${read} read, ${told} told`);
+  assert.ok(read > reported * 3, `${read} read, ${reported} reported`);
 });

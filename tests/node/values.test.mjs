@@ -113,7 +113,7 @@ test("H4: an integer that Rust stored and JavaScript would round is an error, no
   assert.throws(() => again.get("big"), { code: "ES_VALUE", message: "session.big holds an integer that JavaScript's numbers do not hold" });
   assert.deepEqual([again.get("other"), again.get("fine")], [2, "12345678901234567890"]);
   await again.set("other", 3).save();
-  assert.match(new TextDecoder().decode(store.records.get(key).value), /9007199254740993/, "what nobody reads is copied");
+  assert.match(new TextDecoder().decode(store.records.get(key).value), /9007199254740993/, "unread values are copied");
 });
 
 test("H6: getters, proxies and toJSON that throw or call back in: an error, and a session that works", async () => {

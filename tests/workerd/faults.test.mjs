@@ -1,5 +1,5 @@
 // The fault matrix: each operation, each of its calls on KV, each way in which that call can end, through both implementations.
-// What the browser is told, what becomes of its cookie, and what its session holds once KV is well again. The first fault at each
+// The response, the browser's cookie, and the data of its session once KV works again. The first fault at each
 // call happens to the real KV.
 
 import { env } from "cloudflare:workers";
@@ -51,7 +51,7 @@ const operations = {
 
 /**
  * An outcome: status and error code, what becomes of the cookie, what the browser's session holds afterwards, and what the cookie
- * from before opens then. `shows` is what the answer itself shows of the session, and `reason` the load reason that it tells.
+ * from before opens then. `shows` is what the answer itself shows of the session, and `reason` its load outcome.
  */
 const outcome = (answer, cookie, then, old = then) => ({ answer, cookie, then, old });
 const shown = (reason, shows, cookie = "kept", then = before) => ({ ...outcome("200", cookie, then, before), shows, reason });
@@ -271,13 +271,13 @@ function matrix(Worker, name, steps, oneIsolate) {
           const { one, faulty } = await alice(Worker, operation, at + n === 0 ? env.SESSIONS : memoryKv(), oneIsolate);
           const cookie = one.cookie;
           const planned = faulty.plan(step, fault, { always });
-          const { shows, reason, ...told } = await ask(one, operation);
+          const { shows, reason, ...response } = await ask(one, operation);
           expect(planned.hits, `${what} happened`).toBeGreaterThan(0);
           faulty.heal();
           const then = await opens(one, one.cookie);
           const old = await opens(one, cookie);
           const { shows: showing = shows, reason: because = reason, ...rest } = expected;
-          expect({ ...told, then, old, shows, reason }, what).toEqual({ ...rest, shows: showing, reason: because });
+          expect({ ...response, then, old, shows, reason }, what).toEqual({ ...rest, shows: showing, reason: because });
         })));
       });
     }

@@ -13,9 +13,9 @@ async function live(faults) {
 
 test("an anonymous hit that does not write costs nothing and gets no cookie", async () => {
   const { kv, names } = watched();
-  const nobody = visitor({ SESSIONS: kv });
+  const anonymous = visitor({ SESSIONS: kv });
   for (const [method, path] of [["GET", "/session"], ["GET", "/session/data/a"], ["GET", "/session/test-cookie"], ["POST", "/session/flush"]]) {
-    const { headers } = await nobody.request(method, path);
+    const { headers } = await anonymous.request(method, path);
     expect(headers.getSetCookie()).toEqual([]);
   }
   expect(names()).toEqual([]);

@@ -331,7 +331,7 @@ test("a login keeps the data under a new cookie and ends the old one", async () 
   expect((await alice.post("/session/cycle-key", { _auth_user_id: 1 })).status).toBe(403);
 });
 
-test("a logout takes the cookie away with all its attributes, and the old cookie is nobody's", async () => {
+test("a logout deletes the cookie with all its attributes, and the old cookie opens no session", async () => {
   for (const name of ["__Host-sessionid-anonymous", "__Host-sessionid"]) {
     const alice = visitor();
     await alice.put("/session/data/user", "alice");

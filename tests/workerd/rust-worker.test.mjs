@@ -76,9 +76,9 @@ test("a 5xx saves nothing, and so does a handler that fails", async () => {
   const thrown = await one.get("/throws");
   expect([thrown.status, cookies(thrown)]).toEqual([500, []]);
   expect(new Set(names())).toEqual(new Set(["get"]));
-  const nobody = visitor();
-  expect((await nobody.get("/broken")).status).toBe(500);
-  expect(nobody.cookie).toBeUndefined();
+  const anonymous = visitor();
+  expect((await anonymous.get("/broken")).status).toBe(500);
+  expect(anonymous.cookie).toBeUndefined();
 });
 
 test("KV failing: an untouched page is served, one that uses its session gets 503, the cookie stays, nothing is written", async () => {

@@ -43,7 +43,7 @@ test("the cron costs no operation in both implementations, and reports a missing
 });
 
 /**
- * A full pass through an implementation, on a namespace: how many records it removed, and whether it came to the end; or an
+ * A full pass through an implementation, on a namespace: the number of removed records, and whether it completed; or an
  * error's code.
  */
 const implementations = {
@@ -142,7 +142,7 @@ for (const [implementation, fullPass] of Object.entries(implementations)) {
       });
     }
 
-    test("a list that never comes to its end is left after as many operations as a run may have", async () => {
+    test("an endless list is left after the operations of one run", async () => {
       const { kv, calls } = watched({ list: async () => ({ keys: [], list_complete: false, cursor: "again" }) });
       expect(await fullPass(kv)).toEqual({ removed: 0, complete: false });
       expect(calls.length).toBe(1_000);

@@ -20,7 +20,7 @@ for await (const line of linesOf(process.stdin)) {
 async function answers(sequence) {
   const replay = new Replay(implementation, sequence);
   const answers = [];
-  // As it is now: later steps may change what an answer holds.
+  // A copy, because later steps may change the values of an answer.
   for (const step of sequence.steps) answers.push(JSON.parse(write(await replay.answer(step))));
   return answers;
 }

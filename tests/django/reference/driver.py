@@ -1,4 +1,4 @@
-"""Django's answers: a sequence of calls a line in, its answers a line out. The signed form of data has lines of its own."""
+"""Django's driver: reads one sequence of calls in each line, and writes its answers in one line. Signed data have own lines."""
 
 import json
 import sys
@@ -13,7 +13,7 @@ def answers(sequence):
     if "signing" in sequence:
         return signed_form.answer(sequence)
     replay = Replay(sequence)
-    # As it is now: later steps may change what an answer holds.
+    # A copy, because later steps may change the values of an answer.
     return [json.loads(json.dumps(replay.answer(step))) for step in sequence["steps"]]
 
 

@@ -76,7 +76,7 @@ fn map_delete(session: &mut Session, key: &str) -> Result<Value> {
     Ok(there.into())
 }
 
-/// Rust hands out copies: a value is changed by setting it anew, and never without a mark.
+/// Rust returns copies: a value is changed by setting it again, which always sets the flag.
 fn mutate(session: &mut Session, step: &Value) -> Option<Result<Value>> {
     if step["mark"] != true {
         return None;

@@ -1,11 +1,11 @@
-//! A store in memory that notes which records are put into it, and until when.
+//! A memory store that records the puts of records and their deadlines.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use edge_session::{MemoryStore, Op, Page, Result, StorageKey, Store, Written};
 
-/// Where a record is, when it ends, in microseconds of Unix time, and the end that no save extends.
+/// The storage key of a record, its deadline in microseconds of Unix time, and its absolute deadline.
 #[derive(Clone)]
 pub struct Put {
     pub place: String,

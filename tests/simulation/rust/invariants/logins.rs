@@ -148,7 +148,7 @@ fn sent_twice(case: &mut Case<'_>, id: Id, second: &Request) {
     });
     let (Some(token), Some(new), true) = (second.token, second.key_after, second.is_acknowledged()) else { return };
     if second.reason() == "lost" {
-        return; // Its page was told that something had been overwritten before.
+        return; // An outcome reported to its page that a save had been overwritten before.
     }
     let known = history.tokens[token].known;
     for (page_id, page) in history.each().filter(|(_, page)| page.key == Some(new) && page.reason() == "live") {
