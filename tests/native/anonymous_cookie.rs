@@ -309,7 +309,7 @@ fn of_two_valid_tokens_of_one_name_the_one_with_a_live_session_is_used() {
                 assert_eq!(session.get("user").unwrap(), Some("new".to_owned()), "{end}");
                 assert_eq!(session.load_reason(), LoadReason::Live);
                 let reads = site.store.reads.take();
-                assert_eq!(reads.len(), 1, "all that is stored for both is read at once");
+                assert_eq!(reads.len(), 1, "one read has the entries of both");
                 assert_eq!(reads[0].len(), if end == "absolute deadline" { 2 } else { 4 });
                 // It is the one that is written. A logout revokes both.
                 let mut after = browser.clone();

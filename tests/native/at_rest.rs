@@ -92,7 +92,7 @@ fn cve_2020_13254_every_key_that_reaches_the_store_is_one_that_it_takes() {
             assert!(session.keys().unwrap().is_empty());
         }
     }
-    assert!(site.operations().is_empty(), "nothing of the kind is asked for");
+    assert!(site.operations().is_empty(), "no such operation is requested");
 }
 
 // A6, A12, CVE-2025-61686 (React Router): the value of a cookie was used as the storage key.

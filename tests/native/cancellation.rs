@@ -173,7 +173,7 @@ fn an_aborted_save_is_complete_or_has_no_effect() {
                 assert!(page == Some(2) || (page.is_none() && end.is_none()), "{page:?}");
             },
         );
-        assert!(saves >= 6, "it waits, and is cut off, at each operation");
+        assert!(saves >= 6, "it waits at each operation, and is aborted there");
     }
 }
 
@@ -192,7 +192,7 @@ fn an_aborted_login_is_complete_or_has_no_effect() {
                 match session.load_reason() {
                     LoadReason::Live => {
                         assert!(is_alice(session));
-                        assert!(end.is_none(), "a login that was acknowledged has ended the old key");
+                        assert!(end.is_none(), "an acknowledged login has revoked the old key");
                     }
                     reason => {
                         assert_eq!(reason, LoadReason::Superseded);

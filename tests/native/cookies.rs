@@ -42,7 +42,7 @@ fn ten_thousand_forged_cookies_cost_no_operation() {
         assert!(session.session_key().is_none(), "{number}");
         assert!(session.keys().unwrap().is_empty());
         let headers = run(site.sessions.commit_headers(&mut session, 200)).unwrap();
-        assert_eq!(cookies(&headers), [format!("-{name}")], "what does not verify is deleted");
+        assert_eq!(cookies(&headers), [format!("-{name}")], "an invalid cookie is deleted");
     }
     assert!(site.operations().is_empty());
 }
@@ -62,7 +62,7 @@ fn two_live_sessions_under_one_name_open_neither() {
             session.set("user", "mallory").unwrap();
             run(site.sessions.commit_headers(&mut session, 200)).unwrap();
         }
-        assert_eq!(site.operations(), ["read", "put", "read", "put"], "what is set is a session of its own");
+        assert_eq!(site.operations(), ["read", "put", "read", "put"], "a value set starts a session of its own");
         for visitor in [&alice, &bob] {
             assert_eq!(site.user(visitor).as_deref(), Some("alice"), "neither is written to");
         }
@@ -181,7 +181,7 @@ fn cve_2025_47278_secrets_rotate_without_a_logout() {
     let mut browser = old.visitor();
     let both = site_on(old.store.clone(), Settings::builder([SECRET, OLD_SECRET]));
     let new = site_on(old.store.clone(), Settings::builder([SECRET]));
-    assert_eq!(new.user(&browser), None, "dropping a secret ends what it signed");
+    assert_eq!(new.user(&browser), None, "removing a secret invalidates its signatures");
     assert_eq!(both.user(&browser).as_deref(), Some("alice"));
     both.request(&mut browser, |session| session.set("page", 2).unwrap());
     assert_eq!(new.user(&browser).as_deref(), Some("alice"), "the next write signed with the new secret");

@@ -115,11 +115,7 @@ fn flush_sets_both_flags_and_leaves_nothing() {
     run(site.sessions.flush(&mut session)).unwrap();
     assert_eq!(flags(&session), (true, true));
     assert!(session.is_empty() && session.session_key().is_none());
-    assert_eq!(
-        site.stored(),
-        (0, 4),
-        "what is left says that the key, and what logins could have made of it, has ended"
-    );
+    assert_eq!(site.stored(), (0, 4), "the rest are tombstones of the key and of its possible successors");
     assert!(!run(site.sessions.exists(&key)).unwrap());
 }
 
@@ -239,7 +235,7 @@ fn decode_accepts_only_what_encode_returned() {
     let items = session.decode::<Value>(&text);
     assert_eq!(items, [("user".to_owned(), json!("é☃")), ("n".to_owned(), json!([1, 2.5, null, true]))]);
     assert!(session.decode::<Value>(&text.replace(':', ".")).is_empty());
-    assert!(session.decode::<u8>(&text).is_empty(), "values of another type are no data");
+    assert!(session.decode::<u8>(&text).is_empty(), "values of another type are ignored");
     assert!(session.encode([("n", f64::INFINITY)]).is_err());
 }
 

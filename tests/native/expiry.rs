@@ -178,7 +178,7 @@ fn a_session_that_has_expired_at_its_save_is_not_stored() {
     assert!(site.store.memory.is_empty());
     let mut browser = site.visitor();
     site.request(&mut browser, |session| session.set_expiry(Expiry::At(start().fixed_offset())).unwrap());
-    assert!(site.store.memory.is_empty(), "the record that was there is gone");
+    assert!(site.store.memory.is_empty(), "the earlier record is deleted");
     assert_eq!(site.user(&browser), None);
 }
 
@@ -214,9 +214,9 @@ fn the_stored_deadline_is_that_of_the_last_save_and_never_past_the_absolute_one(
     assert_eq!(stored(&browser), after(160));
     site.request(&mut browser, |session| session.set_expiry(Expiry::Seconds(1_000)).unwrap());
     let absolute = start() + TimeDelta::seconds(250);
-    assert_eq!(stored(&browser), Some(absolute.trunc_subsecs(3)), "the cookie has it to the millisecond");
+    assert_eq!(stored(&browser), Some(absolute.trunc_subsecs(3)), "the cookie holds it in milliseconds");
     site.advance(190);
-    assert_eq!(stored(&browser), None, "what has ended is not stored");
+    assert_eq!(stored(&browser), None, "an ended session is not stored");
 }
 
 #[test]
@@ -344,7 +344,7 @@ fn cve_2025_46344_a_cookie_that_outlives_its_session_is_ignored_without_an_error
         }
         let mut browser = kept.clone();
         site.request(&mut browser, |session| session.set("user", "bob").unwrap());
-        assert_eq!(site.user(&browser).as_deref(), Some("bob"), "what follows is a session of its own");
+        assert_eq!(site.user(&browser).as_deref(), Some("bob"), "a later save starts a session of its own");
     }
 }
 

@@ -150,7 +150,7 @@ fn a_group_is_not_put_once_its_session_has_ended() {
     for running in group.iter().chain([&first]) {
         assert_eq!(running.outcome().result.err(), Some(ErrorKind::SessionInterrupted));
     }
-    assert!(puts.borrow().is_empty(), "nothing is left in KV for the rest of the session's life");
+    assert!(puts.borrow().is_empty(), "no record stays in KV for the rest of the session's life");
 }
 
 /// A group of two saves at SIN, the second of which has a cookie with an empty journal. Returns the new cookie of that save;

@@ -191,5 +191,5 @@ fn a_renewal_of_a_record_over_the_limit_does_not_fail_the_response() {
     session.set("b", 0).unwrap();
     assert_eq!(lower.failed_commit(&mut session).kind(), ErrorKind::TooLarge);
     lower.request(&mut browser, |session| session.remove("fill").unwrap());
-    assert_eq!(lower.load(&browser).keys().unwrap(), ["a", "b"], "what makes it fit works");
+    assert_eq!(lower.load(&browser).keys().unwrap(), ["a", "b"], "a change that makes it fit succeeds");
 }

@@ -101,7 +101,7 @@ fn the_commit_after_an_explicit_save_finds_out_that_the_session_has_ended() {
                 assert_eq!(error.kind(), ErrorKind::SessionInterrupted, "{how}");
                 assert_eq!(site.event_kinds(), ["interrupted"]);
                 let visitors = if is_new { 2 } else { 1 };
-                assert_eq!(site.stored().0, visitors, "nothing is left of the session");
+                assert_eq!(site.stored().0, visitors, "the session is deleted");
             }
         }
     }

@@ -250,7 +250,7 @@ fn puts_of_one_key_are_a_second_apart_once_the_store_refused_one_and_not_before(
             assert!(pauses[1..].iter().all(|pause| *pause >= millis(1_000)), "{pauses:?}");
             assert!(puts.len() <= 10, "{} puts of 20 saves in 6 seconds", puts.len());
         } else {
-            assert_eq!((refused, puts.len()), (0, 20), "a store without a limit never waits for one");
+            assert_eq!((refused, puts.len()), (0, 20), "a store without a limit causes no waits");
         }
     }
 }
@@ -333,7 +333,7 @@ fn a_location_that_does_not_show_a_group_yet_reports_it_if_the_journal_cannot_re
     }
     assert!(stale.len() >= 4, "{}", stale.len());
     let refused = elsewhere.request(&mut stale[0], |session| session.set("more", 1).unwrap());
-    assert_eq!(refused.result.err(), Some(ErrorKind::Stale), "what is not shown is not overwritten");
+    assert_eq!(refused.result.err(), Some(ErrorKind::Stale), "a hidden value is not overwritten");
     settle(&model);
     assert_eq!(elsewhere.numbers(&browser, &KEYS[..6]), [Some(1); 6]);
 }

@@ -38,7 +38,7 @@ fn ahead() -> (Site, Site, Browser) {
 fn the_journal_of_a_first_save_is_empty_and_that_of_a_second_one_has_its_changes() {
     let site = site();
     let mut browser = site.visitor();
-    assert_eq!(token(&browser).len(), BARE, "a record that is not there can't be repaired");
+    assert_eq!(token(&browser).len(), BARE, "a missing record cannot be repaired");
     site.request(&mut browser, |_| ());
     assert_eq!(token(&browser).len(), BARE);
     set(&site, &mut browser, "page", "two");
@@ -197,7 +197,7 @@ fn a_login_starts_an_empty_journal() {
     let record = far.record_of(&browser);
     assert_eq!(record["data"], serde_json::json!({ "user": "alice", "page": "two" }));
     assert!(record.get("writes").is_none());
-    assert_eq!(reason(&site, &browser), LoadReason::NotYetVisible, "what it carries is put onto no other key's record");
+    assert_eq!(reason(&site, &browser), LoadReason::NotYetVisible, "its journal repairs no other key's record");
     // From 14 rotations on, their number follows in two bytes.
     for rotations in 1..=15 {
         assert_eq!(token(&browser).len(), if rotations < 14 { BARE } else { 119 }, "{rotations}");

@@ -86,7 +86,7 @@ fn a_slow_request_deletes_no_cookie_that_may_have_been_replaced_meanwhile() {
             assert_eq!(slow(&site, &mut unknown.clone(), milliseconds, reads), kept, "{milliseconds}: an unknown one");
             let write = |session: &mut Session| session.set("page", 1).unwrap();
             let given = slow(&site, &mut unknown.clone(), milliseconds, write);
-            assert_eq!(given[0], "+__Host-sessionid-anonymous", "what is written in its place is given");
+            assert_eq!(given[0], "+__Host-sessionid-anonymous", "the replacement is set as a cookie");
         }
     }
 }

@@ -131,7 +131,7 @@ fn one_limit_holds_for_writing_and_for_reading() {
                 assert_eq!(error.kind(), ErrorKind::TooLarge);
                 let sentence = format!("the session's data have {size} bytes; SESSION_MAX_RECORD_BYTES allows {limit}");
                 assert_eq!(error.to_string(), sentence);
-                assert!(own.store.memory.is_empty(), "nothing is written, and nothing is cut");
+                assert!(own.store.memory.is_empty(), "nothing is written or truncated");
                 // The rest fits again.
                 session.remove("k").unwrap();
                 run(own.sessions.save(&mut session)).unwrap();

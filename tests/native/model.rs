@@ -212,7 +212,7 @@ fn every_fault_of_a_read_has_its_effect() {
     for status in [414, 500, 503] {
         assert!(read(Fault::Status(status)).unwrap_err().contains(&status.to_string()));
     }
-    assert_eq!(get(&here, &model).as_deref(), Some("new"), "nothing of it stays");
+    assert_eq!(get(&here, &model).as_deref(), Some("new"), "none of it stays");
     let before = model.now();
     read(Fault::Slow(secs(7))).unwrap();
     assert_eq!(model.now() - before, secs(7));

@@ -58,7 +58,7 @@ fn a_visit_at_a_deployment_with_other_settings_costs_no_session() {
             }
         }
         assert_eq!(site.store.memory.entries(), before);
-        assert_eq!(site.user(&browser).as_deref(), Some("alice"), "back at the first one it is as it was");
+        assert_eq!(site.user(&browser).as_deref(), Some("alice"), "the first deployment still reads it unchanged");
     });
 }
 

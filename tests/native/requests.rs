@@ -125,7 +125,7 @@ fn a_request_with_a_live_session() {
     row(&site, &browser, 500, writes, (Cookie::Nothing, true, &["read"]));
     row(&site, &browser, 200, |s| s.set_modified(true), (Cookie::Given, true, &["read", "read", "put"]));
     let cycles = |session: &mut Session| session.cycle_key().unwrap();
-    // The record of the anonymous session stays for a second login that is on its way.
+    // The record of the anonymous session stays for a pending second login.
     let user = row(&site, &browser, 200, cycles, (Cookie::Given, true, &["read", "read", "put", "put cycled"]));
     let steps = &["read", "read", "put", "put cycled", "delete"];
     row(&site, &user, 200, cycles, (Cookie::Given, true, steps));
@@ -274,7 +274,7 @@ fn cve_2015_5143_neither_reading_nor_logging_out_creates_a_record() {
     for _ in 0..3 {
         site.logout(&mut well_signed.clone(), 200);
     }
-    assert_eq!(site.stored(), (0, 4), "tombstones, of a key that was given out here and of those that could follow it");
+    assert_eq!(site.stored(), (0, 4), "tombstones of the key and of its possible successors");
 }
 
 // D1, Auth0-PHP #837: a login kept the earlier key.
@@ -292,7 +292,7 @@ fn auth0_php_837_a_login_is_one_put_under_a_new_key_and_ends_the_old_one() {
     let mut session = site.load(&browser);
     assert_eq!(session.keys().unwrap(), ["user", "_auth_user_id"]);
     assert_eq!(site.user(&old), None);
-    assert_eq!(site.stored(), (2, 1), "the anonymous record is there, and no request with its key reads it");
+    assert_eq!(site.stored(), (2, 1), "the anonymous record is stored, and no request with its key reads it");
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn cve_2025_46336_a_logout_cannot_be_undone_by_a_slow_request() {
     for call in [|s: &mut Session| s.cycle_key().unwrap(), |s: &mut Session| s.set("page", 3).unwrap()] {
         let mut other = browser.clone();
         site.request(&mut other, call);
-        assert_eq!(site.user(&other), None, "what follows is a session of its own");
+        assert_eq!(site.user(&other), None, "a later save starts a session of its own");
         assert_eq!(reason(&site, &browser), LoadReason::Revoked);
     }
 }
@@ -63,7 +63,7 @@ fn a_login_that_conflicts_with_a_logout_is_interrupted() {
     login.cycle_key().unwrap();
     site.logout(&mut browser, 200);
     assert_eq!(site.failed_commit(&mut login).kind(), ErrorKind::SessionInterrupted);
-    assert_eq!(site.stored(), (1, 3), "the record is that of before the login");
+    assert_eq!(site.stored(), (1, 3), "the record is the one from before the login");
 }
 
 // An application can log a user in without a rotation.
@@ -139,7 +139,7 @@ fn the_cookie_of_an_ended_session_is_left_alone() {
     assert_eq!((browser.0.clone(), site.operations()), (kept.0, vec!["read".to_owned()]));
     assert_eq!(site.event_kinds(), ["revoked"]);
     site.request(&mut browser, |session| session.set("user", "bob").unwrap());
-    assert_eq!(site.user(&browser).as_deref(), Some("bob"), "what is set then is a new session");
+    assert_eq!(site.user(&browser).as_deref(), Some("bob"), "a value set then starts a new session");
 }
 
 #[test]
@@ -313,7 +313,7 @@ fn a_session_that_is_opened_by_its_key_is_revoked_by_the_tombstone_that_its_reco
     site.allow("read");
     site.refuse(["read"]);
     let error = run(site.sessions.exists(&named)).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::StoreUnavailable, "a failure is no answer");
+    assert_eq!(error.kind(), ErrorKind::StoreUnavailable, "a failure is not a result");
     lose(&site, "ended");
     assert!(run(site.sessions.exists(&named)).unwrap());
 }
@@ -359,7 +359,7 @@ fn a_session_past_its_absolute_deadline_can_be_revoked_for_a_few_minutes() {
     site.advance(200);
     site.logout(&mut browser, 200);
     let ttls = [300, 400, 400, 400].map(|seconds| ("ended".to_owned(), seconds));
-    assert_eq!(site.store.ttls.take(), ttls, "clocks differ, and a login would have begun another life");
+    assert_eq!(site.store.ttls.take(), ttls, "clocks differ, and a login would have started another lifetime");
 }
 
 /// The rows of a login with failures: the failing operations, all operations, whether the old key remains, the stored entries,
@@ -392,7 +392,7 @@ fn login_step_by_step(rows: &[LoginRow], visitor: impl Fn(&Site) -> Browser) {
             browser.take(&headers);
             assert_eq!(site.load(&browser).get("_auth_user_id").unwrap(), Some(7), "{failing:?}");
         } else {
-            assert_eq!(site.user(&browser).as_deref(), Some("alice"), "the session before goes on");
+            assert_eq!(site.user(&browser).as_deref(), Some("alice"), "the earlier session continues");
         }
     }
 }
@@ -518,7 +518,7 @@ fn a_logout_step_by_step_with_each_one_failing() {
         assert_eq!(site.event_kinds(), [if is_ok { "flushed" } else { "store-failed" }], "{failing:?}");
         assert!(session.is_empty() && session.session_key().is_none());
         let waits = if puts > 3 { vec![1_000] } else { Vec::new() };
-        assert_eq!(site.store.waits.take(), waits, "all that failed are tried once more after one pause");
+        assert_eq!(site.store.waits.take(), waits, "all failed puts are retried after one pause");
         let headers = run(site.sessions.commit_headers(&mut session, if is_ok { 200 } else { 503 })).unwrap();
         // The cookie of a logout that failed is replaced by an ending token.
         assert_eq!(cookies(&headers), [if is_ok { "-__Host-sessionid" } else { "+__Host-sessionid" }]);

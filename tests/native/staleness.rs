@@ -103,7 +103,7 @@ fn saves_that_a_location_does_not_show_yet_are_repaired_from_the_cookie() {
     assert_eq!(session.keys().unwrap(), ["user", "a", "c"]);
     assert_eq!(numbers(&mut session, ["a", "b", "c"]), [Some(11), None, Some(30)]);
     assert!(!session.modified() && run(far.sessions.commit_headers(&mut session, 200)).unwrap().set_cookie().is_none());
-    assert_eq!(far.operations(), ["read"], "what was put back is no change");
+    assert_eq!(far.operations(), ["read"], "a repaired value is not a change");
 
     // A save there stores the repaired record, and the browser can continue at any location.
     set(&far, &mut browser, "d", 4);
@@ -262,7 +262,7 @@ fn a_save_merged_onto_a_stale_record_does_not_claim_the_saves_that_it_lacks() {
     assert_eq!(site.record()["data"]["theirs"], 1);
     far.event_kinds();
     let mut session = far.load(&browser);
-    assert_eq!(session.load_reason(), LoadReason::Stale, "what lacks the other browser's save is not repaired");
+    assert_eq!(session.load_reason(), LoadReason::Stale, "a record without the other browser's save is not repaired");
     assert_eq!(numbers(&mut session, ["mine", "page"]), [Some(2), Some(3)]);
 }
 
@@ -327,7 +327,7 @@ fn a_session_that_is_not_visible_yet_keeps_its_cookie_and_creates_nothing() {
         assert_eq!(session.load_reason(), LoadReason::Unknown);
         assert!(session.keys().unwrap().is_empty() && session.session_key().is_none());
     });
-    assert!(headers.set_cookie().unwrap().contains("; Max-Age=0;"), "by now it would be there");
+    assert!(headers.set_cookie().unwrap().contains("; Max-Age=0;"), "by now it would be visible");
 }
 
 #[test]
@@ -419,7 +419,7 @@ fn a_tag_missing_from_a_record_with_enough_later_saves_is_lost_at_once() {
     for value in 0..17 {
         save_of_another(&far, &before, "theirs", value);
     }
-    assert_eq!(reason(&far, &browser), LoadReason::Lost, "waiting would not bring it back");
+    assert_eq!(reason(&far, &browser), LoadReason::Lost, "a retry cannot restore it");
 }
 
 #[test]
@@ -606,7 +606,7 @@ fn ghsa_xg6x_h9c9_2m83_a_pending_second_factor_is_pending_at_every_location() {
         session.cycle_key().unwrap();
     });
     assert_eq!(pending(&site, &browser), (Some(7), None));
-    assert_eq!(pending(&far, &half), (Some(7), Some(true)), "the old cookie is not the whole session");
+    assert_eq!(pending(&far, &half), (Some(7), Some(true)), "the old cookie opens no complete session");
     assert_eq!(far.load(&browser).load_reason(), LoadReason::NotYetVisible, "nor is the new one half of it");
     // The old key reads as empty at once, and is revoked once no pending request can have it.
     assert_eq!((reason(&site, &half), pending(&site, &half)), (LoadReason::Superseded, (None, None)));
@@ -724,7 +724,7 @@ fn a_failed_but_applied_put_is_detected() {
     let mut browser = site.visitor();
     site.apply_but_fail("put");
     set(&site, &mut browser, "mine", 1);
-    assert_eq!(site.operations(), ["read", "read", "put", "read"], "there is nothing to be put once more");
+    assert_eq!(site.operations(), ["read", "read", "put", "read"], "no put has to be repeated");
     assert_eq!(site.record()["generation"], 2);
     assert_eq!((reason(&site, &browser), site.event_kinds()), (LoadReason::Live, vec!["retried".to_owned()]));
 }
@@ -739,7 +739,7 @@ fn a_failed_but_applied_put_does_not_overwrite_a_later_save() {
     let (other, their_browser) = (site.another_isolate(), browser.clone());
     site.during_next_wait(move || save_of_another(&other, &their_browser, "a", 2));
     site.commit(&mut browser, session, 200);
-    assert_eq!(site.record()["data"], serde_json::json!({ "user": "alice", "a": 2 }), "the later save counts");
+    assert_eq!(site.record()["data"], serde_json::json!({ "user": "alice", "a": 2 }), "the later save is kept");
     assert_eq!(site.record()["generation"], 3);
     assert_eq!((reason(&site, &browser), site.event_kinds()), (LoadReason::Live, vec!["retried".to_owned()]));
 }
@@ -804,7 +804,7 @@ fn a_new_session_is_put_without_a_read_each_time() {
     let mut browser = Browser::default();
     site.refuse(["put"]);
     set(&site, &mut browser, "a", 1);
-    assert_eq!(site.operations(), ["put", "put"], "a look would have KV remember that nothing was there");
+    assert_eq!(site.operations(), ["put", "put"], "a read would make KV cache the missing value");
     assert_eq!(site.event_kinds(), ["retried", "created"]);
     assert_eq!(reason(&site, &browser), LoadReason::Live);
 

@@ -204,7 +204,7 @@ fn a_new_key_for_a_superseded_key_of_a_login_has_none_of_its_data_and_ends_with_
         session.cycle_key().unwrap();
         session.set("own", 1).unwrap();
     });
-    assert_eq!(site.load(&again).keys().unwrap(), ["own"], "nothing of the login is handed to its old key");
+    assert_eq!(site.load(&again).keys().unwrap(), ["own"], "the old key gets no data of the login");
     assert_eq!(site.user(&user).as_deref(), Some("member"));
     site.logout(&mut user.clone(), 200);
     for site in [&site, &site.another_isolate()] {
@@ -366,7 +366,7 @@ fn a_second_login_is_refused_once_the_first_ones_key_was_rotated() {
         let mut session = site.load(&old);
         session.cycle_key().unwrap();
         let error = site.failed_commit(&mut session);
-        assert_eq!(error.kind(), ErrorKind::Superseded, "its key would have ended with the first one's");
+        assert_eq!(error.kind(), ErrorKind::Superseded, "its key would have been revoked with the first one's");
     }
     assert_eq!(site.user(&user).as_deref(), Some("member"));
 }

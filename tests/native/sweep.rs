@@ -90,7 +90,7 @@ fn twenty_five_hundred_take_several_runs_of_a_thousand_operations() {
         }
     }
     assert_eq!((runs.len(), runs.iter().sum::<usize>()), (3, 2_500));
-    assert_eq!(site.store.memory.len(), 3, "one session and what is none of ours");
+    assert_eq!(site.store.memory.len(), 3, "one session and foreign entries");
     assert_eq!(site.user(&keep).as_deref(), Some("alice"));
 }
 
@@ -186,7 +186,7 @@ fn runs_continue_where_the_last_one_ended_until_all_of_the_list_was_seen() {
     assert_eq!(store.asked()[0], "list ended:1000");
     assert_eq!(store.names().len(), 1_500);
     assert_eq!(run(sessions.clear_expired()).unwrap(), Swept { removed: 0, complete: false });
-    assert_eq!(store.asked()[0], "list", "after the end it begins anew");
+    assert_eq!(store.asked()[0], "list", "after the end of the list it starts over");
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn a_cursor_that_the_store_refuses_starts_over() {
     ["session:a", "session:b"].iter().for_each(|name| store.put(name, LIVE));
     let sessions = store.sessions();
     store.failing.replace(vec!["list session:b".to_owned()]);
-    assert!(run(sessions.clear_expired()).is_err(), "a cursor of this run that fails is a store that fails");
+    assert!(run(sessions.clear_expired()).is_err(), "a failing cursor of this run is a failure of the store");
     store.asked();
     store.put("session:a", OVER);
     assert!(run(sessions.clear_expired()).is_err());
@@ -219,7 +219,7 @@ fn a_cursor_that_the_store_refuses_starts_over() {
     assert_eq!(store.asked(), ["list session:b"]);
     store.failing.replace(vec!["list".to_owned()]);
     assert_eq!(run(sessions.clear_expired()).unwrap_err().kind(), ErrorKind::StoreUnavailable);
-    assert_eq!(store.asked(), ["list"], "without a cursor nothing is tried again");
+    assert_eq!(store.asked(), ["list"], "without a cursor there is no retry");
 }
 
 #[test]

@@ -152,7 +152,7 @@ proptest! {
                 // Saturated at either limit of the range of microseconds.
                 let left = left.min(i128::from(i64::MAX));
                 prop_assert!(ttl >= 1 && i128::from(ttl) * 1_000_000 >= left, "{} {}", ttl, left);
-                prop_assert!(left > 0, "what is over is not put");
+                prop_assert!(left > 0, "an expired record is not put");
             }
             if let Some(header) = set_cookie {
                 cookie = cookie_of(&header);

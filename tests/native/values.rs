@@ -52,7 +52,7 @@ fn values_that_json_cannot_represent_are_refused() {
     refused([[1.0, f64::NEG_INFINITY]]);
     refused(Shape::Pair(1.0, f64::NAN));
     refused(BTreeMap::from([("a", Some(f64::NAN))]));
-    refused(BTreeMap::from([((1, 2), "a key that is no text")]));
+    refused(BTreeMap::from([((1, 2), "a key that is not a text")]));
     refused(BTreeMap::from([(vec![1], 1)]));
     refused(Stubborn);
     refused([Stubborn]);

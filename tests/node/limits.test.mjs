@@ -88,7 +88,7 @@ test("H1: the data are as large as the setting allows when they are written, and
   const tooLarge = (limit) => (error) => error instanceof TooLargeError && error.message.endsWith(`maxRecordBytes allows ${limit}`);
   await assert.rejects(save(counted - 1), tooLarge(counted - 1));
   await assert.rejects(save(counted, (session) => session.set("l", 1)), tooLarge(counted));
-  assert.equal(store.records.size, before, "nothing is written, and nothing is cut");
+  assert.equal(store.records.size, before, "nothing is written or truncated");
   await assert.doesNotReject(save(counted, (session) => (session.setExpiry(60), session.setTestCookie())), "Django's own keys find room");
   const read = async (limit) => {
     const session = await sized(limit).open(first.sessionKey);

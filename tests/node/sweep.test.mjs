@@ -43,7 +43,7 @@ test("runs continue where the last one ended, until the end of the list", async 
   assert.equal(asked()[0], "list edge-session:ended:1000");
   assert.equal(names.size, 1500);
   assert.deepEqual(await sessions.clearExpired(), { removed: 0, complete: false });
-  assert.equal(asked()[0], "list", "after the end it begins anew");
+  assert.equal(asked()[0], "list", "after the end of the list it starts over");
 });
 
 test("a page that was not finished is listed again by the next run, and a refused cursor starts over", async () => {
@@ -58,7 +58,7 @@ test("a page that was not finished is listed again by the next run, and a refuse
   assert.deepEqual(asked(), ["list b", "list", "delete b", "list c", "delete c"]);
   failing.add("list");
   await assert.rejects(sessions.clearExpired(), { code: "ES_STORE_UNAVAILABLE", name: "StoreUnavailableError" });
-  assert.deepEqual(asked(), ["list"], "without a cursor nothing is tried again");
+  assert.deepEqual(asked(), ["list"], "without a cursor there is no retry");
 });
 
 test("a store that expires records itself is listed for a full pass only", async () => {

@@ -249,7 +249,7 @@ test("every fault of a read has its effect", async () => {
   assert.equal(await read({ replaced: new Uint8Array([65]) }), "A");
   assert.equal(await read({ ofKey: "other" }), "other value");
   for (const status of [414, 500, 503]) await assert.rejects(read({ status }), failure(status));
-  assert.equal(await here.get("key"), "new", "nothing of it stays");
+  assert.equal(await here.get("key"), "new", "none of it stays");
   const before = model.now();
   await read({ slow: 7_000 });
   assert.equal(model.now() - before, 7_000);
