@@ -159,7 +159,7 @@ visit("the cookie's attributes are those of the browser's cookie, and its value 
   await click(page, "Log out");
   await showsStatus(page, "Logged out");
   assert.equal((await shownCookie(page)).Expires.value, "not sent yet");
-  assert.match(await page.locator("#cookie-state").textContent(), /^This browser has none\..* given 2 times and deleted 1 time\.$/);
+  assert.match(await page.locator("#cookie-state").textContent(), /^This browser has no cookie\..* given 2 times and deleted 1 time\.$/);
 }, { data: { a: 1 } });
 
 visit("on a site with other settings, the page shows them, and that reading renews", async ({ page, context }) => {
