@@ -1,6 +1,6 @@
 // Fuzzes the parsers: each target of fuzz_targets for some seconds, from the kept inputs on, and then the values and options that
-// JavaScript passes. `npm run test:fuzz -- --seconds 60 --target json`; with `--keep`, inputs that reach new code join corpus.tar.gz.
-// Failing inputs are in artifacts; one that was a fault becomes a file of regressions.
+// JavaScript passes. `npm run test:fuzz -- --seconds 60 --target json`; with `--keep`, inputs that reach new code join
+// corpus.tar.gz. Failing inputs are in artifacts; one that was a fault becomes a file of regressions.
 
 import { cpSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { delimiter, join } from "node:path";
@@ -20,7 +20,9 @@ const archive = folderOf("corpus.tar.gz");
 const targets = readdirSync(folderOf("fuzz_targets")).map((file) => file.replace(".rs", "")).sort();
 const javascript = "javascript";
 
-/** Runs a command of cargo-fuzz. The sources have no `unsafe`: without the sanitizer for memory, twice as many inputs are tried. */
+/**
+ * Runs a command of cargo-fuzz. The sources have no `unsafe`: without the sanitizer for memory, twice as many inputs are tried.
+ */
 function cargoFuzz([command, ...args], options) {
   const env = { ...nightly, CARGO_TARGET_DIR: built, PATH: `${folder("cargo-fuzz")}${delimiter}${process.env.PATH}` };
   return run("cargo", ["fuzz", command, "--sanitizer", "none", ...args], { env, ...options });

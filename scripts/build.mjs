@@ -1,6 +1,6 @@
-// Builds the Worker into worker/build/: cargo, wasm-bindgen and wasm-opt by way of worker-build. wrangler runs it before it serves or
-// deploys. A note of everything that goes into the build lies beside the result; where it still fits, nothing is done.
-// The tests also build Workers of their own that use the crate.
+// Builds the Worker into worker/build/ with worker-build, which runs cargo, wasm-bindgen and wasm-opt. wrangler runs this script
+// before it serves or deploys. A digest of all inputs is stored beside the result; if it is unchanged, nothing is built.
+// The tests also build other Workers that use the crate.
 
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -10,12 +10,11 @@ import { bin, find, nameless, read, root } from "./project.mjs";
 import { run } from "./run.mjs";
 import { program } from "./tools.mjs";
 
-/** This repository's Worker, and those of the tests that use the crate as a stranger's would. */
+/** This repository's Worker, and an example and a test Worker that use the crate as a dependency. */
 export const app = join(root, "worker");
-const consumer = (name) => join(root, "tests/packages", name);
-export const consumers = ["rust-quick-start", "rust-pages"].map(consumer);
+export const consumers = ["examples/rust-worker", "tests/packages/rust-pages"].map((folder) => join(root, folder));
 
-/** A digest of the sources, the settings and the versions of the tools. Times of files would lie after a checkout. */
+/** A digest of the sources, the settings and the versions of the tools. File times are wrong after a checkout. */
 function inputs(folder) {
   const sources = [root, join(root, "crates/crypto"), folder].flatMap((place) =>
     readdirSync(join(place, "src"), { recursive: true, withFileTypes: true })
@@ -41,7 +40,7 @@ export async function build(folder = app) {
     WASM_BINDGEN_BIN: program("wasm-bindgen"),
     WASM_OPT_BIN: find("wasm-opt", [bin]),
     ESBUILD_BIN: find("esbuild", [bin]),
-    RUST_BACKTRACE: "0", // of worker-build itself it says nothing about the Worker
+    RUST_BACKTRACE: "0", // a backtrace of worker-build itself does not help
     RUSTFLAGS: [process.env.RUSTFLAGS, nameless].filter(Boolean).join(" "),
   };
   if (![builder, ...Object.values(env)].every(Boolean)) {
@@ -55,11 +54,11 @@ export async function build(folder = app) {
   const { code } = await run(builder, ["--release"], { env, cwd: folder });
   if (code) {
     if (process.env.WRANGLER_COMMAND === "dev" && outputs.every(existsSync)) {
-      return say("The Worker could not be built. The last good one goes on serving until what the compiler names above is mended.");
+      return say("The Worker could not be built. The last good build is served until the compiler errors above are fixed.");
     }
-    throw new Stop("The Worker could not be built. Mend what the compiler names above, then build again.");
+    throw new Stop("The Worker could not be built. Fix the compiler errors above, then build again.");
   }
-  // worker-build keeps the names of all functions, which are a quarter of the upload.
+  // worker-build keeps the names of all functions, a quarter of the upload.
   const wasm = join(built, "index_bg.wasm");
   const stripped = await run(env.WASM_OPT_BIN, [wasm, "--strip-debug", "--strip-producers", "--output", wasm], { env });
   if (stripped.code) throw new Stop("wasm-opt could not finish the Worker. Read its message above, then build again.");

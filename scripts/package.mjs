@@ -1,6 +1,6 @@
-// Builds the npm package into dist/: cargo, wasm-bindgen and wasm-opt for the bindings, esbuild and tsc for npm/src. One wasm file, one
-// module that the entries share, and for each platform an entry that knows where the wasm comes from. The model of KV is built in the
-// same way, from a wasm of its own, as `edge-session/testing`: nothing of it reaches who does not import it.
+// Builds the npm package into dist/: cargo, wasm-bindgen and wasm-opt for the bindings, esbuild and tsc for npm/src. One wasm
+// file, one module that the entries share, and for each platform an entry that knows where the wasm comes from. The model of KV
+// is built in the same way, from a wasm of its own, as `edge-session/testing`; only its importers load it.
 
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
@@ -13,19 +13,19 @@ import { program } from "./tools.mjs";
 const glue = join(root, "target", "npm");
 const distribution = join(root, "dist");
 
-/** What the built-in optimizations of rustc leave on. Anything newer would keep the wasm from older platforms. */
+/** The WebAssembly features that rustc enables by default. Newer ones would exclude older platforms. */
 const features = ["bulk-memory", "multivalue", "mutable-globals", "nontrapping-float-to-int", "reference-types", "sign-ext"];
 
 /** SHA-256 in a loop instead of written out: 1.5 KB gzipped less, for about a microsecond a visit. */
 const compact = '--cfg sha2_backend_soft="compact"';
 
-/** The declarations that users see; the others describe what only the door itself uses. */
+/** The public declarations; the others describe internals. */
 const declarations = ["errors", "index", "sessions", "store", "types", "with-sessions"];
 const testing = ["fault", "index", "model", "namespace", "options"].map((name) => `testing/${name}`);
 
 /**
- * What package.json says about the entries: the first condition that a platform knows, counts. Where Node can `require` a
- * module, `module-sync` gives both `require` and `import` the same one, and so one WebAssembly; node.cjs is for the rest:
+ * The `exports` of package.json: the first condition that a platform supports is used. If Node can `require` a
+ * module, `module-sync` gives `require` and `import` the same one, and so one WebAssembly; node.cjs is for others:
  * Node before 20.19, and tools that have a `require` of their own.
  */
 const exports = { ".": entries("."), "./testing": entries("./testing"), "./package.json": "./package.json" };
@@ -46,7 +46,7 @@ function entries(folder) {
 
 const keywords = ["session", "sessions", "cookie", "django", "cloudflare", "workers", "workers-kv", "edge", "wasm", "rust"];
 
-/** Builds into `dist`. With `panics`, the core of what comes out can be made to panic. */
+/** Builds into `dist`. With `panics`, the core has a hook that makes it panic. */
 export async function buildPackage({ panics = false, dist = distribution } = {}) {
   const started = Date.now();
   rmSync(dist, { recursive: true, force: true });
@@ -66,7 +66,7 @@ export async function buildPackage({ panics = false, dist = distribution } = {})
   say(`The package was built into ${relative(root, dist)}/ in ${seconds(Date.now() - started)}.`);
 }
 
-/** Compiles a crate to `wasm`, and makes the glue to it, under a name. */
+/** Compiles a crate to `wasm`, and generates its glue under a name. */
 async function buildWasm(crate, name, wasm, panics = false) {
   const flags = [process.env.RUSTFLAGS, nameless, compact, panics && "--cfg panics"];
   const env = { RUSTFLAGS: flags.filter(Boolean).join(" ") };
@@ -83,10 +83,10 @@ async function buildWasm(crate, name, wasm, panics = false) {
   shorten(name, new Map([...names.matchAll(/\["(.+?)", "(.+?)"\]/g)].map(([, long, short]) => [long, short])));
 }
 
-/** Makes the module that the entries in `source` share, and the entries, into `folder`. */
+/** Builds the module that the entries in `source` share, and the entries, into `folder`. */
 async function bundle(source, folder) {
   const esbuild = find("esbuild", [bin]);
-  // The glue warns of ways to call it that the entries do not take.
+  // The glue warns of calls that the entries do not make.
   const shared = ["--format=esm", "--target=es2022", "--minify", "--log-level=warning", "--pure:console.warn"];
   await step(esbuild, [`${source}/entry/shared.ts`, "--bundle", `--outfile=${join(folder, "shared.js")}`, ...shared]);
   const entries = ["workerd", "node", "browser"].map((name) => `${source}/entry/${name}.ts`);
@@ -96,14 +96,14 @@ async function bundle(source, folder) {
   await step(esbuild, [`${source}/entry/node.ts`, "--bundle", `--outfile=${join(folder, "node.cjs")}`, ...common]);
 }
 
-/** The declarations of one module, for `import` and for `require`: TypeScript wants each kind to name files of its own. */
+/** The declarations of one module, for `import` and for `require`: TypeScript needs files of its own for each kind. */
 function declare(name, dist) {
   const text = readFileSync(join(glue, "types", `${name}.d.ts`), "utf8");
   writeFileSync(join(dist, `${name}.d.ts`), text);
   writeFileSync(join(dist, `${name}.d.cts`), text.replace(/(from "\.\/[\w-]+)\.js"/g, '$1.cjs"'));
 }
 
-/** The wasm's exports have short names now; the glue follows, and leaves out an enum's way back to its names. */
+/** Renames the shortened exports in the glue, and removes the reverse mappings of enums. */
 function shorten(name, short) {
   const file = join(glue, `${name}.js`);
   const text = readFileSync(file, "utf8").replace(/, "\d+": "\w+",$/gm, ",");
@@ -112,7 +112,7 @@ function shorten(name, short) {
 
 async function step(command, args, options) {
   const { code, output } = await run(command, args, options);
-  if (code) throw new Stop(`The package could not be built: ${command.split("/").at(-1)} failed. Mend what it names above, then build again.`);
+  if (code) throw new Stop(`The package could not be built: ${command.split("/").at(-1)} failed. Fix the errors above, then build again.`);
   return output;
 }
 

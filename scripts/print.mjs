@@ -1,5 +1,5 @@
-// What these scripts say, and how they end. Plain sentences on standard output; an end that the user can do something about
-// is a `Stop`, whose message says what happened and what to do next.
+// Output and exit of these scripts. Plain sentences on standard output; an error that the user can fix
+// is a `Stop`, whose message describes it and the next step.
 
 import { realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -12,12 +12,12 @@ export function say(text) {
   output.write(`${text}\n`);
 }
 
-/** From here on, everything goes to standard error: standard output is for a document. */
+/** Sends all further output to standard error, because standard output is for a document. */
 export function aside() {
   output = process.stderr;
 }
 
-/** Where sentences go, for programs that say something themselves. */
+/** The current output stream, for child processes. */
 export const outlet = () => output.fd;
 
 export function seconds(milliseconds) {

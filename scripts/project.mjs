@@ -1,4 +1,4 @@
-// Where things are, which versions the lock files name, and the environment that every program started from here gets.
+// Paths of the project, versions from the lock files, and the environment of child processes.
 
 import { accessSync, constants, readFileSync } from "node:fs";
 import { homedir } from "node:os";
@@ -21,7 +21,7 @@ export function locked(crate) {
   return entry[1];
 }
 
-/** The toolchain that rust-toolchain.toml asks for. */
+/** The toolchain in rust-toolchain.toml. */
 export function toolchain() {
   const list = (text = "") => [...text.matchAll(/"(.+?)"/g)].map(([, item]) => item);
   const file = read("rust-toolchain.toml");
@@ -32,7 +32,7 @@ export function toolchain() {
   };
 }
 
-/** The first of the folders on the path, or of those given, that holds the program. */
+/** The path of a program in the first of the given folders, by default those of PATH, that has it. */
 export function find(program, folders = (process.env.PATH ?? "").split(delimiter)) {
   return folders.map((folder) => join(folder, program)).find((path) => {
     try {
@@ -44,7 +44,7 @@ export function find(program, folders = (process.env.PATH ?? "").split(delimiter
   });
 }
 
-/** Node 24 and wrangler come first on the path; wrangler sends no statistics, asks nothing and fetches nothing by itself. */
+/** Node 24 and wrangler are first in PATH; wrangler sends no statistics, and neither prompts nor fetches. */
 export const environment = () => ({
   WRANGLER_SEND_METRICS: "false",
   WRANGLER_SEND_ERROR_REPORTS: "false",
@@ -56,7 +56,7 @@ export const environment = () => ({
   PATH: `${bin}${delimiter}${process.env.PATH ?? ""}`,
 });
 
-/** Panic messages name source files; whose machine they lie on is nobody's business, and differs from build to build. */
+/** Removes the paths of this machine from panic messages: they are private, and differ between builds. */
 export const nameless = [[root, "edge-session"], [process.env.CARGO_HOME || join(homedir(), ".cargo"), "cargo"]]
   .map(([path, name]) => `--remap-path-prefix=${path}=${name}`)
   .join(" ");

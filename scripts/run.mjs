@@ -1,5 +1,5 @@
-// The one way in which these scripts start other programs. Each gets a process group of its own, so that whatever it starts
-// ends with it. When this process is told to stop, it passes that on, waits, and leaves nothing behind.
+// Starts the child processes of these scripts. Each gets a process group of its own, so that its own children
+// end with it. A signal to this process is passed on, and the process waits until all groups have ended.
 
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
@@ -11,9 +11,9 @@ const groups = new Set();
 let stopping = false;
 
 /**
- * Runs a program to its end and gives `{ code, output }`. By default its output is shown as it comes; `keep` also collects
- * it, `quiet` only collects it. `limit` is the longest it may take, in seconds. It reads `input`; with `terminal` it talks with
- * the user instead, and shares this process's group so that it may. `started` is told its process id.
+ * Runs a program to its end and returns `{ code, output }`. By default its output is shown at once; `keep` also collects
+ * it, `quiet` only collects it. `limit` is its time limit in seconds. It reads `input`; with `terminal` it talks with
+ * the user instead, for which it shares this process's group. `started` is called with its process id.
  */
 export function run(program, args = [], { env = {}, cwd = root, keep, quiet, limit, input, terminal, started } = {}) {
   return new Promise((resolve) => {
@@ -36,7 +36,7 @@ export function run(program, args = [], { env = {}, cwd = root, keep, quiet, lim
     }
     const end = (code, note = "") => {
       clearTimeout(timer);
-      if (groups.has(child.pid)) signal(child.pid, "SIGKILL"); // what it left behind
+      if (groups.has(child.pid)) signal(child.pid, "SIGKILL"); // its remaining children
       groups.delete(child.pid);
       if (!stopping) resolve({ code, output: Buffer.concat(output).toString() + note });
     };
@@ -53,7 +53,7 @@ function signal(group, name) {
   try {
     return process.kill(-group, name);
   } catch {
-    return false; // nobody is left in it
+    return false; // the group is empty
   }
 }
 

@@ -1,5 +1,5 @@
-// Brings this machine to where the Worker can be built, served and tested. What is there already is left alone, so running it
-// again costs a moment. `node scripts/setup.mjs` sets everything up, `node scripts/setup.mjs start` what serving needs.
+// Sets this machine up to build, serve and test the Worker. Parts that are ready are skipped, so that another run
+// is fast. `node scripts/setup.mjs` sets everything up, `node scripts/setup.mjs start` the parts for serving.
 
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -12,7 +12,7 @@ import { browser, django, folder, home, nightly, node20, oldNode, python, tools 
 
 const target = join(cache, "tools", ".target");
 
-/** Each part says whether it is ready, and knows how to get there. */
+/** The parts: whether each is ready, and how to install it. */
 const parts = {
   packages: npmPackages("npm packages", "about 1 minute"),
   peers: npmPackages("the libraries that edge-session is measured against", "about 1 minute", "tests/bench"),
@@ -86,7 +86,7 @@ const parts = {
       const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--requirement", file];
       const { code } = await run(join(django.home, "bin", "python"), pip);
       if (code) throw new Stop("pip could not install Django. Read its message above, then start again.");
-      writeFileSync(join(django.home, "requirements.txt"), read(file)); // the last step: what is half done is done again
+      writeFileSync(join(django.home, "requirements.txt"), read(file)); // the last step, so that an interrupted installation is repeated
     },
   },
   secret: {
@@ -103,10 +103,10 @@ const parts = {
 
 const build = ["packages", "rust", "wasm-bindgen", "worker-build"];
 
-/** What only `npm run bench` and the long tests need. */
+/** The parts that only `npm run bench` and the long tests need. */
 const seldom = ["peers", "nightly", "cargo-fuzz"];
 
-/** What each command needs. */
+/** The parts that each command needs. */
 export const needs = {
   build,
   start: [...build, "secret"],
@@ -139,7 +139,7 @@ export async function setUp(names) {
 async function install(names) {
   for (const name of names) {
     const part = parts[name];
-    if (await part.ready()) continue; // another set-up did it meanwhile
+    if (await part.ready()) continue; // installed by another set-up meanwhile
     say(`Setting up ${part.title}, which takes ${part.takes}.`);
     await part.install();
     if (!(await part.ready())) throw new Stop(`${part.title} could not be set up. Read the messages above, then start again.`);
@@ -147,7 +147,7 @@ async function install(names) {
   rmSync(target, { recursive: true, force: true });
 }
 
-/** Does the work while no other set-up of this user runs. */
+/** Runs `work` while no other set-up of this user runs. */
 async function alone(work) {
   const lock = join(cache, "setup.lock");
   mkdirSync(cache, { recursive: true });
@@ -181,7 +181,7 @@ function holds(lock) {
   }
 }
 
-/** What the package-lock.json of a folder names. */
+/** The packages in the package-lock.json of a folder. */
 function npmPackages(title, takes, folder = ".") {
   return {
     title,
@@ -194,7 +194,7 @@ function npmPackages(title, takes, folder = ".") {
   };
 }
 
-/** Whether node_modules holds what package-lock.json names: npm notes there what it installed. */
+/** Returns whether node_modules has the packages of package-lock.json, by npm's list of installed packages. */
 function installed(folder) {
   try {
     const wanted = JSON.parse(read(folder, "package-lock.json")).packages;
@@ -207,7 +207,7 @@ function installed(folder) {
   }
 }
 
-/** What Rust lacks of rust-toolchain.toml: all of it when the toolchain itself is missing. */
+/** The missing parts of rust-toolchain.toml: all of them if the toolchain itself is missing. */
 async function missingInRust() {
   const { targets, components } = toolchain();
   const { code, output } = await run("rustc", ["--print", "sysroot"], { quiet: true });
@@ -225,7 +225,7 @@ async function rustup(...args) {
   if (code) throw new Stop(`\`rustup ${args.join(" ")}\` failed. Read its message above, then start again.`);
 }
 
-/** Compiled without optimisation, tools take a third of the time, and run for moments all the same. */
+/** Without optimisation the tools compile in a third of the time, and are still fast enough. */
 const unoptimised = {
   CARGO_PROFILE_RELEASE_OPT_LEVEL: "0",
   CARGO_PROFILE_RELEASE_CODEGEN_UNITS: "256",
@@ -234,7 +234,7 @@ const unoptimised = {
   CARGO_PROFILE_RELEASE_STRIP: "symbols",
 };
 
-/** A tool that cargo builds. The tools of one set-up share their target folder, so that what they have in common is compiled once. */
+/** A tool that cargo builds. The tools of one set-up share their target folder, so that common dependencies are compiled once. */
 function cargoTool(name) {
   const { crate, version, takes } = tools[name];
   return {

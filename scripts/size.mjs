@@ -1,5 +1,5 @@
-// Prints what weighs what, raw and gzipped, and fails past a budget: what wrangler would upload for the Worker, and what of
-// the npm package reaches a Worker that imports it.
+// Prints sizes, raw and gzipped, and fails above a budget: the upload of the Worker, and the part of
+// the npm package that a Worker imports.
 
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,8 +12,8 @@ import { run } from "./run.mjs";
 import { needs, setUp } from "./setup.mjs";
 
 /**
- * In bytes, gzipped. The second protocol on KV weighs 18 KB of the package: isolate memory and group commit, two cookie names, families
- * and their revocation, ending tokens, and what the simulation asked for. Cryptography that is compiled for speed weighs another one.
+ * In bytes, gzipped. The second protocol on KV weighs 18 KB of the package: isolate memory and group commit, two cookie names,
+ * families and their revocation, ending tokens, and fixes found by the simulation. Cryptography compiled for speed adds 1 KB.
  */
 const budgets = { worker: 172_000, package: 91_000 };
 const uploaded = [".js", ".mjs", ".wasm"];
@@ -22,23 +22,23 @@ process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
 
 async function worker() {
   const { code, output } = await run("wrangler", ["deploy", "--dry-run", "--outdir", scratch], { quiet: true });
-  if (code) throw new Stop(`${output}\nwrangler could not bundle the Worker. Mend what it names above, then measure again.`);
+  if (code) throw new Stop(`${output}\nwrangler could not bundle the Worker. Fix the errors above, then measure again.`);
   return readdirSync(scratch, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && uploaded.includes(extname(entry.name)))
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
     .map((path) => weighed(relative(scratch, path).replace(/[0-9a-f]{40}-/, ""), readFileSync(path)));
 }
 
-/** The door is one file; what of it is TypeScript shows when it is bundled without wasm-bindgen's glue. */
+/** The package is one file. Its share of TypeScript is measured by a bundle without wasm-bindgen's glue. */
 async function npmPackage() {
   const typescript = join(scratch, "typescript.js");
   const flags = ["--bundle", "--external:#core", "--minify", "--format=esm", "--target=es2022", "--log-level=warning"];
   const { code } = await run(find("esbuild", [bin]), ["npm/src/entry/shared.ts", ...flags, `--outfile=${typescript}`]);
-  if (code) throw new Stop("esbuild could not bundle the door. Mend what it names above, then measure again.");
+  if (code) throw new Stop("esbuild could not bundle the package. Fix the errors above, then measure again.");
   const file = (name) => readFileSync(join(root, "dist", name));
-  const door = weighed("shared.js", file("shared.js"));
+  const whole = weighed("shared.js", file("shared.js"));
   const own = weighed("shared.js: TypeScript", readFileSync(typescript));
-  const glue = { name: "shared.js: glue", raw: door.raw - own.raw, gzip: door.gzip - own.gzip };
+  const glue = { name: "shared.js: glue", raw: whole.raw - own.raw, gzip: whole.gzip - own.gzip };
   return [weighed("edge-session.wasm", file("edge-session.wasm")), glue, own, weighed("workerd.js", file("workerd.js"))];
 }
 
@@ -46,7 +46,7 @@ function weighed(name, bytes) {
   return { name, raw: bytes.length, gzip: gzipSync(bytes, { level: 9 }).length };
 }
 
-/** Prints the parts and their sum. Gives by how many bytes the budget is exceeded. */
+/** Prints the parts and their sum. Returns by how many bytes the budget is exceeded. */
 function report(title, parts, budget) {
   const sum = (key) => parts.reduce((total, part) => total + part[key], 0);
   const total = { name: "total", raw: sum("raw"), gzip: sum("gzip") };
@@ -62,5 +62,5 @@ await script(import.meta.url, async () => {
   await setUp([...new Set([...needs.build, ...needs.package])]);
   await buildPackage();
   const excess = report("The Worker", await worker(), budgets.worker) + report("The package", await npmPackage(), budgets.package);
-  if (excess) throw new Stop("That is past a budget. Find what grew, or raise the budget in scripts/size.mjs and say why.");
+  if (excess) throw new Stop("A budget is exceeded. Find the cause, or raise the budget in scripts/size.mjs with a reason.");
 });

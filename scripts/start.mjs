@@ -1,4 +1,4 @@
-// Serves the Worker on this machine, with everything that this needs set up and built first. PORT chooses the port; further
+// Sets up, builds and serves the Worker on this machine. PORT chooses the port; further
 // arguments go to `wrangler dev`. Sessions are kept in .wrangler/state and survive a restart.
 
 import { createServer } from "node:net";
@@ -11,14 +11,14 @@ import { needs, setUp } from "./setup.mjs";
 async function start(flags) {
   const began = Date.now();
   const port = Number(process.env.PORT || 8787);
-  if (!(port > 0 && port < 65536)) throw new Stop(`PORT=${process.env.PORT} is no port. Choose one with \`PORT=8788 npm start\`.`);
+  if (!(port > 0 && port < 65536)) throw new Stop(`PORT=${process.env.PORT} is not a valid port. Choose one with \`PORT=8788 npm start\`.`);
   if (!(await free(port))) {
     throw new Stop(`Port ${port} is taken by another program. Choose another one with \`PORT=${port + 1} npm start\`.`);
   }
   await setUp(needs.start);
   await build();
 
-  process.exitCode = 0; // being told to stop is how serving ends well
+  process.exitCode = 0; // a signal is the regular end
   if (process.channel) process.on("disconnect", () => process.kill(process.pid, "SIGTERM"));
   const served = run("wrangler", ["dev", "--ip", "localhost", "--port", String(port), "--show-interactive-dev-session=false", ...flags]);
   const url = `http://localhost:${port}`;
@@ -28,7 +28,7 @@ async function start(flags) {
   throw new Stop(`wrangler ended by itself (code ${code}). Read its message above, then run \`npm start\` again.`);
 }
 
-/** Says that the Worker is serving, once it really answers. */
+/** Reports that the Worker is serving once it responds. */
 async function announce(url, began) {
   const answers = () => fetch(`${url}/session`, { signal: AbortSignal.timeout(10_000) }).then((response) => response.arrayBuffer());
   while (!(await answers().then(() => true, () => false))) await sleep(100);
@@ -36,7 +36,7 @@ async function announce(url, began) {
   process.send?.({ url });
 }
 
-/** Whether nobody listens on the port, by IPv4 or by IPv6. */
+/** Returns whether the port is free, by IPv4 and by IPv6. */
 async function free(port) {
   const listens = (host) => new Promise((resolve) => {
     const server = createServer();

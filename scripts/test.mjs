@@ -1,5 +1,5 @@
-// Runs the suites one after the other, each with the set-up it needs: all of them, or those named as arguments. The last line
-// of the output says how many tests passed and how many failed.
+// Runs the suites in turn, each with its set-up: all of them, or those named as arguments. The last line
+// of the output has the numbers of passed and failed tests.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -22,27 +22,30 @@ const limit = 20 * 60; // seconds that one program of a suite may take
 const scratch = mkdtempSync(join(tmpdir(), "edge-session-test-"));
 process.on("exit", () => rmSync(scratch, { recursive: true, force: true, maxRetries: 5 }));
 
-/** What the options choose, for the suites that look. */
+/** The values of the options, as environment variables of the suites. */
 const chosen = {};
 
-/** Which of the mutations are run. */
+/** The share of the mutations to run. */
 const share = {};
 
-/** Each suite runs its programs and gives what it counted. */
+/** Each suite runs its programs and returns its counts. */
 const suites = { lint, native, simulation, node: inNode, django, browser: inBrowser, workerd, e2e, packages, faults, ablation, fuzz, reproduced };
 
-/** What only the long run does. */
+/** The suites of the long run only. */
 const long = ["faults", "ablation", "fuzz", "reproduced"];
 
 /** The crates with native tests, for cargo. */
 const crates = ["edge-session", "edge-session-crypto", "edge-session-kv-model", "edge-session-worker"].flatMap((name) => ["--package", name]);
+
+/** The example that is a native program. */
+const example = ["--package", "example-rust-program"];
 
 /** The crates that are WebAssembly only. */
 const bindings = ["edge-session-bindings", "edge-session-testing-bindings"].flatMap((name) => ["--package", name]);
 
 async function lint() {
   const deny = ["--", "-D", "warnings"];
-  const native = ["cargo", "clippy", ...crates, "--all-targets", "--features", "edge-session/cloudflare", ...deny];
+  const native = ["cargo", "clippy", ...crates, ...example, "--all-targets", "--features", "edge-session/cloudflare", ...deny];
   const wasm = ["cargo", "clippy", "--target", "wasm32-unknown-unknown", ...crates, "--features", "edge-session/cloudflare", "--lib", "--test", "web", ...deny];
   const npm = ["cargo", "clippy", "--target", "wasm32-unknown-unknown", ...bindings, ...deny];
   const page = ["tsc", "--project", "jsconfig.json"];
@@ -58,10 +61,10 @@ async function lint() {
 }
 
 async function native() {
-  return [cargoCount(await run("cargo", ["test", ...crates, "--no-fail-fast", "--features", "edge-session/cloudflare"], { keep: true, limit }))];
+  return [cargoCount(await run("cargo", ["test", ...crates, ...example, "--no-fail-fast", "--features", "edge-session/cloudflare"], { keep: true, limit }))];
 }
 
-/** Random histories on the model of KV: so many as the options say. */
+/** Random histories on the model of KV; the options set their number. */
 async function simulation() {
   return [await simulate({ seeds: chosen.SIMULATION_SEEDS })];
 }
@@ -76,30 +79,30 @@ async function inNode() {
   return [await nodeTests("tests/node/*.test.mjs")];
 }
 
-/** Django's own answers, and those of both doors, to the same calls: so many as the options say. */
+/** Compares both implementations with Django by random calls; the options set their number. */
 async function django() {
   await packageBuilt();
   return [await nodeTests("tests/django/*.test.mjs", { ...(await djangoDrivers()), ...chosen })];
 }
 
-/** Mutations of the sources, each of which the comparison with Django has to notice: the share that the options choose. */
+/** Mutations of the sources, each of which the comparison with Django has to detect: the share that the options choose. */
 async function faults() {
   await packageBuilt();
   return [await runMutations("django", share)];
 }
 
-/** Strangers' bytes, by chance: as many seconds for each target as the options say. */
+/** Random input for each fuzz target; the options set the seconds. */
 async function fuzz() {
   return [await fuzzAll({ seconds: Number(chosen.FUZZ_SECONDS ?? 20) })];
 }
 
-/** The package, built once more somewhere else. */
+/** A second build of the package in another folder. */
 async function reproduced() {
   await packageBuilt();
   return [await reproduce()];
 }
 
-/** Mutations of the protocol, each of which the simulation has to notice: the share that the options choose. */
+/** Mutations of the protocol, each of which the simulation has to detect: the share that the options choose. */
 async function ablation() {
   return [await runMutations("simulation", share)];
 }
@@ -136,7 +139,7 @@ async function e2e() {
   return [await nodeTests("tests/e2e/**/*.test.mjs", { CHROME: browser().chrome, TMPDIR: scratch })];
 }
 
-/** The npm package as its users get it, on each platform that it is for. */
+/** The installed npm package on each platform that it supports. */
 async function packages() {
   await packageBuilt();
   return [await nodeTests("tests/packages/*.test.mjs", { CHROME: browser().chrome, NODE_20: node20(), TMPDIR: scratch })];
@@ -151,14 +154,14 @@ async function nodeTests(files, env) {
   return judged(code, count("pass"), count("fail") + count("cancelled"));
 }
 
-/** Adds up the lines in which cargo's tests, doc tests and the browser's say how they ended. */
+/** Adds up the result lines of cargo's tests, doc tests and browser tests. */
 function cargoCount({ code, output }) {
   const results = [...output.matchAll(/test result: .*?(\d+) passed; (\d+) failed/g)];
   const sum = (index) => results.reduce((total, result) => total + Number(result[index]), 0);
   return judged(code, sum(1), sum(2));
 }
 
-/** A suite that ended badly, or that ran no test, has failed at least once. */
+/** A suite that ended with an error or ran no test has at least one failure. */
 function judged(code, passed, failed) {
   return { passed, failed: Math.max(failed, code || passed + failed === 0 ? 1 : 0) };
 }
@@ -191,7 +194,7 @@ async function test(names) {
   say(`\n${total("passed")} passed, ${total("failed")} failed`);
 }
 
-/** A suite that cannot even be set up or built is a failure, not the end of the others. */
+/** Runs a suite. An error in its set-up or build counts as a failure and does not end the other suites. */
 async function attempt(name) {
   try {
     await setUp(needs[name]);
@@ -203,9 +206,9 @@ async function attempt(name) {
 }
 
 /**
- * `--calls 50000 --seed 7` are for the comparison with Django, which `--long` makes longer, as it does the simulation; it also runs
- * the mutations, all, or those of a `--share 2/5` or of a `--commit`, fuzzes, each target for `--seconds 20`, and builds the package
- * a second time.
+ * `--calls 50000 --seed 7` are for the comparison with Django, which `--long` makes longer, as it does the simulation; it also
+ * runs the mutations, all, or those of a `--share 2/5` or of a `--commit`, fuzzes, each target for `--seconds 20`, and builds the
+ * package a second time.
  */
 function optioned(args) {
   const string = { type: "string" };

@@ -1,5 +1,5 @@
-// The tools that cargo builds for us: which, in which version, and where they lie. They are kept apart from the user's own,
-// in a folder per version that all clones share. One of the very version that is on the path already serves as well.
+// The tools that cargo builds: their versions and paths. They are separate from the user's own,
+// in a folder for each version that all clones share. A tool of the same version in PATH is used instead.
 
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -33,13 +33,13 @@ export const tools = {
   },
 };
 
-/** Where cargo installs it: `bin` inside is where its programs are. */
+/** The folder into which cargo installs a tool; its programs are in `bin`. */
 export function home(name) {
   const { crate, version } = tools[name];
   return join(cache, "tools", `${crate}@${version()}`);
 }
 
-/** The folder with the tool's programs, or undefined if they are still to be installed. */
+/** The folder with the tool's programs, or undefined if they are not installed. */
 export function folder(name) {
   const { programs } = tools[name];
   const own = join(home(name), "bin");
@@ -68,10 +68,10 @@ function versionOf(program) {
   }
 }
 
-/** The compiler of fuzz targets: only a nightly one says which ways an input took. */
+/** The compiler of fuzz targets: coverage needs a nightly one. */
 export const nightly = { RUSTUP_TOOLCHAIN: "nightly" };
 
-/** The oldest Node that the npm package is for, next to the one in node_modules: in which version set-up installs it, and where. */
+/** The oldest Node that the npm package supports: the version that set-up installs, and its folder. */
 export const oldNode = { version: "20.20.2", home: join(cache, "tools", "node@20.20.2") };
 
 /** The path of a Node 20: one on the path, or the one that set-up has installed. */
@@ -83,7 +83,7 @@ export function node20() {
 /** The Python that has the Django of tests/django/requirements.txt, in an environment of its own that all clones share. */
 export const django = { home: join(cache, "tools", `django@${read("tests/django/requirements.txt").match(/^Django==(\S+)/m)[1]}`) };
 
-/** Its path, or undefined where it is still to be installed. */
+/** The path of that Python, or undefined if it is not installed. */
 export function python() {
   const same = () => readFileSync(join(django.home, "requirements.txt"), "utf8") === read("tests/django/requirements.txt");
   const program = find("python", [join(django.home, "bin")]);

@@ -1,7 +1,7 @@
-// What a control does: one request, its outcome in the dock, and then a reading of the session. Requests are sent one after the other,
-// so that each reading shows what the request before it did.
+// The effect of a control: one request, its outcome in the dock, and then a read of the session. Requests are sent in turn,
+// so that each read shows the effect of the request before it.
 
-import { tell } from "./dock.js";
+import { showOutcome } from "./dock.js";
 import { parseSession, send } from "./session.js";
 
 /**
@@ -27,7 +27,7 @@ export function whenRead(show) {
 }
 
 /**
- * Calls `show` with every request and what came of it; `following` are those that only read the session after another one.
+ * Calls `show` with every request and its response; `following` requests only read the session after another one.
  *
  * @param {(exchange: Exchange, following: boolean) => void} show
  */
@@ -75,17 +75,17 @@ function stop(event) {
 }
 
 /**
- * Sends a request, says what happened, and reads the session again.
+ * Sends a request, shows its outcome, and reads the session again.
  *
  * @param {Question} question
- * @param {string | ((exchange: Exchange) => string)} outcome what to say if it went well
- * @returns {Promise<Exchange | undefined>} the answer, if it went well
+ * @param {string | ((exchange: Exchange) => string)} outcome the message of a success
+ * @returns {Promise<Exchange | undefined>} the exchange, if it succeeded
  */
 export function perform(question, outcome) {
   return inTurn(async () => {
     const exchange = await exchangeWith(question);
-    const said = exchange.error ?? (typeof outcome === "string" ? outcome : outcome(exchange));
-    await refresh(said, exchange);
+    const message = exchange.error ?? (typeof outcome === "string" ? outcome : outcome(exchange));
+    await refresh(message, exchange);
     return exchange.error === undefined ? exchange : undefined;
   });
 }
@@ -99,9 +99,9 @@ export function read(outcome = "This is the session now.") {
   return inTurn(() => refresh(outcome));
 }
 
-/** Says something that no request has to do with. @param {string} text */
+/** Shows a message without a request. @param {string} text */
 export function explain(text) {
-  tell(text, true);
+  showOutcome(text, true);
 }
 
 /**
@@ -116,23 +116,23 @@ function inTurn(work) {
 }
 
 /**
- * Reads the session. After another exchange, that one is what the dock is about, unless only the reading failed.
+ * Reads the session. After another exchange the dock shows that one, unless only the read failed.
  *
- * @param {string} said
+ * @param {string} message
  * @param {Exchange} [after]
  */
-async function refresh(said, after) {
+async function refresh(message, after) {
   const exchange = await exchangeWith({ method: "GET", path: "/session" }, after !== undefined);
   if (exchange.error === undefined) {
     const session = parseSession(exchange.text);
     for (const show of readers) show(session);
   }
   if (after === undefined) {
-    tell(exchange.error ?? said, exchange.error !== undefined, exchange);
+    showOutcome(exchange.error ?? message, exchange.error !== undefined, exchange);
   } else if (after.error === undefined && exchange.error !== undefined) {
-    tell(`${said} But the session could not be read again: ${exchange.error}`, true, after);
+    showOutcome(`${message} But the session could not be read again: ${exchange.error}`, true, after);
   } else {
-    tell(said, after.error !== undefined, after);
+    showOutcome(message, after.error !== undefined, after);
   }
 }
 

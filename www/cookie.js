@@ -1,4 +1,4 @@
-// The session's cookie: the attributes with which the server sends it, and what each of them means.
+// The session's cookie: its attributes and their meaning.
 
 import { whenRead, whenSent } from "./actions.js";
 import { counted } from "./cost.js";
@@ -39,7 +39,7 @@ whenRead((session) => {
   }));
 });
 
-/** Whether this browser has it, and how often it changed. @param {Session} session */
+/** Describes whether this browser has the cookie, and how often it changed. @param {Session} session */
 function state({ cookie: { issued }, loadReason }) {
   const changes = [
     sent.given && `given ${counted(sent.given, "time")}`,
@@ -47,7 +47,7 @@ function state({ cookie: { issued }, loadReason }) {
   ].filter(Boolean).join(" and ");
   const since = changes && ` Since this page was opened it was ${changes}.`;
   if (issued === null) {
-    const { cookie = "This browser has none. The first change brings it, with these attributes." } = describeLoad(loadReason);
+    const { cookie = "This browser has no cookie. The first change sets it, with these attributes." } = describeLoad(loadReason);
     return [`${cookie}${since}`];
   }
   return ["This browser has it since ", moment(issued), `.${since}`];
@@ -62,37 +62,37 @@ function attributes({ cookie, loadReason }) {
     ["Name", element("code", cookie.name), prefix(cookie.name)],
     otherName(cookie),
     ["Value", "signed, never shown", "It names the session’s key, and its signature cannot be forged. No route returns it. Each save gives a new one; a login changes the key in it."],
-    ["Expires", expires(cookie, loadReason), "Then the browser drops it. It moves with each save, together with the record’s end."],
-    ["Domain", cookie.domain ?? "none", cookie.domain === null ? "It goes to this host alone." : "It goes to this host and to its subdomains."],
-    ["Path", element("code", cookie.path), cookie.path === "/" ? "It goes with every request to the host." : "It goes with requests below this path."],
-    ["Secure", yes(cookie.secure), cookie.secure ? "It travels over HTTPS only, and to localhost." : "It travels in the clear as well: anybody on the way can take it."],
-    ["HttpOnly", yes(cookie.httpOnly), cookie.httpOnly ? "No script sees it, so none can steal it." : "Scripts on this site can read it, foreign ones too if they get in."],
+    ["Expires", expires(cookie, loadReason), "The browser deletes it then. Each save moves this time, together with the record’s deadline."],
+    ["Domain", cookie.domain ?? "none", cookie.domain === null ? "Sent to this host only." : "Sent to this host and its subdomains."],
+    ["Path", element("code", cookie.path), cookie.path === "/" ? "Sent with every request to the host." : "Sent with requests below this path."],
+    ["Secure", yes(cookie.secure), cookie.secure ? "Sent over HTTPS only, and to localhost." : "Sent over HTTP as well, where it can be intercepted."],
+    ["HttpOnly", yes(cookie.httpOnly), cookie.httpOnly ? "No script can read it." : "Scripts on this site can read it, injected ones as well."],
     ["SameSite", cookie.sameSite, {
-      Strict: "No request that begins on another site carries it, not even a link to here.",
-      Lax: "Of the requests that begin on another site, only a link to here carries it.",
-      None: "Requests of every site carry it; the routes refuse those of other sites’ pages all the same.",
+      Strict: "Not sent with requests from other sites, not even with a link to this page.",
+      Lax: "Of the requests from other sites, only links to this page send it.",
+      None: "Sent with requests from every site; the routes refuse those of other sites’ pages.",
     }[cookie.sameSite]],
   ];
 }
 
 /**
- * The name that is not in use now.
+ * The cookie name that is not in use.
  *
  * @param {Cookie} cookie
  * @returns {[attribute: string, value: Node, meaning: string]}
  */
 function otherName({ name, anonymousName, loginName }) {
   if (name === anonymousName) {
-    return ["After a login", element("code", loginName), "A login gives the cookie this name and deletes the other one. So no late answer to a request from before the login can replace the login’s cookie."];
+    return ["After a login", element("code", loginName), "A login gives the cookie this name and deletes the other one. So no late response to a request from before the login can replace the login’s cookie."];
   }
-  return ["Before a login", element("code", anonymousName), "An anonymous session travels under this name, until its first login. A logout deletes the cookies of both names."];
+  return ["Before a login", element("code", anonymousName), "An anonymous session has this cookie name until its first login. A logout deletes the cookies of both names."];
 }
 
 /** @param {string} name */
 function prefix(name) {
   const lower = name.toLowerCase();
-  if (lower.startsWith("__host-")) return "Browsers take this prefix only with Secure, without a Domain and with Path=/: no other host can plant one.";
-  if (lower.startsWith("__secure-")) return "Browsers take this prefix only with Secure.";
+  if (lower.startsWith("__host-")) return "Browsers accept this prefix only with Secure, without a Domain and with Path=/: no other host can set such a cookie.";
+  if (lower.startsWith("__secure-")) return "Browsers accept this prefix only with Secure.";
   return "Without a prefix, other hosts of the domain can set a cookie of this name.";
 }
 

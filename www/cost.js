@@ -1,18 +1,18 @@
-// What a request cost: the server's `Server-Timing` header, read and put into words.
+// The cost of a request: parses and describes the server's `Server-Timing` header.
 
 /**
  * @typedef {import("./session.js").Exchange} Exchange
  *
- * KV's operations, and the milliseconds that the Worker waited for them; what the request's cookie was worth, and what the answer
- * did to it.
+ * KV's operations, and the milliseconds that the Worker waited for them; the result of the cookie's check, and the response's effect
+ * on it.
  * @typedef {{
  *   reads: number, writes: number, deletes: number, milliseconds: number,
  *   cookie: "none" | "verified" | "refused" | "unread",
  *   setCookie: "none" | "given" | "deleted",
  * }} Cost
  *
- * One step of a request's way: `quiet` where nothing was done, `loss` where something went, and
- * last the `trip` as a whole.
+ * One step of a request: `quiet` without an effect, `loss` for a deletion, and
+ * last the whole `trip`.
  * @typedef {{ label: string, value: string, mood: "quiet" | "done" | "loss" | "trip" }} Station
  */
 
@@ -21,10 +21,10 @@ const COOKIE = { none: "no cookie", verified: "cookie verified", refused: "cooki
 const SET_COOKIE = { none: "no Set-Cookie", given: "new cookie", deleted: "cookie deleted" };
 
 /**
- * Reads the header; entries that others add to it are none of ours.
+ * Parses the header; entries of others are ignored.
  *
  * @param {string | null} header
- * @returns {Cost | undefined} nothing, if the answer did not come from the Worker
+ * @returns {Cost | undefined} undefined, if the response did not come from the Worker
  */
 export function readCost(header) {
   const entries = new Map(Array.from((header ?? "").matchAll(ENTRY), ([, name, value]) => [name, value]));
@@ -36,7 +36,7 @@ export function readCost(header) {
 }
 
 /**
- * The way that a request took, from its cookie to the answer.
+ * The steps of a request, from its cookie to the response.
  *
  * @param {Exchange} exchange
  * @returns {Station[]}
@@ -55,32 +55,32 @@ export function stations({ cost, milliseconds }) {
   ];
 }
 
-/** What the answer did to the cookie. @param {Cost} cost */
+/** The effect of the response on the cookie. @param {Cost} cost */
 export function setCookie(cost) {
   return SET_COOKIE[cost.setCookie];
 }
 
 /**
- * Why it cost that.
+ * Explains the cost of a request.
  *
  * @param {Exchange} exchange
- * @returns {string} empty where there is nothing to explain
+ * @returns {string} empty without an explanation
  */
 export function reason({ method, path, status, cost }) {
   if (!cost || status >= 500) return "";
   const { reads, writes, deletes, cookie, setCookie } = cost;
-  if (cookie === "unread") return "The request was refused before its cookie was looked at.";
-  if (cookie === "refused") return "The cookie is not one that this server signed, so KV was not asked.";
-  if (status >= 400 && !writes && !deletes) return "What is refused changes nothing.";
+  if (cookie === "unread") return "The request was refused before its cookie was read.";
+  if (cookie === "refused") return "The cookie was not signed by this server, so KV was not read.";
+  if (status >= 400 && !writes && !deletes) return "A refused request changes nothing.";
   if (path === "/session/flush" && writes) return "A tombstone ends the session’s keys, its record is deleted, and the browser deletes its cookies.";
   if (path === "/session/cycle-key" && writes) return "The data were stored under a new key, and the cookie names it. A tombstone ends the old key, if there was one.";
-  if (deletes && !writes) return "Its end had come when it was saved, so the record was deleted instead.";
-  if (writes && !reads) return "A new session is written without looking first.";
-  if (writes) return "A save reads once more what is there now, and writes on top of it. That moves the end.";
-  if (setCookie === "deleted") return "The session had ended, so the browser is told to drop its cookie.";
-  if (cookie === "none") return "No cookie came, so KV was not asked.";
-  if (method === "GET") return "Reading writes nothing, so the end stays where it was.";
-  return "Nothing differs from what is stored, so nothing was written.";
+  if (deletes && !writes) return "The session had expired when it was saved, so the record was deleted.";
+  if (writes && !reads) return "A new session is written without a read.";
+  if (writes) return "A save reads the current record once more and writes a new one. That moves the deadline.";
+  if (setCookie === "deleted") return "The session had ended, so the response deletes the cookie.";
+  if (cookie === "none") return "The request had no cookie, so KV was not read.";
+  if (method === "GET") return "A read writes nothing, so the deadline did not move.";
+  return "The data equal the stored ones, so nothing was written.";
 }
 
 /** A number and its noun. @param {number} number @param {string} noun */

@@ -1,4 +1,4 @@
-// How long the stored session still lives: counted down by the server's clock, from the deadline that the last save gave it.
+// The remaining life of the stored session: counted down by the server's clock, to the deadline of the last save.
 
 import { read, whenRead } from "./actions.js";
 import { describeLoad } from "./load-reason.js";
@@ -37,10 +37,10 @@ whenRead((session) => {
   run();
 });
 
-// Nobody sees a hidden page count, and what it shows when it comes back is computed anew.
+// A hidden page does not count. When it is visible again, the remaining time is computed anew.
 document.addEventListener("visibilitychange", run);
 
-/** Shows what is left now, and comes back when the next second has passed. */
+/** Shows the remaining time, and runs again after the next second. */
 function run() {
   clearTimeout(tick);
   if (document.hidden) return;
@@ -65,7 +65,7 @@ function run() {
 }
 
 /**
- * What the last request did to the end.
+ * The effect of the last request on the deadline.
  *
  * @param {string | null | undefined} before
  * @param {string | null} after

@@ -26,7 +26,7 @@ whenRead(({ data, loadReason }) => {
       rows.delete(key);
     }
   }
-  // A row that stands where it belongs is not touched: it may have the focus, or be edited.
+  // A row at its place is not touched: it may have the focus, or be edited.
   data.forEach(([key, text], index) => {
     const row = rows.get(key) ?? makeRow(key);
     part("td code", HTMLElement, row).textContent = text;
@@ -71,7 +71,7 @@ whenUsed(remove, async () => {
   if (key.reportValidity()) await deleteItem(key.value);
 });
 
-/** Writes onto the buttons what they send for the key that stands in the field. */
+/** Shows on the buttons the requests for the key in the field. */
 function showItemRoutes() {
   const path = hasPath(key.value) ? itemPath(key.value) : "/session/data/{key}";
   showRoute(set, `PUT ${path}`);

@@ -1,4 +1,4 @@
-// The dock at the lower edge: what came of the last thing that the visitor did, and the way that its request took.
+// The dock at the lower edge: the outcome of the visitor's last action, and the steps of its request.
 
 import { reason, stations } from "./cost.js";
 import { element, part, show } from "./page.js";
@@ -9,15 +9,15 @@ const status = part("#status", HTMLElement);
 const trace = part("#trace", HTMLElement);
 
 /**
- * Says what happened. Only the sentence is announced; the way of the request is there to be read.
+ * Shows an outcome. Only the message is announced by screen readers, not the steps of the request.
  *
- * @param {string} said
+ * @param {string} message
  * @param {boolean} failed
  * @param {Exchange} [exchange]
  */
-export function tell(said, failed, exchange) {
-  const text = element("span", said);
-  text.className = "said";
+export function showOutcome(message, failed, exchange) {
+  const text = element("span", message);
+  text.className = "message";
   const about = element("span");
   if (exchange) about.append(" ", ...summary(exchange));
   status.replaceChildren(text, about);

@@ -4,7 +4,7 @@
 const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]|[^\s"{}[\],:]+/g;
 
 /**
- * The members of a JSON object, in order: the key, and the value's text as it stands.
+ * The members of a JSON object, in order: the key, and the unchanged text of the value.
  *
  * @param {string} text
  * @returns {[key: string, text: string][]}
@@ -36,7 +36,7 @@ export function members(text) {
 }
 
 /**
- * Why a text is not JSON, or `undefined` if it is.
+ * The reason why a text is not JSON, or `undefined` if it is.
  *
  * @param {string} text
  * @returns {string | undefined}

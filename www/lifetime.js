@@ -1,4 +1,4 @@
-// How long a save makes the session live: Django's get_expiry_age, get_expiry_date, get_expire_at_browser_close and set_expiry.
+// The lifetime that a save sets: Django's get_expiry_age, get_expiry_date, get_expire_at_browser_close and set_expiry.
 
 import { perform, whenRead, whenUsed } from "./actions.js";
 import { element, field, part, show } from "./page.js";

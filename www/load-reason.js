@@ -1,9 +1,9 @@
-// What a load of the session can give: `loadReason` in the answer of `GET /session`, put into words.
+// Descriptions of the load outcome: `loadReason` in the response to `GET /session`.
 
 /**
- * How the label looks: `stored` where the data are those of the session, `warned` where something is missing or a change would be
- * refused, `plain` where there is no session. `next` is what to do. `values` and `cookie` replace what the page otherwise says of an
- * empty table and of the cookie; only a session that exists and cannot be read has `values`. Backticks enclose code.
+ * The style of the label: `stored` if the data are those of the session, `warned` if data are missing or a change would be
+ * refused, `plain` without a session. `next` is the advice. `values` and `cookie` replace the page's usual texts for an
+ * empty table and for the cookie; only a session that exists and cannot be read has `values`. Backticks enclose code.
  * @typedef {{
  *   label: string, badge: "stored" | "warned" | "plain", meaning: string, next?: string, values?: string, cookie?: string,
  * }} LoadReason
@@ -119,7 +119,7 @@ export const LOAD_REASONS = {
 };
 
 /**
- * Describes a load reason. One that this page does not know is shown by its name.
+ * Describes a load outcome. An unknown one is shown by its name.
  *
  * @param {string} reason
  * @returns {LoadReason}

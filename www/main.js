@@ -1,4 +1,4 @@
-// The session inspector. Each module looks after its part of the page; the first reading fills them all.
+// The session inspector. Each module is responsible for one part of the page; the first read fills them all.
 
 import "./cookie.js";
 import "./countdown.js";

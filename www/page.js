@@ -1,4 +1,4 @@
-// The parts of the page. One that is missing, or is something else, is a mistake in the markup and throws.
+// The elements of the page. A missing element, or one of another type, is an error in the markup and throws.
 
 /**
  * The first element that a selector names.
@@ -28,7 +28,7 @@ export function field(form, name) {
 }
 
 /**
- * What a template holds, anew.
+ * A new copy of a template's content.
  *
  * @param {string} selector
  */
@@ -70,7 +70,7 @@ export function show(selector, ...content) {
 }
 
 /**
- * Writes the route that a button calls onto it: small, for the eye, and as its description for who listens.
+ * Shows the route of a button on it, and sets it as the description for screen readers.
  *
  * @param {HTMLElement} button
  * @param {string} [route] what is written there already if left out

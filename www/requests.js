@@ -1,4 +1,4 @@
-// The last requests, and what each of them cost.
+// The last requests, and the cost of each.
 
 import { whenSent } from "./actions.js";
 import { counted, reason, setCookie } from "./cost.js";
@@ -55,7 +55,7 @@ function cell(kind, ...content) {
 }
 
 /**
- * A number, and what it counts where no column says so.
+ * A number, with its unit if no column shows it.
  *
  * @param {number | undefined} count
  * @param {string} noun

@@ -6,10 +6,10 @@ import { members } from "./json-text.js";
 const PATIENCE = 15_000; // milliseconds
 
 /**
- * What is asked of the server. `body` is JSON text.
+ * A request to the server. `body` is JSON text.
  * @typedef {{ method: string, path: string, body?: string | undefined }} Question
  *
- * What came of it; without an answer, `status` is 0. `milliseconds` is the round trip as this browser measured it.
+ * Its outcome; without a response, `status` is 0. `milliseconds` is the round trip as this browser measured it.
  * @typedef {Question & {
  *   status: number, milliseconds: number, text: string, error?: string, cost?: import("./cost.js").Cost | undefined,
  * }} Exchange
@@ -27,7 +27,7 @@ const PATIENCE = 15_000; // milliseconds
  */
 
 /**
- * Sends a request. It never throws: that there was no answer is something to say, too.
+ * Sends a request. It never throws: a missing response is an outcome, too.
  *
  * @param {Question} question
  * @returns {Promise<Exchange>}
@@ -97,7 +97,7 @@ export function hasPath(key) {
 }
 
 /**
- * What the server says is wrong: `{ "error": { "message" } }`, or whatever else stands in between and answers in its place.
+ * The server's error message, `{ "error": { "message" } }`, or the response of an intermediary.
  *
  * @param {string} text
  * @returns {string}

@@ -1,4 +1,4 @@
-// A field for JSON. Who types a plain word is told what JSON wants, and may have it stored as text.
+// A field for JSON. A plain word gets a hint about JSON, and can be stored as text.
 
 import { flaw, members } from "./json-text.js";
 import { copy, field, part } from "./page.js";

@@ -1,9 +1,9 @@
-// What a contender's process answers: `/?mode=small&bytes=200&visits=1000` makes so many visits, with `&leave` the last ones,
-// and answers when they are done. Whoever asks takes the time, since the clock in workerd stands still while it computes.
+// The requests to a contender's process: `/?mode=small&bytes=200&visits=1000` makes 1000 visits, with `&leave` the last ones,
+// and responds when they are done. The client measures the time, since the clock in workerd does not advance during computation.
 
 import { modes, Visitor } from "./visit.mjs";
 
-/** Gives a function from a URL to an answer: a status and a text. */
+/** Returns a function from a URL to a response: a status and a text. */
 export function answering(contender) {
   const visitors = new Map();
 

@@ -1,10 +1,10 @@
-// What a visit costs is told by the processor time of the process that makes it, all of its threads together: it is steadier
-// than the time on the wall, which grows with whatever else the machine does. Linux alone tells it exactly enough.
+// The cost of a visit is the processor time of all threads of its process, which is steadier
+// than the elapsed time, which depends on other load. Only Linux reports it with enough precision.
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 
-/** Each gives the milliseconds that a process has spent. */
+/** Each returns the processor time of a process in milliseconds. */
 export const clocks = {
   cpu(pid) {
     const tasks = `/proc/${pid}/task`;

@@ -1,5 +1,5 @@
-// Who takes part. Each is a module of `contenders/` by its name. A peer is a library from npm, which edge-session wants to be
-// faster than; `fits` tells which sessions one can hold, and `why` the reason.
+// The contenders. Each is a module of `contenders/` by its name. A peer is a library from npm, which edge-session has to be
+// faster than; `fits` returns which sessions it can hold, and `why` is the reason.
 
 export const contenders = [
   { name: "shell-request", title: "shell: Request and Headers alone" },

@@ -1,6 +1,6 @@
 // A KV namespace in memory, which all contenders share. It is asynchronous as KV is, and costs nothing itself: text and bytes
-// are kept as they were put and handed out as they are. The real one decodes text and makes an ArrayBuffer of bytes anew,
-// which is no library's to choose or to save; none of them changes what it got.
+// are stored and returned without a copy. The real one decodes text and creates a new ArrayBuffer for bytes,
+// for every library; none of them changes the returned value.
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -33,7 +33,7 @@ function text(value) {
   return typeof value === "string" ? value : decoder.decode(value);
 }
 
-/** The buffer of a view, where the view is all of it. */
+/** The buffer of a view that covers all of it. */
 function bufferOf({ buffer, byteOffset, byteLength }) {
   return byteLength === buffer.byteLength ? buffer : buffer.slice(byteOffset, byteOffset + byteLength);
 }

@@ -1,12 +1,12 @@
-// Takes the times. In each round every contender makes its visits in every cell once, in an order that is drawn anew, so that
-// what else the machine does falls on all of them; times are compared within a round.
+// Measures the times. In each round every contender makes its visits in every cell once, in a random order, so that
+// other load affects all of them; times are compared within a round.
 
 const sample = 60; // milliseconds that a contender's visits take in a round, about
 const turn = 10; // of them in one request: memory settles between requests, as it does in a Worker
 const warmth = 300; // milliseconds of visits before the first round, for the compilers
 
-/** Gives for each cell and contender the microseconds of a visit in each round. */
-export async function measure({ ask, pid }, clock, contenders, cells, rounds, tell) {
+/** Returns for each cell and contender the microseconds of a visit in each round. */
+export async function measure({ ask, pid }, clock, contenders, cells, rounds, report) {
   const entries = cells.flatMap((cell) => contenders.filter(({ fits }) => fits?.(cell) ?? true).map(({ name }) => ({ cell, name, times: [] })));
 
   async function timed({ cell, name }, visits, requests = 1) {
@@ -16,7 +16,7 @@ export async function measure({ ask, pid }, clock, contenders, cells, rounds, te
     return (clock(process) - began) / requests;
   }
 
-  /** Makes visits until the code is warm, and gives how many of them fill a turn at their best. */
+  /** Makes visits until the code is warm, and returns how many of them fill a turn at their best. */
   async function warmed(entry) {
     let best = Infinity;
     for (let visits = 1, total = 0; total < warmth || best === Infinity; ) {
@@ -28,19 +28,19 @@ export async function measure({ ask, pid }, clock, contenders, cells, rounds, te
     return Math.max(1, Math.round(turn / best));
   }
 
-  /** What a request costs that asks for no visit. */
+  /** The cost of a request without a visit. */
   async function idling(name) {
     const times = [];
     for (let n = 0; n < 200; n++) times.push(await timed({ cell: cells[0], name }, 0));
     return median(times);
   }
 
-  tell("warming up");
+  report("warming up");
   for (const entry of entries) entry.visits = await warmed(entry);
   const idle = new Map();
   for (const { name } of contenders) idle.set(name, await idling(name));
   for (let round = 1; round <= rounds; round++) {
-    tell(`round ${round} of ${rounds}`);
+    report(`round ${round} of ${rounds}`);
     for (const cell of shuffled(cells)) {
       for (const entry of shuffled(entries.filter((entry) => entry.cell === cell))) {
         const spent = await timed(entry, entry.visits, sample / turn);

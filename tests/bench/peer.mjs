@@ -1,8 +1,8 @@
-// The other libraries, for tests that are not in this folder.
+// The other libraries, for tests outside of this folder.
 
 import { registerHooks } from "node:module";
 
-/** Imports a module of the other libraries. React Router's package imports one that holds nothing but types. */
+/** Imports a module of the other libraries. React Router's package imports one that contains types only. */
 export async function peer(name) {
   const hooks = registerHooks({
     resolve: (specifier, context, next) =>

@@ -1,10 +1,10 @@
-// The figures: what they come to, and how they are printed.
+// Computes and prints the figures.
 
 import { say } from "../../scripts/print.mjs";
 import { contenders } from "./contenders.mjs";
 import { median } from "./measure.mjs";
 
-/** How many times what the floor takes edge-session may take in workerd. */
+/** The maximum ratio of edge-session's time to the floor's in workerd. */
 const goals = {
   small: { 200: 5.5, 2048: 0.65, 16384: 0.12, 131072: 0.05 },
   large: { 2048: 1.8, 16384: 1.6, 131072: 1.5 },
@@ -13,7 +13,7 @@ const goals = {
 const titles = { small: "small fields only", large: "one large field rewritten" };
 const peers = contenders.filter(({ peer }) => peer);
 
-/** What the rounds of each result come to, in the cell where it was measured. */
+/** The summary of the rounds of each result, in its cell. */
 export function judged(results) {
   const times = (cell, contender) => results.find((result) => isIn(cell, result) && result.contender === contender)?.times;
   return results.map(({ times: rounds, ...cell }) => {
@@ -33,7 +33,7 @@ export function judged(results) {
   });
 }
 
-/** A table for each runtime and mode, and who is faster. */
+/** Prints a table for each runtime and mode, and the comparison. */
 export function print(results, { only, sizes, runtime, mode, clock, rounds }) {
   say(`\nMicroseconds of ${clock === "cpu" ? "processor time" : "time"} a visit: the median of ${rounds} rounds [least–most] × the floor in the same round.`);
   for (const where of runtime) for (const what of mode) {
@@ -49,7 +49,7 @@ export function print(results, { only, sizes, runtime, mode, clock, rounds }) {
   for (const line of standing(results, runtime, sizes)) say(line);
 }
 
-/** Where edge-session is faster than every peer, and where not. */
+/** The cells in which edge-session is faster than every peer, and the others. */
 function standing(results, runtimes, sizes) {
   const name = (bytes) => sizes.find((size) => size.bytes === bytes).name;
   return runtimes.flatMap((runtime) => {
@@ -77,7 +77,7 @@ function verdict(goal) {
   return goal && `≤ ×${goal.most.toFixed(2)}, ${goal.met ? "met" : "not met"}`;
 }
 
-/** Three digits that count. */
+/** Three significant digits. */
 function short(number) {
   return number < 100 ? number.toPrecision(3) : String(Math.round(number));
 }

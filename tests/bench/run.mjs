@@ -1,5 +1,5 @@
 // Measures the session cycle against other libraries and against no library, in workerd and in Node: Cookie header in, load,
-// read two fields, write one, commit, Set-Cookie out. `npm run bench -- --help` tells what it takes.
+// read two fields, write one, commit, Set-Cookie out. `npm run bench -- --help` lists the options.
 
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -44,8 +44,8 @@ async function bench(args) {
     process.on("exit", () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
     const processes = await runtimes[runtime](options.only, folder);
     try {
-      const tell = (text) => say(`${runtime}: ${text}`);
-      const times = await measure(processes, clocks[options.clock], options.only, cells, options.rounds, tell);
+      const report = (text) => say(`${runtime}: ${text}`);
+      const times = await measure(processes, clocks[options.clock], options.only, cells, options.rounds, report);
       measured.push(...times.map((result) => ({ runtime, ...result })));
     } finally {
       processes.stop();
@@ -81,13 +81,13 @@ function chosen(args) {
   }
 }
 
-/** Another build of this package, which takes part as a contender of its own. */
+/** Another build of this package, as a contender of its own. */
 function otherBuild(dist) {
   if (!existsSync(join(dist, "node.js"))) throw new Error(`--before takes the folder of a built package; there is no node.js in ${dist}`);
   return { name: "before", title: "edge-session, the other build", module: "edge-session", dist: resolve(dist) };
 }
 
-/** Those of `all` that an option names, in their own order; all of them where it is not given. */
+/** The members of `all` that an option names, in their own order; all of them without the option. */
 function among(all, option, values, name = String) {
   const wanted = values[option]?.split(",") ?? all.map(name);
   const unknown = wanted.find((one) => !all.map(name).includes(one));

@@ -1,5 +1,5 @@
 // Workerd and Node with the contenders in them: each contender has an isolate or a process of its own, so that none inherits
-// another's garbage, or what the compiler learned from it.
+// another's garbage or compiler state.
 
 import { existsSync, writeFileSync } from "node:fs";
 import { Agent, get } from "node:http";
@@ -14,8 +14,8 @@ const agent = new Agent({ keepAlive: true });
 const socket = (folder, name) => join(folder, `${name}.sock`);
 
 /**
- * Each builds contenders into a folder and starts them. Gives `ask`, which makes a contender do what a query says, `pid`, which
- * tells its process, and `stop`.
+ * Each builds contenders into a folder and starts them. Returns `ask`, which sends a query to a contender, `pid`, which
+ * returns its process id, and `stop`.
  */
 export const runtimes = {
   async workerd(contenders, folder) {
@@ -43,15 +43,15 @@ const config :Workerd.Config = (services = [${services}], sockets = [${sockets}]
   },
 };
 
-/** Bundles a contender into a folder of its own, and gives the names of the files, the script first. */
+/** Bundles a contender into a folder of its own, and returns the names of the files, the script first. */
 async function bundle({ name, module = name, dist = join(root, "dist") }, folder, runtime, options) {
-  const esbuild = await import("esbuild"); // which set-up may have installed only now
+  const esbuild = await import("esbuild"); // may have been installed by set-up only now
   const imports = {
     name: "imports",
     setup({ onResolve, onLoad }) {
       onResolve({ filter: /dist\/node\.js$/ }, () =>
         runtime === "node" ? { path: join(dist, "node.js"), external: true } : { path: join(dist, "workerd.js") });
-      // React Router's package imports one that holds nothing but types.
+      // React Router's package imports one that contains types only.
       onResolve({ filter: /^@cloudflare\/workers-types$/ }, ({ path }) => ({ path, namespace: "empty" }));
       onLoad({ filter: /.*/, namespace: "empty" }, () => ({ contents: "" }));
     },
@@ -84,13 +84,13 @@ async function start(folder, programs) {
   const ended = Promise.race(running).then(({ output }) => {
     throw new Stop(`A process that was to be measured ended:\n${output}`);
   });
-  ended.catch(() => {}); // whoever waits for an answer is told
+  ended.catch(() => {}); // pending requests report it
   function stop() {
     for (const pid of new Set(pids.values())) {
       try {
         process.kill(pid);
       } catch {
-        // it has ended by itself
+        // it has already ended
       }
     }
   }

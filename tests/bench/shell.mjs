@@ -1,4 +1,4 @@
-// The request that a framework takes, and what it answers with, for libraries that need them.
+// Request and response of a framework, for libraries that need them.
 
 /** A request with the text of a Cookie header. */
 export function request(cookie) {
@@ -10,7 +10,7 @@ export function cookieHeader(headers) {
   return headers.getSetCookie()[0];
 }
 
-/** Visits a Hono application, whose handler finds in `env.change` what it is to do with the session. */
+/** Visits a Hono application, whose handler runs `env.change` on the session. */
 export function honoVisit(app) {
   return async (cookie, change) => {
     const response = await app.fetch(request(cookie), { change });

@@ -1,4 +1,4 @@
-// What the visitor's session holds, and what each visit does with it. It is the same for every contender.
+// The data of the visitor's session, and the change of each visit. Both are the same for every contender.
 
 /** The modes: the field that each visit writes, and the count inside of it. */
 export const modes = {
@@ -20,9 +20,12 @@ export const modes = {
   },
 };
 
-const start = 1_000_000; // so that counting makes nothing longer
+const start = 1_000_000; // so that counting never adds a digit
 
-/** A session of about so many bytes of nested JSON, three quarters of them in one field. All of it is ASCII: a floor's best case. */
+/**
+ * A session of about the given number of bytes of nested JSON, three quarters of them in one field, in ASCII: the floor's best
+ * case.
+ */
 export function data(bytes) {
   const session = {
     user: { id: 48151, role: "editor" },
@@ -63,7 +66,7 @@ function page(n) {
   return { path: `/articles/${n}?from=search`, seen: 1_767_225_600 + n, scrolled: (n % 10) / 10 };
 }
 
-/** A browser that visits one contender again and again, and keeps the cookie beside another one of the site's. */
+/** A browser that visits one contender repeatedly, and keeps its cookie beside another one of the site. */
 export class Visitor {
   #contender;
   #mode;
@@ -76,8 +79,8 @@ export class Visitor {
     this.#contender = contender;
     this.#mode = mode;
     this.#data = data(bytes);
-    // What the application does: given the two fields that it read, it gives the one to write. What the last visit wrote has
-    // to be there, so that nobody is faster by losing something.
+    // The application's code: from the two fields that it read, it returns the one to write. The write of the last visit has
+    // to be present, so that no contender gains time by losing data.
     this.#turn = (user, value) => {
       const count = mode.count(value);
       if (user.id !== 48151 || count !== this.#expected) throw new Error(`count ${count} was read where ${this.#expected} was written`);
@@ -98,7 +101,7 @@ export class Visitor {
     if (!this.#contender.shell && this.#expected !== before + times) throw new Error("a visit did not read and write its session");
   }
 
-  /** The last visits: all that nobody wrote is as it was at first. */
+  /** The last visits: checks that unwritten fields are unchanged. */
   async leave() {
     if (this.#contender.shell) return;
     for (const [field, value] of Object.entries(this.#data).filter(([field]) => field !== this.#mode.field)) {

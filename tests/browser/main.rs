@@ -1,4 +1,4 @@
-//! The core's behaviour in a real browser: the same tests as natively, through wasm, with the browser's clock and random source.
+//! Native tests in a real browser: through WebAssembly, with the browser's clock and random source.
 #![cfg(target_arch = "wasm32")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::arithmetic_side_effects)]
 #![allow(missing_docs, unused_must_use)]
@@ -20,6 +20,8 @@ mod ending;
 mod expiry;
 #[path = "../native/full_session.rs"]
 mod full_session;
+#[path = "../native/golden_history.rs"]
+mod golden_history;
 #[path = "../native/interrupted.rs"]
 mod interrupted;
 #[path = "../native/journal.rs"]
@@ -40,8 +42,6 @@ mod revocation;
 mod settings;
 #[path = "../native/staleness.rs"]
 mod staleness;
-#[path = "../native/story.rs"]
-mod story;
 #[path = "../native/superseded.rs"]
 mod superseded;
 #[path = "../native/support/mod.rs"]

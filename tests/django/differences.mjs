@@ -1,13 +1,14 @@
-// Where edge-session may differ from Django, and how: the rows of docs/concepts/differences-from-django.md. What differs in another
-// way is a mismatch.
+// The allowed differences from Django: the rows of docs/concepts/differences-from-django.md. Any other difference is a
+// mismatch.
 //
-// `expect` turns Django's answer to a step into the one that is due here; `facts` is what the judge knows of the step. `occurs` says
-// whether the difference is in what Django goes on with already. A row that no comparison can show names the test that shows it.
+// `expect` turns Django's answer to a step into the one expected here; `facts` is the judge's state at the step. `occurs`
+// returns whether the difference is already part of Django's state. A row that no comparison can show names the test that shows
+// it.
 
 /** 400 days, in seconds: as long as browsers keep a cookie, and the longest life of a session by default. */
 export const LONGEST = 34_560_000;
 
-/** Seconds for which an expired record is left to the store. */
+/** Seconds for which an expired record stays in the store. */
 const MARGIN = 120;
 
 const given = (answer) => Boolean(answer.cookie?.value);
@@ -16,7 +17,7 @@ const taken = (answer) => answer.cookie?.value === "";
 export const differences = [
   {
     id: "key in the cookie",
-    expect: (django, { step }) => (step.op === "load" && django.plain?.key === "nobody" ? asRead(django) : django),
+    expect: (django, { step }) => (step.op === "load" && django.plain?.key === "unknown" ? asRead(django) : django),
   },
   {
     id: "Cookie header",
@@ -49,7 +50,7 @@ export const differences = [
       if (step.call === "cycle_key" && step.settle) return { ...failed(django, refusal, ours), written: false };
       if (step.op !== "commit" || step.status >= 500) return django;
       if (cycling === "cycle_key") return failed(before, refusal, ours);
-      // What was saved before, and needs no write, is only looked at.
+      // Saved data that need no write are only read.
       return django.e === "interrupted" && ours.e && !(unsent && ours.e === "interrupted") ? { ...django, e: refusal } : django;
     },
   },
@@ -69,7 +70,7 @@ export const differences = [
     id: "cookie of an ended session",
     expect(django, { step, ours, revoked, unused, before, settings, flushed, presented }) {
       if (step.op !== "commit" || django.e) return django;
-      // A logout deletes it, whatever became of the page.
+      // A logout deletes it, even if the page fails.
       if (flushed && !django.cookie && presented.length > 0) return { ...django, cookie: deleted("", settings), depends: true, vary: varied(step.headers.Vary) };
       if (!revoked) return django;
       if (unused && settings.saveEveryRequest && !before.modified) return untouched(before, ours);
@@ -93,7 +94,7 @@ export const differences = [
   {
     id: "values",
     expect(django, { step, before, ours }) {
-      // Rust's own integers hold some of what JavaScript's numbers do not.
+      // Rust's integers hold some values that JavaScript's numbers do not.
       if (step.call !== "set_odd" || (step.kind === "big" && ours.e === undefined)) return django;
       const path = step.path.map((at) => (typeof at === "number" ? `[${at}]` : `.${at}`)).join("");
       const named = ours.message?.startsWith(`session.odd${path} `) || ours.message?.startsWith("session.odd is not JSON");
@@ -201,13 +202,13 @@ export const differences = [
   { id: "key in the store", test: ["tests/node/requests.test.mjs", "outside of a request: open, exists, delete, create"] },
   { id: "a new key", test: ["tests/node/requests.test.mjs", "KV: what each request costs, and the shape of every call"] },
   { id: "an older record", test: ["tests/node/protocol.test.mjs", "a browser reads its own writes where the store does not show them yet, and writes on top of them"] },
-  { id: "store down", test: ["tests/node/requests.test.mjs", "a store that fails: thrown at the first use, its error as the cause, the cookie stays"] },
+  { id: "store down", test: ["tests/node/requests.test.mjs", "a store that fails: an error at the first access with the store's error as its cause, and the cookie stays"] },
 ];
 
-/** Whether a step ends a session, with all that it became. */
+/** Returns whether a step ends a session with all keys made from it. */
 const isEnd = ({ op, call }) => op === "delete" || call === "flush" || call === "delete_own";
 
-/** What the cookie is called after the first `cycle_key`, and before it. */
+/** The names of the cookie after the first `cycle_key`, and before it. */
 function nameOf(slot, { cookieName, cookieSecure }) {
   const name = cookieName ?? (cookieSecure === false ? "sessionid" : "__Host-sessionid");
   return slot === "rotated" ? name : `${name}-anonymous`;
@@ -222,7 +223,7 @@ function deleted(name, { cookieSecure = true, cookieHttpOnly = true, cookieDomai
 
 /**
  * A session whose key another request changed a moment ago: Django knows no such key, and begins a new session. Here it reads as
- * empty and cannot be saved, and only `cycle_key` leads on.
+ * empty and only `cycle_key` can save under it.
  */
 function superseded(django, { step, ours, unused, before, changed, settings }) {
   const state = { ...before, key: null, empty: unused || before.empty };
@@ -234,39 +235,39 @@ function superseded(django, { step, ours, unused, before, changed, settings }) {
   }
   if (step.op !== "commit") return django;
   const isRead = before.modified || !unused;
-  // An update with nothing marks the session, and gives a save nothing to refuse.
+  // An empty update marks the session, and a save has no change to refuse.
   const saves = (before.modified && changed) || (settings.saveEveryRequest && !state.empty);
   if (saves && step.status < 500) return failed({ ...state, accessed: true }, "ES_SUPERSEDED", ours);
   if (!isRead) return settings.saveEveryRequest ? untouched(before, ours) : django;
   return { ...django, ...closed({ ...state, accessed: django.accessed }, ours), cookie: null };
 }
 
-/** What a session answers that was committed: in JavaScript it is closed, and does not tell whether it is empty. */
+/** The answer of a committed session: in JavaScript it is closed, and does not show whether it is empty. */
 function closed({ key, accessed, modified, empty }, ours) {
   return { key, accessed, modified, empty: ours.empty === null ? null : empty };
 }
 
-/** A page that did not look at its session. */
+/** A page that did not access its session. */
 function untouched(before, ours) {
   return { ...closed(before, ours), ...ours.untouched, cookie: null, also: [], deadline: ours.deadline, absolute: ours.absolute };
 }
 
-/** A step that came to nothing. */
+/** A step without an effect. */
 function failed(state, e, ours) {
   return { ...closed(state, ours), e, message: ours.message };
 }
 
-/** Whether a session that came to a new key after the end that no save extends was not stored any more. */
+/** Returns whether a session that was rotated after its absolute deadline was not stored. */
 function hasEnded({ settings, ours, now, start }) {
   return ours.deadline === null && ours.absolute == null && now - start >= (settings.absoluteAge ?? LONGEST) * 1000;
 }
 
-/** The header as it is read here; Django goes on with that as well. */
+/** The header as it is read here; Django continues with that as well. */
 function asRead({ plain, ...django }) {
   return django;
 }
 
-/** What `Cache-Control` becomes where a response depends on its session. */
+/** The `Cache-Control` of a response that depends on its session. */
 const PRIVATE = {
   null: "private",
   "public, max-age=60": "private, max-age=60",
@@ -276,8 +277,8 @@ const PRIVATE = {
 };
 
 /**
- * Nothing new is to be stored, and the deadline would move by less than a tenth of the session's life: that is not written, nor
- * is it looked whether the record is still there.
+ * Returns whether a renewal is skipped: the data are unchanged, and the deadline would move by less than a tenth of the session's
+ * life. Nothing is written, and the record is not read.
  */
 function throttled(django, { step, ours, before, unsent, newest, now }) {
   if (step.op !== "commit" || ours.wrote || ours.e || !django.same || ours.before == null) return django;
@@ -285,17 +286,17 @@ function throttled(django, { step, ours, before, unsent, newest, now }) {
   if (!given(django)) return django;
   const end = Math.min(django.deadline ?? now * 1000, ours.absolute ?? Infinity);
   const left = Math.ceil((end - now * 1000) / 1e6) * 1e6;
-  // What it was loaded from may have been renewed by another request since.
+  // Another request may have renewed the record since the load.
   const isDue = (stored) => stored == null || Math.abs(end - stored) >= Math.max(Math.trunc(left / 10), 1e6);
   if (isDue(ours.before) && isDue(newest)) return django;
   const deadline = newest ?? ours.before;
   if (unsent) return { ...django, deadline };
-  // A save that was due by what was loaded looked at the store, which counts as use.
+  // A save that was due by the loaded deadline read the store, which counts as use.
   const { vary, cache, depends } = before.accessed || isDue(ours.before) ? django : { ...ours.untouched, depends: false };
   return { ...django, cookie: null, deadline, vary, cache, depends };
 }
 
-/** The answer of a commit that did not look at the store: the session says no more than that it was used. */
+/** The answer of a commit that did not read the store: the session only shows that it was used. */
 function quiet({ accessed, absolute }, { headers }, before, ours) {
   const state = closed({ ...before, accessed }, ours);
   const said = before.accessed ? { vary: varied(headers.Vary), cache: PRIVATE[headers["Cache-Control"] ?? null] } : ours.untouched;
@@ -321,7 +322,7 @@ function varied(present = "") {
   return names.some((name) => name.toLowerCase() === "cookie") ? names.join(", ") : [...names, "Cookie"].join(", ");
 }
 
-/** A cookie that lives for `age` seconds, but not past the absolute end of its session, nor longer than browsers keep it. */
+/** A cookie that lives for `age` seconds, but not past the absolute deadline of its session, nor longer than browsers keep it. */
 function ageOf({ cookie, absolute }, age, now) {
   const left = absolute == null ? Infinity : Math.ceil((absolute - now * 1000) / 1e6);
   const capped = Math.max(-LONGEST, Math.min(age, left, LONGEST));

@@ -1,10 +1,10 @@
-// Exactly Django: random calls, answered by Django and by both doors, every answer compared.
+// Compares every answer of both implementations with Django's, on random calls.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, test } from "node:test";
 import { differences } from "./differences.mjs";
-import { start, told } from "./doors.mjs";
+import { start, describeMismatch } from "./implementations.mjs";
 import { ask, compare } from "./run.mjs";
 
 const read = (path) => readFileSync(new URL(path, import.meta.url), "utf8");
@@ -12,26 +12,26 @@ const read = (path) => readFileSync(new URL(path, import.meta.url), "utf8");
 const calls = Number(process.env.DJANGO_CALLS ?? 5000);
 const seed = Number(process.env.DJANGO_SEED ?? Math.floor(Math.random() * 2 ** 32));
 
-/** In so many calls each difference has to occur. */
+/** The number of calls in which each difference has to occur. */
 const MANY = 50_000;
 
-const { reference, doors, stop } = start();
+const { reference, implementations, stop } = start();
 after(stop);
 
-test("what once was a mismatch is none any more", async (t) => {
+test("earlier mismatches are fixed", async (t) => {
   for (const { what, ...sequence } of JSON.parse(read("found.json"))) {
     await t.test(what, async () => {
-      for (const [door, { mismatch }] of Object.entries(await ask(reference, doors, sequence))) {
-        assert.ok(!mismatch, mismatch && told({ door, sequence, ...mismatch }));
+      for (const [implementation, { mismatch }] of Object.entries(await ask(reference, implementations, sequence))) {
+        assert.ok(!mismatch, mismatch && describeMismatch({ implementation, sequence, ...mismatch }));
       }
     });
   }
 });
 
-test(`${calls} random calls of each door are answered as Django answers them (seed ${seed})`, async (t) => {
-  const { compared, rows, mismatch } = await compare(reference, doors, calls, seed);
-  assert.ok(!mismatch, mismatch && told(mismatch));
-  for (const [door, count] of Object.entries(compared)) t.diagnostic(`${door}: ${count} calls compared, no mismatch`);
+test(`${calls} random calls of each implementation are answered as Django answers them (seed ${seed})`, async (t) => {
+  const { compared, rows, mismatch } = await compare(reference, implementations, calls, seed);
+  assert.ok(!mismatch, mismatch && describeMismatch(mismatch));
+  for (const [implementation, count] of Object.entries(compared)) t.diagnostic(`${implementation}: ${count} calls compared, no mismatch`);
   for (const [row, times] of rows) t.diagnostic(`${String(times).padStart(6)} × ${row}`);
   await t.test("each difference of the list occurs", { skip: calls < MANY && `in ${MANY} calls` }, () => {
     assert.deepEqual(differences.filter(({ id, expect }) => expect && !rows.has(id)).map(({ id }) => id), []);

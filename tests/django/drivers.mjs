@@ -1,4 +1,4 @@
-// The three programs that answer: Django, the built package, and the crate. Each reads a sequence a line.
+// The three programs under comparison: Django, the built package, and the crate. Each reads one sequence in each line.
 
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -6,7 +6,7 @@ import { linesOf, write } from "./lines.mjs";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
-/** A program that answers lines in their order. */
+/** A program that answers lines in order. */
 export function driver(program, args) {
   const child = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
   const waiting = [];
@@ -22,7 +22,7 @@ export function driver(program, args) {
   read().catch(end);
   child.on("error", end);
   child.on("exit", (code) => end(new Error(`${program} ended with ${code}`)));
-  child.stdin.on("error", () => {}); // it ended: that is told above
+  child.stdin.on("error", () => {}); // the exit handler reports it
   return {
     ask: (sequence) => new Promise((resolve, reject) => {
       waiting.push({ resolve, reject });
@@ -32,6 +32,6 @@ export function driver(program, args) {
   };
 }
 
-export const django = (python) => driver(python, ["-B", here("reference/driver.py")]); // -B: nothing is left beside the sources
-export const jsDoor = (dist) => driver(process.execPath, [here("js/driver.mjs"), dist]);
-export const rustDoor = (program) => driver(program, []);
+export const django = (python) => driver(python, ["-B", here("reference/driver.py")]); // -B: writes no bytecode beside the sources
+export const javascriptDriver = (dist) => driver(process.execPath, [here("js/driver.mjs"), dist]);
+export const rustDriver = (program) => driver(program, []);

@@ -6,7 +6,7 @@ const NUMBERS = [0, -0, 1, -7, 1.5, -2.25e-7, 0.1, 2 ** 53 - 1, -(2 ** 53 - 1), 
 
 const TEXTS = ["", "x", "é☃😀", "\u0000\u001f\u007f\u2028\u2029", "\"\\/\b\f\n\r\t", "1234567890123456789", "x".repeat(300)];
 
-/** What differs from the session's own dictionary, and how often it is called. */
+/** The calls beyond the session's own dictionary, with their weights. */
 const WEIGHTS = {
   get: 3, set: 5, item: 1, has: 1.5, remove: 1, map_delete: 0.7, pop: 1.5, setdefault: 1.2, update: 1.2, keys: 0.8, values: 0.5,
   items: 1.5, mutate: 1.6, set_modified: 0.8, clear: 0.6, set_test_cookie: 0.6, test_cookie_worked: 0.6, delete_test_cookie: 0.6,
@@ -81,7 +81,7 @@ function value(random, depth = 0) {
   }
 }
 
-/** A number of any size whose digits fill a double. It is none without a fraction: JavaScript does not tell 1 from 1.0. */
+/** A number of any size whose digits fill a double. It always has a fraction, because JavaScript does not distinguish 1 from 1.0. */
 function double(random) {
   const number = (random.next() - 0.5) * 10 ** (random.below(600) - 300);
   return Number.isInteger(number) ? 0.5 : number;
@@ -115,7 +115,7 @@ function expiry(random, now) {
   }
 }
 
-/** `modification` and `expiry` in every combination. A duration is none of what Django takes here. */
+/** `modification` and `expiry` in every combination. Django accepts no duration here. */
 function options(random, now) {
   const options = {};
   if (random.happens(0.4)) options.modification = iso(random, near(random, now), OFFSETS.slice(0, 1));

@@ -10,7 +10,7 @@ export function someSettings(random) {
   return settings;
 }
 
-/** The cookie's attributes spelled out, so that nothing of them is left to the defaults. */
+/** All attributes of the cookie, so that no default applies. */
 function sameCookie(random) {
   const settings = { cookieSecure: random.happens(0.7), cookieHttpOnly: random.happens(0.7) };
   if (random.happens(0.3)) settings.cookieDomain = random.pick(["example.com", "sub.example.com"]);

@@ -1,4 +1,4 @@
-// Random sequences of calls: session objects, requests, time that moves forward and back, under random settings.
+// Random sequences of calls: session objects, requests, and a clock that moves forward and back, under random settings.
 
 import { aCall, aKey } from "./generate-calls.mjs";
 import { chance } from "./random.mjs";
@@ -13,10 +13,10 @@ const VARY = ["Accept", "accept, COOKIE", "*", "Accept-Encoding, Accept", "Cooki
 
 const CACHE = ["public, max-age=60", "no-store", "s-maxage=9", "no-cache"];
 
-/** What a request can send where its own session cookie would stand. */
+/** Values that a request can send instead of its own session cookie. */
 const FORGED = ["", "x", "1234567", "12345678", "0123456789abcdefghijklmnopqrstuv", "AQ".repeat(60), "é☃"];
 
-/** A header in which Python's reader and ours see different things. */
+/** A header that Python's parser and ours read differently. */
 const FORMS = ['{name}="{value}"', "{name}=\u00a0{value}", "\u3000{name}={value}", "{name}={value}\u2003", '{name}="\\{value}"'];
 
 /** One sequence of calls, for the drivers: `{ settings, start, steps }`. */
@@ -47,7 +47,7 @@ class Scene {
     return { settings: this.settings, start: this.start, steps: this.steps };
   }
 
-  /** A browser whose tabs ask at the same time, once or twice. */
+  /** A browser whose tabs send parallel requests, once or twice. */
   playTabs() {
     const { random } = this;
     for (let visits = 1 + random.below(2); visits > 0; visits--) {
@@ -58,7 +58,7 @@ class Scene {
     }
     for (let rounds = 1 + random.below(2); rounds > 0 && !this.over; rounds--) {
       const tabs = this.tabs(2);
-      // Both have seen their session before either is answered.
+      // Both load their session before either gets its response.
       for (const on of tabs) this.add({ op: "call", on, call: "get", key: "a" });
       if (random.happens(0.35)) this.clock();
       for (let left = 2 + random.below(7); left > 0 && !this.over; left--) {
@@ -149,7 +149,7 @@ class Scene {
     this.useSoon(as);
   }
 
-  /** Most programs use a session at once: what changes between is another matter. */
+  /** Most programs use a session at once, without changes in between. */
   useSoon(on) {
     if (this.random.happens(0.65)) this.call(on);
   }
@@ -182,7 +182,7 @@ class Scene {
     if (call.call === "set_odd") this.over = true;
     if (call.call === "mutate" && this.random.happens(0.4)) this.add({ op: "call", on, call: "save" });
     if (call.call === "set" && this.random.happens(0.06)) {
-      // Taken back, and set once more: the same as what the session holds, not as what is stored.
+      // Reset, and set once more: equal to the session's value, not to the stored one.
       this.add({ op: "call", on, call: "set_modified", value: false });
       this.add({ op: "call", on, ...call });
     }
@@ -203,7 +203,7 @@ class Scene {
     this.requests.delete(on);
   }
 
-  /** Forward a little or a lot, sometimes exactly to where something ends, sometimes back. */
+  /** Moves the clock forward a little or a lot, sometimes exactly to a deadline, sometimes back. */
   clock() {
     const { random } = this;
     const age = this.settings.cookieAge ?? 1_209_600;

@@ -1,26 +1,26 @@
-// Compares Django's answers to a sequence with a door's, call by call, and stops where nothing can be compared any more.
+// Compares Django's answers to a sequence with an implementation's, call by call, and stops where they are no longer comparable.
 
 import { LONGEST, differences } from "./differences.mjs";
 import { same } from "./lines.mjs";
 
-/** Calls that use the data without looking at what is stored. */
+/** Calls that use the data without a read of the store. */
 const BLIND = new Set(["clear", "flush", "create"]);
 
-/** For how long, in milliseconds, an isolate remembers a record that it saved with an end in the past. */
+/** For how long, in milliseconds, isolate memory keeps a record that was saved with a past deadline. */
 const REMEMBERED = 130_000;
 
-/** An answer that comes so many milliseconds after the request is late. */
+/** A response that is sent more than this number of milliseconds after the request is late. */
 const LATE = 5_000;
 
-/** Calls that do not use the data at all. */
+/** Calls that do not use the data. */
 const OUTSIDE = new Set(["set_modified", "delete_own", "encode_decode"]);
 
-/** Calls that can change what a session holds, or its flag. */
+/** Calls that can change the data of a session, or its flag. */
 const CHANGING = new Set([
   "set", "remove", "map_delete", "pop", "setdefault", "update", "mutate", "set_modified", "clear", "create", "set_test_cookie", "delete_test_cookie", "set_expiry",
 ]);
 
-/** What an answer tells for the judge's sake. */
+/** The fields of an answer that only the judge uses. */
 const ASIDE = ["before", "wrote", "message", "untouched", "same", "depends", "plain", "kept", "removed", "others", "merged", "lines", "state", "presented", "refusal", "second", "dead", "early"];
 
 /** For how long, in milliseconds, a session that was saved somewhere may be missing elsewhere, and how far clocks may differ. */
@@ -50,44 +50,44 @@ export function judge(sequence, django, ours) {
   return { compared, rows };
 }
 
-/** What the judge knows of a sequence at each of its steps. */
+/** The state of the judge at each step of a sequence. */
 class Walk {
   constructor({ settings, start }) {
     this.settings = settings;
     this.start = start;
     this.now = start;
     this.latest = start;
-    /** By session object: whether its data were used, what has happened since it was loaded, and its last answer. */
+    /** By session object: whether its data were used, the events since its load, and its last answer. */
     this.objects = new Map();
-    /** By key: when its record ends, in Django and here. */
+    /** By key: the deadline of its record, in Django and here. */
     this.ends = new Map();
-    /** By key: whether a record stands there, or when one was saved there with an end in the past. */
+    /** By key: whether it has a record, or when one was saved with a past deadline. */
     this.records = new Map();
-    /** By key, and by browser and key: when the save was made that the cookie tells of. */
+    /** By key, and by browser and key: the time of the save that the cookie's token names. */
     this.issued = new Map();
   }
 
-  /** Whether Django and the door are about to part, in a way that is no fault of either. */
+  /** Returns whether the next step makes Django and the implementation diverge legitimately. */
   endsBefore(step, django) {
     const on = this.objects.get(step.on);
-    // A key that is not stored yet is nothing that the store can be asked for.
+    // A key that is not stored yet cannot be looked up in the store.
     const pending = [...this.objects.values()].find((object) => object.pending);
     if (pending && pending !== on) return true;
     if (on?.pending && step.call === "delete_own") return true;
-    // Django has written a record that was over at once, and misses it; here it was never written.
+    // Django wrote a record that expired at once, and misses it; here it was never written.
     if (on?.pending && django.e === "interrupted") return true;
     return step.op === "clock" && (this.isBetween(step.at * 1000) || this.revives(step.at * 1000));
   }
 
-  /** Whether time goes back to before the end of a record that was over: Django's cache forgets such a record when it meets it. */
+  /** Returns whether the clock goes back to before the deadline of an expired record, which Django's cache deletes on access. */
   revives(micros) {
     return [...this.ends.values()].some(([django, ours]) => Math.min(django, ours) <= this.latest * 1000 && micros < Math.max(django, ours));
   }
 
-  /** Whether some record is over in one of them only. Django's cache engine counts whole seconds up to a date. */
+  /** Returns whether a record has expired in one of them only. Django's cache engine counts whole seconds up to a date. */
   isBetween(micros) {
     return [...this.ends.values()].some(([django, ours, saved]) => {
-      if (django === null && ours === null) return micros < saved; // over when it was saved, and kept by one of them
+      if (django === null && ours === null) return micros < saved; // expired when it was saved, and kept by one of them
       const ends = [django, ours, django === null ? null : saved + Math.floor((django - saved) / 1e6) * 1e6].map((end) => end ?? -Infinity);
       return micros >= Math.min(...ends) && micros < Math.max(...ends);
     });
@@ -132,7 +132,7 @@ class Walk {
     return { expected, explained };
   }
 
-  /** Django's answer without what the door does not tell at this step. */
+  /** Django's answer without the fields that the implementation omits at this step. */
   without(step, django, closed) {
     const answer = { ...django };
     if (closed) answer.empty = null;
@@ -140,7 +140,7 @@ class Walk {
     return answer;
   }
 
-  /** What a load comes to here. */
+  /** The expected load outcome. */
   reason(step, { key, lines, state, presented = [] }) {
     if (key === null) return presented.length > 0 ? "malformed" : "new";
     const { absolute = null } = lines[key] ?? {};
@@ -153,21 +153,21 @@ class Walk {
     return -SKEW <= age && age <= NOT_YET_VISIBLE ? "not-yet-visible" : "unknown";
   }
 
-  /** When the save was made that the request's cookie tells of. */
+  /** The time of the save that the request's cookie names. */
   issuedAt({ cookies = [] }, key) {
     const holders = cookies.map(({ browser, issued }) => (browser ? `${browser} ${key}` : issued));
     const times = holders.map((holder) => this.issued.get(holder)).filter((time) => time !== undefined);
     return Math.max(-Infinity, ...times);
   }
 
-  /** Whether a step looks at the data of its session. */
+  /** Returns whether a step accesses the data of its session. */
   uses(step, { modified }) {
     if (step.op === "commit") return modified || Boolean(this.settings.saveEveryRequest);
     if (step.op !== "call" || BLIND.has(step.call) || OUTSIDE.has(step.call)) return false;
     return step.options?.expiry === undefined;
   }
 
-  /** Takes note of what a step did. Whether the rest can't be compared. */
+  /** Records the effects of a step. Returns whether the rest cannot be compared. */
   endsAfter(step, django, ours) {
     if (step.op === "clock") this.latest = Math.max(this.latest, (this.now = step.at));
     const name = step.on ?? step.as;
@@ -175,20 +175,20 @@ class Walk {
     const on = this.objects.get(name) ?? {};
     const apart = this.parts(step, django, ours, on);
     if (step.op === "open" || step.op === "load") on.used = django.key === null;
-    if (step.op === "call" && !OUTSIDE.has(step.call)) on.used ||= BLIND.has(step.call) || (this.uses(step, django) && django.e !== "interrupted"); // a save that is refused looks at nothing
+    if (step.op === "call" && !OUTSIDE.has(step.call)) on.used ||= BLIND.has(step.call) || (this.uses(step, django) && django.e !== "interrupted"); // a refused save accesses no data
     if (step.op === "commit") on.used = true;
     if (name) this.objects.set(name, Object.assign(on, { last: stateOf(django) }));
     this.note(step, django, ours, on);
     if (this.touchesStore(step)) this.overtake(on, step);
     const parted = (step.op === "commit" || step.op === "call") && django.e !== ours.e;
-    // What was not written was not sent either; a browser that had another cookie, or none, keeps that.
+    // A session that was not written sets no cookie; the browser keeps the cookie that it has, if any.
     const unsent = step.op === "commit" && django.cookie?.value !== ours.cookie?.value && (!on.hasOwn || on.presented.length > 1);
-    // Django wrote its record over that of another request.
+    // Django overwrote the record of another request.
     const unwritten = step.op === "commit" && (on.wasPending || (on.overtaken && django.cookie?.value)) && !ours.wrote;
     return apart || parted || unsent || unwritten || this.isBetween(this.now * 1000);
   }
 
-  /** Whether the two have something else before them from here on, as the list of differences has it. */
+  /** Returns whether the two have different states from here on, by a listed difference. */
   parts(step, django, ours, on) {
     if (step.op === "call") return django.key !== ours.key;
     return step.op === "commit" && (django.cookie === null) !== (ours.cookie === null) && (django.cookie?.value === "" || django.key !== ours.key);
@@ -208,7 +208,7 @@ class Walk {
     if (step.op === "clear_expired") for (const [key, [, end]] of this.ends) if (end + 120e6 <= this.now * 1000) this.ends.delete(key);
   }
 
-  /** Which keys there are, what has become of them, and which of them a session has. */
+  /** Records the keys, their state, and the key of each session. */
   noteIdentity(step, django, ours, on) {
     if (step.op === "load" || step.op === "open") {
       Object.assign(on, { began: this.now, named: step.op === "load" ? django.key : null, reason: ours.reason, presented: django.presented });
@@ -226,7 +226,7 @@ class Walk {
     if (value) for (const holder of [`${step.browser} ${value}`, value]) this.issued.set(holder, on.savedAt ?? this.now);
   }
 
-  /** The other sessions may find something else in the store now than when they were loaded. */
+  /** Marks the other sessions, for which the store may have changed since their load. */
   overtake(on, step) {
     for (const other of this.objects.values()) if (other !== on || step.call === "delete_own") other.overtaken = true;
   }

@@ -1,6 +1,6 @@
-// The lines that the drivers read and write: JSON, in which -0 stays -0.
+// The lines that the drivers read and write: JSON that preserves -0.
 
-/** As `JSON.stringify`, but -0 stays -0, and what is undefined is null: Python has one word for both. */
+/** Like `JSON.stringify`, but preserves -0, and writes undefined as null, since Python has one value for both. */
 export function write(value) {
   if (value === undefined || value === null) return "null";
   if (Object.is(value, -0)) return "-0.0";
@@ -9,7 +9,7 @@ export function write(value) {
   return `{${Object.keys(value).map((name) => `${JSON.stringify(name)}:${write(value[name])}`).join()}}`;
 }
 
-/** Whether two answers are equal: -0 is not 0, and an object's members have no order. */
+/** Returns whether two answers are equal: -0 differs from 0, and the order of an object's members is ignored. */
 export function same(one, other) {
   if (typeof one !== "object" || typeof other !== "object" || one === null || other === null) return Object.is(one, other);
   if (Array.isArray(one) !== Array.isArray(other)) return false;

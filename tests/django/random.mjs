@@ -1,6 +1,6 @@
-// Chance that a seed repeats.
+// Random numbers from a seed.
 
-/** A source of chance: the same calls after the same seed give the same. */
+/** A random source: the same calls after the same seed return the same values. */
 export function chance(seed) {
   let state = seed >>> 0;
   /** A number from 0 up to 1 (mulberry32). */

@@ -1,6 +1,6 @@
-// Takes steps out of a sequence for as long as it still shows a mismatch.
+// Removes steps from a sequence while it still shows a mismatch.
 
-/** The shortest sequence found; `shows` says whether one still shows a mismatch. */
+/** Returns the shortest sequence found; `shows` returns whether a sequence still shows the mismatch. */
 export async function shrink(sequence, shows) {
   let best = sequence;
   for (let size = Math.ceil(best.steps.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
@@ -17,7 +17,7 @@ export async function shrink(sequence, shows) {
   return best;
 }
 
-/** Whether every step is about a session that is there, and still open. */
+/** Returns whether every step refers to an open session. */
 function isWhole(steps) {
   const open = new Set();
   return steps.every((step) => {

@@ -1,9 +1,9 @@
-// `encode` and `decode` are Django's own signed form: each of Django and the doors reads what the others wrote.
+// `encode` and `decode` use Django's signed form: Django and both implementations read each other's texts.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, test } from "node:test";
-import { start } from "./doors.mjs";
+import { start } from "./implementations.mjs";
 import { someData } from "./generate-calls.mjs";
 import { same, write } from "./lines.mjs";
 import { chance } from "./random.mjs";
@@ -14,7 +14,7 @@ const secrets = ["a new secret, of more than thirty-two bytes", "an old secret, 
 
 const NOW = 1_900_000_000;
 
-const { reference, doors, stop } = start();
+const { reference, implementations, stop } = start();
 after(stop);
 
 const encode = (one, data, given = secrets) => one.ask({ signing: "encode", secrets: given, now: NOW, data });
@@ -35,40 +35,40 @@ test("Django gives the known answers, and reads them", async () => {
   }
 });
 
-test("what Django wrote, packed or not, each door reads", async () => {
+test("each implementation reads Django's texts, compressed or not", async () => {
   const texts = await encode(reference, data);
   assert.ok(texts.some(packed) && !texts.every(packed));
-  for (const [door, one] of Object.entries(doors)) assert.ok(same(await decode(one, texts), data), door);
+  for (const [implementation, one] of Object.entries(implementations)) assert.ok(same(await decode(one, texts), data), implementation);
 });
 
-test("what a door wrote Django reads, and unpacked it is letter for letter what Django writes", async () => {
+test("Django reads each implementation's texts, and uncompressed ones are identical to Django's", async () => {
   const theirs = await encode(reference, data);
-  for (const [door, one] of Object.entries(doors)) {
+  for (const [implementation, one] of Object.entries(implementations)) {
     const texts = await encode(one, data);
-    assert.ok(same(await decode(reference, texts), data), door);
+    assert.ok(same(await decode(reference, texts), data), implementation);
     for (const [index, text] of texts.entries()) {
       // Each zlib decides for itself what gets shorter, Python writes exponents in its own way, and serde_json's objects are
       // sorted: what all that stands for was compared above.
-      if (![text, theirs[index]].some(packed) && !/\d[.e][+-]?\d|\{/.test(write(data[index]))) assert.equal(text, theirs[index], door);
+      if (![text, theirs[index]].some(packed) && !/\d[.e][+-]?\d|\{/.test(write(data[index]))) assert.equal(text, theirs[index], implementation);
     }
   }
 });
 
 test("an old secret still verifies among the fallbacks, and nowhere else", async () => {
   const [fresh, old] = secrets;
-  for (const [name, one] of [["Django", reference], ...Object.entries(doors)]) {
+  for (const [name, one] of [["Django", reference], ...Object.entries(implementations)]) {
     const texts = await encode(one, data.slice(0, 20), [old]);
-    for (const [reader, other] of [["Django", reference], ...Object.entries(doors)]) {
+    for (const [reader, other] of [["Django", reference], ...Object.entries(implementations)]) {
       assert.ok(same(await decode(other, texts, [fresh, old]), data.slice(0, 20)), `${name} → ${reader}`);
       assert.ok(same(await decode(other, texts, [fresh]), texts.map(() => [])), `${name} → ${reader}`);
     }
   }
 });
 
-test("a text that was changed in any byte, cut or extended is nothing, to Django and to each door", async () => {
+test("a text that was changed in any byte, cut or extended decodes to no data, in Django and each implementation", async () => {
   const texts = (await encode(reference, [[["user", "alice"], ["n", 1]], [["k", "x".repeat(100)]]])).flatMap(changed);
   const nothing = texts.map(() => []);
-  for (const [name, one] of [["Django", reference], ...Object.entries(doors)]) {
+  for (const [name, one] of [["Django", reference], ...Object.entries(implementations)]) {
     const read = await decode(one, texts);
     assert.deepEqual(read.filter((pairs, index) => !same(pairs, nothing[index])), [], name);
   }
@@ -78,7 +78,7 @@ test("what was signed but is none of Django's data is nothing, and no error", as
   const hex = (text) => Buffer.from(text).toString("hex");
   const payloads = [[hex("no JSON"), false], [hex(""), false], [hex('{"a":'), false], ["ff80", false], [hex("no zlib"), true], ["789c", true], [hex('{"a":1}'), true]];
   const texts = await reference.ask({ signing: "raw", secrets, payloads });
-  for (const [name, one] of [["Django", reference], ...Object.entries(doors)]) {
+  for (const [name, one] of [["Django", reference], ...Object.entries(implementations)]) {
     assert.deepEqual(await decode(one, texts), texts.map(() => []), name);
   }
 });

@@ -1,4 +1,4 @@
-// Chromium for a test, steered by Playwright. scripts/test.mjs says in CHROME where it lies.
+// Chromium for a test, driven by Playwright. scripts/test.mjs sets its path in CHROME.
 
 import { chromium } from "playwright-core";
 

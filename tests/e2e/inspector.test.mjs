@@ -1,4 +1,4 @@
-// What the page tells of the session that no other page could: how long it still lives, what its cookie is, what requests cost.
+// The inspector's view of the session: its remaining life, its cookie, and the cost of requests.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -6,23 +6,23 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readCost, reason } from "../../www/cost.js";
 import { inWords, split } from "../../www/time.js";
-import { click, said, sessionCookie, set, setSeveral, site, visit } from "./visit.mjs";
+import { click, showsStatus, sessionCookie, set, setSeveral, site, visit } from "./visit.mjs";
 
 const TWO_WEEKS = 1_209_600;
 
 // The countdown
 
-/** The seconds that the countdown shows, or NaN where it shows none. */
+/** The seconds that the countdown shows, or NaN. */
 const left = async (page) => {
   const [days, hours, minutes, seconds] = (await page.locator("#countdown b").allTextContents()).map((text) => Number(text || NaN));
   return ((days * 24 + hours) * 60 + minutes) * 60 + seconds;
 };
 const moment = (page, id) => page.locator(`${id} time`).getAttribute("datetime");
-/** What the server tells this browser, read beside the page. */
-const told = async (context, url = site.url) => (await context.request.get(`${url}/session`)).json();
+/** The server's description of this browser's session, read beside the page. */
+const description = async (context, url = site.url) => (await context.request.get(`${url}/session`)).json();
 
 visit("the countdown ticks each second, to the deadline that is stored", async ({ page, context }) => {
-  const { stored, cookie } = await told(context);
+  const { stored, cookie } = await description(context);
   assert.equal(await moment(page, "#deadline"), stored.deadline);
   assert.equal(await moment(page, "#absolute"), stored.absoluteDeadline);
   assert.equal(await moment(page, "#saved"), cookie.issued);
@@ -37,7 +37,7 @@ visit("the countdown ticks each second, to the deadline that is stored", async (
 visit("reading does not move the countdown, and a save does", async ({ page }) => {
   await page.getByLabel("Seconds after each save").fill("100");
   await click(page, "Set seconds");
-  await said(page, "The lifetime is set.");
+  await showsStatus(page, "The lifetime is set.");
   assert.ok((await left(page)) <= 100);
   assert.match(await page.locator("#movement").textContent(), /^The last save moved the end by -14 days\.$/);
   const deadline = await moment(page, "#deadline");
@@ -48,20 +48,20 @@ visit("reading does not move the countdown, and a save does", async ({ page }) =
   assert.ok(before <= 98);
   assert.equal(await moment(page, "#deadline"), deadline);
   await set(page, "a", "2");
-  await said(page, "“a” is set.");
+  await showsStatus(page, "“a” is set.");
   assert.ok((await left(page)) > before, "it starts anew");
   assert.match(await page.locator("#movement").textContent(), /^The last save moved the end by \+\d+(\.\d)? seconds?\.$/);
   assert.ok(Date.parse(await moment(page, "#deadline")) - Date.parse(deadline) >= 2_500);
 }, { data: { a: 1 } });
 
-visit("at zero the page reads the session once, and says that it has ended", async ({ page, context, sent }) => {
+visit("at zero the page reads the session once, and shows that it has ended", async ({ page, context, sent }) => {
   await page.getByLabel("Seconds after each save").fill("2");
   await click(page, "Set seconds");
-  await said(page, "The lifetime is set.");
+  await showsStatus(page, "The lifetime is set.");
   const reads = () => sent.filter((request) => request === "GET /session").length;
   const before = reads();
-  await said(page, "Time is up: the session has ended.");
-  assert.match(await page.locator("#state").textContent(), /^(New|Expired)$/); // whether the browser still sent the cookie or not
+  await showsStatus(page, "Time is up: the session has ended.");
+  assert.match(await page.locator("#state").textContent(), /^(New|Expired)$/); // depends on whether the browser still sent the cookie
   assert.ok(Number.isNaN(await left(page)));
   assert.equal(await page.locator("#movement").textContent(), "It has ended; nothing is stored any more.");
   assert.equal(await page.locator("#deadline").textContent(), "–");
@@ -74,7 +74,7 @@ visit("a visitor without a session sees no countdown, and the first change start
   assert.ok(Number.isNaN(await left(page)));
   assert.equal(await page.locator("#movement").textContent(), "Nothing is stored yet, so nothing runs out.");
   await set(page, "a", "1");
-  await said(page, "“a” is set.");
+  await showsStatus(page, "“a” is set.");
   assert.equal(await page.locator("#movement").textContent(), "The first save started it.");
   assert.ok(Math.abs((await left(page)) - TWO_WEEKS) < 3);
 });
@@ -85,7 +85,7 @@ visit("the countdown goes by the server's clock, however wrong the browser's is"
     Date.now = () => now() + 86_400_000;
   });
   await page.reload();
-  await said(page, "This is the session now.");
+  await showsStatus(page, "This is the session now.");
   assert.ok(Math.abs((await left(page)) - TWO_WEEKS) < 10);
 }, { data: { a: 1 } });
 
@@ -102,7 +102,7 @@ visit("a hidden page does not count, and is right at once when it is seen again"
   assert.ok((await left(page)) <= before - 2);
 }, { data: { a: 1 } });
 
-visit("nothing announces the seconds: the status line alone speaks, and only after requests", async ({ page }) => {
+visit("screen readers do not announce the seconds: only the status line is live, after requests", async ({ page }) => {
   const live = "[aria-live], [role=status], [role=alert], [role=log], output";
   assert.deepEqual(await page.locator(live).evaluateAll((found) => found.map(({ id }) => id)), ["status"]);
   assert.equal(await page.locator("#countdown").getAttribute("role"), "timer");
@@ -118,7 +118,7 @@ visit("nothing announces the seconds: the status line alone speaks, and only aft
 
 // The cookie
 
-/** The rows of the cookie's table, and the moment at which it expires. */
+/** The rows of the cookie's table, and the time at which it expires. */
 const shownCookie = async (page) => {
   const rows = await page.locator("#cookie tbody tr").evaluateAll((rows) => rows.map((row) => {
     const [name, value, meaning] = [...row.cells].map((cell) => cell.textContent);
@@ -143,28 +143,28 @@ async function sameCookie(page, context, name) {
   return shown;
 }
 
-visit("the cookie's attributes are those of the browser's cookie, and its value is nowhere", async ({ page, context }) => {
+visit("the cookie's attributes are those of the browser's cookie, and its value is not shown", async ({ page, context }) => {
   const shown = await sameCookie(page, context);
   assert.match(shown.Expires.value, /Max-Age=1209600$/);
   assert.match(shown.Name.meaning, /no other host can plant one/);
   await click(page, "Until the browser closes");
-  await said(page, "The session ends when the browser closes.");
+  await showsStatus(page, "The session ends when the browser closes.");
   await sameCookie(page, context);
   await page.getByLabel("Seconds after each save").fill("3600");
   await click(page, "Set seconds");
-  await said(page, "The lifetime is set.");
+  await showsStatus(page, "The lifetime is set.");
   assert.match((await sameCookie(page, context)).Expires.value, /Max-Age=3600$/);
   const { value } = await sessionCookie(context);
   assert.ok(!(await page.content()).includes(value.slice(0, 20)));
   await click(page, "Log out");
-  await said(page, "Logged out");
+  await showsStatus(page, "Logged out");
   assert.equal((await shownCookie(page)).Expires.value, "not sent yet");
-  assert.match(await page.locator("#cookie-state").textContent(), /^This browser has none\..* given 2 times and deleted 1 time\.$/);
+  assert.match(await page.locator("#cookie-state").textContent(), /^This browser has no cookie\..* given 2 times and deleted 1 time\.$/);
 }, { data: { a: 1 } });
 
-visit("on a site with other settings, the page tells those, and that reading renews", async ({ page, context }) => {
+visit("on a site with other settings, the page shows them, and that reading renews", async ({ page, context }) => {
   await set(page, "a", "1");
-  await said(page, "“a” is set.");
+  await showsStatus(page, "“a” is set.");
   const shown = await sameCookie(page, context, "sessionid");
   assert.deepEqual([shown.Secure.value, shown.HttpOnly.value, shown.SameSite.value], ["no", "no", "Strict"]);
   assert.match(shown.Name.meaning, /other hosts of the domain can set/);
@@ -183,9 +183,9 @@ visit("on a site with other settings, the page tells those, and that reading ren
   },
 });
 
-// What requests cost
+// The cost of requests
 
-/** The request that the visitor made last, as the list shows it: not the reading that follows it. */
+/** The visitor's last request in the list, not the read that follows it. */
 const cost = (page) => page.locator("#requests tbody tr:not(.following)").first().evaluate((row) => {
   const [request, status, ...figures] = [...row.cells].map((cell) => cell.querySelector("code, b")?.textContent ?? cell.textContent);
   const [reads, writes, deletes] = figures.slice(0, 3).map((text) => parseInt(text, 10));
@@ -193,7 +193,7 @@ const cost = (page) => page.locator("#requests tbody tr:not(.following)").first(
 });
 const trace = (page) => page.locator("#trace li span:last-child").allTextContents();
 
-visit("each request's cost is what happened: reads, writes, deletes, the cookie and the time", async ({ page, context }) => {
+visit("each request shows its cost: reads, writes, deletes, the cookie and the time", async ({ page, context }) => {
   const finished = (requests) => page.locator("#sum", { hasText: `: ${requests} requests,` }).waitFor();
   const answers = [];
   page.on("response", (response) => answers.push(response));
@@ -213,19 +213,19 @@ visit("each request's cost is what happened: reads, writes, deletes, the cookie 
     assert.deepEqual((await trace(page)).slice(0, 4), way);
     assert.match(await page.locator("#reason").textContent(), why);
   };
-  await check(["GET /session 200", 0, 0, 0, "none"], ["no cookie", "nothing read", "nothing written", "no Set-Cookie"], /^No cookie came/);
+  await check(["GET /session 200", 0, 0, 0, "none"], ["no cookie", "nothing read", "nothing written", "no Set-Cookie"], /^The request had no cookie/);
   await set(page, "a", "1");
   await finished(3);
-  await check(["PUT /session/data/a 204", 0, 1, 0, "new cookie"], ["no cookie", "nothing read", "1 write", "new cookie"], /without looking first/);
+  await check(["PUT /session/data/a 204", 0, 1, 0, "new cookie"], ["no cookie", "nothing read", "1 write", "new cookie"], /written without a read/);
   await click(page, "Read again");
   await finished(4);
-  await check(["GET /session 200", 2, 0, 0, "none"], ["cookie verified", "2 reads", "nothing written", "no Set-Cookie"], /^Reading writes nothing/);
+  await check(["GET /session 200", 2, 0, 0, "none"], ["cookie verified", "2 reads", "nothing written", "no Set-Cookie"], /^A read writes nothing/);
   await set(page, "a", "1");
   await finished(6);
-  await check(["PUT /session/data/a 204", 2, 0, 0, "none"], ["cookie verified", "2 reads", "nothing written", "no Set-Cookie"], /^Nothing differs/);
+  await check(["PUT /session/data/a 204", 2, 0, 0, "none"], ["cookie verified", "2 reads", "nothing written", "no Set-Cookie"], /^The data equal the stored ones/);
   await set(page, "a", "2");
   await finished(8);
-  await check(["PUT /session/data/a 204", 4, 1, 0, "new cookie"], ["cookie verified", "4 reads", "1 write", "new cookie"], /moves the end/);
+  await check(["PUT /session/data/a 204", 4, 1, 0, "new cookie"], ["cookie verified", "4 reads", "1 write", "new cookie"], /moves the deadline/);
   await click(page, "Log in");
   await finished(10);
   await check(["POST /session/cycle-key 204", 5, 2, 0, "new cookie"], ["cookie verified", "5 reads", "2 writes", "new cookie"], /^The data were stored under a new key/);
@@ -236,18 +236,18 @@ visit("each request's cost is what happened: reads, writes, deletes, the cookie 
   await context.addCookies([stolen]);
   await click(page, "Read again");
   await finished(13);
-  await check(["GET /session 200", 2, 0, 0, "none"], ["cookie verified", "2 reads", "nothing written", "no Set-Cookie"], /^Reading writes nothing/);
+  await check(["GET /session 200", 2, 0, 0, "none"], ["cookie verified", "2 reads", "nothing written", "no Set-Cookie"], /^A read writes nothing/);
   await context.addCookies([{ ...stolen, value: "forged" }]);
   await click(page, "Read again");
   await finished(14);
-  await check(["GET /session 200", 0, 0, 0, "cookie deleted"], ["cookie refused", "nothing read", "nothing written", "cookie deleted"], /not one that this server signed/);
+  await check(["GET /session 200", 0, 0, 0, "cookie deleted"], ["cookie refused", "nothing read", "nothing written", "cookie deleted"], /not signed by this server/);
   assert.match(await page.locator("#sum").textContent(), /^Since this page was opened: 14 requests, 25 reads, 6 writes, 1 delete\.$/);
 });
 
-visit("a request that came to nothing has no cost, and the list keeps the last twelve", async ({ page, context }) => {
+visit("a failed request has no cost, and the list keeps the last twelve", async ({ page, context }) => {
   await context.setOffline(true);
   await click(page, "Log in");
-  await said(page, "The server could not be reached.");
+  await showsStatus(page, "The server could not be reached.");
   const row = page.locator("#requests tbody tr:not(.following)").first();
   assert.deepEqual((await row.locator("td").allTextContents()).slice(0, 5), ["no answer", "–", "–", "–", "–"]);
   assert.equal((await trace(page)).length, 1);
@@ -256,13 +256,13 @@ visit("a request that came to nothing has no cost, and the list keeps the last t
   for (let time = 0; time < 12; time += 1) {
     const requests = Number((await sum.textContent()).match(/(\d+) requests?/)[1]);
     await click(page, "Read again");
-    await sum.filter({ hasText: `: ${requests + 1} requests` }).waitFor(); // a button is deaf until its answer is there
+    await sum.filter({ hasText: `: ${requests + 1} requests` }).waitFor(); // a button is disabled until its response has arrived
   }
   await page.locator("#requests tbody tr:not(.failed)").nth(11).waitFor();
   assert.equal(await page.locator("#requests tbody tr").count(), 12);
 }, { refusals: true });
 
-test("what others add to Server-Timing is none of ours, and without it there is no cost", () => {
+test("other entries of Server-Timing are ignored, and without the header there is no cost", () => {
   const ours = "kv;dur=3, kv-read;desc=2, kv-write;desc=1, kv-delete;desc=0, kv-list;desc=0, request-cookie;desc=verified, set-cookie;desc=given";
   const expected = { reads: 2, writes: 1, deletes: 0, milliseconds: 3, cookie: "verified", setCookie: "given" };
   for (const header of [ours, `cfExtPri, cfL4;desc="?proto=TCP&rtt=1,2", ${ours}`, `${ours}, cfOrigin;dur=0.5`]) {
@@ -271,14 +271,14 @@ test("what others add to Server-Timing is none of ours, and without it there is 
   for (const header of [null, "", "cfOrigin;dur=5", "request-cookie;desc=odd, set-cookie;desc=none"]) assert.equal(readCost(header), undefined);
 });
 
-test("a failed save is not explained away", () => {
+test("a failed save is shown as a failure", () => {
   const cost = readCost("kv;dur=0, kv-read;desc=1, kv-write;desc=1, kv-delete;desc=0, kv-list;desc=0, request-cookie;desc=verified, set-cookie;desc=none");
   const exchange = { method: "PUT", path: "/session/data/a", milliseconds: 1, text: "", cost };
   assert.equal(reason({ ...exchange, status: 503 }), "");
   assert.notEqual(reason({ ...exchange, status: 204 }), "");
 });
 
-test("spans of time are split and put into words", () => {
+test("durations are split and formatted", () => {
   assert.deepEqual(split(0), [0, 0, 0, 0]);
   assert.deepEqual(split(90_061), [1, 1, 1, 1]);
   assert.deepEqual(split(400 * 86_400 - 1), [399, 23, 59, 59]);
@@ -310,15 +310,15 @@ visit("every documented route has a button that names it and calls it", async ({
 
   const key = page.getByLabel("Key", { exact: true });
   await set(page, "a b", "1");
-  await said(page, "“a b” is set.");
+  await showsStatus(page, "“a b” is set.");
   await key.fill("a b");
   assert.equal(await page.locator("[name=read] code").textContent(), "GET /session/data/a%20b");
   await click(page, "Read value");
-  await said(page, "“a b” is 1");
+  await showsStatus(page, "“a b” is 1");
   await click(page, "Delete value");
-  await said(page, "“a b” is deleted.");
+  await showsStatus(page, "“a b” is deleted.");
   await setSeveral(page, '{"c": 3}');
-  await said(page, "All of them are set.");
+  await showsStatus(page, "All of them are set.");
   for (const [button, outcome] of [
     ["As the settings say", "The settings decide again."],
     ["Ten seconds, to see it end", "Ten seconds from now"],
@@ -329,25 +329,25 @@ visit("every documented route has a button that names it and calls it", async ({
     ["Read again", "This is the session now."],
   ]) {
     await click(page, button);
-    await said(page, outcome);
+    await showsStatus(page, outcome);
   }
   await click(page, "Delete all…");
   await click(page, "Delete all");
-  await said(page, "All values are deleted.");
+  await showsStatus(page, "All values are deleted.");
   await click(page, "Log out");
-  await said(page, "Logged out");
+  await showsStatus(page, "Logged out");
   const called = new Set(sent.map((request) => request.replace("/a%20b", "/{key}")));
   assert.deepEqual(routes.filter((route) => !called.has(route)), []);
 });
 
-visit("for a key that no path can name, the buttons say what they can do", async ({ page, sent }) => {
+visit("for a key that no path can contain, the buttons show what they can do", async ({ page, sent }) => {
   await page.getByLabel("Key", { exact: true }).fill("..");
   assert.equal(await page.locator("[name=set] code").textContent(), "PUT /session/data/{key}");
   await click(page, "Read value");
-  await said(page, "No path can name the key “..”");
+  await showsStatus(page, "No path can name the key “..”");
   await click(page, "Delete value");
-  await said(page, "“Delete all” deletes it");
+  await showsStatus(page, "“Delete all” deletes it");
   await set(page, "..", "1");
-  await said(page, "Choose another one.");
+  await showsStatus(page, "Choose another one.");
   assert.ok(!sent.some((request) => /^(PUT|PATCH|DELETE)/.test(request)));
 });

@@ -1,14 +1,14 @@
-// The load outcome in the inspector: each reason that a load can give, what it means and what to do, and the cookie's two names.
+// The load outcome in the inspector: each outcome with its meaning and advice, and the cookie's two names.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describeLoad, LOAD_REASONS } from "../../www/load-reason.js";
-import { faint, picture } from "./look.mjs";
-import { click, opened, said, sessionCookie, set, site, table, visit } from "./visit.mjs";
+import { faint, picture } from "./appearance.mjs";
+import { click, opened, showsStatus, sessionCookie, set, site, table, visit } from "./visit.mjs";
 
-/** What the page says of the load: the badge, its look, the sentence beside it, and what to do. */
+/** The page's description of the load: the badge, its style, the sentence beside it, and the advice. */
 const shown = (page) => page.evaluate(() => {
   const text = (selector) => document.querySelector(selector).textContent;
   const next = document.querySelector("#state-next");
@@ -23,13 +23,13 @@ const shown = (page) => page.evaluate(() => {
 
 const plain = (text) => text.replaceAll("`", "");
 
-/** What the page has to say of a load reason. */
+/** The expected description of a load outcome. */
 function expected(reason) {
   const { label, badge, meaning, next } = describeLoad(reason);
   return { reason, label, badge: `badge ${badge}`, meaning: plain(meaning), next: next && `What to do: ${plain(next)}` };
 }
 
-/** Reads the session again, and checks that the page describes it by this load reason. */
+/** Reads the session again, and checks that the page shows this load outcome. */
 async function readsAs(page, reason) {
   await Promise.all([page.waitForResponse("**/session"), click(page, "Read again")]);
   await page.locator("#load-reason", { hasText: new RegExp(`^${reason}$`) }).waitFor();
@@ -47,10 +47,10 @@ const cookieState = (page) => page.locator("#cookie-state").textContent();
 const logIn = async (page, name) => {
   await page.getByLabel("Name, stored as “user”").fill(name);
   await click(page, "Log in");
-  await said(page, "Logged in");
+  await showsStatus(page, "Logged in");
 };
 
-test("the page describes every load reason that the server can give, and no other", () => {
+test("the page describes every load outcome of the server, and no other", () => {
   const source = readFileSync(new URL("../../src/session/load_reason.rs", import.meta.url), "utf8");
   const words = [...source.matchAll(/Self::\w+ => "([\w-]+)"/g)].map(([, word]) => word);
   assert.ok(words.length > 12);
@@ -60,11 +60,11 @@ test("the page describes every load reason that the server can give, and no othe
 visit("a new session, and one that is stored", async ({ page }) => {
   assert.deepEqual(await shown(page), expected("new"));
   await set(page, "a", "1");
-  await said(page, "“a” is set.");
+  await showsStatus(page, "“a” is set.");
   await readsAs(page, "live");
 });
 
-visit("a key that a login has replaced: the page says so, a change is refused, and the login's cookie has the data", async ({ page, context }) => {
+visit("a key that a login has replaced: the page shows it, a change is refused, and the login's cookie has the data", async ({ page, context }) => {
   const anonymous = await sessionCookie(context);
   await logIn(page, "Ada");
   const login = await sessionCookie(context);
@@ -75,7 +75,7 @@ visit("a key that a login has replaced: the page says so, a change is refused, a
   assert.match(await cookieState(page), /^The browser sent the cookie from before the login\./);
   assert.equal(await page.locator("#movement").textContent(), "The end of the session cannot be read now.");
   await set(page, "cart", "[2]");
-  await said(page, "changed the session's key");
+  await showsStatus(page, "changed the session's key");
   assert.match(await page.locator("#status").textContent(), /PUT \/session\/data\/cart 409/);
   assert.deepEqual(await sessionCookie(context), anonymous, "the cookie is left alone");
   await useCookies(context, login);
@@ -97,13 +97,13 @@ visit("a session that a logout has ended, and the next change", async ({ page, c
   await logIn(page, "Ada");
   const cookie = await sessionCookie(context);
   await click(page, "Log out");
-  await said(page, "Logged out");
+  await showsStatus(page, "Logged out");
   await useCookies(context, cookie);
   await readsAs(page, "revoked");
   assert.match(await cookieState(page), /^The browser still has the cookie of the session that has ended\./);
   assert.equal(await page.locator("#user").textContent(), "No user is logged in.");
   await set(page, "a", "1");
-  await said(page, "“a” is set.");
+  await showsStatus(page, "“a” is set.");
   await readsAs(page, "live");
   assert.deepEqual(await table(page), [["a", "1"]]);
 }, { data: { cart: [1] } });
@@ -120,9 +120,9 @@ visit("a cookie that does not verify is deleted, and the session is new from the
 visit("a session that has expired, and whose cookie the browser still has", async ({ page, context }) => {
   await page.getByLabel("Seconds after each save").fill("2");
   await click(page, "Set seconds");
-  await said(page, "The lifetime is set.");
+  await showsStatus(page, "The lifetime is set.");
   const cookie = await sessionCookie(context);
-  await said(page, "Time is up");
+  await showsStatus(page, "Time is up");
   await sleep(200);
   await useCookies(context, { ...cookie, expires: -1 });
   await readsAs(page, "expired");
@@ -149,25 +149,25 @@ visit("a session that was made under another prefix: the cookie stays", async ({
   assert.deepEqual(await sessionCookie(context), cookie);
 }, { vars: { SESSION_KEY_PREFIX: "another" } });
 
-visit("KV that does not answer: the page keeps what it showed, says so, and goes on when it is back", async ({ page }) => {
+visit("KV that does not respond: the page keeps its content, reports it, and continues when KV is back", async ({ page }) => {
   const body = JSON.stringify({ error: { code: "ES_STORE_UNAVAILABLE", message: "the session store did not answer" } });
   await page.route("**/session", (route) => route.fulfill({ status: 503, contentType: "application/json", body }));
   await click(page, "Read again");
-  await said(page, "the session store did not answer");
+  await showsStatus(page, "the session store did not answer");
   assert.deepEqual(await shown(page), expected("unavailable"));
   assert.deepEqual(await table(page), [["a", "1"]]);
   await page.unroute("**/session");
   await readsAs(page, "live");
 }, { data: { a: 1 }, refusals: true });
 
-visit("a load reason that the page does not know is shown by its name", async ({ page }) => {
+visit("an unknown load outcome is shown by its name", async ({ page }) => {
   await answerWith(page, () => "of-a-later-version");
   await readsAs(page, "of-a-later-version");
 });
 
 /**
- * Lets the server's answers to `GET /session` have the load reason that `next` gives, and no data where the session cannot be read.
- * One route for all of them: to take one away and set another lets a request in between wait for ever.
+ * Replaces the load outcome in the server's responses to `GET /session` by that of `next`, without data if the session cannot be
+ * read. One route for all of them: replacing the route would leave a request in between waiting forever.
  */
 async function answerWith(page, next) {
   await page.route("**/session", async (route) => {
@@ -180,7 +180,7 @@ async function answerWith(page, next) {
   });
 }
 
-visit("every load reason, in light and dark, narrow and wide: it is described, has contrast, and nothing sticks out", async ({ page }) => {
+visit("every load outcome, in light and dark, narrow and wide: it is described, has contrast, and nothing overflows", async ({ page }) => {
   let reason;
   await answerWith(page, () => reason);
   for (reason of Object.keys(LOAD_REASONS)) {
@@ -209,13 +209,13 @@ visit("the page shows both names of the cookie, the one in use first", async ({ 
   assert.deepEqual(await names(), [["Name", login], ["Before a login", anonymous]]);
   assert.equal((await sessionCookie(context)).name, login);
   await click(page, "Log out");
-  await said(page, "Logged out");
+  await showsStatus(page, "Logged out");
   assert.deepEqual(await names(), [["Name", anonymous], ["After a login", login]]);
 }, { data: { cart: [1] } });
 
 visit("with a name of its own, the site's cookie has two names, too", async ({ page, context }) => {
   await set(page, "a", "1");
-  await said(page, "“a” is set.");
+  await showsStatus(page, "“a” is set.");
   assert.equal((await sessionCookie(context, "shop")).name, "shop-anonymous");
   await logIn(page, "Ada");
   assert.equal((await sessionCookie(context, "shop")).name, "shop");

@@ -1,18 +1,18 @@
-// The page in www/, used in a real browser against the real server.
+// The page in www/ in a real browser, with the real server.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { members } from "../../www/json-text.js";
-import { faint, picture } from "./look.mjs";
-import { click, opened, said, sessionCookie, set, setSeveral, site, table, visit } from "./visit.mjs";
+import { faint, picture } from "./appearance.mjs";
+import { click, opened, showsStatus, sessionCookie, set, setSeveral, site, table, visit } from "./visit.mjs";
 
 const TWO_WEEKS = 1_209_600;
 
 // Data
 
-visit("a new visitor has no data, no cookie, and is told so", async ({ page, context }) => {
+visit("a new visitor has no data and no cookie, and the page shows it", async ({ page, context }) => {
   assert.equal(await page.title(), "edge-session");
   assert.equal(await page.locator("#state").textContent(), "New");
   assert.equal(await page.getByText("No values yet.").isVisible(), true);
@@ -22,11 +22,11 @@ visit("a new visitor has no data, no cookie, and is told so", async ({ page, con
 
 visit("a value that is set is shown, and survives a reload", async ({ page }) => {
   await set(page, "theme", '"dark"');
-  await said(page, "“theme” is set.");
+  await showsStatus(page, "“theme” is set.");
   assert.deepEqual(await table(page), [["theme", '"dark"']]);
   assert.equal(await page.locator("#state").textContent(), "Stored");
   await page.reload();
-  await said(page, "This is the session now.");
+  await showsStatus(page, "This is the session now.");
   assert.deepEqual(await table(page), [["theme", '"dark"']]);
 });
 
@@ -34,7 +34,7 @@ visit("another browser does not see the data", async ({ page }) => {
   const stranger = await page.context().browser().newPage();
   try {
     await stranger.goto(site.url);
-    await said(stranger, "This is the session now.");
+    await showsStatus(stranger, "This is the session now.");
     assert.deepEqual(await table(stranger), []);
   } finally {
     await stranger.close();
@@ -67,27 +67,27 @@ visit("an edit goes on while another value is deleted", async ({ page }) => {
   await click(page, "Edit “b”");
   await page.getByLabel("Value of “b”, as JSON").fill("20");
   await click(page, "Delete “a”");
-  await said(page, "“a” is deleted.");
+  await showsStatus(page, "“a” is deleted.");
   assert.equal(await page.getByLabel("Value of “b”, as JSON").inputValue(), "20");
 }, { data: { a: 1, b: 2, c: 3 } });
 
 visit("a value is deleted, and the focus goes to the next one", async ({ page }) => {
   await click(page, "Delete “a”");
-  await said(page, "“a” is deleted.");
+  await showsStatus(page, "“a” is deleted.");
   assert.deepEqual(await table(page), [["b", "2"]]);
   await page.locator(':focus[aria-label="Delete “b”"]').waitFor();
 }, { data: { a: 1, b: 2 } });
 
-visit("a value that is gone already is said to be, and its row goes", async ({ page, context }) => {
+visit("a value that was already deleted is reported, and its row disappears", async ({ page, context }) => {
   await context.request.delete(`${site.url}/session/data/a`);
   await click(page, "Delete “a”");
-  await said(page, 'the session has no key "a"');
+  await showsStatus(page, 'the session has no key "a"');
   assert.deepEqual(await table(page), [["b", "2"]]);
 }, { data: { a: 1, b: 2 }, refusals: true });
 
 visit("several values are set at once, and the others stay", async ({ page, sent }) => {
   await setSeveral(page, '{"theme": "dark", "visits": 3}');
-  await said(page, "All of them are set.");
+  await showsStatus(page, "All of them are set.");
   assert.deepEqual(await table(page), [["old", "0"], ["theme", '"dark"'], ["visits", "3"]]);
   assert.ok(sent.includes("PATCH /session/data"));
 }, { data: { old: 0 } });
@@ -101,7 +101,7 @@ visit("all values are deleted, but only after a question", async ({ page }) => {
   assert.equal((await table(page)).length, 2);
   await click(page, "Delete all…");
   await click(page, "Delete all");
-  await said(page, "All values are deleted.");
+  await showsStatus(page, "All values are deleted.");
   assert.deepEqual(await table(page), []);
 }, { data: { a: 1, b: 2 } });
 
@@ -112,12 +112,12 @@ visit("a plain word gets a hint, and can be stored as text", async ({ page, sent
   assert.equal(await page.getByLabel("Value, as JSON", { exact: true }).getAttribute("aria-invalid"), "true");
   assert.ok(!sent.includes("PUT /session/data/name"));
   await click(page, "Store it as text");
-  await said(page, "“name” is set.");
+  await showsStatus(page, "“name” is set.");
   assert.deepEqual(await table(page), [["name", '"Ada \\"the first\\""']]);
   assert.equal(await correction.isVisible(), false);
 });
 
-visit("what is not JSON, or no object where one is wanted, is explained and not sent", async ({ page, sent }) => {
+visit("invalid JSON, or another value instead of an object, is explained and not sent", async ({ page, sent }) => {
   await set(page, "list", "[1, 2");
   assert.match(await page.locator("#item .correction").textContent(), /This is not JSON\. .+/);
   await set(page, "list", "");
@@ -133,7 +133,7 @@ visit("what is not JSON, or no object where one is wanted, is explained and not 
 
 visit("numbers are shown as they were sent, never rounded", async ({ page }) => {
   await set(page, "order", "9007199254740993");
-  await said(page, "“order” is set.");
+  await showsStatus(page, "“order” is set.");
   assert.deepEqual(await table(page), [["price", "1.50"], ["tiny", "1E-7"], ["order", "9007199254740993"]]);
   await click(page, "Edit “order”");
   assert.equal(await page.getByLabel("Value of “order”, as JSON").inputValue(), "9007199254740993");
@@ -143,34 +143,34 @@ visit("strange keys keep their order, nothing in them is executed, and each can 
   const attack = "<img src=x onerror=alert(1)>";
   const keys = ["b", "10", "2", "a/b", "é", attack, "constructor", "a b?c#d%41", "\"q\\", "1\n2", "😀"];
   await setSeveral(page, JSON.stringify(Object.fromEntries(keys.map((key) => [key, 0]))).replace("{", '{"b": 0, "10": 0, '));
-  await said(page, "All of them are set.");
+  await showsStatus(page, "All of them are set.");
   assert.deepEqual(new Set((await table(page)).map(([key]) => key)), new Set(keys));
   assert.deepEqual((await table(page)).slice(0, 2).map(([key]) => key), ["b", "10"]);
   await set(page, attack, JSON.stringify(`<script>alert(2)</script>${attack}`));
-  await said(page, "is set.");
+  await showsStatus(page, "is set.");
   assert.equal(await page.locator("main img, main script").count(), 0);
   for (const key of keys) {
     await page.getByRole("row").filter({ has: page.locator(`[aria-label=${JSON.stringify(`Delete “${key}”`).replace("\\n", "\\a ")}]`) })
       .getByRole("button", { name: /^Delete/ }).click();
-    await said(page, `“${key}” is deleted.`);
+    await showsStatus(page, `“${key}” is deleted.`);
   }
   assert.deepEqual(await table(page), []);
 });
 
-visit("keys that no path can name are not set, alone or among others", async ({ page, sent }) => {
+visit("keys that no path can contain are not set, alone or among others", async ({ page, sent }) => {
   for (const key of [".", ".."]) {
     await set(page, key, "1");
-    await said(page, `No path can name the key “${key}”.`);
+    await showsStatus(page, `No path can name the key “${key}”.`);
   }
   assert.ok(!sent.some((request) => request.startsWith("PUT")));
   for (const key of ["", ".", ".."]) {
     await setSeveral(page, JSON.stringify({ before: 1, [key]: 2 }));
-    await said(page, 'a key cannot be empty, "." or "..", since no URL can name it');
+    await showsStatus(page, 'a key cannot be empty, "." or "..", since no URL can name it');
   }
   assert.deepEqual(await table(page), []);
 }, { refusals: true });
 
-visit("keys that no path can name, which only an application sets, are shown; the page says why it cannot change them", async ({ page, sent }) => {
+visit("keys that no path can contain, which only an application sets, are shown; the page explains why it cannot change them", async ({ page, sent }) => {
   await page.route("**/session", async (route) => {
     const response = await route.fetch();
     await route.fulfill({ response, json: { ...(await response.json()), data: { "": 1, "..": 2 } } });
@@ -181,21 +181,21 @@ visit("keys that no path can name, which only an application sets, are shown; th
   await click(page, "Edit “..”");
   await page.getByLabel("Value of “..”, as JSON").fill("30");
   await click(page, "Save");
-  await said(page, "No path can name the key “..”. Only the application changes its value.");
+  await showsStatus(page, "No path can name the key “..”. Only the application changes its value.");
   await click(page, "Delete “”");
-  await said(page, "No path can name the key “”. “Delete all” deletes it with the others.");
+  await showsStatus(page, "No path can name the key “”. “Delete all” deletes it with the others.");
   assert.ok(sent.every((request) => request.startsWith("GET")));
 });
 
-visit("a key that begins with _ is refused with the server's words, and pollutes nothing", async ({ page }) => {
+visit("a key that begins with _ is refused with the server's message, and changes no prototype", async ({ page }) => {
   await set(page, "__proto__", '{"polluted": true}');
-  await said(page, "keys that begin with _ belong to the application");
+  await showsStatus(page, "keys that begin with _ belong to the application");
   assert.match(await page.locator("#status").textContent(), /PUT \/session\/data\/__proto__ 403 · \d+ ms/);
   assert.equal(await page.evaluate(() => ({}).polluted), undefined);
   assert.deepEqual(await table(page), []);
 }, { refusals: true });
 
-test("a JSON object is cut into members without being read", () => {
+test("a JSON object is split into members without being parsed", () => {
   const cases = [
     ["{}", []],
     [" { } ", []],
@@ -212,19 +212,19 @@ test("a JSON object is cut into members without being read", () => {
 
 // Lifetime
 
-visit("after its seconds, a session is gone, and reading has not prolonged it", async ({ page, context }) => {
+visit("a session ends after its seconds, and reading has not extended it", async ({ page, context }) => {
   await page.getByLabel("Seconds after each save").fill("2");
   await click(page, "Set seconds");
-  await said(page, "The lifetime is set.");
+  await showsStatus(page, "The lifetime is set.");
   assert.equal(await page.locator("#age").textContent(), "2 seconds 2 s");
   const { expires } = await sessionCookie(context);
   assert.ok(Math.abs(expires - Date.now() / 1000 - 2) < 1.5);
   await sleep(1_000);
   await click(page, "Read again");
-  await said(page, "This is the session now.");
+  await showsStatus(page, "This is the session now.");
   assert.deepEqual(await table(page), [["a", "1"]]);
-  await said(page, "Time is up: the session has ended.");
-  assert.match(await page.locator("#state").textContent(), /^(New|Expired)$/); // whether the browser still sent the cookie or not
+  await showsStatus(page, "Time is up: the session has ended.");
+  assert.match(await page.locator("#state").textContent(), /^(New|Expired)$/); // depends on whether the browser still sent the cookie
   assert.deepEqual(await table(page), []);
   assert.equal(await sessionCookie(context), undefined);
 }, { data: { a: 1 } });
@@ -236,7 +236,7 @@ for (const [timezoneId, local, offset] of [
   visit(`a date in ${timezoneId} is sent with the offset that holds there on that day`, async ({ page, context }) => {
     await page.getByLabel("A fixed date, your time").fill(local);
     await click(page, "Set date");
-    await said(page, "The end is set.");
+    await showsStatus(page, "The end is set.");
     const end = `${local}:00${offset}`;
     assert.equal(await page.locator("#ends time").getAttribute("datetime"), end);
     const { expires } = await sessionCookie(context);
@@ -247,30 +247,30 @@ for (const [timezoneId, local, offset] of [
 visit("a date that has passed ends the session at once", async ({ page, context }) => {
   await page.getByLabel("A fixed date, your time").fill("2001-01-01T00:00");
   await click(page, "Set date");
-  await said(page, "The end is set.");
+  await showsStatus(page, "The end is set.");
   assert.deepEqual(await table(page), []);
   assert.equal(await sessionCookie(context), undefined);
 }, { data: { a: 1 } });
 
-visit("until the browser closes means a cookie without an end, and the settings can come back", async ({ page, context }) => {
+visit("a session until the browser closes has a cookie without an expiry, and the settings can be restored", async ({ page, context }) => {
   assert.equal(await page.locator("#age").textContent(), `14 days ${TWO_WEEKS} s`);
   assert.equal(await page.locator("#at-browser-close").textContent(), "no");
   await click(page, "Until the browser closes");
-  await said(page, "The session ends when the browser closes.");
+  await showsStatus(page, "The session ends when the browser closes.");
   assert.equal(await page.locator("#at-browser-close").textContent(), "yes");
   assert.equal((await sessionCookie(context)).expires, -1);
   await click(page, "As the settings say");
-  await said(page, "The settings decide again.");
+  await showsStatus(page, "The settings decide again.");
   assert.equal(await page.locator("#at-browser-close").textContent(), "no");
   const { expires } = await sessionCookie(context);
   assert.ok(Math.abs(expires - Date.now() / 1000 - TWO_WEEKS) < 60);
   assert.deepEqual(await table(page), [["a", "1"]]);
 }, { data: { a: 1 } });
 
-visit("a lifetime that the server refuses is answered with its words", async ({ page }) => {
+visit("a lifetime that the server refuses is shown with its message", async ({ page }) => {
   await page.getByLabel("Seconds after each save").fill("1e21");
   await click(page, "Set seconds");
-  await said(page, "the body must be");
+  await showsStatus(page, "the body must be");
   assert.match(await page.locator("#age").textContent(), /^14 days/);
 }, { refusals: true });
 
@@ -280,7 +280,7 @@ visit("a login changes the cookie and keeps the data, with a name and without on
   const before = await sessionCookie(context);
   await page.getByLabel("Name, stored as “user”").fill("Ada");
   await click(page, "Log in");
-  await said(page, "Logged in");
+  await showsStatus(page, "Logged in");
   assert.deepEqual(await table(page), [["cart", "[1]"], ["user", '"Ada"']]);
   assert.equal(await page.locator("#user").textContent(), 'user is "Ada"');
   assert.equal(sent.filter((request) => request === "POST /session/cycle-key").length, 1);
@@ -289,7 +289,7 @@ visit("a login changes the cookie and keeps the data, with a name and without on
   await click(page, "Log in");
   await page.locator("#requests", { hasText: /(POST \/session\/cycle-key.*){2}/ }).waitFor();
   await click(page, "Read again");
-  await said(page, "This is the session now.");
+  await showsStatus(page, "This is the session now.");
   assert.deepEqual(await table(page), [["cart", "[1]"], ["user", '"Ada"']]);
   assert.notEqual((await sessionCookie(context)).value, after.value);
   assert.deepEqual((await opened(before)).data, {});
@@ -298,7 +298,7 @@ visit("a login changes the cookie and keeps the data, with a name and without on
 visit("a logout removes the cookie and the data", async ({ page, context }) => {
   const cookie = await sessionCookie(context);
   await click(page, "Log out");
-  await said(page, "Logged out");
+  await showsStatus(page, "Logged out");
   assert.deepEqual(await table(page), []);
   assert.equal(await page.locator("#state").textContent(), "New");
   assert.equal(await page.locator("#user").textContent(), "No user is logged in.");
@@ -306,7 +306,7 @@ visit("a logout removes the cookie and the data", async ({ page, context }) => {
   assert.deepEqual((await opened(cookie)).data, {});
 }, { data: { user: "Ada" } });
 
-visit("scripts cannot see the session's cookie, and the page says so", async ({ page, context }) => {
+visit("scripts cannot read the session's cookie, and the page shows it", async ({ page, context }) => {
   assert.equal((await sessionCookie(context)).httpOnly, true);
   assert.equal(await page.evaluate(() => document.cookie), "");
   assert.equal(await page.locator("#visible-cookies").textContent(), "nothing");
@@ -344,11 +344,11 @@ visit("the test cookie does not work in a browser that refuses cookies", async (
   assert.deepEqual(await context.cookies(), []);
 });
 
-// What the page says, and when it sends
+// The messages of the page, and the order of its requests
 
 visit("the status line names method, path, status and milliseconds, and the list keeps them", async ({ page }) => {
   await set(page, "a/b", "1");
-  await said(page, "“a/b” is set.");
+  await showsStatus(page, "“a/b” is set.");
   const status = page.locator("#status");
   assert.match(await status.textContent(), /^“a\/b” is set\. PUT \/session\/data\/a%2Fb 204 · \d+ ms$/);
   assert.equal(await status.getAttribute("aria-atomic"), "true");
@@ -360,16 +360,16 @@ visit("the status line names method, path, status and milliseconds, and the list
 visit("a double click sends one request, and deletes one row", async ({ page, sent }) => {
   const count = (request) => sent.filter((other) => other === request).length;
   await page.getByRole("button", { name: "Log in" }).dblclick({ delay: 60 });
-  await said(page, "Logged in");
+  await showsStatus(page, "Logged in");
   await page.getByRole("button", { name: "Delete “a”" }).dblclick({ delay: 60 });
-  await said(page, "“a” is deleted.");
+  await showsStatus(page, "“a” is deleted.");
   await click(page, "Read again");
-  await said(page, "This is the session now.");
+  await showsStatus(page, "This is the session now.");
   assert.equal(count("POST /session/cycle-key"), 1);
   assert.deepEqual(await table(page), [["b", "2"], ["c", "3"]]);
 }, { data: { a: 1, b: 2, c: 3 } });
 
-visit("a button is deaf while its request is on the way, and other buttons wait their turn", async ({ page }) => {
+visit("a button is disabled while its request is pending, and other buttons wait", async ({ page }) => {
   const order = [];
   await page.route(/cycle-key|flush/, async (route) => {
     const name = route.request().url().split("/").at(-1);
@@ -380,47 +380,47 @@ visit("a button is deaf while its request is on the way, and other buttons wait 
   });
   for (let clicks = 0; clicks < 3; clicks += 1) await click(page, "Log in");
   await click(page, "Log out");
-  await said(page, "Logged out");
+  await showsStatus(page, "Logged out");
   assert.deepEqual(order, ["cycle-key begins", "cycle-key ends", "flush begins", "flush ends"]);
 }, { data: { a: 1 } });
 
-visit("a network that fails is said, and the page goes on when it is back", async ({ page, context }) => {
+visit("a network failure is reported, and the page continues when the network is back", async ({ page, context }) => {
   await context.setOffline(true);
   await set(page, "a", "1");
-  await said(page, "The server could not be reached.");
+  await showsStatus(page, "The server could not be reached.");
   assert.match(await page.locator("#status").textContent(), /PUT \/session\/data\/a no answer · \d+ ms/);
   assert.equal(await page.getByLabel("Key", { exact: true }).inputValue(), "a");
   await context.setOffline(false);
   await click(page, "Set value");
-  await said(page, "“a” is set.");
+  await showsStatus(page, "“a” is set.");
   assert.deepEqual(await table(page), [["a", "1"]]);
 }, { refusals: true });
 
-visit("a change that was made is not called a failure when only the reading after it fails", async ({ page }) => {
+visit("a successful change is not reported as a failure if the following read fails", async ({ page }) => {
   await page.route("**/session", (route) => route.abort());
   await set(page, "a", "1");
-  await said(page, "“a” is set. But the session could not be read again: The server could not be reached.");
+  await showsStatus(page, "“a” is set. But the session could not be read again: The server could not be reached.");
 }, { refusals: true });
 
-visit("an answer that is not the server's own is said to be", async ({ page }) => {
+visit("a response that is not the server's own is reported", async ({ page }) => {
   await page.route("**/session/flush", (route) => route.fulfill({ status: 502, body: "Bad gateway" }));
   await click(page, "Log out");
-  await said(page, "Bad gateway");
+  await showsStatus(page, "Bad gateway");
   assert.match(await page.locator("#status").textContent(), /POST \/session\/flush 502/);
   await page.route("**/session", (route) => route.fulfill({ contentType: "text/html", body: "<h1>Welcome to the hotel</h1>" }));
   await click(page, "Read again");
-  await said(page, "Something else answered in the server’s place");
+  await showsStatus(page, "Something else answered in the server’s place");
 }, { refusals: true });
 
-// For everybody
+// Accessibility
 
-/** Goes on with the tab key until the focus is there. */
+/** Presses the tab key until the element has the focus. */
 async function tabTo(page, selector, key = "Tab") {
   for (let steps = 0; steps < 80; steps += 1) {
     await page.keyboard.press(key);
     if (await page.evaluate((selector) => document.activeElement.matches(selector), selector)) return;
   }
-  assert.fail(`${key} never comes to ${selector}`);
+  assert.fail(`${key} never reaches ${selector}`);
 }
 
 visit("everything can be done with the keyboard alone", async ({ page, sent }) => {
@@ -433,7 +433,7 @@ visit("everything can be done with the keyboard alone", async ({ page, sent }) =
   await page.locator(":focus[name=value]").waitFor();
   await tabTo(page, ".correction button");
   await page.keyboard.press("Enter");
-  await said(page, "“name” is set.");
+  await showsStatus(page, "“name” is set.");
   await page.locator(":focus[name=key]").waitFor();
   await tabTo(page, "[aria-label='Edit “name”']", "Shift+Tab");
   await page.keyboard.press("Enter");
@@ -457,17 +457,17 @@ visit("everything can be done with the keyboard alone", async ({ page, sent }) =
   ]) {
     await tabTo(page, selector);
     await page.keyboard.press(selector === "#reload" ? "Space" : "Enter");
-    await said(page, outcome);
+    await showsStatus(page, outcome);
   }
   await tabTo(page, "#clear");
   await page.keyboard.press("Enter");
   await tabTo(page, "[value=delete]");
   await page.keyboard.press("Enter");
-  await said(page, "All values are deleted.");
+  await showsStatus(page, "All values are deleted.");
   await page.locator(":focus[name=key]").waitFor();
   await tabTo(page, "#logout");
   await page.keyboard.press("Enter");
-  await said(page, "Logged out");
+  await showsStatus(page, "Logged out");
   assert.deepEqual(sent.filter((request) => request === "POST /session/flush").length, 1);
 });
 
@@ -488,7 +488,7 @@ visit("every control has a name, and the focus can be seen on it", async ({ page
   }
 }, { data: { a: 1 } });
 
-visit("what has the focus is never behind the dock", async ({ page }) => {
+visit("the focused element is never behind the dock", async ({ page }) => {
   await page.locator("details").evaluateAll((all) => all.forEach((details) => { details.open = true; }));
   for (const viewport of [{ width: 360, height: 640 }, { width: 1280, height: 720 }]) {
     await page.setViewportSize(viewport);
@@ -510,10 +510,10 @@ visit("what has the focus is never behind the dock", async ({ page }) => {
 
 const long = { ["k".repeat(80)]: "v".repeat(400), text: "hello", list: [1, 2, 3] };
 
-visit("in light and dark, at every width, text has contrast, nothing sticks out, and nothing moves for who wants that", async ({ page }) => {
+visit("in light and dark, at every width, text has contrast, nothing overflows, and nothing moves with reduced motion", async ({ page }) => {
   await page.getByLabel("Key", { exact: true }).fill("k".repeat(80));
   await click(page, "Read value");
-  await said(page, "is \"vvv");
+  await showsStatus(page, "is \"vvv");
   await page.locator("details").evaluateAll((all) => all.forEach((details) => { details.open = true; }));
   await set(page, "word", "plain");
   await click(page, "Edit “text”");
@@ -540,11 +540,11 @@ visit("a new visitor's page has contrast, too, and one whose request failed", as
   for (const colorScheme of ["light", "dark"]) {
     await page.emulateMedia({ colorScheme });
     await click(page, "Read again");
-    await said(page, "This is the session now.");
+    await showsStatus(page, "This is the session now.");
     assert.deepEqual(await page.evaluate(faint), [], colorScheme);
     await picture(page, `new-${colorScheme}`);
     await click(page, "Delete");
-    await said(page, "the session has no key");
+    await showsStatus(page, "the session has no key");
     assert.deepEqual(await page.evaluate(faint), [], colorScheme);
   }
 }, { refusals: true, reducedMotion: "reduce" });
@@ -567,5 +567,5 @@ visit("an unknown address is answered with 404 and the way back", async ({ page 
   const response = await page.goto(`${site.url}/no/such/page`);
   assert.equal(response.status(), 404);
   await page.getByRole("link", { name: "Go to the session inspector" }).click();
-  await said(page, "This is the session now.");
+  await showsStatus(page, "This is the session now.");
 }, { refusals: true });

@@ -1,4 +1,4 @@
-// Requests of one browser that overlap, against the served Worker: writes of one page at once, a login or a logout while another tab
+// Overlapping requests of one browser to the served Worker: parallel writes of one page, a login or a logout while another tab
 // saves, a login that is sent twice.
 
 import assert from "node:assert/strict";
@@ -21,7 +21,7 @@ after(async () => {
   await server?.stop();
 });
 
-/** A test in a browser of its own, with as many tabs as the callback has parameters behind the context. */
+/** A test in a browser of its own, with one tab for each parameter of the callback after the context. */
 function inBrowser(name, work) {
   test(name, () => withTabs(work.length - 1, work));
 }
@@ -58,8 +58,8 @@ const delays = (offset) => [{ delay: 40 }, { delay: 40 - offset }];
 // Writes
 
 /**
- * Sends `count` writes of different keys at once from each tab, ten times. Returns how many were acknowledged, how many of these the
- * first tab does not read afterwards, and the errors of those that were refused.
+ * Sends `count` writes of different keys at once from each tab, ten times. Returns how many were acknowledged, how many of these
+ * the first tab does not read afterwards, and the errors of those that were refused.
  */
 async function writeInParallel(tabs, count) {
   const expected = {};
@@ -107,7 +107,8 @@ inBrowser("parallel writes and deletions of one page: what is left is what was a
     const even = (n) => n % 2 === round % 2;
     const requests = keys.map((key, n) => (even(n) ? { method: "PUT", path: path(key), body: round } : { method: "DELETE", path: path(key) }));
     const answers = await sendAll(tab, requests);
-    // A key that the round before deleted is not deleted again: from the second round on, this round deletes what that one set.
+    // A key that the previous round deleted is not deleted again: from the second round on, each round deletes the keys of the
+    // previous one.
     assert.deepEqual(answers.map(({ status }) => status), keys.map(() => 204), `round ${round}`);
     assert.deepEqual(await data(tab), Object.fromEntries(keys.filter((_, n) => even(n)).map((key) => [key, round])), `round ${round}`);
   }
@@ -130,7 +131,7 @@ test("a login while another tab saves a draft, twenty times: no login is lost, a
       if (seen.some(({ cart }) => cart?.[0] !== "apple")) figures.cartsLost += 1;
       if (draft.status === 204 && seen.some((each) => each.draft !== "text")) figures.acknowledgedDraftsLost += 1;
       if (draft.status === 204) return;
-      // What was refused because of the login is saved by the next try, which sends the login's cookie.
+      // A save that was refused because of the login succeeds on the retry with the login's cookie.
       assert.ok([400, 409].includes(draft.status), JSON.stringify(draft));
       const again = await saveDraft(other);
       if (again.status !== 204 || (await data(one)).draft !== "text") figures.draftsRefusedTwice += 1;
@@ -157,7 +158,7 @@ test("a logout while another tab saves, twenty times: neither tab is logged in, 
       await later.locator("#user", { hasText: "No user is logged in." }).waitFor();
       const stolen = await fetch(`${server.url}/session`, { headers: { Cookie: `${LOGIN}=${cookie.value}` } });
       assert.deepEqual((await stolen.json()).data, {}, `offset ${offset}`);
-      // The late answer to the draft must not keep the next login out.
+      // The late response to the draft must not prevent the next login.
       assert.equal((await login(later)).status, 204);
       assert.equal((await data(one)).user, "alice", `offset ${offset}`);
     });

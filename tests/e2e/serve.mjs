@@ -1,4 +1,4 @@
-// Serves the real Worker for a test, by way of scripts/start.mjs, on a free port and with a state folder of its own.
+// Serves the real Worker for a test with scripts/start.mjs, on a free port and with a state folder of its own.
 
 import { fork } from "node:child_process";
 import { once } from "node:events";
@@ -11,8 +11,8 @@ import { fileURLToPath } from "node:url";
 const start = fileURLToPath(new URL("../../scripts/start.mjs", import.meta.url));
 
 /**
- * Starts a server and gives `{ url, state, output(), stop(), restart() }` once it answers. `vars` go into the Worker's
- * environment, `flags` to wrangler, and `state` is a folder that another server has left, if its sessions are to be found again.
+ * Starts a server and returns `{ url, state, output(), stop(), restart() }` once it responds. `vars` go into the Worker's
+ * environment, `flags` to wrangler, and `state` is the folder of an earlier server whose sessions are reused.
  */
 export async function serve({ vars = {}, flags = [], state, port, own = state === undefined } = {}) {
   state ??= await mkdtemp(join(tmpdir(), "edge-session-state-"));
@@ -36,12 +36,12 @@ export async function serve({ vars = {}, flags = [], state, port, own = state ==
     url: `http://localhost:${port}`,
     state,
     output: () => Buffer.concat(output).toString(),
-    /** Ends the server, and deletes its sessions unless they are another server's. */
+    /** Stops the server, and deletes its sessions unless they are another server's. */
     async stop() {
       await end("SIGTERM");
       if (own) await rm(state, { recursive: true, force: true });
     },
-    /** Ends the server and serves the same sessions on the same port again, with other settings if wanted. */
+    /** Restarts the server on the same port with the same sessions, optionally with other settings. */
     async restart(changes = {}) {
       await end("SIGTERM");
       return serve({ vars, flags, ...changes, state, port, own });

@@ -38,7 +38,7 @@ async function curl(jar, method, path, body, more = []) {
 
 const data = async (jar) => JSON.parse((await curl(jar, "GET", "/session")).body).data;
 
-test("a value is there in the next request, and after the server was restarted, and for nobody else", async () => {
+test("a value is visible in the next request and after a restart of the server, and to no other visitor", async () => {
   assert.equal((await curl("alice", "PUT", "/session/data/cart", ["apple"])).status, 204);
   assert.deepEqual(await data("alice"), { cart: ["apple"] });
   assert.deepEqual(await data("bob"), {});
@@ -55,7 +55,7 @@ test("a login and a logout", async () => {
   assert.deepEqual(await data("carol"), {});
 });
 
-test("set_expiry(2): gone after three seconds", async () => {
+test("set_expiry(2): expired after three seconds", async () => {
   await curl("dave", "PUT", "/session/data/user", "dave");
   const { headers } = await curl("dave", "PUT", "/session/expiry", { value: 2 });
   const cookie = headers.get("set-cookie").split(";")[0];
@@ -74,7 +74,7 @@ test("a client that refuses cookies fails the test cookie", async () => {
   assert.equal(stdout, '{"worked":false}');
 });
 
-test("HEAD answers without a body, and the page is served beside the routes", async () => {
+test("HEAD responses have no body, and the page is served beside the routes", async () => {
   await curl("frank", "PUT", "/session/data/a", 1);
   const { status, headers, body } = await curl("frank", "HEAD", "/session");
   assert.deepEqual([status, body, headers.get("vary"), headers.has("set-cookie")], [200, "", "Cookie", false]);
@@ -91,7 +91,7 @@ test("the cron's sweep runs", async () => {
   assert.match(server.output(), /clear_expired: \d+ records removed/);
 });
 
-/** One request in bytes of the test's choice; gives the answer's text. */
+/** Sends a request of raw bytes. Returns the text of the response. */
 async function raw(...cookieLines) {
   const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
   const head = `GET /session HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n`;
@@ -101,7 +101,7 @@ async function raw(...cookieLines) {
   return Buffer.concat(chunks).toString();
 }
 
-test("bytes that no browser would send make no other session and no error", async () => {
+test("bytes that no browser would send open no other session and cause no error", async () => {
   const mine = async () => {
     const { headers } = await curl(`raw${Math.random()}`, "PUT", "/session/data/user", "grace");
     return Buffer.from(headers.get("set-cookie").split(";")[0]);
@@ -112,7 +112,7 @@ test("bytes that no browser would send make no other session and no error", asyn
     const answer = await raw(Buffer.concat([good, Buffer.from("; "), Buffer.from(space), other]));
     assert.match(answer, /^HTTP\/1.1 200 .*"user":"grace"/s);
   }
-  // Two Cookie headers: the runtime joins them by a comma. Nobody's session or the right one, never an error.
+  // Two Cookie headers: the runtime joins them by a comma. An anonymous session or the right one, never an error.
   for (const lines of [[good, Buffer.from("a=1")], [Buffer.from("a=1"), good], [good, other]]) {
     assert.match(await raw(...lines), /^HTTP\/1.1 200 /);
   }
@@ -120,7 +120,7 @@ test("bytes that no browser would send make no other session and no error", asyn
   assert.match(await raw(Buffer.from("a=;".repeat(20_000)), Buffer.from("b=1")), /^HTTP\/1.1 (200|431) /);
 });
 
-test("without a good secret every session route says so, and the log says which setting", async () => {
+test("without a valid secret every session route reports it, and the log names the setting", async () => {
   const broken = await serve({ vars: { SESSION_SECRET: "short" } });
   try {
     const response = await fetch(`${broken.url}/session`);
@@ -133,7 +133,7 @@ test("without a good secret every session route says so, and the log says which 
   }
 });
 
-test("a port that is taken ends with a sentence that says what to do", async () => {
+test("a port in use ends with a message that explains what to do", async () => {
   const { port } = new URL(server.url);
   await assert.rejects(serve({ port }), /PORT=\d+ npm start/);
 });

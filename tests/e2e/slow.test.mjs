@@ -1,5 +1,5 @@
-// An application with slow handlers, made with the npm package, in Chromium: answers after 6 and 7 seconds, and a login form that is
-// double-clicked.
+// An application with slow handlers, made with the npm package, in Chromium: responses after 6 and 7 seconds, and a login form
+// that is double-clicked.
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -11,12 +11,13 @@ import { cookieNames, openTab, send } from "./tab.mjs";
 const AGE = 15;
 
 /**
- * `/<application>/<path>`; the header `Location` names the place that the request goes to. The applications differ in their settings.
+ * `/<application>/<path>`; the header `Location` names the place that the request goes to. The applications differ in their
+ * settings.
  */
 const script = `
 import { kv, withSessions } from "./package/workerd.js";
 
-/** A KV namespace as one location shows it: a read is answered from the location's cache for as long as its cacheTtl allows. */
+/** A KV namespace at one location: reads are served from the location's cache for the cacheTtl. */
 class LocationNamespace {
   #namespace;
   #cache = new Map();
@@ -92,7 +93,7 @@ const application = (settings) => withSessions(
 );
 const applications = { usual: application({}), renewing: application({ saveEveryRequest: true }), form: application({}) };
 
-/** The cookies that the application's logins were answered with, whether the browser got the answer or not. */
+/** The cookies of all responses to logins, including responses that the browser did not get. */
 const given = { usual: [], renewing: [], form: [] };
 
 export default {

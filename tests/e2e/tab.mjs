@@ -1,4 +1,4 @@
-// Tabs of one browser that send requests to the session's routes: at a moment of the test's choice, and several at once.
+// Tabs of one browser that send requests to the session's routes: at a given time, and several at once.
 
 /** Opens a tab that has loaded `url`. Tabs of one context share their cookies, as those of a browser do. */
 export async function openTab(context, url) {
@@ -13,7 +13,7 @@ export async function send(tab, method, path, { body, headers, delay = 0 } = {})
   return answer;
 }
 
-/** Sends requests from the tab, all at once. Returns their answers in the order of the requests. */
+/** Sends requests from the tab, all at once. Returns their responses in the order of the requests. */
 export function sendAll(tab, requests, delay = 0) {
   return tab.evaluate(async ([requests, delay]) => {
     await new Promise((resolve) => setTimeout(resolve, delay));

@@ -1,4 +1,4 @@
-// A visit to the page in www/: Chromium, the real server, and what a visitor does there.
+// A visit to the page in www/: Chromium, the real server, and the actions of a visitor.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -25,9 +25,9 @@ after(async () => {
 });
 
 /**
- * A test in a browser of its own, whose session holds `data`: `page` has read the session, `sent` lists its requests, `trouble` what
- * must not happen. Chromium reports every 4xx as an error of the console; a test that provokes some says so with `refusals`. With
- * `vars`, the site has other settings.
+ * A test in a browser of its own, whose session holds `data`: `page` has read the session, `sent` lists its requests, `trouble`
+ * the errors that must not happen. Chromium reports every 4xx as an error of the console; a test that provokes some sets
+ * `refusals`. With `vars`, the site has other settings.
  */
 export function visit(name, work, { data, refusals = false, vars, ...options } = {}) {
   test(name, async () => {
@@ -51,7 +51,7 @@ export function visit(name, work, { data, refusals = false, vars, ...options } =
         if (["error", "warning"].includes(message.type()) && !refusal) trouble.push(message.text());
       });
       await page.goto(url);
-      await said(page, "This is the session now.");
+      await showsStatus(page, "This is the session now.");
       await work({ page, context, sent });
       assert.deepEqual(trouble, []);
     } finally {
@@ -61,8 +61,8 @@ export function visit(name, work, { data, refusals = false, vars, ...options } =
   });
 }
 
-/** Waits until the status line says so. */
-export const said = (page, text) => page.locator("#status").filter({ hasText: text }).waitFor();
+/** Waits for a text of the status line. */
+export const showsStatus = (page, text) => page.locator("#status").filter({ hasText: text }).waitFor();
 export const click = (page, name) => page.getByRole("button", { name, exact: true }).click();
 
 /** The table of the data as the visitor sees it. */
@@ -89,7 +89,7 @@ export async function sessionCookie(context, name = COOKIE) {
   return cookies[0];
 }
 
-/** What the server answers to a request with this cookie alone, from outside of the browser. */
+/** The server's response to a request with this cookie alone, from outside of the browser. */
 export async function opened({ name, value }) {
   return (await fetch(`${site.url}/session`, { headers: { Cookie: `${name}=${value}` } })).json();
 }

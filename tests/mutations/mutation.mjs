@@ -1,4 +1,4 @@
-// Mutations: planted changes of the sources that the tests have to notice. A mutation finds its place by a marker, a comment
+// Mutations: planted changes of the sources that the tests have to detect. A mutation finds its place by a marker, a comment
 // `// mutation: name` at the end of the line that it changes or on a line of its own above it, and replaces a part of that line:
 // `{ what, marker, from, to }`, or `{ what, edits: [{ marker, from, to }, …] }`. `from` is a text that the line contains once, or a
 // regular expression.
@@ -10,7 +10,7 @@ import { root } from "../../scripts/project.mjs";
 
 const MARKER = /\/\/ mutation: ([a-z0-9-]+)\s*$/;
 
-/** What cargo needs of the project, whatever is built. The native tests include the last five. */
+/** The files that every cargo build needs. The native tests include the last five. */
 const always = ["src", "crates", "npm", "worker", "docs", "tests", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "README.md", "fuzz/corpus.rs", "fuzz/corpus.tar.gz", "fuzz/regressions", "package.json", "wrangler.toml"];
 
 /** A mutation whose marker or fragment is not where its list says. */
@@ -74,7 +74,7 @@ export function mutated(mutation, places, project) {
   return texts;
 }
 
-/** What is wrong with the lists of mutations, without building anything: one text for each error. */
+/** The errors in the lists of mutations, found without a build. */
 export function misplaced(lists, project = root) {
   const places = findMarkers(project);
   const [errors, used] = [[], new Set()];
@@ -99,7 +99,10 @@ export function misplaced(lists, project = root) {
   return errors;
 }
 
-/** A copy of the sources for a suite, with a build folder of its own. Files that have not changed since the last copy are kept, so that cargo builds only what has. */
+/**
+ * A copy of the sources for a suite, with a build folder of its own. Files that have not changed since the last copy are kept, so
+ * that cargo rebuilds changed ones only.
+ */
 export function copySources(suite, parts) {
   const [copy, target] = ["tree", "build"].map((name) => join(root, "target", "mutations", suite, name));
   const wanted = [...always, ...parts].flatMap((part) => filesBelow(join(root, part))).map((path) => relative(root, path));
@@ -139,8 +142,8 @@ export function shareOf(mutations, share) {
   return mutations.filter((_, index) => index % of === number - 1);
 }
 
-/** Which of so many shares belongs to a commit. */
+/** Returns which of a number of shares belongs to a commit. */
 export function shareOfCommit(commit, shares) {
-  if (!/^[0-9a-f]{7,64}$/.test(commit)) throw new Stop(`"${commit}" is no commit's hash. \`git rev-parse HEAD\` prints one.`);
+  if (!/^[0-9a-f]{7,64}$/.test(commit)) throw new Stop(`"${commit}" is not the hash of a commit. \`git rev-parse HEAD\` prints one.`);
   return `${Number(BigInt(`0x${commit}`) % BigInt(shares)) + 1}/${shares}`;
 }

@@ -1,5 +1,5 @@
 // Runs the mutations of the comparison with Django or those of the simulation, one at a time, on a copy of the sources: each has
-// to be noticed. `npm run test:faults` and `npm run test:ablation`, with a part of a mutation's description to choose some,
+// to be detected. `npm run test:faults` and `npm run test:ablation`, with a part of a mutation's description to choose some,
 // `--share 2/5` for the second of five shares, or `--commit HASH` for the share that belongs to a commit.
 
 import { copyFileSync } from "node:fs";
@@ -12,26 +12,29 @@ import { run } from "../../scripts/run.mjs";
 import { needs, setUp } from "../../scripts/setup.mjs";
 import { python } from "../../scripts/tools.mjs";
 import { djangoDrivers } from "../django/build.mjs";
-import { django, jsDoor, rustDoor } from "../django/drivers.mjs";
+import { django, javascriptDriver, rustDriver } from "../django/drivers.mjs";
 import { mutations as ofDjango } from "../django/mutations.mjs";
 import { compare } from "../django/run.mjs";
 import { mutations as ofProtocol } from "../simulation/mutations.mjs";
 import { buildSimulation } from "../simulation/run.mjs";
 import { Misplaced, copySources, misplaced, planted, shareOf, shareOfCommit } from "./mutation.mjs";
 
-/** The most calls in which the comparison has to notice a mutation. */
+/** The maximum number of calls in which the comparison has to detect a mutation. */
 const CALLS = 30_000;
 
-/** The histories in which the simulation has to notice a mutation: first the one number, then, where nothing was noticed, the next. */
+/**
+ * The numbers of histories in which the simulation has to detect a mutation. The second one is tried if the first one does not
+ * suffice.
+ */
 const HISTORIES = [1_500, 4_500];
 
-/** In so many histories more a mutation may break an invariant by chance, where another one is not kept yet. */
+/** Further histories in which a mutation may break an invariant by chance. */
 const CHANCE = 2;
 
-/** Seconds that one program may run. */
+/** The time limit of one program, in seconds. */
 const LIMIT = 10 * 60;
 
-/** Each suite: its mutations, the shares into which commits divide them, what its copy needs, and how it finds out. */
+/** Each suite: its mutations, the number of shares, the files of its copy, and its way of detection. */
 export const suites = {
   django: { mutations: ofDjango, shares: 6, needs: needs.faults, parts: ["target/npm/core.js", "dist"], start: startDjango },
   simulation: { mutations: ofProtocol, shares: 6, needs: needs.ablation, parts: [], start: startSimulation },
@@ -40,7 +43,7 @@ export const suites = {
 /** A program that does not compile, or that could not be started. */
 class Broken extends Error {}
 
-/** Changes the sources by each chosen mutation in turn. Counts the mutations that were noticed, and those that were not. */
+/** Changes the sources by each chosen mutation in turn. Counts the mutations that were detected, and those that were not. */
 export async function runMutations(suite, { name = "", share, commit } = {}) {
   const { mutations, shares, parts, start } = suites[suite];
   const part = share ?? (commit && shareOfCommit(commit, shares));
@@ -72,7 +75,7 @@ async function judge(tree, mutation, notice) {
   }
 }
 
-/** Finds out without building whether each mutation has its place, and each marker its mutation. */
+/** Checks without a build that each mutation has its place, and each marker a mutation. */
 export function checkMutations() {
   const errors = misplaced(Object.values(suites).map(({ mutations }) => mutations));
   errors.forEach((error) => say(error));
@@ -89,15 +92,15 @@ async function built(build) {
   }
 }
 
-/** The doors of the comparison, each built from the copy and started. */
-const doors = {
+/** Builds and starts each implementation from the copy. */
+const implementations = {
   async Rust({ copy, target }) {
     const { DJANGO_DRIVER } = await djangoDrivers({ cwd: copy, target, quiet: true });
-    return rustDoor(DJANGO_DRIVER);
+    return rustDriver(DJANGO_DRIVER);
   },
   async JavaScript({ copy }) {
     await buildShared(copy);
-    return jsDoor(join(copy, "dist", "node.js"));
+    return javascriptDriver(join(copy, "dist", "node.js"));
   },
 };
 
@@ -105,19 +108,19 @@ const doors = {
 async function buildShared(copy) {
   const args = ["npm/src/entry/shared.ts", "--bundle", "--format=esm", "--target=es2022", `--outfile=${join(copy, "dist", "shared.js")}`, "--log-level=warning"];
   const { code } = await run(find("esbuild", [bin]), args, { cwd: copy });
-  if (code) throw new Stop("The door could not be built. Read esbuild's message above, then start again.");
+  if (code) throw new Stop("The implementation could not be built. Read esbuild's message above, then start again.");
 }
 
-/** Compares the copy as it is with Django. Gives how it differs: a mismatch, or a door that broke down. */
-async function differs(tree, door, calls) {
-  const one = await built(() => doors[door](tree));
+/** Compares the copy as it is with Django. Returns how it differs: a mismatch, or an implementation that crashed. */
+async function differs(tree, implementation, calls) {
+  const one = await built(() => implementations[implementation](tree));
   const reference = django(python());
   try {
-    const { mismatch } = await compare(reference, { [door]: one }, calls, 1);
+    const { mismatch } = await compare(reference, { [implementation]: one }, calls, 1);
     return mismatch && `a mismatch after ${mismatch.sequence.steps.length} steps`;
   } catch (error) {
     if (error instanceof Stop) throw error;
-    return "the door broke down";
+    return "the implementation crashed";
   } finally {
     reference.stop();
     one.stop();
@@ -125,8 +128,8 @@ async function differs(tree, door, calls) {
 }
 
 async function startDjango(tree) {
-  for (const door of Object.keys(doors)) {
-    if (await differs(tree, door, 3000)) throw new Stop(`${door} differs from Django even without a mutation: run \`npm run test:django\` first.`);
+  for (const implementation of Object.keys(implementations)) {
+    if (await differs(tree, implementation, 3000)) throw new Stop(`${implementation} differs from Django even without a mutation: run \`npm run test:django\` first.`);
   }
   return ({ test }, files) => {
     if (test) return failing(tree, test);
@@ -134,7 +137,7 @@ async function startDjango(tree) {
   };
 }
 
-/** Runs histories, and gives in how many each invariant was broken, and each rate, of all profiles and places together. */
+/** Runs histories. Returns in how many each invariant was broken, and each rate over all profiles and topologies. */
 async function simulated(program, [first, histories]) {
   const args = ["--first", String(first), "--seeds", String(histories), "--brief"];
   const { output } = await run(program, args, { quiet: true, limit: LIMIT });
@@ -147,7 +150,7 @@ async function simulated(program, [first, histories]) {
   return { broken, rates };
 }
 
-/** What histories show of a mutation, in comparison with the same histories without it. */
+/** Returns the effect of a mutation on histories, in comparison with the same histories without it. */
 function shown({ rate, factor }, before, now) {
   if (!now) return "the simulation broke down";
   const worse = [...now.broken].filter(([what, times]) => times > (before.broken.get(what) ?? 0) * 2 + CHANCE);
@@ -175,8 +178,8 @@ async function startSimulation(tree) {
 }
 
 /**
- * Runs one test: a native one, `["revocation", "a_logout_ends_it"]` of tests/native/revocation.rs or `["lib", …]` of the sources, or one of Node,
- * `["tests/node/dictionary.test.mjs", "its title"]`. Gives how it fails.
+ * Runs one test: a native one, `["revocation", "a_logout_ends_it"]` of tests/native/revocation.rs or `["lib", …]` of the sources,
+ * or one of Node, `["tests/node/dictionary.test.mjs", "its title"]`. Returns its failure.
  */
 async function failing({ copy, target }, [module, name]) {
   if (module.endsWith(".mjs")) {

@@ -1,4 +1,4 @@
-//! Two cookie names: a session before its first `cycle_key` travels under one of its own, so that no answer to it replaces or
+//! Two cookie names: a session before its first `cycle_key` has a cookie name of its own, so that no response to it replaces or
 //! deletes the cookie of a login.
 
 use edge_session::store::Op;
@@ -46,7 +46,7 @@ const DELETED: &str = "-__Host-sessionid";
 const DELETED_ANONYMOUS: &str = "-__Host-sessionid-anonymous";
 
 #[test]
-fn a_session_travels_under_the_anonymous_name_until_its_key_is_rotated() {
+fn a_session_has_the_anonymous_cookie_name_until_its_key_is_rotated() {
     let site = site();
     let mut browser = Browser::default();
     for page in 0..3 {
@@ -94,7 +94,7 @@ fn a_logout_ends_the_sessions_of_both_names_and_deletes_both_cookies() {
 }
 
 #[test]
-fn the_logged_in_name_counts_first_and_the_other_one_is_not_read() {
+fn the_logged_in_cookie_takes_precedence_and_the_other_one_is_not_read() {
     let site = site();
     let (alice, bob) = (user(&site, "alice"), anonymous(&site, "bob"));
     for browser in [both(&alice, &bob), both(&bob, &alice)] {
@@ -109,15 +109,15 @@ fn the_logged_in_name_counts_first_and_the_other_one_is_not_read() {
 }
 
 #[test]
-fn a_logged_in_cookie_whose_session_is_over_gives_way_to_the_anonymous_one() {
+fn a_logged_in_cookie_whose_session_has_ended_yields_to_the_anonymous_one() {
     for reason in [LoadReason::Expired, LoadReason::Unknown, LoadReason::Revoked, LoadReason::Corrupt] {
         let site = site_with(defaults().cookie_age(1_000).absolute_age(2_000));
         let alice = user(&site, "alice");
         match reason {
-            LoadReason::Expired => site.pass(1_000),
+            LoadReason::Expired => site.advance(1_000),
             LoadReason::Unknown => {
                 change_record(&site, &alice, None);
-                site.pass(131);
+                site.advance(131);
             }
             LoadReason::Revoked => _ = site.logout(&mut alice.clone(), 200),
             _ => change_record(&site, &alice, Some(b"junk")),
@@ -134,28 +134,28 @@ fn a_logged_in_cookie_whose_session_is_over_gives_way_to_the_anonymous_one() {
             assert_eq!(cookies(&headers), [GIVEN_ANONYMOUS], "{reason}");
             assert_eq!(site.load(&after).get("page").unwrap(), Some(page));
         }
-        // Where both are over, the logged-in one says why.
+        // If both sessions have ended, the load outcome is that of the logged-in one.
         site.logout(&mut bob.clone(), 200);
         assert_eq!(site.load(&both(&bob, &alice)).load_reason(), reason);
     }
     // Past its absolute deadline it costs no read.
     let site = site_with(defaults().absolute_age(1_000));
     let alice = user(&site, "alice");
-    site.pass(1_000);
+    site.advance(1_000);
     let bob = anonymous(&site, "bob");
     site.store.reads.take();
     assert_eq!(site.user(&both(&alice, &bob)).as_deref(), Some("bob"));
     assert_eq!(site.store.reads.take(), [["session", "ended"]]);
 }
 
-// A location can show that the record of a rotated key is gone before it shows the tombstone: the browser has the new cookie, under
-// the same name.
+// A location can show that the record of a rotated key was deleted before it shows the tombstone. The browser has the new cookie,
+// under the same name.
 #[test]
 fn the_cookie_of_a_login_whose_record_is_gone_stays() {
     let site = site();
     for (mut browser, deleted) in [(user(&site, "alice"), None), (anonymous(&site, "bob"), Some(ANONYMOUS))] {
         change_record(&site, &browser, None);
-        site.pass(131);
+        site.advance(131);
         let headers = site.request(&mut browser, |session| assert!(session.keys().unwrap().is_empty()));
         assert_eq!(cookies(&headers), Vec::from_iter(deleted.map(|name| format!("-{name}"))));
         let headers = site.request(&mut browser, |session| session.set("page", 1).unwrap());
@@ -164,7 +164,7 @@ fn the_cookie_of_a_login_whose_record_is_gone_stays() {
 }
 
 #[test]
-fn a_logged_in_cookie_that_may_yet_open_its_session_does_not_give_way() {
+fn a_logged_in_cookie_that_may_still_open_its_session_does_not_yield() {
     let reasons =
         [LoadReason::NotYetVisible, LoadReason::Superseded, LoadReason::NewerVersion, LoadReason::Unavailable];
     for reason in reasons {
@@ -189,17 +189,17 @@ fn a_logged_in_cookie_that_may_yet_open_its_session_does_not_give_way() {
 }
 
 #[test]
-fn where_both_are_over_both_cookies_are_deleted() {
+fn both_cookies_are_deleted_if_both_sessions_have_ended() {
     let site = site_with(defaults().cookie_age(100));
     let browser = both(&user(&site, "alice"), &anonymous(&site, "bob"));
-    site.pass(100);
+    site.advance(100);
     let headers = site.request(&mut browser.clone(), |session| assert!(session.keys().unwrap().is_empty()));
     assert_eq!(cookies(&headers), [DELETED, DELETED_ANONYMOUS]);
 }
 
 // Django's `login` flushes the session of another user and begins a new one.
 #[test]
-fn what_is_saved_after_a_flush_in_the_same_request_travels_as_a_login_does() {
+fn a_save_after_a_flush_in_the_same_request_has_the_logged_in_cookie_name() {
     let site = site();
     for mut browser in [both(&user(&site, "alice"), &anonymous(&site, "bob")), anonymous(&site, "bob")] {
         let mut session = site.load(&browser);
@@ -213,7 +213,7 @@ fn what_is_saved_after_a_flush_in_the_same_request_travels_as_a_login_does() {
 }
 
 #[test]
-fn a_token_counts_under_the_name_only_that_its_session_travels_under() {
+fn a_token_is_valid_under_its_own_cookie_name_only() {
     let site = site();
     let alice = user(&site, "alice").cookie(ROTATED).unwrap();
     let bob = anonymous(&site, "bob").cookie(ANONYMOUS).unwrap();
@@ -225,20 +225,20 @@ fn a_token_counts_under_the_name_only_that_its_session_travels_under() {
         assert!(session.keys().unwrap().is_empty());
         assert_eq!(cookies(&site.commit(&mut browser, session, 200)), [format!("-{name}")]);
         assert!(site.operations().is_empty());
-        // Nor does a logout with it end anything.
+        // A logout with it revokes nothing.
         site.logout(&mut Browser(Some(format!("{name}={token}"))), 200);
         assert!(site.operations().is_empty());
     }
 }
 
-// A save that was answered late gave its cookie in place of the login's.
+// The late response to a save replaced the cookie of the login.
 #[test]
-fn no_answer_to_an_anonymous_request_replaces_or_deletes_the_cookie_of_a_login() {
+fn no_response_to_an_anonymous_request_replaces_or_deletes_the_cookie_of_a_login() {
     for seconds in [0, 2, 60] {
         let site = site();
         let mut browser = site.visitor();
-        // Three requests that loaded the anonymous session before the login: one was saved before it and is answered after it,
-        // one is saved after it, and one finds its session gone.
+        // Three requests loaded the anonymous session before the login. One was saved before it and gets its response after it,
+        // one is saved after it, and one finds that its session has ended.
         let (mut before, mut after, mut reading) = (site.load(&browser), site.load(&browser), site.load(&browser));
         before.set("draft", 1).unwrap();
         let before = run(site.sessions.commit_headers(&mut before, 200)).unwrap();
@@ -247,9 +247,9 @@ fn no_answer_to_an_anonymous_request_replaces_or_deletes_the_cookie_of_a_login()
             session.set("user", "member").unwrap();
         });
         assert_eq!(cookies(&login), [GIVEN, DELETED_ANONYMOUS]);
-        site.pass(seconds);
+        site.advance(seconds);
         after.set("draft", 2).unwrap();
-        assert_eq!(run(site.sessions.commit_headers(&mut after, 200)).unwrap_err().kind(), ErrorKind::Superseded);
+        assert_eq!(site.failed_commit(&mut after).kind(), ErrorKind::Superseded);
         assert_eq!(reading.get::<String>("user").unwrap().as_deref(), Some("alice"));
         let reading = run(site.sessions.commit_headers(&mut reading, 200)).unwrap();
         for headers in [&before, &reading] {
@@ -269,7 +269,7 @@ fn no_answer_to_an_anonymous_request_replaces_or_deletes_the_cookie_of_a_login()
 fn a_first_save_beside_a_login_replaces_no_cookie_of_it() {
     let site = site();
     let mut browser = Browser::default();
-    // Two requests without a cookie: one saves something, the other one logs in; the login is answered first.
+    // Two requests without a cookie: one saves data, the other one logs in. The response to the login arrives first.
     let (mut saving, mut login) = (site.load(&browser), site.load(&browser));
     saving.set("draft", 1).unwrap();
     login.cycle_key().unwrap();
@@ -286,7 +286,7 @@ fn two_of_one_name(old: &Browser, new: &Browser) -> [Browser; 2] {
 }
 
 #[test]
-fn of_two_valid_tokens_of_one_name_the_one_whose_session_lives_counts() {
+fn of_two_valid_tokens_of_one_name_the_one_with_a_live_session_is_used() {
     for is_login in [false, true] {
         for end in ["logout", "expiry", "absolute deadline", "deletion", "damage", "rotation"] {
             let site = site_with(defaults().cookie_age(1_000).absolute_age(1_500));
@@ -294,11 +294,11 @@ fn of_two_valid_tokens_of_one_name_the_one_whose_session_lives_counts() {
             let old = make("old");
             match end {
                 "logout" => _ = site.logout(&mut old.clone(), 200),
-                "expiry" => site.pass(1_000),
-                "absolute deadline" => site.pass(1_500),
+                "expiry" => site.advance(1_000),
+                "absolute deadline" => site.advance(1_500),
                 "deletion" => {
                     change_record(&site, &old, None);
-                    site.pass(131);
+                    site.advance(131);
                 }
                 "damage" => change_record(&site, &old, Some(b"junk")),
                 _ => _ = site.login(&mut old.clone()),
@@ -310,9 +310,9 @@ fn of_two_valid_tokens_of_one_name_the_one_whose_session_lives_counts() {
                 assert_eq!(session.get("user").unwrap(), Some("new".to_owned()), "{end}");
                 assert_eq!(session.load_reason(), LoadReason::Live);
                 let reads = site.store.reads.take();
-                assert_eq!(reads.len(), 1, "all that is stored for both is read at once");
+                assert_eq!(reads.len(), 1, "one read has the entries of both");
                 assert_eq!(reads[0].len(), if end == "absolute deadline" { 2 } else { 4 });
-                // It is the one that is written, and a logout ends both.
+                // It is the one that is written. A logout revokes both.
                 let mut after = browser.clone();
                 site.request(&mut after, |session| session.set("page", 1).unwrap());
                 assert_eq!(site.load(&new).get("page").unwrap(), Some(1));
@@ -323,7 +323,7 @@ fn of_two_valid_tokens_of_one_name_the_one_whose_session_lives_counts() {
     }
 }
 
-// After the cookie's path was changed no login held: the old cookie stayed beside the new one.
+// After a change of the cookie's path no login lasted: the old cookie stayed beside the new one.
 #[test]
 fn the_first_login_after_a_change_of_the_cookies_path_holds() {
     let site = site();
@@ -340,12 +340,12 @@ fn the_first_login_after_a_change_of_the_cookies_path_holds() {
 }
 
 #[test]
-fn of_two_tokens_of_one_session_the_one_issued_last_counts() {
+fn of_two_tokens_of_one_session_the_one_issued_last_is_used() {
     let site = site();
     let mut browser = site.visitor();
     let far = site.elsewhere(defaults());
     let old = browser.clone();
-    site.pass(1);
+    site.advance(1);
     site.request(&mut browser, |session| session.set("page", 1).unwrap());
     for browser in two_of_one_name(&old, &browser) {
         let mut session = far.load(&browser);
@@ -366,13 +366,13 @@ fn a_failed_read_of_two_tokens_keeps_both_cookies_and_opens_neither() {
 }
 
 #[test]
-fn without_tombstones_the_live_one_of_two_tokens_counts_as_well() {
+fn without_tombstones_the_live_one_of_two_tokens_is_used_as_well() {
     let settings = || defaults().check_ended(false);
     let site = site_with(settings());
     let (old, new) = (user(&site, "old"), user(&site, "new"));
     site.logout(&mut old.clone(), 200);
     let site = site_on(site.store.clone(), settings());
-    site.pass(101);
+    site.advance(101);
     for browser in two_of_one_name(&old, &new) {
         site.store.reads.take();
         assert_eq!(site.user(&browser).as_deref(), Some("new"));

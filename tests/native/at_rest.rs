@@ -1,4 +1,4 @@
-//! What the store is given, and what it can do with it: keys that open nothing, and values that only their own kind of key reads.
+//! Keys and values in the store: a storage key opens no session, and a value is valid under its own kind of key only.
 
 use chrono::TimeDelta;
 use edge_session::settings::SettingsBuilder;
@@ -16,15 +16,15 @@ fn record(site: &support::Site) -> (StorageKey, Vec<u8>) {
     site.store.memory.entries().into_iter().find(|(key, _)| kind(key) == "session").unwrap()
 }
 
-// F2, CVE-2011-4136 (Django): sessions and the application's cache shared one space of keys, so that who could write into the
-// cache could write a session.
+// F2, CVE-2011-4136 (Django): sessions and the application's cache shared their keys, so that a writer of the cache could
+// write a session.
 #[test]
-fn cve_2011_4136_what_else_is_in_the_namespace_is_no_session() {
+fn cve_2011_4136_other_entries_of_the_namespace_open_no_session() {
     let site = site();
     let browser = site.visitor();
     let (key, bytes) = record(&site);
     let digest = key.as_str().rsplit(':').next().unwrap().to_owned();
-    // A whole record under every other key that an application, another site or another kind of entry may have.
+    // A complete record under each other key that an application, another site or another kind of entry may have.
     let others = [
         digest.clone(),
         format!(":{digest}"),
@@ -35,9 +35,9 @@ fn cve_2011_4136_what_else_is_in_the_namespace_is_no_session() {
         format!("edge-session:session:{digest}x"),
         format!("edge-session:session:{}", digest.to_ascii_uppercase()),
     ];
-    // Another isolate, which remembers nothing of the save.
-    let reader = site_on(site.store.clone(), defaults());
-    site.pass(101);
+    // Another isolate has no memory of the save.
+    let reader = site.another_isolate();
+    site.advance(101);
     for other in &others {
         let name = StorageKey::listed(other.as_str());
         run(site.store.memory.write(vec![Op::Delete { key: key.clone() }])).unwrap();
@@ -46,25 +46,25 @@ fn cve_2011_4136_what_else_is_in_the_namespace_is_no_session() {
         site.store.memory.put(key.clone(), bytes.clone());
     }
     assert_eq!(reader.user(&browser).as_deref(), Some("alice"));
-    // Two sites in one namespace, told apart by their prefix.
+    // Two sites in one namespace differ by their prefix.
     let neighbour = site_on(site.store.clone(), defaults().key_prefix("neighbour"));
     assert_eq!(neighbour.user(&browser), None);
-    // What has its own meaning under one key has none under another.
+    // A value of one kind of key is invalid under another kind.
     let mut gone = site.visitor();
     site.logout(&mut gone, 200);
     let tombstone =
         site.store.memory.entries().into_iter().find(|(key, _)| key.as_str().contains(":ended:")).unwrap().1;
     site.store.memory.put(key.clone(), tombstone);
     assert_eq!(reader.load(&browser).load_reason(), LoadReason::Corrupt);
-    // And a sweep removes none of what is not its own.
-    site.pass(100_000_000);
+    // A sweep deletes no entry of another kind or prefix.
+    site.advance(100_000_000);
     run(site.sessions.clear_expired()).unwrap();
     let left: Vec<_> = site.store.memory.entries().iter().map(|(key, _)| key.as_str().to_owned()).collect();
     let foreign = others.iter().filter(|other| !other.starts_with("edge-session:"));
     assert!(foreign.into_iter().all(|other| left.contains(other)), "{left:?}");
 }
 
-// A6, CVE-2020-13254 (Django): a key that the store does not take was sent to it all the same, and the answer was another key's.
+// A6, CVE-2020-13254 (Django): a key that the store refuses was sent to it, and the store returned the value of another key.
 #[test]
 fn cve_2020_13254_every_key_that_reaches_the_store_is_one_that_it_takes() {
     let prefix = "p".repeat(64);
@@ -91,12 +91,12 @@ fn cve_2020_13254_every_key_that_reaches_the_store_is_one_that_it_takes() {
             assert!(session.keys().unwrap().is_empty());
         }
     }
-    assert!(site.operations().is_empty(), "nothing of the kind is asked for");
+    assert!(site.operations().is_empty(), "no such operation is requested");
 }
 
-// A6, A12, CVE-2025-61686 (React Router): the value of a cookie was the name under which the store was asked.
+// A6, A12, CVE-2025-61686 (React Router): the value of a cookie was used as the storage key.
 #[test]
-fn cve_2025_61686_no_cookie_names_what_the_store_is_asked_for() {
+fn cve_2025_61686_no_cookie_value_becomes_a_storage_key() {
     let site = site();
     let browser = site.visitor();
     let (key, _) = record(&site);
@@ -124,8 +124,8 @@ fn cve_2025_61686_no_cookie_names_what_the_store_is_asked_for() {
     assert_eq!(site.user(&browser).as_deref(), Some("alice"));
 }
 
-/// Two blanket implementations, of which a type that has the trait in question gets both: then nobody can tell which one is
-/// meant, and this file does not compile.
+/// Two blanket implementations. A type that has the trait in question gets both, so that the call below is ambiguous,
+/// and this file does not compile.
 macro_rules! has_no {
     ($trait:path: $($type:ty),+) => {{
         trait Ambiguous<Which> {
@@ -137,9 +137,9 @@ macro_rules! has_no {
     }};
 }
 
-// A10: what holds a key or a secret can neither be serialized nor printed by accident; `Debug`, which logs use, is below.
+// A10: types that hold a key or a secret implement neither `Serialize` nor `Display`. The next test covers `Debug`.
 #[test]
-fn what_holds_a_key_or_a_secret_can_neither_be_serialized_nor_displayed() {
+fn types_that_hold_a_key_or_a_secret_can_neither_be_serialized_nor_displayed() {
     has_no!(serde::Serialize: SessionKey, Session, Settings, SettingsBuilder, SessionHeaders, Op);
     has_no!(std::fmt::Display: SessionKey, Session, Settings, SettingsBuilder, SessionHeaders, Op);
     has_no!(AsRef<str>: SessionKey, Session, SessionHeaders);
@@ -147,7 +147,7 @@ fn what_holds_a_key_or_a_secret_can_neither_be_serialized_nor_displayed() {
 
 // A10, L2, CVE-2023-20866 (Spring Session): the session's id was printed.
 #[test]
-fn cve_2023_20866_nothing_that_can_be_printed_holds_a_key_a_token_a_secret_or_data() {
+fn cve_2023_20866_no_printed_text_contains_a_key_a_token_a_secret_or_data() {
     let site = site_on(site().store, Settings::builder([SECRET, OLD_SECRET]));
     let mut browser = site.visitor();
     let mut printed = Vec::new();
@@ -158,7 +158,7 @@ fn cve_2023_20866_nothing_that_can_be_printed_holds_a_key_a_token_a_secret_or_da
     session.cycle_key().unwrap();
     hidden.push(session.session_key().unwrap().as_str().to_owned());
     printed.push(format!("{session:?} {:?}", session.session_key()));
-    // Every error that a session has to give.
+    // Every error that a session can return.
     printed.extend([
         format!("{0:?} {0}", session.get::<u8>("user").unwrap_err()),
         format!("{0:?} {0}", session.item::<u8>("a missing key").unwrap_err()),
@@ -177,7 +177,7 @@ fn cve_2023_20866_nothing_that_can_be_printed_holds_a_key_a_token_a_secret_or_da
     let small = site_on(site.store.clone(), Settings::builder([SECRET]).max_record_bytes(1_024));
     let mut session = small.load(&browser);
     session.set("note", "a private text".repeat(100)).unwrap();
-    let error = run(small.sessions.commit_headers(&mut session, 200)).unwrap_err();
+    let error = small.failed_commit(&mut session);
     assert_eq!(error.kind(), ErrorKind::TooLarge);
     printed.push(format!("{error:?} {error}"));
     for text in printed {
@@ -185,7 +185,7 @@ fn cve_2023_20866_nothing_that_can_be_printed_holds_a_key_a_token_a_secret_or_da
     }
 }
 
-// F9, C15: every put has a time after which the store may drop it, that of a session that ends with the browser as well.
+// F9, C15: every put has a TTL, that of a session that ends with the browser as well.
 #[test]
 fn every_put_has_an_end() {
     let longest = 400 * 86_400;
@@ -205,9 +205,9 @@ fn every_put_has_an_end() {
     }
 }
 
-// L3: three ways to be nobody, and nothing in the answer that tells which.
+// L3: a forged, an unknown and an expired cookie get the same response.
 #[test]
-fn an_answer_does_not_tell_a_forged_cookie_from_an_unknown_or_an_expired_one() {
+fn a_response_does_not_reveal_whether_a_cookie_is_forged_unknown_or_expired() {
     let site = site();
     let browser = site.visitor();
     let forged = Browser(Some(format!("{}x", browser.header())));
@@ -226,7 +226,7 @@ fn an_answer_does_not_tell_a_forged_cookie_from_an_unknown_or_an_expired_one() {
         }
     };
     answer(&forged, LoadReason::Malformed);
-    site.pass(1_209_600);
+    site.advance(1_209_600);
     answer(&browser, LoadReason::Expired);
     run(site.store.memory.write(vec![Op::Delete { key: record(&site).0 }])).unwrap();
     answer(&browser, LoadReason::Unknown);

@@ -1,4 +1,4 @@
-//! What a cache between a visitor and the site may keep: nothing of a session.
+//! Shared caches: no response that depends on a session may be stored.
 
 use edge_session::{Expiry, ResponseHeaders, Session, SessionHeaders};
 #[cfg(target_arch = "wasm32")]
@@ -10,7 +10,7 @@ fn owned(headers: &[(&str, &str)]) -> Vec<(String, String)> {
     headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-/// The application's headers, with the session's put in.
+/// The application's headers, with those of the session applied.
 fn applied(headers: &SessionHeaders, present: &[(&str, &str)]) -> Vec<(String, String)> {
     let mut all = owned(present);
     headers.apply(&mut all).unwrap();
@@ -21,7 +21,7 @@ fn header(headers: &Vec<(String, String)>, name: &str) -> Option<String> {
     headers.get(name).unwrap()
 }
 
-/// Whether a shared cache that knows nothing of cookies may store a response with these headers.
+/// Returns whether a shared cache that ignores cookies may store a response with these headers.
 fn may_be_shared(headers: &Vec<(String, String)>) -> bool {
     let cache_control = header(headers, "Cache-Control").unwrap_or_default().to_ascii_lowercase();
     let forbids = |directive: &str| matches!(directive.trim(), "private" | "no-store");
@@ -34,10 +34,10 @@ fn varies(headers: &Vec<(String, String)>) -> bool {
     vary.split(',').any(|name| matches!(name.trim(), "cookie" | "*"))
 }
 
-/// What a handler does with the session.
+/// The action of a handler on its session.
 type Handler = fn(&mut Session);
 
-/// What an application may have written to have its page kept for long and by everybody.
+/// Headers of an application that allow every cache to store its page for a long time.
 const GREEDY: [&[(&str, &str)]; 6] = [
     &[],
     &[("Cache-Control", "public, max-age=3600, s-maxage=86400")],
@@ -51,7 +51,7 @@ const GREEDY: [&[(&str, &str)]; 6] = [
     ],
 ];
 
-// K1, K3, CVE-2014-0473 and CVE-2014-1418 (Django): a page with one visitor's CSRF token was kept for all of them.
+// K1, K3, CVE-2014-0473 and CVE-2014-1418 (Django): a page with the CSRF token of one visitor was cached for all visitors.
 #[test]
 fn cve_2014_0473_a_page_that_read_its_session_is_not_shared() {
     let site = site();
@@ -61,19 +61,19 @@ fn cve_2014_0473_a_page_that_read_its_session_is_not_shared() {
             let headers = site.request(&mut browser.clone(), |session| _ = session.get::<String>("csrf").unwrap());
             let all = applied(&headers, present);
             assert!(varies(&all) && !may_be_shared(&all), "{all:?}");
-            // K5: nothing that would have a cache keep the page without its cookie.
+            // K5: no header makes a cache store the page without its cookie.
             assert!(!header(&all, "Cache-Control").unwrap().contains("private="), "{all:?}");
         }
     }
 }
 
-// K2, CVE-2026-35192 (Django), CVE-2025-48947 (nextjs-auth0), CVE-2025-64762 (authkit-nextjs): a response that set the session's
-// cookie was kept, since nobody had looked at the session, or since the page said that it is public.
+// K2, CVE-2026-35192 (Django), CVE-2025-48947 (nextjs-auth0), CVE-2025-64762 (authkit-nextjs): a response with the session's
+// cookie was cached, because no code had accessed the session or because the page was `public`.
 #[test]
-fn cve_2026_35192_no_answer_that_sets_or_deletes_the_cookie_is_stored() {
+fn cve_2026_35192_no_response_that_sets_or_deletes_the_cookie_is_stored() {
     let site = site_with(defaults().save_every_request(true));
     let alice = site.visitor();
-    site.pass(500_000);
+    site.advance(500_000);
     let forged = Browser(Some("__Host-sessionid=forged".to_owned()));
     let cases: [(&Browser, Handler); 6] = [
         (&alice, |_| ()), // a renewal
@@ -85,7 +85,7 @@ fn cve_2026_35192_no_answer_that_sets_or_deletes_the_cookie_is_stored() {
     ];
     for (at, (browser, handler)) in cases.into_iter().enumerate() {
         for present in GREEDY {
-            // Each on its own: a login ends the session of the ones after it.
+            // Each on its own, since a login revokes the key that the next ones would use.
             let site = support::site_on(site.elsewhere(defaults()).store, defaults().save_every_request(true));
             let headers = site.request(&mut browser.clone(), handler);
             assert!(headers.set_cookie().is_some(), "{at}");
@@ -96,7 +96,7 @@ fn cve_2026_35192_no_answer_that_sets_or_deletes_the_cookie_is_stored() {
     }
 }
 
-// K2, CVE-2026-48588 (Django): a cookie of something else in the request passed for a sign that the page is nobody's.
+// K2, CVE-2026-48588 (Django): a request with an unrelated cookie was treated as one without a session.
 #[test]
 fn cve_2026_48588_other_cookies_make_no_difference() {
     let site = site();
@@ -105,18 +105,18 @@ fn cve_2026_48588_other_cookies_make_no_difference() {
         let mut browser = Browser(Some(format!("{others}; {}", alice.header())));
         let read = applied(&site.request(&mut browser, |session| _ = session.keys().unwrap()), GREEDY[1]);
         assert_eq!(header(&read, "Cache-Control").as_deref(), Some("private, max-age=3600"), "{others}");
-        let mut nobody = Browser(Some(others.to_owned()));
+        let mut visitor = Browser(Some(others.to_owned()));
         let own = [GREEDY[1], &[("Set-Cookie", "theme=light")]].concat();
-        let written = applied(&site.request(&mut nobody, |session| session.set("page", 1).unwrap()), &own);
+        let written = applied(&site.request(&mut visitor, |session| session.set("page", 1).unwrap()), &own);
         assert_eq!(header(&written, "Cache-Control").as_deref(), Some("private, no-store"), "{others}");
         assert!(varies(&read) && varies(&written));
         assert!(header(&written, "Set-Cookie").unwrap().contains("theme=light"), "the application's own stays");
     }
 }
 
-// K4, CVE-2026-35193 (Django): what else a page depends on was left out.
+// K4, CVE-2026-35193 (Django): other values of `Vary` were dropped.
 #[test]
-fn cve_2026_35193_what_else_a_page_depends_on_stays() {
+fn cve_2026_35193_other_vary_values_are_kept() {
     let site = site();
     for (present, merged) in [
         (&[("Vary", "Authorization")][..], "Authorization, Cookie"),
@@ -131,9 +131,9 @@ fn cve_2026_35193_what_else_a_page_depends_on_stays() {
     }
 }
 
-// K1: also where the look came to nothing, since the answer to it depends on the cookie as well.
+// K1: also if the access fails, since that response depends on the cookie as well.
 #[test]
-fn an_answer_after_a_failed_read_is_not_shared() {
+fn a_response_after_a_failed_read_is_not_shared() {
     let site = site();
     let mut alice = site.visitor();
     site.fail(Failing::Reads);
@@ -144,7 +144,7 @@ fn an_answer_after_a_failed_read_is_not_shared() {
     assert!(varies(&all) && !may_be_shared(&all));
 }
 
-// K6: where nobody looked, the page is as it was, for everybody.
+// K6: without an access to the session, the headers of the page do not change.
 #[test]
 fn an_untouched_page_stays_as_it_was() {
     let site = site();

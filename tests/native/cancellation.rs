@@ -1,5 +1,5 @@
-//! A request that goes away while it waits for the store, at each of the places where it waits: what is stored can be read, and is
-//! what was there before or what was to be there afterwards.
+//! A request that is aborted at each of its waits for the store: the stored state is readable, and is
+//! either the state before the request or the state after it.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -13,8 +13,8 @@ use edge_session::{ErrorKind, LoadReason, MemoryStore, Result, Session, Sessions
 
 use crate::support::{defaults, start};
 
-/// A memory store in which each operation is pending once before and once after it, and which refuses as many puts as it is told
-/// to. Only its waits take time.
+/// A memory store in which each operation is pending once before and once after its effect, and which refuses a given number
+/// of puts. Only its waits take time.
 #[derive(Clone, Default)]
 struct Slow {
     memory: MemoryStore,
@@ -23,7 +23,7 @@ struct Slow {
     now: Rc<Cell<i64>>,
 }
 
-/// Comes back later, once.
+/// A future that is pending once.
 async fn later() {
     let mut waited = false;
     poll_fn(|_| if std::mem::replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending }).await;
@@ -63,7 +63,7 @@ impl Store for Slow {
     }
 }
 
-/// Polls a future so many times and drops it; `None` where it was not done by then.
+/// Polls a future a number of times, then drops it. Returns `None` if it was still pending.
 fn cut<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());
@@ -73,35 +73,35 @@ fn cut<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
     })
 }
 
-/// To the end, however often it waits.
+/// Polls a future until it is ready.
 fn finish<T>(future: impl Future<Output = T>) -> T {
     cut(10_000, future).unwrap()
 }
 
-struct World {
+struct Scenario {
     store: Slow,
     sessions: Sessions<Slow>,
     cookie: String,
 }
 
-fn world() -> World {
+fn scenario() -> Scenario {
     let store = Slow::default();
     let now = Rc::clone(&store.now);
     let sessions = Sessions::new(store.clone(), defaults().build().unwrap())
         .with_clock(move || start() + TimeDelta::milliseconds(now.get()));
-    let mut world = World { store, sessions, cookie: String::new() };
+    let mut scenario = Scenario { store, sessions, cookie: String::new() };
     for _ in 0..2 {
-        // Logged in, and rotated once more.
-        let request = request(&world.sessions, &world.cookie, |session| {
+        // A logged-in session that is rotated once more.
+        let request = request(&scenario.sessions, &scenario.cookie, |session| {
             session.set("user", "alice").unwrap();
             session.cycle_key().unwrap();
         });
-        world.cookie = finish(request).unwrap().unwrap();
+        scenario.cookie = finish(request).unwrap().unwrap();
     }
-    world
+    scenario
 }
 
-/// One request; the cookie that its answer brings.
+/// Runs one request. Returns the cookie of its response.
 async fn request(
     sessions: &Sessions<Slow>,
     cookie: &str,
@@ -119,35 +119,35 @@ async fn logout(sessions: &Sessions<Slow>, cookie: &str) {
     sessions.commit_headers(&mut session, 200).await.unwrap();
 }
 
-/// Cuts `story` off after 0, 1, 2 … polls, until it comes to its end, and looks each time at what the cookie of before opens then.
-/// Nothing waits for what was cut off: in the same isolate the next save succeeds within the five seconds after which a put, or a
-/// login, counts as gone.
+/// Aborts the request after 0, 1, 2 … polls, until it completes, and checks each time which session the earlier cookie opens.
+/// An aborted request blocks no other one: in the same isolate the next save succeeds within the five seconds after which a put,
+/// or a login, counts as abandoned.
 fn sweep<T>(
     refusals: u32,
-    story: impl AsyncFn(&Sessions<Slow>, &str) -> T,
-    look: impl Fn(&World, &mut Session, Option<T>),
+    request_of: impl AsyncFn(&Sessions<Slow>, &str) -> T,
+    look: impl Fn(&Scenario, &mut Session, Option<T>),
 ) -> usize {
     for polls in 0..1_000 {
-        let world = world();
-        world.store.refusals.set(refusals);
-        let end = cut(polls, story(&world.sessions, &world.cookie));
-        world.store.refusals.set(0);
+        let scenario = scenario();
+        scenario.store.refusals.set(refusals);
+        let end = cut(polls, request_of(&scenario.sessions, &scenario.cookie));
+        scenario.store.refusals.set(0);
         let done = end.is_some();
-        let mut session = finish(world.sessions.load(&world.cookie)).unwrap();
-        look(&world, &mut session, end);
-        let (reason, before) = (session.load_reason(), world.store.now.get());
-        let next = finish(request(&world.sessions, &world.cookie, |session| session.set("next", polls).unwrap()));
-        let waited = world.store.now.get() - before;
+        let mut session = finish(scenario.sessions.load(&scenario.cookie)).unwrap();
+        look(&scenario, &mut session, end);
+        let (reason, before) = (session.load_reason(), scenario.store.now.get());
+        let next = finish(request(&scenario.sessions, &scenario.cookie, |session| session.set("next", polls).unwrap()));
+        let waited = scenario.store.now.get() - before;
         assert!(waited <= 5_100, "{waited}");
         match next {
             Ok(cookie) => {
-                let mut session = finish(world.sessions.load(cookie.unwrap())).unwrap();
+                let mut session = finish(scenario.sessions.load(cookie.unwrap())).unwrap();
                 assert_eq!(session.item::<usize>("next").unwrap(), polls);
             }
             Err(error) => assert_eq!((error.kind(), reason), (ErrorKind::Superseded, LoadReason::Superseded)),
         }
-        let other = finish(request(&world.sessions, "", |session| session.set("next", polls).unwrap())).unwrap();
-        let mut session = finish(world.sessions.load(other.unwrap())).unwrap();
+        let other = finish(request(&scenario.sessions, "", |session| session.set("next", polls).unwrap())).unwrap();
+        let mut session = finish(scenario.sessions.load(other.unwrap())).unwrap();
         assert_eq!(session.item::<usize>("next").unwrap(), polls);
         if done {
             return polls;
@@ -158,7 +158,7 @@ fn sweep<T>(
 
 // G15
 #[test]
-fn a_save_that_is_given_up_is_made_or_not() {
+fn an_aborted_save_is_complete_or_has_no_effect() {
     for refusals in [0, 1] {
         let saves = sweep(
             refusals,
@@ -172,39 +172,39 @@ fn a_save_that_is_given_up_is_made_or_not() {
                 assert!(page == Some(2) || (page.is_none() && end.is_none()), "{page:?}");
             },
         );
-        assert!(saves >= 6, "it waits, and is cut off, at each operation");
+        assert!(saves >= 6, "it waits at each operation, and is aborted there");
     }
 }
 
-// G15: either the old key still opens the session, or it was ended; never is it half of either.
+// G15: either the old key still opens the session, or it is revoked.
 #[test]
-fn a_login_that_is_given_up_is_one_or_none() {
+fn an_aborted_login_is_complete_or_has_no_effect() {
     for refusals in [0, 1] {
         let login = sweep(
             refusals,
             async |sessions, cookie| {
                 request(sessions, cookie, |session| session.cycle_key().unwrap()).await.unwrap().unwrap()
             },
-            |world, session, end| {
+            |scenario, session, end| {
                 let is_alice =
                     |session: &mut Session| session.get::<String>("user").unwrap().as_deref() == Some("alice");
                 match session.load_reason() {
                     LoadReason::Live => {
                         assert!(is_alice(session));
-                        assert!(end.is_none(), "a login that was acknowledged has ended the old key");
+                        assert!(end.is_none(), "an acknowledged login has revoked the old key");
                     }
                     reason => {
                         assert_eq!(reason, LoadReason::Superseded);
                         assert!(session.keys().unwrap().is_empty());
-                        // What the isolate remembers of a rotation that was not acknowledged counts for 15 seconds.
-                        let before = world.store.now.replace(world.store.now.get() + 15_001);
-                        let mut old = finish(world.sessions.load(&world.cookie)).unwrap();
+                        // Isolate memory keeps a rotation that was not acknowledged for 15 seconds.
+                        let before = scenario.store.now.replace(scenario.store.now.get() + 15_001);
+                        let mut old = finish(scenario.sessions.load(&scenario.cookie)).unwrap();
                         assert!(old.load_reason() == LoadReason::Superseded || (is_alice(&mut old) && end.is_none()));
-                        world.store.now.set(before);
+                        scenario.store.now.set(before);
                     }
                 }
                 if let Some(cookie) = end {
-                    assert!(is_alice(&mut finish(world.sessions.load(cookie)).unwrap()));
+                    assert!(is_alice(&mut finish(scenario.sessions.load(cookie)).unwrap()));
                 }
             },
         );
@@ -212,20 +212,20 @@ fn a_login_that_is_given_up_is_one_or_none() {
     }
 }
 
-// G15: a logout that nobody heard the end of may have been one; one that was acknowledged is.
+// G15: an aborted logout may or may not take effect. An acknowledged one does.
 #[test]
-fn a_logout_that_is_given_up_is_one_or_none() {
+fn an_aborted_logout_is_complete_or_has_no_effect() {
     for refusals in [0, 1] {
         let logout = sweep(
             refusals,
             async |sessions, cookie| logout(sessions, cookie).await,
-            |world, session, end| {
+            |scenario, session, end| {
                 let ended = session.load_reason() == LoadReason::Revoked;
                 assert!(ended || end.is_none());
                 assert_eq!(session.get::<String>("user").unwrap().is_none(), ended);
-                // Whoever tries again succeeds.
-                finish(self::logout(&world.sessions, &world.cookie));
-                let again = finish(world.sessions.load(&world.cookie)).unwrap();
+                // A retry succeeds.
+                finish(self::logout(&scenario.sessions, &scenario.cookie));
+                let again = finish(scenario.sessions.load(&scenario.cookie)).unwrap();
                 assert_eq!(again.load_reason(), LoadReason::Revoked);
             },
         );
@@ -233,16 +233,16 @@ fn a_logout_that_is_given_up_is_one_or_none() {
     }
 }
 
-// G15: a first visit leaves a record that nobody has the cookie of, or none.
+// G15: an aborted first visit leaves no record, or one whose cookie no browser has.
 #[test]
-fn a_first_save_that_is_given_up_leaves_at_most_a_record_of_nobodys() {
+fn an_aborted_first_save_leaves_at_most_an_unreachable_record() {
     for polls in 0..10 {
-        let world = world();
-        let before = world.store.memory.len();
-        let cookie = cut(polls, request(&world.sessions, "", |session| session.set("user", "bob").unwrap()));
-        assert!((before..=before + 1).contains(&world.store.memory.len()));
+        let scenario = scenario();
+        let before = scenario.store.memory.len();
+        let cookie = cut(polls, request(&scenario.sessions, "", |session| session.set("user", "bob").unwrap()));
+        assert!((before..=before + 1).contains(&scenario.store.memory.len()));
         if let Some(cookie) = cookie.and_then(|cookie| cookie.unwrap()) {
-            assert_eq!(finish(world.sessions.load(cookie)).unwrap().item::<String>("user").unwrap(), "bob");
+            assert_eq!(finish(scenario.sessions.load(cookie)).unwrap().item::<String>("user").unwrap(), "bob");
             return;
         }
     }

@@ -1,4 +1,4 @@
-//! A visitor's bad cookie is never an error: it is an anonymous session, and costs nothing.
+//! An invalid cookie is never an error: it opens an anonymous session and costs no operation.
 
 use edge_session::{LoadReason, MemoryStore, SessionKey, Sessions, Settings};
 use proptest::prelude::*;
@@ -17,14 +17,14 @@ fn ten_thousand_forged_cookies_cost_no_operation() {
     let tokens = [user.cookie(ROTATED).unwrap(), visitor.cookie(ANONYMOUS).unwrap()];
     let key = site.session_key(&visitor);
     site.operations();
-    // A small generator of its own, so that every run forges the same cookies.
+    // A generator with a fixed seed, so that every run forges the same cookies.
     let mut state = 0x9e37_79b9_u32;
     let mut next = move || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (state >> 16) as usize
     };
     for number in 0..10_000 {
-        // Under either name, those of the one and of the other.
+        // Under each name, tokens of both names.
         let (name, token) = (COOKIE_NAMES[number / 5 % 2], &tokens[number / 10 % 2]);
         let forged = match number % 5 {
             0 => (0..next() % 200).map(|_| char::from((next() % 95 + 32) as u8)).filter(|c| *c != ';').collect(),
@@ -42,7 +42,7 @@ fn ten_thousand_forged_cookies_cost_no_operation() {
         assert!(session.session_key().is_none(), "{number}");
         assert!(session.keys().unwrap().is_empty());
         let headers = run(site.sessions.commit_headers(&mut session, 200)).unwrap();
-        assert_eq!(cookies(&headers), [format!("-{name}")], "what does not verify is deleted");
+        assert_eq!(cookies(&headers), [format!("-{name}")], "an invalid cookie is deleted");
     }
     assert!(site.operations().is_empty());
 }
@@ -62,7 +62,7 @@ fn two_live_sessions_under_one_name_open_neither() {
             session.set("user", "mallory").unwrap();
             run(site.sessions.commit_headers(&mut session, 200)).unwrap();
         }
-        assert_eq!(site.operations(), ["read", "put", "read", "put"], "what is set is a session of its own");
+        assert_eq!(site.operations(), ["read", "put", "read", "put"], "a value set starts a session of its own");
         for visitor in [&alice, &bob] {
             assert_eq!(site.user(visitor).as_deref(), Some("alice"), "neither is written to");
         }
@@ -99,9 +99,9 @@ fn more_than_two_valid_tokens_of_one_name_open_no_session_and_cost_no_operation(
     assert!(site.operations().is_empty());
 }
 
-// B4, B5, B10: a token as it stands, between semicolons; joined by a comma, quoted or encoded it is none.
+// B4, B5, B10: a token is valid between semicolons only; joined by a comma, quoted or encoded it is ignored.
 #[test]
-fn a_token_in_another_form_is_nobodys() {
+fn a_token_in_another_form_is_ignored() {
     let site = site();
     let (alice, bob) = (site.visitor().header(), site.visitor().header());
     let (name, token) = alice.split_once('=').unwrap();
@@ -129,7 +129,7 @@ fn a_token_in_another_form_is_nobodys() {
 
 // B11: a browser may lose its cookie between any two requests.
 #[test]
-fn a_cookie_that_is_lost_is_a_visitor_without_a_session() {
+fn a_visitor_who_lost_the_cookie_has_no_session() {
     let site = site();
     let mut browser = site.visitor();
     let kept = browser.clone();
@@ -140,7 +140,7 @@ fn a_cookie_that_is_lost_is_a_visitor_without_a_session() {
     assert_eq!((site.user(&browser).as_deref(), site.user(&kept).as_deref()), (Some("bob"), Some("alice")));
 }
 
-// F1, CVE-2019-25025 (active record session store): what the store knows a session by opened it as well.
+// F1, CVE-2019-25025 (active record session store): the storage key in a cookie opened the session.
 #[test]
 fn cve_2019_25025_a_storage_key_or_a_session_key_is_no_cookie() {
     let site = site();
@@ -155,7 +155,7 @@ fn cve_2019_25025_a_storage_key_or_a_session_key_is_no_cookie() {
     }
 }
 
-// CVE-2019-16782 (Rack): whoever read the store had everybody's cookie.
+// CVE-2019-16782 (Rack): a reader of the store obtained the cookie of every visitor.
 #[test]
 fn cve_2019_16782_the_session_key_never_reaches_the_store() {
     let site = site();
@@ -181,12 +181,12 @@ fn cve_2025_47278_secrets_rotate_without_a_logout() {
     let mut browser = old.visitor();
     let both = site_on(old.store.clone(), Settings::builder([SECRET, OLD_SECRET]));
     let new = site_on(old.store.clone(), Settings::builder([SECRET]));
-    assert_eq!(new.user(&browser), None, "dropping a secret ends what it signed");
+    assert_eq!(new.user(&browser), None, "removing a secret invalidates its signatures");
     assert_eq!(both.user(&browser).as_deref(), Some("alice"));
     both.request(&mut browser, |session| session.set("page", 2).unwrap());
     assert_eq!(new.user(&browser).as_deref(), Some("alice"), "the next write signed with the new secret");
     assert_eq!(old.user(&browser), None);
-    // While old and new Workers run side by side, both with both secrets, it works either way.
+    // While old and new Workers run side by side, both with both secrets, tokens of either are valid.
     let other = site_on(old.store.clone(), Settings::builder([OLD_SECRET, SECRET]));
     for page in 0..4 {
         let at = if page % 2 == 0 { &other } else { &both };
@@ -216,7 +216,7 @@ fn cve_2024_38513_a_well_signed_but_unknown_key_is_not_taken_over() {
     assert_ne!(site.load(&browser).session_key(), Some(&key));
 }
 
-// CVE-2025-66565 (Fiber): when no random bytes came, keys could be guessed.
+// CVE-2025-66565 (Fiber): without random bytes, keys were predictable.
 #[test]
 fn cve_2025_66565_without_random_bytes_there_is_no_session() {
     let store = MemoryStore::default();

@@ -11,7 +11,7 @@ fn fresh() -> Session {
     site().sessions.new_session().unwrap()
 }
 
-/// A stored session with `{"a": 1, "b": [true]}`, not looked at yet.
+/// A stored session with `{"a": 1, "b": [true]}` that was not accessed yet.
 fn stored() -> Session {
     let site = site();
     let mut session = site.sessions.new_session().unwrap();
@@ -38,7 +38,7 @@ fn a_new_session_has_neither_flag() {
 }
 
 #[test]
-fn what_does_not_look_at_the_data_sets_no_flag() {
+fn calls_that_do_not_access_the_data_set_no_flag() {
     after(|s| assert!(s.session_key().is_some()), false, false);
     after(|s| assert!(!s.is_empty()), false, false);
     after(|s| assert!(s.encode([("a", 1)]).unwrap().contains(':')), false, false);
@@ -84,7 +84,7 @@ fn writing_sets_both_flags() {
 }
 
 #[test]
-fn what_changes_nothing_leaves_modified_alone() {
+fn calls_that_change_nothing_do_not_set_modified() {
     after(|s| assert_eq!(s.remove("none").unwrap_err().kind(), ErrorKind::MissingKey), true, false);
     after(|s| assert_eq!(s.pop::<u8>("none").unwrap_err().kind(), ErrorKind::MissingKey), true, false);
     after(|s| assert_eq!(s.pop_or("none", 9).unwrap(), 9), true, false);
@@ -96,9 +96,7 @@ fn what_changes_nothing_leaves_modified_alone() {
 #[test]
 fn a_save_leaves_the_flags_and_the_data_as_they_are() {
     let site = site();
-    let mut session = site.sessions.new_session().unwrap();
-    session.set("a", 1).unwrap();
-    run(site.sessions.save(&mut session)).unwrap();
+    let mut session = site.saved_session();
     assert_eq!(flags(&session), (true, true));
     assert_eq!(session.item::<u8>("a").unwrap(), 1);
 
@@ -110,20 +108,14 @@ fn a_save_leaves_the_flags_and_the_data_as_they_are() {
 #[test]
 fn flush_sets_both_flags_and_leaves_nothing() {
     let site = site();
-    let mut session = site.sessions.new_session().unwrap();
-    session.set("a", 1).unwrap();
-    run(site.sessions.save(&mut session)).unwrap();
+    let session = site.saved_session();
     let key = session.session_key().unwrap().as_str().to_owned();
 
     let mut session = run(site.sessions.open(&key)).unwrap();
     run(site.sessions.flush(&mut session)).unwrap();
     assert_eq!(flags(&session), (true, true));
     assert!(session.is_empty() && session.session_key().is_none());
-    assert_eq!(
-        site.stored(),
-        (0, 4),
-        "what is left says that the key, and what logins could have made of it, has ended"
-    );
+    assert_eq!(site.stored(), (0, 4), "the rest are tombstones of the key and of its possible successors");
     assert!(!run(site.sessions.exists(&key)).unwrap());
 }
 
@@ -221,11 +213,11 @@ fn is_empty_means_neither_key_nor_data() {
     session.remove("a").unwrap();
     assert!(session.is_empty());
     let unknown = run(site().sessions.open(&"x".repeat(32))).unwrap();
-    assert!(!unknown.is_empty(), "nobody looked yet");
+    assert!(!unknown.is_empty(), "not accessed yet");
 }
 
 #[test]
-fn the_test_cookie_is_a_value_that_comes_and_goes() {
+fn the_test_cookie_is_set_and_deleted_as_a_value() {
     let mut session = fresh();
     assert!(!session.test_cookie_worked().unwrap());
     session.set_test_cookie().unwrap();
@@ -237,13 +229,13 @@ fn the_test_cookie_is_a_value_that_comes_and_goes() {
 }
 
 #[test]
-fn what_is_encoded_is_decoded_and_nothing_else_is() {
+fn decode_accepts_only_what_encode_returned() {
     let mut session = fresh();
     let text = session.encode([("user", json!("é☃")), ("n", json!([1, 2.5, null, true]))]).unwrap();
     let items = session.decode::<Value>(&text);
     assert_eq!(items, [("user".to_owned(), json!("é☃")), ("n".to_owned(), json!([1, 2.5, null, true]))]);
     assert!(session.decode::<Value>(&text.replace(':', ".")).is_empty());
-    assert!(session.decode::<u8>(&text).is_empty(), "values of another type are no data");
+    assert!(session.decode::<u8>(&text).is_empty(), "values of another type are ignored");
     assert!(session.encode([("n", f64::INFINITY)]).is_err());
 }
 
@@ -256,7 +248,7 @@ fn debug_shows_no_data_and_no_key() {
 }
 
 #[test]
-fn a_number_comes_back_to_its_last_digit() {
+fn a_number_keeps_every_digit() {
     let mut session = site().sessions.new_session().unwrap();
     for number in [3.412432537879795e-119, 1.3482365594245493e-36, f64::MAX, f64::MIN_POSITIVE, 5e-324, -0.0] {
         session.set("n", number).unwrap();
@@ -265,14 +257,14 @@ fn a_number_comes_back_to_its_last_digit() {
 }
 
 #[test]
-fn a_text_that_no_secret_signed_decodes_to_nothing_and_is_an_event() {
+fn a_text_with_an_invalid_signature_decodes_to_no_data_and_emits_an_event() {
     let site = site();
     let mut session = site.sessions.new_session().unwrap();
     let signed = session.encode([("a", 1)]).unwrap();
     for (text, is_signed) in [(signed.as_str(), true), (&format!("{signed}x"), false), ("", false), ("a:b:c", false)] {
         let items = session.decode::<u8>(text);
         run(site.sessions.save(&mut session)).unwrap();
-        let events = site.told();
+        let events = site.event_kinds();
         assert_eq!(events.contains(&"bad-signature".to_owned()), !is_signed, "{text}: {events:?}");
         assert_eq!(items.len(), usize::from(is_signed));
     }

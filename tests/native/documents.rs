@@ -1,4 +1,4 @@
-//! The documents say what is true of code and tests: README.md, SECURITY.md, CONTRIBUTING.md, CHANGELOG.md, and all of docs.
+//! Compares the documents with the code and the tests: README.md, SECURITY.md, CONTRIBUTING.md, CHANGELOG.md, docs and examples.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -34,7 +34,7 @@ const NPM_README: &str = "docs/npm-readme.md";
 /// The path of each document, and its text.
 fn documents() -> Vec<(String, String)> {
     let mut paths = ["README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(str::to_owned).to_vec();
-    paths.extend(files_below("docs", ".md"));
+    paths.extend(["docs", "examples"].into_iter().flat_map(|folder| files_below(folder, ".md")));
     assert!(paths.len() >= 22 && paths.iter().any(|path| path == NPM_README));
     paths.into_iter().map(|path| (path.clone(), read(&path))).collect()
 }
@@ -74,13 +74,13 @@ fn split(text: &str) -> (String, Vec<Block>) {
     (prose, blocks)
 }
 
-/// Rust runs as a doc test, or is a Worker of `tests/packages`, word for word. TypeScript and JavaScript are checked by
+/// Rust runs as a doc test, or is a Worker of `examples`, word for word. TypeScript and JavaScript are checked by
 /// `tests/packages/consumers.test.mjs`, which reads the same documents. A block that is no program is `sh` or `text`.
 #[test]
 fn each_fenced_block_is_compiled_or_run() {
     let library = read("src/lib.rs");
-    let workers = [read("tests/packages/rust-quick-start/src/lib.rs")];
-    let configurations = [read("tests/packages/js-quick-start/wrangler.toml"), dependencies_of_a_worker()];
+    let workers = [read("examples/rust-worker/src/lib.rs")];
+    let configurations = [read("examples/typescript-worker/wrangler.toml"), dependencies_of_a_worker()];
     let mut seen = BTreeSet::new();
     for (document, text) in documents() {
         for Block { language, indent, text } in split(&text).1 {
@@ -100,7 +100,7 @@ fn each_fenced_block_is_compiled_or_run() {
     assert_eq!(seen.len(), 8, "{seen:?}");
 }
 
-/// What a Worker that uses the crate depends on: the version and the feature of Cargo.toml.
+/// The dependencies of a Worker that uses the crate, with the version and the feature of Cargo.toml.
 fn dependencies_of_a_worker() -> String {
     let manifest = read("Cargo.toml");
     let version = |start: &str| {
@@ -122,14 +122,14 @@ fn the_quick_starts_are_programs_that_tests_run() {
         let program_text = read(program);
         assert!(blocks.iter().any(|block| block.text == program_text), "copy {program} into {document}");
     };
-    shows("README.md", "tests/packages/js-quick-start/ten-lines.ts");
-    shows("docs/guides/typescript-worker.md", "tests/packages/js-quick-start/worker.ts");
-    shows("docs/guides/typescript-worker.md", "tests/packages/js-quick-start/wrangler.toml");
-    shows("docs/guides/typescript-worker.md", "tests/packages/hono/worker.ts");
-    shows("docs/guides/testing.md", "tests/packages/js-quick-start/worker.test.ts");
-    shows("docs/guides/rust-worker.md", "tests/packages/rust-quick-start/src/lib.rs");
-    shows(NPM_README, "tests/packages/js-quick-start/worker.ts");
-    shows(NPM_README, "tests/packages/js-quick-start/wrangler.toml");
+    shows("README.md", "examples/typescript-worker/minimal.ts");
+    shows("docs/guides/typescript-worker.md", "examples/typescript-worker/worker.ts");
+    shows("docs/guides/typescript-worker.md", "examples/typescript-worker/wrangler.toml");
+    shows("docs/guides/typescript-worker.md", "examples/hono-worker/worker.ts");
+    shows("docs/guides/testing.md", "examples/typescript-worker/worker.test.ts");
+    shows("docs/guides/rust-worker.md", "examples/rust-worker/src/lib.rs");
+    shows(NPM_README, "examples/typescript-worker/worker.ts");
+    shows(NPM_README, "examples/typescript-worker/wrangler.toml");
 }
 
 #[test]
@@ -158,12 +158,12 @@ fn words_of(rows: &[Vec<String>]) -> BTreeSet<&str> {
     rows.iter().flat_map(|cells| code_in(&cells[0])).collect()
 }
 
-/// Takes the only code mark off a cell; a dash is nothing.
+/// Returns the text of a cell that is one code span; a dash is empty.
 fn bare(cell: &str) -> &str {
     cell.trim_matches('`')
 }
 
-/// The documentation lists the settings that a Worker reads, those and no others; so does wrangler.toml.
+/// The documentation and wrangler.toml list exactly the settings that a Worker reads.
 #[test]
 fn the_settings_table_is_complete() {
     let code = include_str!("../../src/cloudflare/env.rs");
@@ -179,7 +179,7 @@ fn the_settings_table_is_complete() {
     assert!(names.len() >= 16);
 }
 
-/// E10: the defaults of the settings, and those that the lifetimes are compared with.
+/// E10: the defaults of the settings, and the defaults that the table of lifetimes compares.
 #[test]
 fn the_defaults_that_the_documents_name_are_those_of_the_code() {
     let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build().unwrap();
@@ -201,7 +201,7 @@ fn the_defaults_that_the_documents_name_are_those_of_the_code() {
     assert!(security.contains("| 400 days | `SESSION_ABSOLUTE_AGE`") && shown.contains("absolute_age: 34560000,"));
 }
 
-/// The members of a TypeScript interface: their names, and what follows them.
+/// The members of a TypeScript interface: their names and declarations.
 fn members<'code>(code: &'code str, interface: &str) -> Vec<(&'code str, &'code str)> {
     let (_, body) = code.split_once(&format!("\nexport interface {interface}")).unwrap();
     let (body, _) = body.split_once("\n}\n").unwrap();
@@ -254,7 +254,7 @@ fn the_javascript_calls_are_documented() {
     }
 }
 
-/// The texts that a function of this file gives for its cases.
+/// The texts that a function of this file returns for its cases.
 fn texts(code: &'static str) -> BTreeSet<&'static str> {
     code.lines().filter_map(|line| line.trim().split_once(" => \"")?.1.strip_suffix("\",")).collect()
 }
@@ -273,7 +273,7 @@ fn every_load_outcome_and_every_event_is_documented() {
     assert_eq!(events, words_of(&rows));
 }
 
-/// The codes of the errors with the statuses that the package answers with.
+/// The codes of the errors, with the statuses of the package's responses.
 fn statuses() -> BTreeSet<(String, String)> {
     let code = include_str!("../../npm/src/with-sessions.ts");
     let answered = code.lines().filter_map(|line| line.trim().strip_prefix("[\"ES_")?.strip_suffix("],"));
@@ -331,7 +331,7 @@ fn every_refusal_of_the_routes_is_documented() {
     assert_eq!(refusals, documented);
 }
 
-/// Whether a Rust file of this project has a test of this name.
+/// Returns whether a Rust file of this project has a test of this name.
 fn has_rust_test(path: &str, name: &str) -> bool {
     let file = if path.contains("src/") { format!("{path}.rs") } else { format!("tests/native/{path}.rs") };
     let text = read(&file);
@@ -340,7 +340,8 @@ fn has_rust_test(path: &str, name: &str) -> bool {
     text[..at].trim_end().ends_with("#[test]")
 }
 
-/// Whether a JavaScript file of the tests has one whose title contains these words. `each` runs a test under each cookie name.
+/// Returns whether a JavaScript file of the tests has a test whose title contains these words. `each` runs a test under each
+/// cookie name.
 fn has_javascript_test(path: &str, words: &str) -> bool {
     let text = read(&format!("tests/{path}.test.mjs"));
     let titles =
@@ -348,7 +349,7 @@ fn has_javascript_test(path: &str, words: &str) -> bool {
     titles("test(") || titles("each(")
 }
 
-/// Each test that the requirements name exists, and each requirement and each fault names one or says why there is none.
+/// Each test that the requirements name exists, and each requirement and each CVE names one or states why it has none.
 #[test]
 fn the_tests_that_the_requirements_name_exist() {
     let text = read("docs/concepts/requirements.md");
@@ -384,7 +385,7 @@ fn the_tests_that_the_requirements_name_exist() {
     assert!(faults >= 50 && named >= 200, "{faults} {named}");
 }
 
-/// J2: each crate and each npm package that this project is built or tested with has its reason in CONTRIBUTING.md.
+/// J2: CONTRIBUTING.md has a reason for each crate and each npm package that builds or tests this project.
 #[test]
 fn each_dependency_has_its_reason() {
     let rows = rows_after("CONTRIBUTING.md", "## Dependencies");
@@ -415,7 +416,7 @@ fn each_dependency_has_its_reason() {
     assert!(!include_str!("../../package.json").contains("\"dependencies\""));
 }
 
-/// The reads, puts and deletes of what is done here.
+/// The numbers of reads, puts and deletes of an action.
 fn cost(site: &Site, what: impl FnOnce()) -> [usize; 3] {
     site.operations();
     site.store.reads.take();
@@ -425,7 +426,7 @@ fn cost(site: &Site, what: impl FnOnce()) -> [usize; 3] {
     [site.store.reads.take().iter().map(Vec::len).sum(), count("put"), count("delete")]
 }
 
-/// A visitor whose key was rotated so many times.
+/// A visitor whose key was rotated a number of times.
 fn rotated(site: &Site, rotations: usize) -> Browser {
     let mut browser = site.visitor();
     for _ in 0..rotations {
@@ -491,13 +492,13 @@ fn each_request_costs_what_the_document_on_consistency_says() {
     assert_eq!([logout(9), logout(30), deletion(9), deletion(30)], [logout(8), logout(8), deletion(8), deletion(8)]);
 }
 
-/// GitHub's name for the place of a heading.
+/// GitHub's anchor of a heading.
 fn anchor(heading: &str) -> String {
     let kept = heading.to_lowercase().replace(|c: char| !(c.is_alphanumeric() || " -_".contains(c)), "");
     kept.replace(' ', "-")
 }
 
-/// The path of a link, seen from the root of the project.
+/// The path of a link, relative to the root of the project.
 fn resolved(folder: &str, path: &str) -> String {
     let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
     for part in path.split('/') {
@@ -584,7 +585,7 @@ const AVOIDED: [&str; 10] =
 fn the_documents_use_standard_words_and_name_no_machine() {
     for (document, text) in documents() {
         let prose = split(&text).0.to_lowercase();
-        // Names of tests are the tests'.
+        // The names of tests are not prose.
         let prose: String = prose.split('`').step_by(2).collect::<Vec<_>>().join("code");
         let words = prose.split(|c: char| !c.is_alphanumeric() && c != '\'').filter(|word| !word.is_empty());
         let words = format!(" {} ", words.collect::<Vec<_>>().join(" "));

@@ -1,4 +1,4 @@
-//! A logout that could not be finished: its cookie becomes an ending token, with which later requests finish it.
+//! An unfinished logout: its cookie becomes an ending token, with which later requests finish it.
 
 use edge_session::{ErrorKind, LoadReason, Session};
 #[cfg(target_arch = "wasm32")]
@@ -6,7 +6,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use crate::support::{ANONYMOUS, Browser, Failing, ROTATED, Site, cookies, defaults, run, site, site_with};
 
-/// The cookie of before, and that of after a logout which put no tombstone.
+/// The cookies before and after a logout that put no tombstone.
 fn failed_logout(site: &Site, is_login: bool) -> (Browser, Browser) {
     let mut browser = site.visitor();
     if is_login {
@@ -21,7 +21,7 @@ fn failed_logout(site: &Site, is_login: bool) -> (Browser, Browser) {
         if is_login { &["+__Host-sessionid"] } else { &["+__Host-sessionid", "-__Host-sessionid-anonymous"] };
     assert_eq!(cookies(&headers), expected);
     assert!(headers.depends_on_cookie());
-    site.told();
+    site.event_kinds();
     site.operations();
     (old, browser)
 }
@@ -33,14 +33,14 @@ fn a_logout_that_failed_replaces_the_cookie_by_a_token_that_opens_no_session() {
         let (old, ending) = failed_logout(&site, is_login);
         let token = ending.cookie(ROTATED).unwrap();
         assert_ne!(old.cookie(ROTATED).or(old.cookie(ANONYMOUS)), Some(token.clone()));
-        // The store still fails: nobody knows whether the session has ended.
+        // The store still fails: it is unknown whether the session has ended.
         for site in [&site, &site.another_isolate()] {
             site.fail(Failing::Puts);
             let mut session = site.load(&ending);
             assert_eq!(session.load_reason(), LoadReason::Unavailable);
             assert_eq!(session.get::<String>("user").unwrap_err().kind(), ErrorKind::StoreUnavailable);
         }
-        // Under the other name it is no token at all.
+        // Under the other cookie name it is an invalid token.
         let renamed = Browser(Some(format!("{ANONYMOUS}={token}")));
         assert_eq!(site.load(&renamed).load_reason(), LoadReason::Malformed);
     }
@@ -51,18 +51,18 @@ fn the_cookie_of_a_logout_that_failed_lasts_to_the_absolute_deadline_of_the_sess
     let site = site_with(defaults().absolute_age(1_000).cookie_age(100));
     let mut browser = site.visitor();
     site.login(&mut browser);
-    site.pass(50);
+    site.advance(50);
     site.fail(Failing::Puts);
     let mut session = site.load(&browser);
     run(site.sessions.flush(&mut session)).unwrap_err();
     let headers = site.commit(&mut browser, session, 503);
     let cookie = headers.set_cookie().unwrap();
-    // The second try came a second later.
+    // The retry happened a second later.
     assert!(cookie.ends_with("; Max-Age=949; Path=/; Secure; HttpOnly; SameSite=Lax"), "{cookie}");
 }
 
 #[test]
-fn the_next_request_finishes_the_logout_before_anything_else_and_its_cookie_goes() {
+fn the_next_request_finishes_the_logout_before_anything_else_and_deletes_its_cookie() {
     for is_login in [false, true] {
         for touches in [false, true] {
             let site = site();
@@ -91,10 +91,10 @@ fn a_logout_is_finished_with_the_tombstones_of_the_key_and_of_the_next_rotation(
     let site = site();
     let (_, mut ending) = failed_logout(&site, true);
     site.fail(Failing::Nothing);
-    site.told();
+    site.event_kinds();
     site.request(&mut ending, |_| ());
     assert_eq!(site.operations(), ["put ended", "put ended", "delete"]);
-    assert_eq!(site.told(), ["flushed", "revoked"]);
+    assert_eq!(site.event_kinds(), ["flushed", "revoked"]);
     site.request(&mut ending, |_| ());
     assert!(site.operations().is_empty(), "that was all");
 }
@@ -124,7 +124,7 @@ fn while_the_store_fails_the_cookie_stays_and_nothing_is_created() {
             call(&mut session);
             let before = site.store.memory.entries();
             site.fail(Failing::Nothing);
-            // The store works again by now, for what this request would create.
+            // The store works again, so that this request could create a session.
             let result = run(site.sessions.commit_headers(&mut session, 200));
             assert!(result.as_ref().map_or(true, |headers| headers.set_cookies().is_empty()), "{at}: {result:?}");
             if let Err(error) = result {
@@ -178,7 +178,7 @@ fn in_the_request_of_a_failed_logout_nothing_can_be_stored() {
     session.set("user", "bob").unwrap();
     let before = site.store.memory.entries();
     assert_eq!(run(site.sessions.save(&mut session)).unwrap_err().kind(), ErrorKind::StoreUnavailable);
-    let error = run(site.sessions.commit_headers(&mut session, 200)).unwrap_err();
+    let error = site.failed_commit(&mut session);
     assert_eq!(error.kind(), ErrorKind::StoreUnavailable);
     assert_eq!(site.store.memory.entries(), before);
     // The error page still carries the ending token.
@@ -188,7 +188,7 @@ fn in_the_request_of_a_failed_logout_nothing_can_be_stored() {
 }
 
 #[test]
-fn what_is_stored_in_the_request_that_finishes_a_logout_is_a_new_session() {
+fn data_stored_in_the_request_that_finishes_a_logout_belong_to_a_new_session() {
     let site = site();
     let (old, mut browser) = failed_logout(&site, true);
     site.fail(Failing::Nothing);
@@ -197,7 +197,7 @@ fn what_is_stored_in_the_request_that_finishes_a_logout_is_a_new_session() {
     assert_eq!((site.user(&browser).as_deref(), site.user(&old)), (Some("bob"), None));
 }
 
-// A tab that saved something gave its cookie beside the ending token.
+// The response to a save in another tab set its cookie beside the ending token.
 #[test]
 fn an_anonymous_session_beside_an_ending_token_opens_once_the_logout_has_finished() {
     let site = site();
@@ -216,7 +216,7 @@ fn an_anonymous_session_beside_an_ending_token_opens_once_the_logout_has_finishe
 }
 
 #[test]
-fn a_late_answer_with_the_old_cookie_does_not_undo_a_failed_logout() {
+fn a_late_response_with_the_old_cookie_does_not_undo_a_failed_logout() {
     let site = site();
     let mut browser = site.visitor();
     site.login(&mut browser);
@@ -227,8 +227,8 @@ fn a_late_answer_with_the_old_cookie_does_not_undo_a_failed_logout() {
     run(site.sessions.flush(&mut session)).unwrap_err();
     site.commit(&mut browser, session, 503);
     site.fail(Failing::Nothing);
-    // In the same isolate what ended is remembered; elsewhere its record is gone.
-    let error = run(site.sessions.commit_headers(&mut slow, 200)).unwrap_err();
+    // Isolate memory has the logout; elsewhere the record is missing.
+    let error = site.failed_commit(&mut slow);
     assert_eq!(error.kind(), ErrorKind::SessionInterrupted);
     site.request(&mut browser, |_| ());
     assert_eq!(browser.0, None);

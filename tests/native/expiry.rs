@@ -1,4 +1,4 @@
-//! Django's expiry: every kind of value, and what becomes of cookie and record.
+//! Django's expiry: every kind of value, and its effect on cookie and record.
 
 use chrono::{DateTime, FixedOffset, SubsecRound, TimeDelta, Utc};
 use edge_session::{ErrorKind, Expiry, ExpiryOptions, LoadReason, Session};
@@ -64,7 +64,7 @@ fn back_to_the_policy() {
 }
 
 #[test]
-fn a_given_expiry_is_judged_instead() {
+fn a_given_expiry_overrides_the_stored_one() {
     let mut session = fresh();
     session.set_expiry(Expiry::Seconds(10)).unwrap();
     let given = |expiry| ExpiryOptions { modification: Some(start()), expiry: Some(expiry) };
@@ -76,7 +76,7 @@ fn a_given_expiry_is_judged_instead() {
 }
 
 #[test]
-fn browser_close_follows_the_own_value_then_the_setting() {
+fn browser_close_follows_the_session_value_then_the_setting() {
     for setting in [false, true] {
         let site = site_with(defaults().expire_at_browser_close(setting));
         let mut session = site.sessions.new_session().unwrap();
@@ -94,7 +94,7 @@ fn browser_close_follows_the_own_value_then_the_setting() {
 }
 
 #[test]
-fn what_is_no_expiry_is_an_error_when_it_is_read() {
+fn an_invalid_expiry_is_an_error_when_it_is_read() {
     let mut session = fresh();
     session.set("_session_expiry", "soon").unwrap();
     let error = session.get_expiry_age(ExpiryOptions::default()).unwrap_err();
@@ -132,14 +132,14 @@ fn a_browser_session_has_a_cookie_without_an_end_and_a_record_that_lives_on() {
     let cookie = headers.set_cookie().unwrap();
     assert!(!cookie.contains("Max-Age") && !cookie.contains("Expires"), "{cookie}");
     assert_eq!(site.store.ttls.take(), [("session".to_owned(), 1_209_600)]);
-    site.pass(1_209_599);
+    site.advance(1_209_599);
     assert_eq!(site.user(&browser).as_deref(), Some("alice"));
-    site.pass(1);
+    site.advance(1);
     assert_eq!(site.user(&browser), None);
 }
 
 #[test]
-fn the_setting_makes_browser_sessions_and_an_own_value_wins() {
+fn the_setting_makes_browser_sessions_and_a_session_value_overrides_it() {
     let site = site_with(defaults().expire_at_browser_close(true));
     let headers = site.request(&mut Browser::default(), |session| session.set("a", 1).unwrap());
     assert!(!headers.set_cookie().unwrap().contains("Max-Age"));
@@ -151,16 +151,16 @@ fn the_setting_makes_browser_sessions_and_an_own_value_wins() {
 }
 
 #[test]
-fn a_session_ends_at_its_deadline_though_the_store_still_has_it() {
+fn a_session_ends_at_its_deadline_although_the_store_still_has_it() {
     let site = site();
     let mut browser = Browser::default();
     site.request(&mut browser, |session| {
         session.set("user", "alice").unwrap();
         session.set_expiry(Expiry::Seconds(2)).unwrap();
     });
-    site.pass(1);
+    site.advance(1);
     assert_eq!(site.user(&browser).as_deref(), Some("alice"));
-    site.pass(1);
+    site.advance(1);
     assert_eq!(site.user(&browser), None, "the exact moment is the first one without it");
     assert_eq!(site.store.memory.len(), 1);
     let headers = site.request(&mut browser, |session| assert!(session.get::<String>("user").unwrap().is_none()));
@@ -168,7 +168,7 @@ fn a_session_ends_at_its_deadline_though_the_store_still_has_it() {
 }
 
 #[test]
-fn what_has_expired_when_it_is_saved_is_not_kept() {
+fn a_session_that_has_expired_at_its_save_is_not_stored() {
     let site = site();
     let mut browser = Browser::default();
     site.request(&mut browser, |session| {
@@ -178,7 +178,7 @@ fn what_has_expired_when_it_is_saved_is_not_kept() {
     assert!(site.store.memory.is_empty());
     let mut browser = site.visitor();
     site.request(&mut browser, |session| session.set_expiry(Expiry::At(start().fixed_offset())).unwrap());
-    assert!(site.store.memory.is_empty(), "the record that was there is gone");
+    assert!(site.store.memory.is_empty(), "the earlier record is deleted");
     assert_eq!(site.user(&browser), None);
 }
 
@@ -186,13 +186,13 @@ fn what_has_expired_when_it_is_saved_is_not_kept() {
 fn reading_does_not_prolong_and_a_change_does() {
     let site = site_with(defaults().cookie_age(100));
     let mut browser = site.visitor();
-    site.pass(60);
+    site.advance(60);
     assert_eq!(site.user(&browser).as_deref(), Some("alice"));
     site.request(&mut browser, |session| session.set("page", 2).unwrap());
-    site.pass(60);
+    site.advance(60);
     assert_eq!(site.user(&browser).as_deref(), Some("alice"));
     site.request(&mut browser, |session| assert!(session.contains_key("user").unwrap()));
-    site.pass(40);
+    site.advance(40);
     assert_eq!(site.user(&browser), None, "100 seconds after the last change");
 }
 
@@ -204,7 +204,7 @@ fn the_stored_deadline_is_that_of_the_last_save_and_never_past_the_absolute_one(
     let stored = |browser: &Browser| site.load(browser).stored_deadline().unwrap();
     let after = |seconds| Some(start() + TimeDelta::seconds(seconds));
     assert_eq!(stored(&browser), after(100));
-    site.pass(60);
+    site.advance(60);
     site.user(&browser);
     assert_eq!(stored(&browser), after(100), "reading does not move it");
     site.request(&mut browser, |session| {
@@ -214,9 +214,9 @@ fn the_stored_deadline_is_that_of_the_last_save_and_never_past_the_absolute_one(
     assert_eq!(stored(&browser), after(160));
     site.request(&mut browser, |session| session.set_expiry(Expiry::Seconds(1_000)).unwrap());
     let absolute = start() + TimeDelta::seconds(250);
-    assert_eq!(stored(&browser), Some(absolute.trunc_subsecs(3)), "the cookie has it to the millisecond");
-    site.pass(190);
-    assert_eq!(stored(&browser), None, "what has ended is not stored");
+    assert_eq!(stored(&browser), Some(absolute.trunc_subsecs(3)), "the cookie holds it in milliseconds");
+    site.advance(190);
+    assert_eq!(stored(&browser), None, "an ended session is not stored");
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn a_shorter_policy_does_not_touch_what_is_stored() {
     let long = site();
     let browser = long.visitor();
     let short = support::site_on(long.store.clone(), defaults().cookie_age(10));
-    short.pass(1_000);
+    short.advance(1_000);
     assert_eq!(short.user(&browser).as_deref(), Some("alice"));
 }
 
@@ -233,15 +233,15 @@ fn no_save_extends_the_absolute_deadline() {
     let site = site_with(defaults().cookie_age(100).absolute_age(250));
     let mut browser = site.visitor();
     for page in 0..4 {
-        site.pass(60);
+        site.advance(60);
         let headers = site.request(&mut browser, |session| session.set("page", page).unwrap());
         let left = 250 - 60 * (i64::from(page) + 1);
         let shown = format!("; Max-Age={};", left.min(100));
         assert!(headers.set_cookie().unwrap().contains(&shown), "{shown} {:?}", headers.set_cookie());
     }
-    site.pass(9);
+    site.advance(9);
     assert_eq!(site.user(&browser).as_deref(), Some("alice"));
-    site.pass(1);
+    site.advance(1);
     site.operations();
     assert_eq!(site.user(&browser), None);
     assert!(site.operations().is_empty(), "a token past its absolute deadline costs no read");
@@ -251,19 +251,19 @@ fn no_save_extends_the_absolute_deadline() {
 fn the_first_cycle_key_starts_the_absolute_deadline_anew_and_later_ones_keep_it() {
     let site = site_with(defaults().absolute_age(100));
     let mut browser = site.visitor();
-    site.pass(60);
+    site.advance(60);
     site.request(&mut browser, |session| session.cycle_key().unwrap());
-    site.pass(60);
+    site.advance(60);
     assert_eq!(site.user(&browser).as_deref(), Some("alice"));
     site.request(&mut browser, |session| session.cycle_key().unwrap());
-    site.pass(39);
+    site.advance(39);
     assert_eq!(site.user(&browser).as_deref(), Some("alice"));
-    site.pass(1);
+    site.advance(1);
     assert_eq!(site.user(&browser), None);
 }
 
 #[test]
-fn what_python_has_no_year_for_is_refused_when_it_is_set() {
+fn an_expiry_beyond_the_years_of_python_is_refused_when_it_is_set() {
     let mut session = fresh();
     let far = DateTime::<Utc>::MAX_UTC.with_timezone(&FixedOffset::east_opt(3_600).unwrap());
     for expiry in [
@@ -280,7 +280,7 @@ fn what_python_has_no_year_for_is_refused_when_it_is_set() {
     assert!(session.get_expiry_date(ExpiryOptions::default()).is_err());
 }
 
-// E3, CVE-2024-35220 (@fastify/session): a session that was loaded and saved forgot its expiry, and lived on.
+// E3, CVE-2024-35220 (@fastify/session): a session that was loaded and saved lost its expiry.
 #[test]
 fn cve_2024_35220_a_save_after_a_load_keeps_the_expiry() {
     let site = site();
@@ -291,7 +291,7 @@ fn cve_2024_35220_a_save_after_a_load_keeps_the_expiry() {
         session.set_expiry(Expiry::In(TimeDelta::seconds(100))).unwrap();
     });
     for page in 1..=4 {
-        site.pass(20);
+        site.advance(20);
         site.request(&mut browser, |session| session.set("page", page).unwrap());
         let mut session = site.load(&browser);
         assert_eq!(session.stored_deadline().unwrap(), Some(end), "page {page}");
@@ -299,26 +299,26 @@ fn cve_2024_35220_a_save_after_a_load_keeps_the_expiry() {
     }
     site.login(&mut browser);
     assert_eq!(site.load(&browser).stored_deadline().unwrap(), Some(end), "under another key too");
-    site.pass(20);
+    site.advance(20);
     assert_eq!(site.user(&browser), None);
 }
 
-// D4, E3, CVE-2024-31999 (@fastify/secure-session): a cookie that had been deleted was good for ever.
+// D4, E3, CVE-2024-31999 (@fastify/secure-session): a deleted cookie stayed valid forever.
 #[test]
-fn cve_2024_31999_a_deleted_cookie_is_never_good_again() {
+fn cve_2024_31999_a_deleted_cookie_is_never_valid_again() {
     let site = site_with(defaults().absolute_age(2_000_000));
     let mut browser = site.visitor();
     let old = browser.clone();
     let (key, record) = site.store.memory.entries().remove(0);
     site.logout(&mut browser, 200);
-    // Whatever the store still shows, and longer than the tombstone is kept.
+    // Even if the store still shows the record, and after the tombstone was removed.
     for (seconds, reason) in [
         (0, LoadReason::Revoked),
         (1_000_000, LoadReason::Revoked),
         (1_000_000, LoadReason::Expired),
         (1_000_000_000, LoadReason::Expired),
     ] {
-        site.pass(seconds);
+        site.advance(seconds);
         run(site.sessions.clear_expired()).unwrap();
         site.store.memory.put(key.clone(), record.clone());
         assert_eq!((site.load(&old).load_reason(), site.user(&old)), (reason, None));
@@ -326,13 +326,13 @@ fn cve_2024_31999_a_deleted_cookie_is_never_good_again() {
     assert_eq!(site.stored(), (1, 0), "and its tombstone is gone");
 }
 
-// E3, E8, C15, CVE-2025-46344 and #2081 (nextjs-auth0): a cookie outlived its session; then one that had ended was a 500.
+// E3, E8, C15, CVE-2025-46344 and #2081 (nextjs-auth0): a cookie outlived its session; later an expired one caused a 500.
 #[test]
-fn cve_2025_46344_a_cookie_that_outlives_its_session_is_nobodys_and_no_error() {
+fn cve_2025_46344_a_cookie_that_outlives_its_session_is_ignored_without_an_error() {
     let site = site_with(defaults().cookie_age(100).absolute_age(1_000));
     let kept = site.visitor();
     for seconds in [100, 0, 800, 99, 1, 100_000] {
-        site.pass(seconds);
+        site.advance(seconds);
         for status in [200, 404, 500] {
             let mut browser = kept.clone();
             let headers = site.request_answered(status, &mut browser, |session| {
@@ -344,11 +344,11 @@ fn cve_2025_46344_a_cookie_that_outlives_its_session_is_nobodys_and_no_error() {
         }
         let mut browser = kept.clone();
         site.request(&mut browser, |session| session.set("user", "bob").unwrap());
-        assert_eq!(site.user(&browser).as_deref(), Some("bob"), "what follows is a session of its own");
+        assert_eq!(site.user(&browser).as_deref(), Some("bob"), "a later save starts a session of its own");
     }
 }
 
-// C9, RUSTSEC-2026-0009 (time): brackets inside of brackets in a date overflowed the stack.
+// C9, RUSTSEC-2026-0009 (time): nested brackets in a date overflowed the stack.
 #[test]
 fn rustsec_2026_0009_a_date_of_a_megabyte_is_refused() {
     for piece in ["(", "((\\", "2030-01-01T00:00:00+00:00", "0", "-", "+00:", "."] {

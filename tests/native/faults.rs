@@ -1,4 +1,4 @@
-//! What goes wrong in KV at each step of each operation, and what comes of it: on the model, fault by fault.
+//! Each fault of KV at each step of each operation, and its effect, on the model.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -10,7 +10,7 @@ use edge_session_kv_model::{Fault, KvLocation, KvModel, KvModelOptions, Operatio
 
 use crate::support::{Browser, defaults};
 
-/// A KV in which nothing takes time and nothing fails unless it is told to.
+/// A KV without latency, in which only planned faults happen.
 fn calm() -> KvModel {
     let none = (Duration::ZERO, Duration::ZERO);
     let write_interval = Duration::ZERO;
@@ -28,10 +28,10 @@ fn sessions_at(model: &KvModel, place: &str, settings: SettingsBuilder) -> Sessi
     Sessions::new(model.at(place), settings.build().unwrap()).with_clock(move || clock.date())
 }
 
-// Found by the simulation: a second try on top of what another one had saved meanwhile carried the first one's mark, so that the
-// first one, landing after it, was taken for it.
+// Found by the simulation: a retry on top of another save carried the tag of the first attempt. The
+// first attempt, applied later, was mistaken for it.
 #[test]
-fn a_first_try_that_lands_over_the_second_one_is_not_taken_for_it() {
+fn a_first_attempt_applied_after_its_retry_is_not_mistaken_for_it() {
     let model = calm();
     let sessions = sessions_at(&model, "AMS", defaults());
     model.block_on(async {
@@ -55,11 +55,11 @@ fn a_first_try_that_lands_over_the_second_one_is_not_taken_for_it() {
         let mut session = sessions.load(browser.header()).await.unwrap();
         assert_eq!(session.keys().unwrap(), ["first", "theirs", "mine"]);
         model.sleep(Duration::from_secs(40)).await;
-        // Another isolate does not take it for the second try.
+        // Another isolate does not mistake it for the retry.
         let mut session = sessions_at(&model, "AMS", defaults()).load(browser.header()).await.unwrap();
         assert_eq!(session.keys().unwrap(), ["first", "mine"]);
         assert_eq!(session.load_reason(), LoadReason::Stale);
-        // The isolate of the save remembers what it put, and its next commit repairs the record.
+        // Isolate memory has the save, and the next commit repairs the record.
         let mut session = sessions.load(browser.header()).await.unwrap();
         let mut keys = session.keys().unwrap();
         keys.sort();
@@ -73,14 +73,14 @@ fn a_first_try_that_lands_over_the_second_one_is_not_taken_for_it() {
     });
 }
 
-/// What a visitor's request does, or what the application does beside one.
+/// An action of a visitor's request, or of the application beside one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Deed {
+enum Action {
     Load,
     Create,
     Save,
     Renewal,
-    /// Of an anonymous session, and of one that is logged in.
+    /// For an anonymous and for a logged-in session.
     Cycle,
     CycleAgain,
     Flush,
@@ -90,33 +90,33 @@ enum Deed {
     ClearExpired,
 }
 
-const DEEDS: [Deed; 11] = [
-    Deed::Load,
-    Deed::Create,
-    Deed::Save,
-    Deed::Renewal,
-    Deed::Cycle,
-    Deed::CycleAgain,
-    Deed::Flush,
-    Deed::FlushLogin,
-    Deed::Delete,
-    Deed::DeleteLogin,
-    Deed::ClearExpired,
+const ACTIONS: [Action; 11] = [
+    Action::Load,
+    Action::Create,
+    Action::Save,
+    Action::Renewal,
+    Action::Cycle,
+    Action::CycleAgain,
+    Action::Flush,
+    Action::FlushLogin,
+    Action::Delete,
+    Action::DeleteLogin,
+    Action::ClearExpired,
 ];
 
-impl Deed {
+impl Action {
     /// Whether the session was logged in before.
     fn is_of_login(self) -> bool {
         matches!(self, Self::CycleAgain | Self::FlushLogin | Self::DeleteLogin)
     }
 }
 
-/// What came of it.
+/// The outcome of an action.
 #[derive(Debug)]
 struct Outcome {
     result: Result<(), ErrorKind>,
     reason: Option<LoadReason>,
-    /// What the visitor saw of their name.
+    /// The name that the visitor's page showed.
     seen: Option<String>,
     set_cookie: Option<String>,
     old_record_remains: bool,
@@ -126,8 +126,8 @@ fn outcome(result: Result<(), ErrorKind>) -> Outcome {
     Outcome { result, reason: None, seen: None, set_cookie: None, old_record_remains: false }
 }
 
-/// A store with alice's session, saved twice, another visitor's, and one that is long over.
-struct World {
+/// A store with alice's session, saved twice, the session of another visitor, and an expired one.
+struct Scenario {
     model: KvModel,
     sessions: Sessions<KvLocation>,
     alice: Browser,
@@ -138,8 +138,8 @@ fn settings() -> SettingsBuilder {
     defaults().save_every_request(true).cookie_age(100_000)
 }
 
-impl World {
-    fn new(deed: Deed) -> Self {
+impl Scenario {
+    fn new(action: Action) -> Self {
         let model = calm();
         let sessions = sessions_at(&model, "AMS", settings());
         let other = sessions_at(&model, "AMS", defaults().cookie_age(60));
@@ -154,14 +154,14 @@ impl World {
                 let mut session = sessions.load(alice.header()).await.unwrap();
                 session.set("user", "alice").unwrap();
                 session.set("page", page).unwrap();
-                if page == 1 && deed.is_of_login() {
+                if page == 1 && action.is_of_login() {
                     session.cycle_key().unwrap();
                 }
                 alice.take(&sessions.commit_headers(&mut session, 200).await.unwrap());
                 key = session.session_key().unwrap().as_str().to_owned();
             }
         });
-        // Long enough for a renewal, and for carol's session to be over but for what KV keeps of it.
+        // Long enough for a renewal, and for carol's session to expire although KV still has its record.
         model.run_for(Duration::from_secs(20_000));
         Self { model, sessions, alice, key }
     }
@@ -174,32 +174,32 @@ impl World {
         found.next().map(|(key, _)| key)
     }
 
-    async fn carry_out(&self, deed: Deed, browser: &Browser) -> Outcome {
-        match deed {
-            Deed::Delete | Deed::DeleteLogin => {
+    async fn carry_out(&self, action: Action, browser: &Browser) -> Outcome {
+        match action {
+            Action::Delete | Action::DeleteLogin => {
                 outcome(self.sessions.delete(&self.key).await.map_err(|error| error.kind()))
             }
-            Deed::ClearExpired => {
+            Action::ClearExpired => {
                 let swept = self.sessions.clear_expired_with(ClearExpired { full_pass: true }).await;
                 outcome(swept.map(|_| ()).map_err(|error| error.kind()))
             }
-            _ => self.request(deed, if deed == Deed::Create { &Browser(None) } else { browser }).await,
+            _ => self.request(action, if action == Action::Create { &Browser(None) } else { browser }).await,
         }
     }
 
-    async fn request(&self, deed: Deed, browser: &Browser) -> Outcome {
-        // Only a renewal is asked to write what did not change.
-        let sessions = match deed {
-            Deed::Renewal => &self.sessions,
+    async fn request(&self, action: Action, browser: &Browser) -> Outcome {
+        // Only a renewal writes unchanged data.
+        let sessions = match action {
+            Action::Renewal => &self.sessions,
             _ => &sessions_at(&self.model, "AMS", defaults().cookie_age(100_000)),
         };
         let mut session = sessions.load(browser.header()).await.unwrap();
         let seen = session.get::<String>("user").map_err(|error| error.kind());
-        let handled = match (deed, &seen) {
-            (Deed::Flush | Deed::FlushLogin, _) => sessions.flush(&mut session).await,
+        let handled = match (action, &seen) {
+            (Action::Flush | Action::FlushLogin, _) => sessions.flush(&mut session).await,
             (_, Err(_)) => Ok(()),
-            (Deed::Create | Deed::Save, _) => session.set("saved", true),
-            (Deed::Cycle | Deed::CycleAgain, _) => session.cycle_key().and_then(|()| session.set("saved", true)),
+            (Action::Create | Action::Save, _) => session.set("saved", true),
+            (Action::Cycle | Action::CycleAgain, _) => session.cycle_key().and_then(|()| session.set("saved", true)),
             _ => Ok(()),
         };
         let committed = sessions.commit_headers(&mut session, 200).await;
@@ -212,14 +212,15 @@ impl World {
             }
             Err(error) => result = result.and(Err(error.kind())),
         }
-        if !matches!(deed, Deed::Flush | Deed::FlushLogin) {
+        if !matches!(action, Action::Flush | Action::FlushLogin) {
             result = result.and(seen.clone().map(|_| ()));
         }
         let seen = seen.ok().flatten();
         Outcome { result, reason: Some(session.load_reason()), seen, set_cookie, old_record_remains }
     }
 
-    /// What a cookie opens at another location, once everything is visible and nothing fails: the name, and whether it was saved.
+    /// Opens a cookie at another location once every write is visible and nothing fails. Returns the name, and whether it was
+    /// saved.
     fn opens(&self, browser: &Browser) -> (Option<String>, bool) {
         let sessions = sessions_at(&self.model, "SIN", settings());
         let opened = self.model.block_on(async {
@@ -230,8 +231,8 @@ impl World {
     }
 }
 
-/// Every fault, of which those that do not fit an operation change nothing.
-fn faults(world: &World) -> Vec<Fault> {
+/// Every fault. A fault that does not apply to an operation has no effect.
+fn faults(scenario: &Scenario) -> Vec<Fault> {
     let mut faults: Vec<_> = [400, 413, 414, 429, 500, 503].map(Fault::Status).to_vec();
     faults.extend([Fault::Hang, Fault::Missing, Fault::Expired, Fault::EmptyPage, Fault::Stale(1), Fault::Stale(9)]);
     faults.extend([Fault::Slow(Duration::from_secs(20)), Fault::AppliedButFailed(500), Fault::AppliedButFailed(429)]);
@@ -241,11 +242,11 @@ fn faults(world: &World) -> Vec<Fault> {
     let junk: [&[u8]; 6] = [b"", b"null", b"[]", b"{}", b"\xff\xfe", b"{\"edge-session\":2}"];
     faults.extend(junk.map(|bytes| Fault::Replaced(bytes.to_vec())));
     faults.push(Fault::Replaced(vec![b' '; 2_000_000]));
-    faults.extend(world.record_of("bob").map(Fault::OfKey));
+    faults.extend(scenario.record_of("bob").map(Fault::OfKey));
     faults
 }
 
-/// Whether an operation fails with a fault, and says so.
+/// Returns whether an operation with this fault returns an error.
 fn is_refused(kind: OperationKind, fault: &Fault) -> bool {
     match fault {
         Fault::Status(_) => true,
@@ -254,14 +255,14 @@ fn is_refused(kind: OperationKind, fault: &Fault) -> bool {
     }
 }
 
-/// The operations of a deed: what kind, and of which kind of key.
+/// The operations of an action: their kind, and the kind of their key.
 type Operations = Rc<RefCell<Vec<(OperationKind, String)>>>;
 
-/// Plants a fault in the operation at `place`, or in none, and writes down what operations there are.
-fn plant(world: &World, place: Option<usize>, fault: Fault) -> Operations {
+/// Plans a fault of the operation at `place`, if given, and records all operations.
+fn plant(scenario: &Scenario, place: Option<usize>, fault: Fault) -> Operations {
     let operations = Operations::default();
     let noted = Rc::clone(&operations);
-    world.model.on_operation(move |operation| {
+    scenario.model.on_operation(move |operation| {
         let at = noted.borrow().len();
         noted.borrow_mut().push((operation.kind, operation.key.split(':').nth(1).unwrap().to_owned()));
         (Some(at) == place).then(|| fault.clone())
@@ -272,26 +273,26 @@ fn plant(world: &World, place: Option<usize>, fault: Fault) -> Operations {
 #[test]
 fn each_fault_at_each_step_of_each_operation() {
     let mut tried = 0;
-    for deed in DEEDS {
-        let usual = World::new(deed);
+    for action in ACTIONS {
+        let usual = Scenario::new(action);
         let steps = plant(&usual, None, Fault::Hang);
-        let result = usual.model.block_on(usual.carry_out(deed, &usual.alice)).unwrap().result;
-        assert_eq!(result, Ok(()), "{deed:?}");
+        let result = usual.model.block_on(usual.carry_out(action, &usual.alice)).unwrap().result;
+        assert_eq!(result, Ok(()), "{action:?}");
         let steps = steps.take();
         assert!(!steps.is_empty());
         for (place, (kind, of)) in steps.iter().enumerate() {
             for fault in faults(&usual) {
-                let world = World::new(deed);
+                let scenario = Scenario::new(action);
                 let fault = match fault {
-                    Fault::OfKey(_) => Fault::OfKey(world.record_of("bob").unwrap()),
+                    Fault::OfKey(_) => Fault::OfKey(scenario.record_of("bob").unwrap()),
                     other => other,
                 };
-                let said = format!("{deed:?}, step {place} ({kind:?} {of}), {fault:?}");
-                plant(&world, Some(place), fault.clone());
-                let outcome = world.model.block_on(world.carry_out(deed, &world.alice));
-                world.model.on_operation(|_| None);
-                world.model.run_for(Duration::from_secs(200));
-                judge(&world, deed, (*kind, of), &fault, outcome, &said);
+                let case = format!("{action:?}, step {place} ({kind:?} {of}), {fault:?}");
+                plant(&scenario, Some(place), fault.clone());
+                let outcome = scenario.model.block_on(scenario.carry_out(action, &scenario.alice));
+                scenario.model.on_operation(|_| None);
+                scenario.model.run_for(Duration::from_secs(200));
+                judge(&scenario, action, (*kind, of), &fault, outcome, &case);
                 tried += 1;
             }
         }
@@ -300,29 +301,33 @@ fn each_fault_at_each_step_of_each_operation() {
 }
 
 fn judge(
-    world: &World,
-    deed: Deed,
+    scenario: &Scenario,
+    action: Action,
     (kind, of): (OperationKind, &str),
     fault: &Fault,
     outcome: Option<Outcome>,
-    said: &str,
+    case: &str,
 ) {
-    let (alice, saved) = world.opens(&world.alice);
+    let (alice, saved) = scenario.opens(&scenario.alice);
     let lives = alice.as_deref() == Some("alice");
-    // KV does not mix up its keys, and a record does not say whose it is: that a save builds on what it was given then is told.
+    // KV never returns the value of another key, and a record does not contain its key: a save on a swapped record goes
+    // undetected.
     if matches!(fault, Fault::OfKey(_)) && kind == OperationKind::Get && of == "session" {
-        let told = outcome.unwrap().reason;
-        assert!(deed != Deed::Load || matches!(told, Some(LoadReason::Stale | LoadReason::Lost)), "{said}: {told:?}");
+        let reason = outcome.unwrap().reason;
+        assert!(
+            action != Action::Load || matches!(reason, Some(LoadReason::Stale | LoadReason::Lost)),
+            "{case}: {reason:?}"
+        );
         return;
     }
-    assert!(alice.is_none() || lives, "{said}: another session's data");
-    assert!(world.record_of("bob").is_some(), "{said}");
+    assert!(alice.is_none() || lives, "{case}: another session's data");
+    assert!(scenario.record_of("bob").is_some(), "{case}");
     let Some(outcome) = outcome else {
-        assert_eq!(fault, &Fault::Hang, "{said}");
-        let cycles = matches!(deed, Deed::Cycle | Deed::CycleAgain);
-        let ends = matches!(deed, Deed::Flush | Deed::FlushLogin | Deed::Delete | Deed::DeleteLogin);
-        assert!(cycles || ends || lives, "{said}: a request that vanished ended no session");
-        assert!(!cycles || world.record_of("alice").is_some(), "{said}: both keys are dead");
+        assert_eq!(fault, &Fault::Hang, "{case}");
+        let cycles = matches!(action, Action::Cycle | Action::CycleAgain);
+        let ends = matches!(action, Action::Flush | Action::FlushLogin | Action::Delete | Action::DeleteLogin);
+        assert!(cycles || ends || lives, "{case}: a request that vanished ended no session");
+        assert!(!cycles || scenario.record_of("alice").is_some(), "{case}: both keys are dead");
         return;
     };
     let damaged = matches!(
@@ -338,61 +343,63 @@ fn judge(
     let deleted = outcome.set_cookie.as_deref().is_some_and(|cookie| cookie.contains("; Max-Age=0;"));
     let given = outcome.set_cookie.as_deref().filter(|_| !deleted);
     let new = given.map(|cookie| Browser(cookie.split(';').next().map(str::to_owned)));
-    match deed {
-        Deed::Load | Deed::Save | Deed::Renewal | Deed::ClearExpired => {
-            assert!(lives, "{said}: the session stays");
-            assert!(!deleted || misread && of == "session", "{said}: only what cannot be read takes the cookie away");
+    match action {
+        Action::Load | Action::Save | Action::Renewal | Action::ClearExpired => {
+            assert!(lives, "{case}: the session stays");
+            assert!(!deleted || misread && of == "session", "{case}: only what cannot be read takes the cookie away");
         }
-        Deed::Create => {
-            let opened = new.as_ref().is_some_and(|new| world.opens(new).1);
-            assert_eq!(opened, outcome.result.is_ok(), "{said}: a new session is there if it was said to be");
+        Action::Create => {
+            let opened = new.as_ref().is_some_and(|new| scenario.opens(new).1);
+            assert_eq!(opened, outcome.result.is_ok(), "{case}: a new session is there if it was case to be");
         }
-        Deed::Cycle | Deed::CycleAgain if !misread => {
-            assert_eq!(outcome.result.is_err(), kind == OperationKind::Get && is_refused(kind, fault), "{said}");
+        Action::Cycle | Action::CycleAgain if !misread => {
+            assert_eq!(outcome.result.is_err(), kind == OperationKind::Get && is_refused(kind, fault), "{case}");
             match new {
-                Some(new) => assert_eq!(world.opens(&new), (Some("alice".to_owned()), true), "{said}"),
-                None => assert!(lives && outcome.result.is_err(), "{said}: a login that failed changes nothing"),
+                Some(new) => assert_eq!(scenario.opens(&new), (Some("alice".to_owned()), true), "{case}"),
+                None => assert!(lives && outcome.result.is_err(), "{case}: a login that failed changes nothing"),
             }
-            assert!(!lives || outcome.result.is_err() || outcome.old_record_remains, "{said}: the old key ended");
+            assert!(!lives || outcome.result.is_err() || outcome.old_record_remains, "{case}: the old key ended");
         }
-        // Whoever cannot be read is nobody: a login is of somebody new.
-        Deed::Cycle | Deed::CycleAgain => assert!(lives || new.is_some_and(|new| world.opens(&new).1), "{said}"),
-        Deed::Delete | Deed::DeleteLogin => {
-            assert!(!lives || outcome.result.is_err(), "{said}: a session that was deleted opens nothing");
+        // An unreadable session is anonymous, and a login starts a new one.
+        Action::Cycle | Action::CycleAgain => assert!(lives || new.is_some_and(|new| scenario.opens(&new).1), "{case}"),
+        Action::Delete | Action::DeleteLogin => {
+            assert!(!lives || outcome.result.is_err(), "{case}: a session that was deleted opens nothing");
         }
-        Deed::Flush | Deed::FlushLogin => {
-            assert!(!lives || outcome.result.is_err(), "{said}: a session that has ended opens nothing");
-            assert_eq!(deleted, outcome.result.is_ok(), "{said}: a logout that succeeded deletes the cookie");
+        Action::Flush | Action::FlushLogin => {
+            assert!(!lives || outcome.result.is_err(), "{case}: a session that has ended opens nothing");
+            assert_eq!(deleted, outcome.result.is_ok(), "{case}: a logout that succeeded deletes the cookie");
         }
     }
-    match (deed, kind) {
-        (Deed::Load, OperationKind::Get) if is_refused(kind, fault) => {
+    match (action, kind) {
+        (Action::Load, OperationKind::Get) if is_refused(kind, fault) => {
             assert_eq!(
                 (outcome.result, outcome.reason),
                 (Err(ErrorKind::StoreUnavailable), Some(LoadReason::Unavailable)),
-                "{said}"
+                "{case}"
             );
         }
-        (Deed::Load, OperationKind::Get) if of == "session" && matches!(fault, Fault::Stale(1)) => {
-            assert_eq!(outcome.seen.as_deref(), Some("alice"), "{said}");
+        (Action::Load, OperationKind::Get) if of == "session" && matches!(fault, Fault::Stale(1)) => {
+            assert_eq!(outcome.seen.as_deref(), Some("alice"), "{case}");
         }
-        (Deed::Load, OperationKind::Get) if misread && of == "session" => {
+        (Action::Load, OperationKind::Get) if misread && of == "session" => {
             let anonymous = outcome.seen.is_none();
-            let told = outcome.reason != Some(LoadReason::Live);
-            assert!(anonymous || told || matches!(fault, Fault::FlippedBit(_)), "{said}: {:?}", outcome.reason);
+            let is_reported = outcome.reason != Some(LoadReason::Live);
+            assert!(anonymous || is_reported || matches!(fault, Fault::FlippedBit(_)), "{case}: {:?}", outcome.reason);
         }
-        // One that stands there at all ends the session, whatever it says.
-        (Deed::Load, OperationKind::Get) if matches!(fault, Fault::Replaced(_) | Fault::OfKey(_)) => {
-            assert_eq!((outcome.reason, outcome.seen), (Some(LoadReason::Revoked), None), "{said}");
+        // A tombstone with any value revokes the session.
+        (Action::Load, OperationKind::Get) if matches!(fault, Fault::Replaced(_) | Fault::OfKey(_)) => {
+            assert_eq!((outcome.reason, outcome.seen), (Some(LoadReason::Revoked), None), "{case}");
         }
-        // A change is tried twice.
-        (Deed::Save | Deed::Create, OperationKind::Put) => {
-            assert_eq!(outcome.result, Ok(()), "{said}");
-            assert!(deed == Deed::Create || saved, "{said}");
+        // A change has two attempts.
+        (Action::Save | Action::Create, OperationKind::Put) => {
+            assert_eq!(outcome.result, Ok(()), "{case}");
+            assert!(action == Action::Create || saved, "{case}");
         }
-        // A renewal fails no page.
-        (Deed::Renewal, OperationKind::Put) => assert_eq!(outcome.result, Ok(()), "{said}"),
-        (Deed::Flush | Deed::FlushLogin, _) if is_refused(kind, fault) => assert_eq!(outcome.result, Ok(()), "{said}"),
+        // A failed renewal does not fail the response.
+        (Action::Renewal, OperationKind::Put) => assert_eq!(outcome.result, Ok(()), "{case}"),
+        (Action::Flush | Action::FlushLogin, _) if is_refused(kind, fault) => {
+            assert_eq!(outcome.result, Ok(()), "{case}")
+        }
         _ => {}
     }
 }

@@ -1,4 +1,4 @@
-//! A session that is as large as it may be: what can still be done with it.
+//! A session of the maximum size: which changes are possible.
 
 use chrono::TimeDelta;
 use edge_session::settings::SettingsBuilder;
@@ -14,7 +14,7 @@ fn settings() -> SettingsBuilder {
     defaults().max_record_bytes(LIMIT).cookie_age(3_600)
 }
 
-/// A visitor whose session holds `a`, `b` and the longest `fill` that is taken, saved so many times since.
+/// A visitor whose session holds `a`, `b` and the longest `fill` that is accepted, with a number of saves since.
 fn full(site: &Site, is_login: bool, saves: usize) -> Browser {
     let mut browser = Browser::default();
     site.request(&mut browser, |session| {
@@ -43,12 +43,12 @@ fn full(site: &Site, is_login: bool, saves: usize) -> Browser {
     for value in 2..saves + 2 {
         site.request(&mut browser, |session| session.set("b", value % 10).unwrap());
     }
-    site.told();
+    site.event_kinds();
     site.operations();
     browser
 }
 
-/// Full sessions of every kind, whether their keys were rotated and however many of their last saves the record remembers.
+/// Full sessions of every kind: with and without a rotation, and with each number of saves that the record remembers.
 fn each(test: impl Fn(&Site, Browser)) {
     for is_login in [false, true] {
         for saves in [0, 20] {
@@ -59,7 +59,7 @@ fn each(test: impl Fn(&Site, Browser)) {
     }
 }
 
-/// One request, and what the session reads as then in this isolate and in another one.
+/// Runs one request. Returns the data that this isolate and another one read afterwards.
 fn after(site: &Site, browser: &mut Browser, call: impl FnOnce(&mut Session)) -> Vec<String> {
     let mut session = site.load(browser);
     call(&mut session);
@@ -73,7 +73,7 @@ fn after(site: &Site, browser: &mut Browser, call: impl FnOnce(&mut Session)) ->
 }
 
 #[test]
-fn whatever_makes_a_full_session_smaller_or_leaves_its_size_works() {
+fn changes_that_do_not_enlarge_a_full_session_succeed() {
     let calls: [fn(&mut Session); 8] = [
         |session| session.remove("a").unwrap(),
         |session| session.set("b", 0).unwrap(),
@@ -109,7 +109,7 @@ fn expiry_and_test_cookie_find_room_in_a_full_session() {
         each(|site, mut browser| {
             let keys = after(site, &mut browser, call);
             assert!(keys.len() > 3);
-            // They can go again, and what is left is as full as before.
+            // They can be removed, and the rest has the same size as before.
             let keys = after(site, &mut browser, |session| {
                 session.set_expiry(Expiry::Policy).unwrap();
                 let _ = session.delete_test_cookie();
@@ -120,7 +120,7 @@ fn expiry_and_test_cookie_find_room_in_a_full_session() {
 }
 
 #[test]
-fn what_makes_a_full_session_larger_is_refused_and_nothing_is_stored() {
+fn changes_that_enlarge_a_full_session_are_refused_and_store_nothing() {
     each(|site, browser| {
         let calls: [fn(&mut Session); 4] = [
             |session| session.set("c", 1).unwrap(),
@@ -138,7 +138,7 @@ fn what_makes_a_full_session_larger_is_refused_and_nothing_is_stored() {
             let before = site.store.memory.entries();
             let mut session = site.load(&browser);
             call(&mut session);
-            assert_eq!(run(site.sessions.commit_headers(&mut session, 200)).unwrap_err().kind(), ErrorKind::TooLarge);
+            assert_eq!(site.failed_commit(&mut session).kind(), ErrorKind::TooLarge);
             assert_eq!(site.store.memory.entries(), before);
         }
     });
@@ -149,48 +149,48 @@ fn a_session_that_was_too_large_can_be_made_smaller_and_saved() {
     each(|site, mut browser| {
         let mut session = site.load(&browser);
         session.set("c", 1).unwrap();
-        assert_eq!(run(site.sessions.commit_headers(&mut session, 200)).unwrap_err().kind(), ErrorKind::TooLarge);
+        assert_eq!(site.failed_commit(&mut session).kind(), ErrorKind::TooLarge);
         session.remove("a").unwrap();
         browser.take(&run(site.sessions.commit_headers(&mut session, 200)).unwrap());
         assert_eq!(site.load(&browser).keys().unwrap(), ["b", "fill", "c"]);
     });
 }
 
-// A renewal adds the mark of its save to the record: pages that only read answered 413.
+// A renewal adds the tag of its save to the record: pages that only read got a 413.
 #[test]
 fn pages_that_read_a_full_session_are_served_and_renew_it() {
     for is_login in [false, true] {
         let site = site_with(settings().save_every_request(true));
         let mut browser = full(&site, is_login, 0);
         for page in 0..20 {
-            site.pass(400);
+            site.advance(400);
             let headers =
                 site.request(&mut browser, |session| assert_eq!(session.get("a").unwrap(), Some(1), "{page}"));
             assert_eq!(cookies(&headers).len(), 1, "it is renewed");
         }
-        assert!(site.told().is_empty());
+        assert!(site.event_kinds().is_empty());
     }
 }
 
-// The limit was lowered since the record was written, but not so far that it belongs to another deployment.
+// The limit was lowered after the record was written, but not below the size that marks it as another deployment's.
 #[test]
-fn a_renewal_of_a_record_over_the_limit_fails_no_page() {
+fn a_renewal_of_a_record_over_the_limit_does_not_fail_the_response() {
     let site = site_with(settings());
     let mut browser = full(&site, true, 0);
     let lower = site_on(site.store.clone(), settings().max_record_bytes(LIMIT - 500).save_every_request(true));
-    site.pass(2_000);
+    site.advance(2_000);
     let before = site.store.memory.entries();
     for status in [200, 404] {
         let headers = lower.request_answered(status, &mut browser, |session| {
             assert_eq!((session.load_reason(), session.get("a").unwrap()), (LoadReason::Live, Some(1)));
         });
         assert!(headers.set_cookies().is_empty() && headers.depends_on_cookie());
-        assert_eq!(lower.told(), ["renewal-failed"]);
+        assert_eq!(lower.event_kinds(), ["renewal-failed"]);
     }
     assert_eq!(site.store.memory.entries(), before);
     let mut session = lower.load(&browser);
     session.set("b", 0).unwrap();
-    assert_eq!(run(lower.sessions.commit_headers(&mut session, 200)).unwrap_err().kind(), ErrorKind::TooLarge);
+    assert_eq!(lower.failed_commit(&mut session).kind(), ErrorKind::TooLarge);
     lower.request(&mut browser, |session| session.remove("fill").unwrap());
-    assert_eq!(lower.load(&browser).keys().unwrap(), ["a", "b"], "what makes it fit works");
+    assert_eq!(lower.load(&browser).keys().unwrap(), ["a", "b"], "a change that makes it fit succeeds");
 }

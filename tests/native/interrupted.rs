@@ -1,4 +1,4 @@
-//! Django's `SessionInterrupted`: a request whose session has ended meanwhile stores nothing and is told.
+//! Django's `SessionInterrupted`: a request whose session ended meanwhile stores nothing and gets an error.
 
 use edge_session::store::Op;
 use edge_session::{ErrorKind, LoadReason, Session, Store};
@@ -7,36 +7,36 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use crate::support::{Browser, Failing, Site, defaults, record_key, run, site, site_with};
 
-/// The ways in which a session is over.
+/// The ways in which a session can end.
 const ENDS: [&str; 5] = ["logout", "delete", "expiry", "absolute deadline", "loss"];
 
 fn end(site: &Site, browser: &Browser, how: &str) {
     match how {
         "logout" => _ = site.logout(&mut browser.clone(), 200),
         "delete" => run(site.sessions.delete(&site.session_key(browser))).unwrap(),
-        "expiry" => site.pass(1_000),
-        "absolute deadline" => site.pass(1_500),
+        "expiry" => site.advance(1_000),
+        "absolute deadline" => site.advance(1_500),
         _ => {
             let key = record_key(&site.session_key(browser));
             run(site.store.memory.write(vec![Op::Delete { key }])).unwrap();
-            site.pass(131);
+            site.advance(131);
         }
     }
-    site.told();
+    site.event_kinds();
 }
 
-/// A site whose memory knows nothing of what it stored, and a visitor, logged in or not.
+/// A site without isolate memory of its saves, and a visitor, logged in or not.
 fn visited(is_login: bool) -> (Site, Browser) {
     let site = site_with(defaults().cookie_age(1_000).absolute_age(1_500));
     let mut browser = site.visitor();
     if is_login {
         site.login(&mut browser);
-        site.told();
+        site.event_kinds();
     }
     (site, browser)
 }
 
-// Django keeps the key of a session that is cleared first, and its save finds nothing to update.
+// Django keeps the key of a session that is cleared before a read, and its save finds no row to update.
 #[test]
 fn clearing_a_session_that_has_ended_starts_no_new_one() {
     let calls: [fn(&mut Session); 2] = [Session::clear, |session| {
@@ -55,10 +55,10 @@ fn clearing_a_session_that_has_ended_starts_no_new_one() {
                     let before = site.store.memory.entries();
                     let error = match explicitly {
                         true => run(site.sessions.save(&mut session)).unwrap_err(),
-                        false => run(site.sessions.commit_headers(&mut session, 200)).unwrap_err(),
+                        false => site.failed_commit(&mut session),
                     };
                     assert_eq!(error.kind(), ErrorKind::SessionInterrupted, "{how}");
-                    assert_eq!(site.told().last().unwrap(), "interrupted");
+                    assert_eq!(site.event_kinds().last().unwrap(), "interrupted");
                     assert_eq!(site.store.memory.entries(), before);
                 }
             }
@@ -97,12 +97,12 @@ fn the_commit_after_an_explicit_save_finds_out_that_the_session_has_ended() {
                     run(ending.sessions.delete(&key)).unwrap();
                 }
                 session.set_modified(true);
-                site.told();
-                let error = run(site.sessions.commit_headers(&mut session, 200)).unwrap_err();
+                site.event_kinds();
+                let error = site.failed_commit(&mut session);
                 assert_eq!(error.kind(), ErrorKind::SessionInterrupted, "{how}");
-                assert_eq!(site.told(), ["interrupted"]);
+                assert_eq!(site.event_kinds(), ["interrupted"]);
                 let visitors = if is_new { 2 } else { 1 };
-                assert_eq!(site.stored().0, visitors, "nothing is left of the session");
+                assert_eq!(site.stored().0, visitors, "the session is deleted");
             }
         }
     }

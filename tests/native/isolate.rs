@@ -1,4 +1,4 @@
-//! One isolate: what it wrote itself it sees at once, and saves of one session that meet are put together.
+//! One isolate: it reads its own writes at once, and combines concurrent saves of one session into one put.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -7,58 +7,39 @@ use std::time::Duration;
 use edge_session::{ErrorKind, LoadReason};
 use edge_session_kv_model::{Fault, KvModel, KvModelOptions, OperationKind};
 
-use crate::support::isolate::{Isolate, Outcome, Running, millis, strong, usual, watch_puts};
+use crate::support::isolate::{Isolate, Outcome, millis, outcomes, settle, step_until, strong, usual, watch_puts};
 use crate::support::{Browser, ROTATED, cookies, defaults};
 
 const KEYS: [&str; 20] =
     ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r", "s", "t"];
 
-/// The numbers that an isolate reads under these keys.
-fn numbers(isolate: &Isolate, browser: &Browser, keys: &[&str]) -> Vec<Option<u8>> {
-    let mut session = isolate.load(browser);
-    keys.iter().map(|key| session.get(key).unwrap()).collect()
-}
-
-fn outcomes(running: &[Running]) -> Vec<Outcome> {
-    running.iter().map(Running::outcome).collect()
-}
-
-/// Everything has reached every location.
-fn settle(model: &KvModel) {
-    model.run_for(model.options().staleness_bound());
-}
-
 #[test]
 fn parallel_saves_in_one_isolate_are_all_kept_none_is_refused_and_one_put_carries_many() {
     for (options, longest) in [(usual(), millis(2_500)), (strong(), millis(100))] {
         for seed in 0..10 {
-            let model = KvModel::new(KvModelOptions { seed, ..options.clone() });
-            let isolate = Isolate::at(&model, "AMS");
-            let browser = isolate.visitor();
+            let (model, isolate, browser) = Isolate::with_visitor(KvModelOptions { seed, ..options.clone() });
             let puts = watch_puts(&model);
             let saves = isolate.parallel(&browser, &KEYS);
             model.run_for(Duration::from_secs(20));
             for Outcome { result, took, browser } in outcomes(&saves) {
                 assert_eq!(cookies(&result.unwrap()), ["+__Host-sessionid-anonymous"]);
                 assert!(took <= longest, "{took:?}");
-                assert_eq!(numbers(&isolate, &browser, &KEYS), [Some(1); 20], "whichever answer comes last");
+                assert_eq!(isolate.numbers(&browser, &KEYS), [Some(1); 20], "whichever response arrives last");
             }
             let puts = puts.borrow().len();
             assert!(puts <= 4, "{puts} puts for 20 saves");
             settle(&model);
             let elsewhere = Isolate::at(&model, "SIN");
-            assert_eq!(numbers(&elsewhere, &browser, &KEYS), [Some(1); 20]);
+            assert_eq!(elsewhere.numbers(&browser, &KEYS), [Some(1); 20]);
             assert_eq!(elsewhere.get::<String>(&browser, "user").as_deref(), Some("alice"));
         }
     }
 }
 
 #[test]
-fn saves_that_come_while_a_put_is_on_its_way_are_kept_as_well() {
+fn saves_that_arrive_during_a_put_are_kept_as_well() {
     for seed in 0..10 {
-        let model = KvModel::new(KvModelOptions { seed, ..usual() });
-        let isolate = Isolate::at(&model, "AMS");
-        let browser = isolate.visitor();
+        let (model, isolate, browser) = Isolate::with_visitor(KvModelOptions { seed, ..usual() });
         let mut saves = Vec::new();
         for keys in KEYS.chunks(2) {
             saves.extend(isolate.parallel(&browser, keys));
@@ -69,15 +50,13 @@ fn saves_that_come_while_a_put_is_on_its_way_are_kept_as_well() {
             outcome.result.unwrap();
             assert!(outcome.took <= millis(3_500), "{:?}", outcome.took);
         }
-        assert_eq!(numbers(&isolate, &browser, &KEYS), [Some(1); 20]);
+        assert_eq!(isolate.numbers(&browser, &KEYS), [Some(1); 20]);
     }
 }
 
 #[test]
 fn of_parallel_writes_and_removals_of_one_key_the_result_is_one_of_them() {
-    let model = KvModel::new(usual());
-    let isolate = Isolate::at(&model, "AMS");
-    let browser = isolate.visitor();
+    let (model, isolate, browser) = Isolate::with_visitor(usual());
     let sessions: Vec<_> = (0..10).map(|_| isolate.load(&browser)).collect();
     let saves = sessions.into_iter().enumerate().map(|(number, session)| {
         isolate.start(session, &browser, move |session| {
@@ -103,7 +82,7 @@ fn two_isolates_share_no_memory_and_clones_of_one_location_do() {
     let (isolate, other) = (Isolate::at(&model, "AMS"), Isolate::at(&model, "AMS"));
     let mut browser = Browser::default();
     isolate.request(&mut browser, |session| session.set("user", "alice").unwrap());
-    // KV hides the write where it was made; each request's own `Sessions` in the isolate sees it all the same.
+    // KV hides the write at its location; isolate memory shows it to the `Sessions` of every request.
     let session = isolate.load(&browser);
     assert_eq!(session.load_reason(), LoadReason::Live);
     assert_eq!(other.load(&browser).load_reason(), LoadReason::NotYetVisible);
@@ -120,7 +99,7 @@ fn a_load_sees_what_its_isolate_saved_although_kv_answers_from_a_cache() {
     let before = browser.clone();
     isolate.request(&mut browser, |session| session.set("page", 1).unwrap());
     assert_eq!(other.load(&before).get::<u8>("page").unwrap(), None);
-    // A save there is made on the older record; what the isolate itself wrote it reads at once, with whatever cookie.
+    // A save there is based on the older record. The isolate reads its own write at once, with any cookie.
     let mut there = before.clone();
     other.request(&mut there, |session| session.set("theirs", 2).unwrap());
     assert_eq!(other.load(&before).get::<u8>("theirs").unwrap(), Some(2));
@@ -129,9 +108,7 @@ fn a_load_sees_what_its_isolate_saved_although_kv_answers_from_a_cache() {
 
 #[test]
 fn an_isolate_forgets_what_it_saved_after_130_seconds() {
-    let model = KvModel::new(usual());
-    let isolate = Isolate::at(&model, "AMS");
-    let browser = isolate.visitor();
+    let (model, isolate, browser) = Isolate::with_visitor(usual());
     let record = model.entries().remove(0).0;
     model.block_on(isolate.location.delete(&record)).unwrap().unwrap();
     model.run_for(Duration::from_secs(105));
@@ -146,7 +123,7 @@ fn a_logout_and_a_login_count_at_once_in_their_isolate() {
     let (isolate, other) = (Isolate::at(&model, "AMS"), Isolate::at(&model, "AMS"));
     for logs_out in [true, false] {
         let browser = isolate.visitor();
-        // Both KV reads of a load are in the location's cache from now on: a record, and no tombstone.
+        // Both KV reads of a load are cached from now on: a record, and a missing tombstone.
         assert_eq!(isolate.load(&browser).load_reason(), LoadReason::Live);
         let mut leaving = browser.clone();
         if logs_out {
@@ -166,17 +143,15 @@ fn a_logout_and_a_login_count_at_once_in_their_isolate() {
 }
 
 #[test]
-fn a_request_that_vanishes_from_a_group_leaves_nothing_waiting() {
-    let (mut vanished, mut kept) = (0, 0);
+fn an_aborted_request_of_a_group_blocks_no_other_request() {
+    let (mut aborted, mut kept) = (0, 0);
     for seed in 0..40 {
-        let model = KvModel::new(KvModelOptions { seed, ..usual() });
-        let isolate = Isolate::at(&model, "AMS");
-        let browser = isolate.visitor();
+        let (model, isolate, browser) = Isolate::with_visitor(KvModelOptions { seed, ..usual() });
         let saves = isolate.parallel(&browser, &KEYS);
-        // A quarter of the requests vanishes, each at another moment.
+        // A quarter of the requests is aborted, each at another time.
         for (number, save) in saves.iter().enumerate().filter(|(number, _)| number % 4 == seed as usize % 4) {
             model.run_for(millis(7 * (number as u64 + 1)));
-            vanished += usize::from(!save.task.is_done());
+            aborted += usize::from(!save.task.is_done());
             save.task.cancel();
         }
         model.run_for(Duration::from_secs(30));
@@ -187,20 +162,18 @@ fn a_request_that_vanishes_from_a_group_leaves_nothing_waiting() {
             assert_eq!(isolate.get(&browser, KEYS[number]), Some(1), "seed {seed}");
             kept += 1;
         }
-        // What comes later does not wait.
+        // Later saves do not wait.
         let mut later = browser.clone();
         let outcome = isolate.request(&mut later, |session| session.set("later", 1).unwrap());
         outcome.result.unwrap();
         assert!(outcome.took < millis(400), "seed {seed}: {:?}", outcome.took);
     }
-    assert!(vanished > 100 && kept > 400, "{vanished} {kept}");
+    assert!(aborted > 100 && kept > 400, "{aborted} {kept}");
 }
 
 #[test]
-fn a_group_that_vanishes_as_a_whole_is_not_put_later() {
-    let model = KvModel::new(usual());
-    let isolate = Isolate::at(&model, "AMS");
-    let browser = isolate.visitor();
+fn a_group_whose_requests_are_all_aborted_is_not_put_later() {
+    let (model, isolate, browser) = Isolate::with_visitor(usual());
     model.fail_next(OperationKind::Put, Fault::Slow(Duration::from_secs(2)));
     let first = isolate.parallel(&browser, &["first"]);
     model.run_for(millis(200));
@@ -211,42 +184,36 @@ fn a_group_that_vanishes_as_a_whole_is_not_put_later() {
     first[0].outcome().result.unwrap();
     let mut later = browser.clone();
     isolate.request(&mut later, |session| session.set("later", 1).unwrap()).result.unwrap();
-    assert_eq!(numbers(&isolate, &later, &["first", "second", "third", "later"]), [Some(1), None, None, Some(1)]);
+    assert_eq!(isolate.numbers(&later, &["first", "second", "third", "later"]), [Some(1), None, None, Some(1)]);
 }
 
 #[test]
-fn a_put_of_a_group_that_fails_is_tried_again_and_all_its_members_are_kept() {
+fn a_failed_put_of_a_group_is_retried_and_all_its_members_are_kept() {
     for fault in [Fault::Status(500), Fault::Status(429), Fault::AppliedButFailed(500)] {
-        // The first put is that of the first save alone, the second one that of the group behind it.
+        // The first put has the first save alone, the second one the group behind it.
         for failing in [0, 1] {
-            let model = KvModel::new(usual());
-            let isolate = Isolate::at(&model, "AMS");
-            let browser = isolate.visitor();
+            let (model, isolate, browser) = Isolate::with_visitor(usual());
             let puts = watch_puts(&model);
             let saves = isolate.parallel(&browser, &KEYS[..6]);
             if failing == 1 {
-                while puts.borrow().is_empty() {
-                    assert!(model.step());
-                }
+                step_until(&model, || !puts.borrow().is_empty());
             }
             model.fail_next(OperationKind::Put, fault.clone());
             model.run_for(Duration::from_secs(20));
             for outcome in outcomes(&saves) {
                 outcome.result.unwrap();
-                assert_eq!(numbers(&isolate, &outcome.browser, &KEYS[..6]), [Some(1); 6], "{fault:?} {failing}");
+                assert_eq!(isolate.numbers(&outcome.browser, &KEYS[..6]), [Some(1); 6], "{fault:?} {failing}");
             }
             assert!(isolate.events().contains(&"retried".to_owned()));
             settle(&model);
-            assert_eq!(numbers(&Isolate::at(&model, "SIN"), &browser, &KEYS[..6]), [Some(1); 6]);
+            assert_eq!(Isolate::at(&model, "SIN").numbers(&browser, &KEYS[..6]), [Some(1); 6]);
         }
     }
 }
 
 #[test]
 fn a_store_that_is_down_fails_every_member_of_a_group_within_twelve_seconds() {
-    let model = KvModel::new(usual());
-    let isolate = Isolate::at(&model, "AMS");
-    let browser = isolate.visitor();
+    let (model, isolate, browser) = Isolate::with_visitor(usual());
     model.on_operation(|operation| (operation.kind == OperationKind::Put).then_some(Fault::Status(503)));
     let saves = isolate.parallel(&browser, &KEYS);
     model.run_for(Duration::from_secs(30));
@@ -254,7 +221,7 @@ fn a_store_that_is_down_fails_every_member_of_a_group_within_twelve_seconds() {
         assert_eq!(outcome.result.err(), Some(ErrorKind::StoreUnavailable));
         assert!(outcome.took <= millis(14_000), "{:?}", outcome.took);
     }
-    // Nothing of it is put once the store works again, and the next save does not wait.
+    // No failed save is put once the store works again, and the next save does not wait.
     model.on_operation(|_| None);
     let mut later = browser.clone();
     let outcome = isolate.request(&mut later, |session| session.set("later", 1).unwrap());
@@ -266,9 +233,7 @@ fn a_store_that_is_down_fails_every_member_of_a_group_within_twelve_seconds() {
 #[test]
 fn puts_of_one_key_are_a_second_apart_once_the_store_refused_one_and_not_before() {
     for (options, is_limited) in [(usual(), true), (strong(), false)] {
-        let model = KvModel::new(options);
-        let isolate = Isolate::at(&model, "AMS");
-        let browser = isolate.visitor();
+        let (model, isolate, browser) = Isolate::with_visitor(options);
         let puts = watch_puts(&model);
         let mut saves = Vec::new();
         for key in KEYS {
@@ -281,35 +246,31 @@ fn puts_of_one_key_are_a_second_apart_once_the_store_refused_one_and_not_before(
         let puts = puts.borrow();
         let pauses: Vec<_> = puts.windows(2).map(|puts| puts[1] - puts[0]).collect();
         if is_limited {
-            assert_eq!(refused, 1, "the limit is found out once");
+            assert_eq!(refused, 1, "one refusal reveals the limit");
             assert!(pauses[1..].iter().all(|pause| *pause >= millis(1_000)), "{pauses:?}");
             assert!(puts.len() <= 10, "{} puts of 20 saves in 6 seconds", puts.len());
         } else {
-            assert_eq!((refused, puts.len()), (0, 20), "a store without a limit never waits for one");
+            assert_eq!((refused, puts.len()), (0, 20), "a store without a limit causes no waits");
         }
     }
 }
 
 #[test]
 fn a_member_that_cannot_be_saved_fails_alone() {
-    let model = KvModel::new(usual());
-    let isolate = Isolate::at(&model, "AMS");
-    let browser = isolate.visitor();
+    let (model, isolate, browser) = Isolate::with_visitor(usual());
     let (large, small) = (isolate.load(&browser), isolate.parallel(&browser, &KEYS[..4]));
     let large = isolate.start(large, &browser, |session| session.set("large", "x".repeat(70_000)).unwrap());
     let more = isolate.parallel(&browser, &KEYS[4..8]);
     model.run_for(Duration::from_secs(20));
     assert_eq!(large.outcome().result.err(), Some(ErrorKind::TooLarge));
     assert!(outcomes(&small).iter().chain(&outcomes(&more)).all(|outcome| outcome.result.is_ok()));
-    assert_eq!(numbers(&isolate, &browser, &KEYS[..8]), [Some(1); 8]);
+    assert_eq!(isolate.numbers(&browser, &KEYS[..8]), [Some(1); 8]);
     assert!(!isolate.load(&browser).contains_key("large").unwrap());
 }
 
 #[test]
-fn members_of_a_group_that_only_together_are_too_large_are_refused_and_the_others_kept() {
-    let model = KvModel::new(usual());
-    let isolate = Isolate::at(&model, "AMS");
-    let browser = isolate.visitor();
+fn members_that_make_a_group_too_large_are_refused_and_the_others_are_kept() {
+    let (model, isolate, browser) = Isolate::with_visitor(usual());
     let sessions: Vec<_> = (0..4).map(|_| isolate.load(&browser)).collect();
     let saves = sessions.into_iter().enumerate().map(|(number, session)| {
         isolate.start(session, &browser, move |session| session.set(&format!("{number}"), "x".repeat(20_000)).unwrap())
@@ -325,7 +286,7 @@ fn members_of_a_group_that_only_together_are_too_large_are_refused_and_the_other
 fn the_cookie_of_each_member_carries_the_whole_group_to_a_location_that_does_not_show_it_yet() {
     let model = KvModel::new(usual());
     let (isolate, elsewhere) = (Isolate::at(&model, "AMS"), Isolate::at(&model, "SIN"));
-    // A write within a second of another one shows the isolate the store's limit.
+    // A write within a second of another one reveals the store's limit to the isolate.
     let other = isolate.visitor();
     let early = [isolate.load(&other), isolate.load(&other)];
     for (session, key) in early.into_iter().zip(["a", "b"]) {
@@ -337,7 +298,7 @@ fn the_cookie_of_each_member_carries_the_whole_group_to_a_location_that_does_not
     elsewhere.load(&browser);
     let before = isolate.parallel(&browser, &KEYS[..1]);
     model.run_for(millis(300));
-    // The store takes no write yet: four saves wait for it together, on a record that their cookie knows.
+    // The store accepts no write yet: four saves wait in one group, based on a record that their cookie knows.
     let browser = before[0].outcome().browser;
     let group = isolate.parallel(&browser, &KEYS[1..5]);
     let puts = watch_puts(&model);
@@ -350,9 +311,9 @@ fn the_cookie_of_each_member_carries_the_whole_group_to_a_location_that_does_not
     }
 }
 
-// What a cookie does not carry is the save in whose wake the group was made.
+// The journal of a cookie lacks the save that the group waited for.
 #[test]
-fn a_location_that_does_not_show_a_group_yet_says_so_where_it_cannot_be_put_back() {
+fn a_location_that_does_not_show_a_group_yet_reports_it_if_the_journal_cannot_repair_it() {
     let model = KvModel::new(usual());
     let (isolate, elsewhere) = (Isolate::at(&model, "AMS"), Isolate::at(&model, "SIN"));
     let browser = isolate.visitor();
@@ -372,9 +333,9 @@ fn a_location_that_does_not_show_a_group_yet_says_so_where_it_cannot_be_put_back
     }
     assert!(stale.len() >= 4, "{}", stale.len());
     let refused = elsewhere.request(&mut stale[0], |session| session.set("more", 1).unwrap());
-    assert_eq!(refused.result.err(), Some(ErrorKind::Stale), "what is not shown is not overwritten");
+    assert_eq!(refused.result.err(), Some(ErrorKind::Stale), "a hidden value is not overwritten");
     settle(&model);
-    assert_eq!(numbers(&elsewhere, &browser, &KEYS[..6]), [Some(1); 6]);
+    assert_eq!(elsewhere.numbers(&browser, &KEYS[..6]), [Some(1); 6]);
 }
 
 #[test]
@@ -392,12 +353,12 @@ fn a_hundred_requests_at_once_renew_with_one_put() {
 }
 
 #[test]
-fn records_that_two_isolates_wrote_apart_are_merged_by_a_load_and_repaired_by_its_commit() {
+fn diverged_records_of_two_isolates_are_merged_by_a_load_and_repaired_by_its_commit() {
     let model = KvModel::new(KvModelOptions { write_interval: Duration::ZERO, ..usual() });
     let (isolate, other) = (Isolate::at(&model, "AMS"), Isolate::at(&model, "AMS"));
     let browser = isolate.visitor();
     settle(&model);
-    // Both load before either saves, and save within the same moment: the later put buries the earlier one.
+    // Both load before either saves, and save at the same time: the later put overwrites the earlier one.
     let (one, two) = (isolate.load(&browser), other.load(&browser));
     let mine = isolate.start(one, &browser, |session| session.set("mine", 1).unwrap());
     let theirs = other.start(two, &browser, |session| session.set("theirs", 2).unwrap());
@@ -405,29 +366,29 @@ fn records_that_two_isolates_wrote_apart_are_merged_by_a_load_and_repaired_by_it
     let (mine, theirs) = (mine.outcome(), theirs.outcome());
     mine.result.unwrap();
     theirs.result.unwrap();
-    let buried = [&isolate, &other].into_iter().filter(|isolate| {
+    let overwritten = [&isolate, &other].into_iter().filter(|isolate| {
         isolate.events();
         isolate.load(&browser);
         isolate.events().contains(&"diverged".to_owned())
     });
-    let buried: Vec<_> = buried.collect();
-    assert_eq!(buried.len(), 1, "the one whose record is no longer in KV");
+    let overwritten: Vec<_> = overwritten.collect();
+    assert_eq!(overwritten.len(), 1, "the isolate whose record KV no longer has");
     let keys = ["mine", "theirs"];
-    assert_eq!(numbers(buried[0], &browser, &keys), [Some(1), Some(2)]);
+    assert_eq!(overwritten[0].numbers(&browser, &keys), [Some(1), Some(2)]);
     // A request there that changes nothing repairs the record.
     let mut reading = browser.clone();
-    let outcome = buried[0].request(&mut reading, |session| _ = session.keys().unwrap());
+    let outcome = overwritten[0].request(&mut reading, |session| _ = session.keys().unwrap());
     assert_eq!(cookies(&outcome.result.unwrap()), ["+__Host-sessionid-anonymous"]);
     settle(&model);
     let elsewhere = Isolate::at(&model, "SIN");
-    assert_eq!(numbers(&elsewhere, &browser, &keys), [Some(1), Some(2)]);
+    assert_eq!(elsewhere.numbers(&browser, &keys), [Some(1), Some(2)]);
     for browser in [&reading, &mine.browser, &theirs.browser] {
         assert_eq!(elsewhere.load(browser).load_reason(), LoadReason::Live);
     }
 }
 
 #[test]
-fn a_repair_that_fails_fails_no_page() {
+fn a_failed_repair_does_not_fail_the_response() {
     let model = KvModel::new(KvModelOptions { write_interval: Duration::ZERO, ..usual() });
     let (isolate, other) = (Isolate::at(&model, "AMS"), Isolate::at(&model, "AMS"));
     let browser = isolate.visitor();
@@ -452,11 +413,9 @@ fn a_repair_that_fails_fails_no_page() {
 }
 
 #[test]
-fn a_login_waits_for_the_saves_on_their_way_under_the_old_key_and_takes_them_along() {
+fn a_login_waits_for_pending_saves_under_the_old_key_and_includes_them() {
     for seed in 0..20 {
-        let model = KvModel::new(KvModelOptions { seed, ..usual() });
-        let isolate = Isolate::at(&model, "AMS");
-        let browser = isolate.visitor();
+        let (model, isolate, browser) = Isolate::with_visitor(KvModelOptions { seed, ..usual() });
         let login = isolate.load(&browser);
         let saves = isolate.parallel(&browser, &KEYS[..6]);
         model.run_for(millis(10 * seed));
@@ -480,9 +439,7 @@ fn a_login_waits_for_the_saves_on_their_way_under_the_old_key_and_takes_them_alo
 
 #[test]
 fn a_login_waits_for_a_slow_save_under_the_old_key() {
-    let model = KvModel::new(usual());
-    let isolate = Isolate::at(&model, "AMS");
-    let browser = isolate.visitor();
+    let (model, isolate, browser) = Isolate::with_visitor(usual());
     let login = isolate.load(&browser);
     model.fail_next(OperationKind::Put, Fault::Slow(Duration::from_secs(2)));
     let saves = isolate.parallel(&browser, &["slow"]);
@@ -495,10 +452,8 @@ fn a_login_waits_for_a_slow_save_under_the_old_key() {
 }
 
 #[test]
-fn a_save_under_the_old_key_that_comes_during_a_login_waits_and_is_refused_as_superseded() {
-    let model = KvModel::new(usual());
-    let isolate = Isolate::at(&model, "AMS");
-    let browser = isolate.visitor();
+fn a_save_under_the_old_key_that_arrives_during_a_login_waits_and_is_refused_as_superseded() {
+    let (model, isolate, browser) = Isolate::with_visitor(usual());
     let (login, save) = (isolate.load(&browser), isolate.load(&browser));
     model.fail_next(OperationKind::Put, Fault::Slow(Duration::from_secs(2)));
     let login = isolate.start(login, &browser, |session| session.cycle_key().unwrap());
@@ -516,10 +471,8 @@ fn a_save_under_the_old_key_that_comes_during_a_login_waits_and_is_refused_as_su
 }
 
 #[test]
-fn a_login_that_vanishes_holds_nobody_up_for_longer_than_five_seconds() {
-    let model = KvModel::new(usual());
-    let isolate = Isolate::at(&model, "AMS");
-    let browser = isolate.visitor();
+fn an_aborted_login_delays_other_requests_by_at_most_five_seconds() {
+    let (model, isolate, browser) = Isolate::with_visitor(usual());
     let (login, save) = (isolate.load(&browser), isolate.load(&browser));
     model.fail_next(OperationKind::Put, Fault::Hang);
     let login = isolate.start(login, &browser, |session| session.cycle_key().unwrap());
@@ -568,7 +521,7 @@ fn a_delete_beside_a_rotation_fails_or_leaves_no_key_of_the_session_alive() {
 }
 
 #[test]
-fn records_that_only_together_are_too_large_are_read_whole_and_no_page_fails() {
+fn records_that_are_too_large_only_when_merged_are_read_completely_and_fail_no_response() {
     let model = KvModel::new(KvModelOptions { write_interval: Duration::ZERO, ..usual() });
     let (isolate, other) = (Isolate::at(&model, "AMS"), Isolate::at(&model, "AMS"));
     let browser = isolate.visitor();
@@ -589,23 +542,21 @@ fn records_that_only_together_are_too_large_are_read_whole_and_no_page_fails() {
         let outcome = isolate.request(&mut browser.clone(), |session| _ = session.keys().unwrap());
         assert!(outcome.result.is_ok(), "{outcome:?}");
     }
-    let [isolate] = diverged[..] else { panic!("one isolate remembers what was buried") };
-    assert_eq!(isolate.load(&browser).keys().unwrap().len(), 3, "all of it can be read");
-    // What makes it smaller works.
+    let [isolate] = diverged[..] else { panic!("one isolate remembers the overwritten save") };
+    assert_eq!(isolate.load(&browser).keys().unwrap().len(), 3, "all data can be read");
+    // A change that makes it smaller succeeds.
     let outcome = isolate.request(&mut browser.clone(), |session| session.remove("mine").unwrap());
     assert!(outcome.result.is_ok(), "{outcome:?}");
     assert_eq!(isolate.load(&browser).keys().unwrap(), ["user", "theirs"]);
 }
 
-// Puts that fail, land late or although they failed, reads that fail, operations that take long or for ever.
+// Puts that fail, are applied late or although they failed, reads that fail, operations that are slow or never end.
 #[test]
-fn what_one_isolate_acknowledged_it_keeps_on_a_bad_day_of_kv() {
+fn one_isolate_keeps_what_it_acknowledged_despite_the_faults_of_kv() {
     let hostile = KvModelOptions { failing_puts: 0.1, late_puts: 0.05, hanging: 0.01, ..KvModelOptions::hostile() };
     let (mut acknowledged, mut refused) = (0, 0);
     for seed in 0..60 {
-        let model = KvModel::new(KvModelOptions { seed, ..usual() });
-        let isolate = Isolate::at(&model, "AMS");
-        let browser = isolate.visitor();
+        let (model, isolate, browser) = Isolate::with_visitor(KvModelOptions { seed, ..usual() });
         let mut saves = Vec::new();
         for keys in KEYS.chunks(4) {
             model.change_options(|_| usual());
@@ -642,7 +593,7 @@ fn a_logout_that_is_finished_by_an_ending_token_counts_at_once_in_its_isolate() 
         ending.take(&sessions.commit_headers(&mut session, 503).await.unwrap());
     });
     model.on_operation(|_| None);
-    // The location's cache says from now on that there is neither record nor tombstone.
+    // The location caches from now on that record and tombstone are missing.
     settle(&model);
     assert_eq!(other.load(&browser).load_reason(), LoadReason::Unknown);
     let outcome = other.request(&mut ending, |_| ());
@@ -650,7 +601,7 @@ fn a_logout_that_is_finished_by_an_ending_token_counts_at_once_in_its_isolate() 
     assert_eq!(other.load(&browser).load_reason(), LoadReason::Revoked);
 }
 
-// The login's own mark lasts 15 seconds where its tombstone was refused.
+// The login's entry in isolate memory lasts 15 seconds if its tombstone was refused.
 #[test]
 fn a_logout_ends_the_anonymous_key_in_its_isolate_although_the_login_could_not() {
     let model = KvModel::new(usual());
@@ -664,7 +615,7 @@ fn a_logout_ends_the_anonymous_key_in_its_isolate_although_the_login_could_not()
     isolate.request(&mut browser, |session| session.cycle_key().unwrap()).result.unwrap();
     assert!(isolate.events().contains(&"old-key-remains".to_owned()));
     model.on_operation(|_| None);
-    assert_eq!(isolate.load(&anonymous).load_reason(), LoadReason::Live, "it is as it was");
+    assert_eq!(isolate.load(&anonymous).load_reason(), LoadReason::Live, "it is unchanged");
     let (sessions, mut session) = (isolate.sessions(), isolate.load(&browser));
     model.block_on(async {
         sessions.flush(&mut session).await.unwrap();
@@ -676,13 +627,11 @@ fn a_logout_ends_the_anonymous_key_in_its_isolate_although_the_login_could_not()
     }
 }
 
-// Each member carried the changes of all, and put them once more over what was written since.
+// Each member carried the changes of all, and repeated them over later writes.
 #[test]
-fn a_member_of_a_group_that_failed_does_not_put_the_changes_of_one_that_vanished() {
+fn a_member_of_a_failed_group_does_not_put_the_changes_of_an_aborted_member() {
     for seed in 0..20 {
-        let model = KvModel::new(KvModelOptions { seed, ..usual() });
-        let isolate = Isolate::at(&model, "AMS");
-        let browser = isolate.visitor();
+        let (model, isolate, browser) = Isolate::with_visitor(KvModelOptions { seed, ..usual() });
         model.fail_next(OperationKind::Put, Fault::Slow(Duration::from_secs(2)));
         let first = isolate.parallel(&browser, &["first"]);
         model.run_for(millis(100));
@@ -694,25 +643,21 @@ fn a_member_of_a_group_that_failed_does_not_put_the_changes_of_one_that_vanished
             let is_first = operation.kind == OperationKind::Put && !fails.replace(true);
             is_first.then_some(Fault::Status(500))
         });
-        while !failed.get() {
-            assert!(model.step());
-        }
+        step_until(&model, || failed.get());
         group[0].task.cancel();
         model.run_for(Duration::from_secs(20));
         first[0].outcome().result.unwrap();
         group[1].outcome().result.unwrap();
         let keys = ["first", "second", "third"];
-        assert_eq!(numbers(&isolate, &browser, &keys), [Some(1), None, Some(1)], "seed {seed}");
+        assert_eq!(isolate.numbers(&browser, &keys), [Some(1), None, Some(1)], "seed {seed}");
     }
 }
 
-// A put of more than five seconds counts as gone. It arrived over what had been put since, or was overwritten by it.
+// A put of more than five seconds counts as abandoned. It overwrote later puts, or they overwrote it.
 #[test]
-fn a_put_that_is_acknowledged_after_other_saves_went_on_without_it_is_kept_and_so_are_they() {
+fn a_put_acknowledged_after_later_saves_is_kept_together_with_them() {
     for seed in 0..20 {
-        let model = KvModel::new(KvModelOptions { seed, ..usual() });
-        let isolate = Isolate::at(&model, "AMS");
-        let browser = isolate.visitor();
+        let (model, isolate, browser) = Isolate::with_visitor(KvModelOptions { seed, ..usual() });
         let (slow, quick) = (isolate.load(&browser), isolate.load(&browser));
         model.fail_next(OperationKind::Put, Fault::Slow(Duration::from_secs(8)));
         let slow = isolate.start(slow, &browser, |session| session.set("slow", 1).unwrap());
@@ -722,16 +667,14 @@ fn a_put_that_is_acknowledged_after_other_saves_went_on_without_it_is_kept_and_s
         assert!(outcomes(&[slow, quick]).iter().all(|outcome| outcome.result.is_ok()));
         settle(&model);
         let elsewhere = Isolate::at(&model, "SIN");
-        assert_eq!(numbers(&elsewhere, &browser, &["slow", "quick"]), [Some(1), Some(1)], "seed {seed}");
+        assert_eq!(elsewhere.numbers(&browser, &["slow", "quick"]), [Some(1), Some(1)], "seed {seed}");
     }
 }
 
 #[test]
-fn what_is_acknowledged_under_the_old_key_during_a_login_of_more_than_five_seconds_is_taken_along() {
+fn saves_acknowledged_under_the_old_key_during_a_login_of_over_five_seconds_are_included() {
     for seed in 0..20 {
-        let model = KvModel::new(KvModelOptions { seed, ..usual() });
-        let isolate = Isolate::at(&model, "AMS");
-        let browser = isolate.visitor();
+        let (model, isolate, browser) = Isolate::with_visitor(KvModelOptions { seed, ..usual() });
         let (login, save) = (isolate.load(&browser), isolate.load(&browser));
         model.fail_next(OperationKind::Put, Fault::Slow(Duration::from_secs(8)));
         let login = isolate.start(login, &browser, |session| session.cycle_key().unwrap());
@@ -742,7 +685,7 @@ fn what_is_acknowledged_under_the_old_key_during_a_login_of_more_than_five_secon
         let Outcome { result, browser: user, .. } = login.outcome();
         result.unwrap();
         settle(&model);
-        assert_eq!(numbers(&Isolate::at(&model, "SIN"), &user, &["draft"]), [Some(1)], "seed {seed}");
+        assert_eq!(Isolate::at(&model, "SIN").numbers(&user, &["draft"]), [Some(1)], "seed {seed}");
     }
 }
 
@@ -750,9 +693,7 @@ fn what_is_acknowledged_under_the_old_key_during_a_login_of_more_than_five_secon
 #[test]
 fn a_save_whose_put_is_acknowledged_after_a_login_has_replaced_the_key_is_refused() {
     for seed in 0..20 {
-        let model = KvModel::new(KvModelOptions { seed, ..usual() });
-        let isolate = Isolate::at(&model, "AMS");
-        let browser = isolate.visitor();
+        let (model, isolate, browser) = Isolate::with_visitor(KvModelOptions { seed, ..usual() });
         let (login, save) = (isolate.load(&browser), isolate.load(&browser));
         model.fail_next(OperationKind::Put, Fault::Slow(Duration::from_secs(8)));
         let save = isolate.start(save, &browser, |session| session.set("draft", 1).unwrap());
@@ -764,13 +705,11 @@ fn a_save_whose_put_is_acknowledged_after_a_login_has_replaced_the_key_is_refuse
     }
 }
 
-// KV takes one write a second: the second put of the tombstone failed, and with it went the record that the others start from.
+// KV accepts one write a second: the second put of the tombstone failed, and the record that the other logins copy was deleted.
 #[test]
-fn logins_at_the_same_time_all_keep_the_cart_and_say_nothing_of_the_old_key() {
+fn parallel_logins_all_keep_the_cart_and_revoke_the_old_key() {
     for seed in 0..20 {
-        let model = KvModel::new(KvModelOptions { seed, ..usual() });
-        let isolate = Isolate::at(&model, "AMS");
-        let browser = isolate.visitor();
+        let (model, isolate, browser) = Isolate::with_visitor(KvModelOptions { seed, ..usual() });
         let sessions: Vec<_> = (0..5).map(|_| isolate.load(&browser)).collect();
         let logins = sessions.into_iter().map(|session| {
             let login = isolate.start(session, &browser, |session| session.cycle_key().unwrap());

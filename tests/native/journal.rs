@@ -1,4 +1,4 @@
-//! What a browser carries of its own last saves: how much, for how long, and what happens when somebody meddles with it.
+//! The journal of a browser's own last saves: its size, its lifetime, and manipulated journals.
 
 use edge_session::{ErrorKind, LoadReason, Settings};
 #[cfg(target_arch = "wasm32")]
@@ -6,7 +6,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use crate::support::{ANONYMOUS, Browser, COOKIE_NAMES, OLD_SECRET, SECRET, Site, defaults, run, site, site_with};
 
-/// Characters of a token that carries nothing.
+/// The length of a token with an empty journal, in characters.
 const BARE: usize = 116;
 
 fn set(site: &Site, browser: &mut Browser, key: &str, value: &str) {
@@ -25,7 +25,7 @@ fn reason(site: &Site, browser: &Browser) -> LoadReason {
     site.load(browser).load_reason()
 }
 
-/// A browser whose last save does not show at the other location.
+/// A browser whose last save the other location does not show.
 fn ahead() -> (Site, Site, Browser) {
     let site = site();
     let mut browser = site.visitor();
@@ -35,10 +35,10 @@ fn ahead() -> (Site, Site, Browser) {
 }
 
 #[test]
-fn a_first_save_carries_nothing_and_a_second_one_what_it_changed() {
+fn the_journal_of_a_first_save_is_empty_and_that_of_a_second_one_has_its_changes() {
     let site = site();
     let mut browser = site.visitor();
-    assert_eq!(token(&browser).len(), BARE, "a record that is not there can't be repaired");
+    assert_eq!(token(&browser).len(), BARE, "a missing record cannot be repaired");
     site.request(&mut browser, |_| ());
     assert_eq!(token(&browser).len(), BARE);
     set(&site, &mut browser, "page", "two");
@@ -50,7 +50,7 @@ fn a_first_save_carries_nothing_and_a_second_one_what_it_changed() {
 }
 
 #[test]
-fn what_it_carries_is_sealed() {
+fn the_journal_is_sealed() {
     let (_, _, browser) = ahead();
     let bytes = base64(&token(&browser));
     for text in ["page", "two"] {
@@ -77,7 +77,7 @@ fn two_tokens_of_one_session_share_no_sealed_byte() {
 }
 
 #[test]
-fn meddling_with_what_is_sealed_is_as_if_it_was_not_there() {
+fn a_manipulated_journal_is_ignored() {
     let (site, far, browser) = ahead();
     let token = token(&browser);
     assert_eq!(reason(&far, &browser), LoadReason::StaleRepaired);
@@ -95,11 +95,11 @@ fn meddling_with_what_is_sealed_is_as_if_it_was_not_there() {
     assert_eq!(reason(&far, &with_token(&[&token[..BARE], "AAAA"].concat())), LoadReason::Malformed, "too short");
     let mut session = far.load(&with_token(&token[..BARE]));
     session.set("page", "three").unwrap();
-    assert_eq!(run(far.sessions.commit_headers(&mut session, 200)).unwrap_err().kind(), ErrorKind::Stale);
+    assert_eq!(far.failed_commit(&mut session).kind(), ErrorKind::Stale);
 }
 
 #[test]
-fn what_another_token_carries_is_no_use() {
+fn the_journal_of_another_token_is_ignored() {
     let (site, far, browser) = ahead();
     let mut later = browser.clone();
     set(&site, &mut later, "page", "three");
@@ -110,7 +110,7 @@ fn what_another_token_carries_is_no_use() {
 }
 
 #[test]
-fn it_opens_with_any_of_the_secrets_and_another_cookie_does_not_open_it() {
+fn a_journal_opens_with_any_of_the_secrets_and_under_its_own_cookie_only() {
     let old = site_with(Settings::builder([OLD_SECRET]));
     let mut browser = old.visitor();
     let far = old.elsewhere(Settings::builder([SECRET, OLD_SECRET]));
@@ -122,27 +122,27 @@ fn it_opens_with_any_of_the_secrets_and_another_cookie_does_not_open_it() {
 }
 
 #[test]
-fn each_save_is_carried_for_two_minutes_and_no_longer() {
+fn each_save_stays_in_the_journal_for_two_minutes() {
     let site = site();
     let mut browser = site.visitor();
     let before = site.elsewhere(defaults());
     set(&site, &mut browser, "first", "1");
     let between = site.elsewhere(defaults());
     let bare = token(&browser).len();
-    site.pass(100);
+    site.advance(100);
     set(&site, &mut browser, "second", "2");
     let both = token(&browser).len();
     assert!(both > bare);
     assert_eq!(reason(&before, &browser), LoadReason::StaleRepaired);
-    site.pass(29);
+    site.advance(29);
     assert_eq!(reason(&before, &browser), LoadReason::StaleRepaired, "after 129 seconds");
-    site.pass(2);
+    site.advance(2);
     assert_eq!(reason(&before, &browser), LoadReason::Stale, "every location has the first one by now");
     assert_eq!(reason(&between, &browser), LoadReason::StaleRepaired);
     assert_eq!(between.load(&browser).get::<String>("second").unwrap().as_deref(), Some("2"));
     set(&site, &mut browser, "third", "3");
     assert!(token(&browser).len() < both + 8, "the first one made room");
-    site.pass(131);
+    site.advance(131);
     set(&site, &mut browser, "fourth", "4");
     assert!(token(&browser).len() <= bare + 8, "{} {bare}", token(&browser).len());
 }
@@ -158,10 +158,10 @@ fn a_cookie_is_never_larger_than_browsers_keep_and_the_newest_saves_stay() {
         for number in 0..8 {
             earlier.push(site.elsewhere(settings()));
             site.request(&mut browser, |session| session.set(&format!("key{number}"), "x".repeat(600)).unwrap());
-            // Name and value, without what stands between them.
+            // Name and value, without the `=`.
             let size = browser.header().len() - 1;
             assert!(size <= 4_096, "{size}");
-            cut += usize::from(site.told() == ["journal-cut"]);
+            cut += usize::from(site.event_kinds() == ["journal-cut"]);
         }
         assert!(cut >= 3, "{cut}");
         let reasons: Vec<_> = earlier.iter().map(|far| reason(far, &browser)).collect();
@@ -172,32 +172,32 @@ fn a_cookie_is_never_larger_than_browsers_keep_and_the_newest_saves_stay() {
 }
 
 #[test]
-fn a_save_that_is_too_large_for_a_cookie_is_not_carried() {
+fn a_save_that_is_too_large_for_a_cookie_is_not_in_the_journal() {
     let site = site();
     let mut browser = site.visitor();
     let far = site.elsewhere(defaults());
     set(&site, &mut browser, "essay", &"x".repeat(5_000));
     assert_eq!(token(&browser).len(), BARE);
-    assert_eq!(site.told(), ["journal-cut"]);
+    assert_eq!(site.event_kinds(), ["journal-cut"]);
     assert_eq!(reason(&far, &browser), LoadReason::Stale);
     let near = site.elsewhere(defaults());
     set(&site, &mut browser, "page", "two");
     assert_eq!(reason(&near, &browser), LoadReason::StaleRepaired, "the next one is");
-    assert_eq!(site.told(), [""; 0]);
+    assert_eq!(site.event_kinds(), [""; 0]);
 }
 
 #[test]
-fn a_login_carries_nothing_of_what_was_before() {
+fn a_login_starts_an_empty_journal() {
     let (site, far, mut browser) = ahead();
     let carrying = token(&browser).len();
-    // At a location that does not show the last save it is put back first, and comes along.
+    // A location that does not show the last save repairs it first, and the login includes it.
     far.login(&mut browser);
-    assert_eq!(far.told(), ["stale-repaired", "cycled"]);
+    assert_eq!(far.event_kinds(), ["stale-repaired", "cycled"]);
     assert!(token(&browser).len() == BARE && carrying > BARE);
     let record = far.record_of(&browser);
     assert_eq!(record["data"], serde_json::json!({ "user": "alice", "page": "two" }));
     assert!(record.get("writes").is_none());
-    assert_eq!(reason(&site, &browser), LoadReason::NotYetVisible, "what it carries is put onto no other key's record");
+    assert_eq!(reason(&site, &browser), LoadReason::NotYetVisible, "its journal repairs no other key's record");
     // From 14 rotations on, their number follows in two bytes.
     for rotations in 1..=15 {
         assert_eq!(token(&browser).len(), if rotations < 14 { BARE } else { 119 }, "{rotations}");
@@ -206,14 +206,14 @@ fn a_login_carries_nothing_of_what_was_before() {
 }
 
 #[test]
-fn nothing_is_put_onto_what_was_ended() {
+fn a_journal_repairs_no_revoked_session() {
     let (_, far, browser) = ahead();
     far.logout(&mut browser.clone(), 200);
     assert_eq!((reason(&far, &browser), far.user(&browser)), (LoadReason::Revoked, None));
 }
 
 #[test]
-fn more_than_a_journal_can_tell_one_by_one_is_not_repaired_but_refused() {
+fn changes_that_a_journal_cannot_list_are_refused_instead_of_repaired() {
     let many = |session: &mut edge_session::Session| {
         for number in 0..65 {
             session.set(&format!("k{number}"), number).unwrap();
@@ -233,12 +233,12 @@ fn more_than_a_journal_can_tell_one_by_one_is_not_repaired_but_refused() {
 }
 
 #[test]
-fn a_record_that_was_written_all_over_takes_nothing_older() {
+fn a_completely_rewritten_record_accepts_no_older_change() {
     let site = site();
     let mut browser = site.visitor();
     let far = site.elsewhere(defaults());
     set(&site, &mut browser, "k1", "mine");
-    site.pass(1);
+    site.advance(1);
     let named = site.load(&browser).session_key().unwrap().as_str().to_owned();
     let mut theirs = run(far.sessions.open(&named)).unwrap();
     for number in 0..65 {
@@ -248,8 +248,8 @@ fn a_record_that_was_written_all_over_takes_nothing_older() {
     let mut session = far.load(&browser);
     assert_eq!(session.load_reason(), LoadReason::StaleRepaired);
     assert_eq!(session.get::<String>("k1").unwrap().as_deref(), Some("theirs"));
-    // It is read again as it was written, and forgets it when nobody carries anything older any more.
-    site.pass(151);
+    // It is read as it was written, and drops the note once no journal can carry an older change.
+    site.advance(151);
     let mut theirs = run(far.sessions.open(&named)).unwrap();
     theirs.set("k1", "later").unwrap();
     run(far.sessions.save(&mut theirs)).unwrap();
@@ -272,12 +272,12 @@ fn a_record_edited_by_hand_keeps_its_data_and_settles_no_conflict() {
 }
 
 #[test]
-fn a_clock_that_is_behind_does_not_make_a_save_older_than_what_it_rests_on() {
+fn a_slow_clock_does_not_make_a_save_older_than_its_base() {
     let site = site();
     let mut browser = site.visitor();
     let far = site.elsewhere(defaults());
     set(&site, &mut browser, "a", "first");
-    site.pass(-5);
+    site.advance(-5);
     set(&site, &mut browser, "a", "second");
     assert_eq!(far.load(&browser).get::<String>("a").unwrap().as_deref(), Some("second"));
     let times: Vec<_> =

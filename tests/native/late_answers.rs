@@ -1,4 +1,4 @@
-//! Requests that run for long: their answers give their cookies as any others do, and delete none that may be newer than they are.
+//! Slow requests: their responses set their cookies as others do, and delete no cookie that may be newer.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -12,7 +12,7 @@ use edge_session_kv_model::{Fault, KvModel, OperationKind};
 use crate::support::isolate::{Isolate, Outcome, millis, usual};
 use crate::support::{ANONYMOUS, Browser, COOKIE_NAMES, Site, cookies, defaults, run, site, site_with};
 
-/// A request whose handler runs for so long: what its answer does to the cookies.
+/// Runs a request whose handler takes a given time. Returns the effect of its response on the cookies.
 fn slow(site: &Site, browser: &mut Browser, milliseconds: i64, handler: impl FnOnce(&mut Session)) -> Vec<String> {
     let mut session = site.load(browser);
     site.now.set(site.now.get() + TimeDelta::milliseconds(milliseconds));
@@ -20,7 +20,7 @@ fn slow(site: &Site, browser: &mut Browser, milliseconds: i64, handler: impl FnO
     cookies(&site.commit(browser, session, 200))
 }
 
-/// A logged-in visitor and an anonymous one, each with the name of their cookie.
+/// A logged-in and an anonymous visitor, each with the name of the cookie.
 fn visitors(site: &Site) -> [(Browser, &'static str); 2] {
     let (mut user, anonymous) = (site.visitor(), site.visitor());
     site.login(&mut user);
@@ -46,7 +46,7 @@ fn a_slow_request_that_saves_gives_its_cookie_and_the_next_one_reads_what_it_sav
     }
 }
 
-// Handlers of six seconds logged an active visitor out after half an hour: no answer brought the renewed cookie.
+// Handlers of six seconds logged an active visitor out after half an hour: no response set the renewed cookie.
 #[test]
 fn an_active_visitor_of_slow_pages_stays_logged_in() {
     for which in 0..2 {
@@ -56,7 +56,7 @@ fn an_active_visitor_of_slow_pages_stays_logged_in() {
             slow(&site, &mut browser, 6_000, |session| {
                 assert_eq!(session.get::<String>("user").unwrap().as_deref(), Some("alice"), "after {minute} minutes");
             });
-            site.pass(54);
+            site.advance(54);
         }
     }
 }
@@ -72,7 +72,7 @@ fn a_slow_request_deletes_no_cookie_that_may_have_been_replaced_meanwhile() {
             let forged = Browser(Some(format!("{name}=forged")));
             assert_eq!(slow(&site, &mut forged.clone(), milliseconds, reads), deletion, "{milliseconds}: a forged one");
             let expired = visitor();
-            site.pass(1_000);
+            site.advance(1_000);
             assert_eq!(
                 slow(&site, &mut expired.clone(), milliseconds, reads),
                 deletion,
@@ -82,12 +82,12 @@ fn a_slow_request_deletes_no_cookie_that_may_have_been_replaced_meanwhile() {
             for (key, _) in site.store.memory.entries() {
                 run(site.store.memory.write(vec![Op::Delete { key }])).unwrap();
             }
-            site.pass(131);
+            site.advance(131);
             let kept = if name == ANONYMOUS { deletion } else { vec![] };
             assert_eq!(slow(&site, &mut unknown.clone(), milliseconds, reads), kept, "{milliseconds}: an unknown one");
             let write = |session: &mut Session| session.set("page", 1).unwrap();
             let given = slow(&site, &mut unknown.clone(), milliseconds, write);
-            assert_eq!(given[0], "+__Host-sessionid-anonymous", "what is written in its place is given");
+            assert_eq!(given[0], "+__Host-sessionid-anonymous", "the replacement is set as a cookie");
         }
     }
 }
@@ -97,16 +97,16 @@ fn a_slow_logout_deletes_its_cookies() {
     let site = site();
     for (mut browser, name) in visitors(&site) {
         let mut session = site.load(&browser);
-        site.pass(60);
+        site.advance(60);
         run(site.sessions.flush(&mut session)).unwrap();
-        site.pass(60);
+        site.advance(60);
         assert_eq!(cookies(&site.commit(&mut browser, session, 200)), [format!("-{name}")]);
     }
 }
 
-// A request that loaded the login and is answered after the visitor became anonymous, and logged in again.
+// A request that loads the login and gets its response after the visitor logged out and in again.
 #[test]
-fn a_slow_answer_of_a_login_does_not_delete_the_anonymous_cookie_unless_the_login_is_its_own() {
+fn a_slow_response_does_not_delete_the_anonymous_cookie_unless_the_login_is_its_own() {
     let site = site();
     let [(user, _), (anonymous, _)] = visitors(&site);
     for (milliseconds, deletes) in [(0, true), (5_000, true), (5_001, false)] {
@@ -136,11 +136,9 @@ fn without_tombstones_a_slow_request_gives_no_cookie_of_an_unchanged_key() {
     }
 }
 
-/// A save whose put takes so long, and what happens meanwhile.
+/// A save whose put takes a given time, and an action meanwhile.
 fn slow_put(seconds: u64, meanwhile: impl FnOnce(&Isolate, &Browser)) -> (Isolate, Browser, Outcome) {
-    let model = KvModel::new(usual());
-    let isolate = Isolate::at(&model, "AMS");
-    let browser = isolate.visitor();
+    let (model, isolate, browser) = Isolate::with_visitor(usual());
     model.fail_next(OperationKind::Put, Fault::Slow(Duration::from_secs(seconds)));
     let save = isolate.start(isolate.load(&browser), &browser, |session| session.set("page", 1).unwrap());
     model.run_for(millis(500));
@@ -149,7 +147,7 @@ fn slow_put(seconds: u64, meanwhile: impl FnOnce(&Isolate, &Browser)) -> (Isolat
     (isolate, browser, save.outcome())
 }
 
-/// The keys that are read from now on.
+/// Records the keys that are read from now on.
 fn watch_reads(model: &KvModel) -> Rc<RefCell<Vec<String>>> {
     let reads = Rc::<RefCell<Vec<String>>>::default();
     let noted = Rc::clone(&reads);
@@ -193,7 +191,7 @@ fn a_slow_save_gives_no_cookie_of_a_session_that_was_seen_to_end_meanwhile() {
             Ok(headers) if in_another_isolate => {
                 assert!(headers.set_cookies().is_empty() && headers.depends_on_cookie(), "{cycles}");
             }
-            // The isolate knows of the logout, and may not acknowledge what nothing reads any more.
+            // Isolate memory has the logout, so that a save which no load can read is not acknowledged.
             result => {
                 assert_eq!(result.unwrap_err(), ErrorKind::SessionInterrupted, "{cycles} {in_another_isolate}")
             }
@@ -215,7 +213,7 @@ fn a_slow_save_gives_no_cookie_where_the_tombstone_cannot_be_read_again() {
 }
 
 #[test]
-fn a_slow_answer_that_gives_a_copy_of_a_login_does_not_delete_the_anonymous_cookie() {
+fn a_slow_response_with_a_copy_of_a_login_does_not_delete_the_anonymous_cookie() {
     let site = site();
     let [(user, _), (anonymous, _)] = visitors(&site);
     for (milliseconds, deletes) in [(0, true), (5_000, true), (5_001, false)] {

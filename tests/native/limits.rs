@@ -1,4 +1,4 @@
-//! One limit of depth and one of size, for writing and for reading alike: what was written can be read.
+//! One limit of depth and one of size for writes and reads, so that every written value can be read.
 
 use edge_session::{ErrorKind, LoadReason, Session};
 use serde_json::Value;
@@ -22,7 +22,7 @@ fn fresh() -> Session {
     site().sessions.new_session().unwrap()
 }
 
-// H1: every way in that takes a text.
+// H1: every call that takes JSON text.
 #[test]
 fn a_text_that_nests_to_64_levels_is_written_and_a_deeper_one_is_not() {
     for depth in DEPTHS {
@@ -42,7 +42,7 @@ fn a_text_that_nests_to_64_levels_is_written_and_a_deeper_one_is_not() {
     }
 }
 
-// H1: and every way in that takes a value. (A `Value` of more levels than some hundreds cannot even be dropped.)
+// H1: every call that takes a value. (Dropping a `Value` of more than some hundred levels overflows the stack.)
 #[test]
 fn a_value_that_nests_to_64_levels_is_written_and_a_deeper_one_is_not() {
     for depth in DEPTHS.into_iter().filter(|depth| *depth < 1_000) {
@@ -63,9 +63,9 @@ fn a_value_that_nests_to_64_levels_is_written_and_a_deeper_one_is_not() {
     }
 }
 
-// H1: what somebody else stored is read to the same depth.
+// H1: foreign records are read to the same depth.
 #[test]
-fn what_somebody_else_stored_is_read_to_64_levels_and_no_deeper() {
+fn foreign_records_are_read_to_64_levels_and_no_deeper() {
     for depth in DEPTHS {
         for text in [array(depth), object(depth)] {
             let site = site_with(defaults().max_record_bytes(2_000_000));
@@ -131,8 +131,8 @@ fn one_limit_holds_for_writing_and_for_reading() {
                 assert_eq!(error.kind(), ErrorKind::TooLarge);
                 let sentence = format!("the session's data have {size} bytes; SESSION_MAX_RECORD_BYTES allows {limit}");
                 assert_eq!(error.to_string(), sentence);
-                assert!(own.store.memory.is_empty(), "nothing is written, and nothing is cut");
-                // What is left fits again.
+                assert!(own.store.memory.is_empty(), "nothing is written or truncated");
+                // The rest fits again.
                 session.remove("k").unwrap();
                 run(own.sessions.save(&mut session)).unwrap();
             }
@@ -152,7 +152,7 @@ fn one_limit_holds_for_writing_and_for_reading() {
     }
 }
 
-// H1, F6, RUSTSEC-2024-0012 (serde-json-wasm): brackets inside of brackets overflowed the stack. As much as KV holds of them.
+// H1, F6, RUSTSEC-2024-0012 (serde-json-wasm): nested brackets overflowed the stack. Here a value of KV's maximum size.
 #[test]
 fn rustsec_2024_0012_twenty_five_mebibytes_of_brackets_are_an_anonymous_session() {
     let site = site();

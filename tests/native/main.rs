@@ -1,5 +1,5 @@
-//! Integration tests of the crate, one module for each subject, and the tests of the documents. `tests/browser` runs some of these
-//! modules in a browser.
+//! Integration tests of the crate, one module for each subject, and the tests of the documents. `tests/browser` runs some of
+//! these modules in a browser.
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(
     clippy::unwrap_used,
@@ -24,6 +24,7 @@ mod expiry;
 mod failed_puts;
 mod faults;
 mod full_session;
+mod golden_history;
 mod interrupted;
 mod isolate;
 mod journal;
@@ -38,7 +39,6 @@ mod revocation;
 mod set_cookie;
 mod settings;
 mod staleness;
-mod story;
 mod superseded;
 mod support;
 mod sweep;

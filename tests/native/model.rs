@@ -1,4 +1,4 @@
-//! The model of KV behaves as KV does: what it caches, delays, refuses and loses, and that a seed repeats it.
+//! The model of KV: caches, delays, refusals and losses as in KV, repeatable by a seed.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -11,7 +11,7 @@ const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Nothing slow, and what is written is seen at once where it was.
+/// No operation is slow, and each write is visible at once at its location.
 fn plain() -> KvModelOptions {
     KvModelOptions { slow: 0.0, locally_invisible: 0.0, ..KvModelOptions::default() }
 }
@@ -34,7 +34,7 @@ fn cause(error: edge_session::Error) -> String {
 }
 
 #[test]
-fn a_location_answers_from_its_cache_for_as_long_as_its_ttl() {
+fn a_location_responds_from_its_cache_for_the_cache_ttl() {
     let model = KvModel::new(KvModelOptions { max_propagation: secs(0), ..plain() });
     let (here, there) = (model.at("AMS"), model.at("SIN"));
     put(&here, &model, "one").unwrap();
@@ -78,7 +78,7 @@ fn a_write_reaches_every_location_within_the_longest_propagation_and_some_late()
 
 #[test]
 fn some_writes_are_not_seen_at_once_where_they_were_made() {
-    // Half of them are hidden by a miss that was cached before.
+    // A cached miss hides half of them.
     for (looks_first, expected) in [(true, 70..130), (false, 30..70)] {
         let unseen = (0..1000).filter(|seed| {
             let model = KvModel::new(KvModelOptions { seed: *seed, locally_invisible: 0.1, ..plain() });
@@ -131,7 +131,7 @@ fn a_key_takes_one_write_a_second() {
 }
 
 #[test]
-fn what_kv_refuses_is_refused() {
+fn operations_that_kv_refuses_are_refused() {
     let model = KvModel::new(plain());
     let here = model.at("AMS");
     let too_long = "k".repeat(513);
@@ -150,7 +150,7 @@ fn what_kv_refuses_is_refused() {
 }
 
 #[test]
-fn a_value_goes_when_its_time_is_over_even_in_a_cache() {
+fn a_value_expires_after_its_ttl_even_in_a_cache() {
     let model = KvModel::new(plain());
     let here = model.at("AMS");
     model.block_on(here.put("key", b"value", 60, None)).unwrap().unwrap();
@@ -177,7 +177,7 @@ fn a_put_that_failed_may_have_been_applied() {
 }
 
 #[test]
-fn a_late_put_lands_on_what_was_put_after_it() {
+fn a_late_put_overwrites_a_later_one() {
     let model = KvModel::new(plain());
     let here = model.at("AMS");
     model.fail_next(OperationKind::Put, Fault::Late(secs(10)));
@@ -189,7 +189,7 @@ fn a_late_put_lands_on_what_was_put_after_it() {
 }
 
 #[test]
-fn every_fault_of_a_read_does_what_it_says() {
+fn every_fault_of_a_read_has_its_effect() {
     let model = KvModel::new(plain());
     let here = model.at("AMS");
     model.block_on(here.put("other", b"other value", 60, None)).unwrap().unwrap();
@@ -212,7 +212,7 @@ fn every_fault_of_a_read_does_what_it_says() {
     for status in [414, 500, 503] {
         assert!(read(Fault::Status(status)).unwrap_err().contains(&status.to_string()));
     }
-    assert_eq!(get(&here, &model).as_deref(), Some("new"), "nothing of it stays");
+    assert_eq!(get(&here, &model).as_deref(), Some("new"), "none of it stays");
     let before = model.now();
     read(Fault::Slow(secs(7))).unwrap();
     assert_eq!(model.now() - before, secs(7));
@@ -221,7 +221,7 @@ fn every_fault_of_a_read_does_what_it_says() {
 }
 
 #[test]
-fn a_request_that_goes_away_leaves_its_write_on_the_way() {
+fn an_aborted_request_leaves_its_write_pending() {
     let mut landed = 0;
     for seed in 0..200 {
         let options = KvModelOptions { seed, latency: (secs(2), secs(2)), ..plain() };
@@ -236,7 +236,7 @@ fn a_request_that_goes_away_leaves_its_write_on_the_way() {
 }
 
 #[test]
-fn in_an_outage_only_caches_answer() {
+fn in_an_outage_only_caches_respond() {
     let model = KvModel::new(plain());
     let (here, there) = (model.at("AMS"), model.at("SIN"));
     put(&here, &model, "one").unwrap();
@@ -275,7 +275,7 @@ fn a_list_comes_in_pages_and_an_empty_one_is_not_the_end() {
     assert!(pages >= 2);
 }
 
-/// Many operations from many tasks, as a log.
+/// The log of many operations of many tasks.
 fn history(seed: u64) -> Vec<String> {
     let model = KvModel::new(KvModelOptions { seed, ..KvModelOptions::hostile() });
     let log = Rc::new(RefCell::new(Vec::new()));

@@ -1,4 +1,4 @@
-//! Deployments with other settings beside this one: their sessions are left alone, and so are their cookies.
+//! Deployments with other settings beside this one: their sessions and cookies are left unchanged.
 
 use edge_session::settings::SettingsBuilder;
 use edge_session::{LoadReason, Session};
@@ -50,16 +50,16 @@ fn a_visit_at_a_deployment_with_other_settings_costs_no_session() {
             for seconds in [0, 10] {
                 let mut session = other.load(&browser);
                 assert_eq!(session.load_reason(), LoadReason::OtherSettings);
-                assert_eq!(other.told(), ["other-settings"]);
+                assert_eq!(other.event_kinds(), ["other-settings"]);
                 handler(&mut session);
-                other.pass(seconds);
+                other.advance(seconds);
                 let mut after = browser.clone();
                 let headers = other.commit(&mut after, session, 200);
                 assert!(headers.set_cookies().is_empty() && after == browser);
             }
         }
         assert_eq!(site.store.memory.entries(), before);
-        assert_eq!(site.user(&browser).as_deref(), Some("alice"), "back at the first one it is as it was");
+        assert_eq!(site.user(&browser).as_deref(), Some("alice"), "the first deployment still reads it unchanged");
     });
 }
 
@@ -76,7 +76,7 @@ fn a_token_of_another_key_prefix_costs_no_read() {
 }
 
 #[test]
-fn what_is_written_there_is_a_session_of_its_own() {
+fn a_save_there_starts_a_session_of_its_own() {
     each(|site, other, browser| {
         let mut there = browser.clone();
         let headers = other.request(&mut there, |session| {
@@ -130,7 +130,7 @@ fn other_lifetimes_leave_a_session_as_it_is() {
         [defaults().absolute_age(60).cookie_age(60), defaults().cookie_age(60), defaults().check_ended(false)]
     {
         let other = site_on(site.store.clone(), settings);
-        other.pass(300);
+        other.advance(300);
         assert_eq!(other.load(&browser).load_reason(), LoadReason::Live);
         assert_eq!((other.user(&browser).as_deref(), site.user(&browser).as_deref()), (Some("alice"), Some("alice")));
     }

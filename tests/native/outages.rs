@@ -1,4 +1,4 @@
-//! A store that fails: nobody is logged out, nothing is created, nothing is lost.
+//! A failing store: no visitor is logged out, and no data are created or lost.
 
 use edge_session::store::StorageKey;
 use edge_session::{ErrorKind, LoadReason, Session, SessionHeaders};
@@ -13,7 +13,7 @@ fn a_page_that_does_not_touch_its_session_is_served() {
         let site = site_with(settings);
         let mut browser = site.visitor();
         let before = site.store.memory.entries();
-        site.pass(500_000);
+        site.advance(500_000);
         site.fail(Failing::Everything);
         let headers = site.request(&mut browser, |_| ());
         assert!(headers.set_cookie().is_none() && !headers.depends_on_cookie());
@@ -22,14 +22,14 @@ fn a_page_that_does_not_touch_its_session_is_served() {
 }
 
 #[test]
-fn a_page_that_uses_its_session_is_told_and_the_cookie_stays() {
+fn a_page_that_uses_its_session_gets_an_error_and_the_cookie_stays() {
     let site = site();
     let mut browser = site.visitor();
     let before = site.store.memory.entries();
     site.fail(Failing::Reads);
     let mut session = site.load(&browser);
     assert_eq!(session.get::<String>("user").unwrap_err().kind(), ErrorKind::StoreUnavailable);
-    assert_eq!(session.set("user", "bob").unwrap_err().kind(), ErrorKind::StoreUnavailable, "not only the first time");
+    assert_eq!(session.set("user", "bob").unwrap_err().kind(), ErrorKind::StoreUnavailable, "on every access");
     assert_eq!(session.cycle_key().unwrap_err().kind(), ErrorKind::StoreUnavailable);
     assert!(session.session_key().is_some());
     let headers = site.commit(&mut browser, session, 503);
@@ -40,13 +40,13 @@ fn a_page_that_uses_its_session_is_told_and_the_cookie_stays() {
 }
 
 #[test]
-fn what_was_changed_without_looking_is_not_written_over_what_could_not_be_read() {
+fn a_change_without_a_read_does_not_overwrite_a_record_that_could_not_be_read() {
     let site = site();
     let browser = site.visitor();
     site.fail(Failing::Reads);
     let mut session = site.load(&browser);
     session.clear();
-    assert_eq!(run(site.sessions.commit_headers(&mut session, 200)).unwrap_err().kind(), ErrorKind::StoreUnavailable);
+    assert_eq!(site.failed_commit(&mut session).kind(), ErrorKind::StoreUnavailable);
     site.fail(Failing::Nothing);
     assert_eq!(site.user(&browser).as_deref(), Some("alice"));
 }
@@ -61,10 +61,10 @@ fn a_put_that_fails_gives_no_cookie_and_ends_no_session() {
         site.fail(Failing::Puts);
         let mut session = site.load(&browser);
         handler(&mut session);
-        let error = run(site.sessions.commit_headers(&mut session, 200)).unwrap_err();
+        let error = site.failed_commit(&mut session);
         assert_eq!(error.kind(), ErrorKind::StoreUnavailable);
         site.fail(Failing::Nothing);
-        assert_eq!(site.user(&browser).as_deref(), Some("alice"), "the session before is as it was");
+        assert_eq!(site.user(&browser).as_deref(), Some("alice"), "the earlier session is unchanged");
         let mut session = site.load(&browser);
         handler(&mut session);
         run(site.sessions.commit_headers(&mut session, 200)).unwrap();
@@ -72,16 +72,16 @@ fn a_put_that_fails_gives_no_cookie_and_ends_no_session() {
 }
 
 #[test]
-fn a_login_whose_old_key_cannot_be_revoked_succeeds_and_says_so() {
+fn a_login_whose_old_key_cannot_be_revoked_succeeds_and_reports_it() {
     let site = site();
     let mut browser = site.visitor();
     site.refuse(["put cycled"]);
     let headers = site.login(&mut browser);
-    assert!(!headers.saved().old_record_remains, "the second try succeeded");
+    assert!(!headers.saved().old_record_remains, "the retry succeeded");
     assert_eq!(site.operations(), ["read", "read", "put", "put cycled", "put cycled"]);
     assert_eq!(site.stored(), (2, 1));
 
-    // Of an anonymous key and of one that was rotated before.
+    // For an anonymous key and for a rotated one.
     for mut browser in [site.visitor(), browser] {
         let old = browser.clone();
         site.operations();
@@ -91,8 +91,8 @@ fn a_login_whose_old_key_cannot_be_revoked_succeeds_and_says_so() {
         assert_eq!(site.operations(), ["read", "read", "put", "put cycled", "put cycled", "delete"]);
         assert_eq!(site.user(&browser).as_deref(), Some("alice"));
         assert_ne!(browser.0, old.0);
-        let elsewhere = site_on(site.store.clone(), defaults());
-        assert_eq!((site.user(&old), elsewhere.user(&old)), (None, None), "its record was deleted all the same");
+        let elsewhere = site.another_isolate();
+        assert_eq!((site.user(&old), elsewhere.user(&old)), (None, None), "its record was deleted instead");
     }
 }
 
@@ -105,7 +105,7 @@ fn an_old_record_that_cannot_be_deleted_opens_nothing_beside_its_tombstone() {
     site.fail(Failing::Deletes);
     assert!(!site.login(&mut browser).saved().old_record_remains);
     assert_eq!(site.stored(), (3, 2));
-    let elsewhere = site_on(site.store.clone(), defaults());
+    let elsewhere = site.another_isolate();
     assert_eq!((elsewhere.user(&old), elsewhere.user(&browser).as_deref()), (None, Some("alice")));
 }
 
@@ -117,7 +117,7 @@ fn where_tombstones_are_not_read_an_old_record_that_cannot_be_deleted_remains() 
     site.fail(Failing::Deletes);
     assert!(site.login(&mut browser).saved().old_record_remains);
     let elsewhere = site_on(site.store.clone(), defaults().check_ended(false));
-    assert_eq!(elsewhere.user(&old).as_deref(), Some("alice"), "this is what `old_record_remains` says");
+    assert_eq!(elsewhere.user(&old).as_deref(), Some("alice"), "`old_record_remains` reports it");
     assert_eq!(site.user(&old), None, "the isolate of the login remembers it");
 }
 
@@ -143,7 +143,7 @@ fn a_logout_works_while_reads_fail() {
     site.fail(Failing::Reads);
     site.logout(&mut browser, 200);
     assert!(browser.0.is_none());
-    assert_eq!(site.stored(), (0, 4), "the key may be behind: what could follow it ends as well");
+    assert_eq!(site.stored(), (0, 4), "the key may be outdated: its possible successors are revoked as well");
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn a_logout_whose_tombstones_were_put_has_succeeded_although_the_record_cannot_b
     site.fail(Failing::Deletes);
     site.logout(&mut browser, 200);
     assert_eq!(site.stored(), (1, 2));
-    assert_eq!((site.user(&old), site_on(site.store.clone(), defaults()).user(&old)), (None, None));
+    assert_eq!((site.user(&old), site.another_isolate().user(&old)), (None, None));
 
     let site = site_with(defaults().check_ended(false));
     let browser = site.visitor();
@@ -164,7 +164,7 @@ fn a_logout_whose_tombstones_were_put_has_succeeded_although_the_record_cannot_b
 }
 
 #[test]
-fn a_failed_exists_is_not_a_no() {
+fn a_failed_exists_is_an_error() {
     let site = site();
     let browser = site.visitor();
     let key = site.load(&browser).session_key().unwrap().as_str().to_owned();
@@ -179,7 +179,7 @@ fn with_record(change: impl Fn(Vec<u8>) -> Vec<u8>) -> (support::Site, Browser, 
     let browser = site.visitor();
     let (key, record) = site.store.memory.entries().remove(0);
     site.store.memory.put(key.clone(), change(record));
-    (site_on(site.store.clone(), defaults()), browser, key)
+    (site.another_isolate(), browser, key)
 }
 
 fn written_to(site: &support::Site, browser: &mut Browser) -> SessionHeaders {
@@ -207,7 +207,7 @@ fn a_damaged_record_is_an_anonymous_session_and_is_not_overwritten() {
         written_to(&site, &mut browser);
         let after = site.store.memory.entries();
         assert_eq!(after.len(), 2);
-        assert!(after.iter().any(|entry| *entry == before[0] && entry.0 == key), "it is left where it is");
+        assert!(after.iter().any(|entry| *entry == before[0] && entry.0 == key), "it is unchanged");
         assert_eq!(site.user(&browser).as_deref(), Some("bob"));
     }
 }
@@ -228,7 +228,7 @@ fn a_record_that_is_too_large_is_refused_and_nothing_is_cut() {
     let mut browser = site.visitor();
     let mut session = site.load(&browser);
     session.set("essay", "x".repeat(2_000)).unwrap();
-    let error = run(site.sessions.commit_headers(&mut session, 200)).unwrap_err();
+    let error = site.failed_commit(&mut session);
     assert_eq!(error.kind(), ErrorKind::TooLarge);
     assert_eq!(site.user(&browser).as_deref(), Some("alice"));
     // The largest that fits is read again.
@@ -249,17 +249,15 @@ fn a_record_that_is_too_large_is_refused_and_nothing_is_cut() {
 #[test]
 fn a_repeated_logout_revokes_every_key_that_is_left() {
     let site = site();
-    let mut session = site.sessions.new_session().unwrap();
-    session.set("a", 1).unwrap();
-    run(site.sessions.save(&mut session)).unwrap();
+    let mut session = site.saved_session();
     site.fail(Failing::Puts);
     assert!(run(site.sessions.flush(&mut session)).is_err());
-    assert_eq!(site.stored(), (0, 0), "what could be done was done");
+    assert_eq!(site.stored(), (0, 0), "the deletes succeeded");
     site.fail(Failing::Nothing);
     run(site.sessions.flush(&mut session)).unwrap();
     assert_eq!(site.stored(), (0, 4));
 
-    // A login whose old key could not be revoked, and then a logout: the failure of one tombstone spares no other key.
+    // A login whose old key could not be revoked, then a logout: one failed tombstone does not keep the others from being put.
     let site = site_with(defaults());
     let browser = site.visitor();
     let mut session = site.load(&browser);
@@ -267,8 +265,9 @@ fn a_repeated_logout_revokes_every_key_that_is_left() {
     site.refuse(["put cycled", "put cycled", "delete"]);
     assert!(run(site.sessions.save(&mut session)).unwrap().old_record_remains);
     assert_eq!(site.stored(), (2, 0));
-    // The login's tombstones are those of the rotations 1 to 4, the anonymous key's of 0 to 3, since the request takes so long.
-    site.pass(2);
+    // The tombstones of the login are those of the rotations 1 to 4, of the anonymous key those of 0 to 3, since the request is
+    // slow.
+    site.advance(2);
     site.operations();
     site.refuse(["put ended"; 6]);
     assert!(run(site.sessions.flush(&mut session)).is_err());
@@ -310,7 +309,7 @@ fn clearing_without_reading_overwrites_no_record_that_cannot_be_read() {
         let mut session = site.load(&browser);
         session.clear();
         session.set("user", "bob").unwrap();
-        let error = run(site.sessions.commit_headers(&mut session, 200)).unwrap_err();
+        let error = site.failed_commit(&mut session);
         assert_eq!(error.kind(), ErrorKind::SessionInterrupted);
         assert_eq!(site.store.memory.entries(), [(key, unreadable.as_bytes().to_vec())]);
     }

@@ -1,4 +1,4 @@
-//! Sessions outside of their browser's requests: opened and deleted by their key, saved beside a request, and copied.
+//! Sessions outside of the browser's requests: opened and deleted by key, saved beside a request, and copied.
 
 use edge_session::{ErrorKind, LoadReason, Session};
 #[cfg(target_arch = "wasm32")]
@@ -10,7 +10,7 @@ fn open(site: &Site, key: &str) -> Session {
     run(site.sessions.open(key)).unwrap()
 }
 
-/// A browser whose key was rotated so many times, and all its cookies and keys.
+/// A browser whose key was rotated a number of times, with all its cookies and keys.
 fn rotated(site: &Site, rotations: usize) -> (Browser, Vec<(Browser, String)>) {
     let mut browser = site.visitor();
     let mut all = vec![(browser.clone(), site.session_key(&browser))];
@@ -19,7 +19,7 @@ fn rotated(site: &Site, rotations: usize) -> (Browser, Vec<(Browser, String)>) {
         all.push((browser.clone(), site.session_key(&browser)));
     }
     site.operations();
-    site.told();
+    site.event_kinds();
     (browser, all)
 }
 
@@ -28,7 +28,7 @@ fn is_ended(site: &Site, browser: &Browser) -> bool {
     session.load_reason() == LoadReason::Revoked && session.keys().unwrap().is_empty()
 }
 
-// A commit handed the cookie of another visitor's session out.
+// A commit returned the cookie of another visitor's session.
 #[test]
 fn the_commit_of_a_session_that_was_opened_by_its_key_is_an_error_and_gives_no_cookie() {
     let handlers: [fn(&Site, &mut Session); 6] = [
@@ -60,10 +60,10 @@ fn the_commit_of_a_session_that_was_opened_by_its_key_is_an_error_and_gives_no_c
     let site = site();
     let mut session = open(&site, &site.session_key(&site.visitor()));
     run(site.sessions.flush(&mut session)).unwrap();
-    assert_eq!(run(site.sessions.commit_headers(&mut session, 200)).unwrap_err().kind(), ErrorKind::Usage);
+    assert_eq!(site.failed_commit(&mut session).kind(), ErrorKind::Usage);
     let mut session = open(&site, "0123456789abcdefghijklmnopqrstuv");
-    assert_eq!(run(site.sessions.commit_headers(&mut session, 200)).unwrap_err().kind(), ErrorKind::Usage);
-    // A session without a key is nobody else's.
+    assert_eq!(site.failed_commit(&mut session).kind(), ErrorKind::Usage);
+    // A session without a key belongs to no other visitor.
     let mut session = site.sessions.new_session().unwrap();
     session.set("page", 1).unwrap();
     assert!(run(site.sessions.commit_headers(&mut session, 200)).unwrap().set_cookie().is_some());
@@ -93,8 +93,8 @@ fn a_save_beside_a_request_and_the_requests_own_are_both_kept() {
 }
 
 #[test]
-fn an_event_tells_of_a_save_from_outside_that_the_isolate_lost_and_puts_back() {
-    // The store shows the isolate that saved from outside a record of another one, made without it.
+fn an_event_reports_a_save_from_outside_that_the_isolate_lost_and_restores() {
+    // The store shows the isolate of the outside save a record of another isolate, which lacks that save.
     let site = site();
     let mut browser = site.visitor();
     let far = site.elsewhere(defaults());
@@ -103,11 +103,11 @@ fn an_event_tells_of_a_save_from_outside_that_the_isolate_lost_and_puts_back() {
     run(site.sessions.save(&mut outside)).unwrap();
     far.request(&mut browser, |session| session.set("page", 1).unwrap());
     site.catch_up(&far);
-    site.told();
+    site.event_kinds();
     let mut session = site.load(&browser);
-    assert_eq!(site.told(), ["diverged"]);
+    assert_eq!(site.event_kinds(), ["diverged"]);
     assert_eq!(session.keys().unwrap(), ["user", "page", "notice"]);
-    // A commit without a change stores it, and the cookie knows of both.
+    // A commit without a change stores it, and the cookie's token names both.
     let headers = site.commit(&mut browser, session, 200);
     assert_eq!(cookies(&headers), ["+__Host-sessionid-anonymous"]);
     assert_eq!(site.record()["data"], serde_json::json!({ "user": "alice", "page": 1, "notice": "sent" }));
@@ -120,7 +120,7 @@ fn delete_ends_the_session_of_a_key_under_every_key_that_was_made_of_it() {
         for (at, reach) in (0..=rotations).map(|at| (at, rotations - at)).filter(|(_, reach)| *reach <= 3) {
             let site = site();
             let (_, all) = rotated(&site, rotations);
-            site.pass(200);
+            site.advance(200);
             let elsewhere = site.another_isolate();
             run(elsewhere.sessions.delete(&all[at].1)).unwrap();
             for site in [&site, &elsewhere, &site.another_isolate()] {
@@ -137,7 +137,7 @@ fn open_and_flush_end_the_same_keys_as_delete() {
     for (at, rotations) in [(0, 0), (0, 1), (1, 2), (1, 4), (2, 3)] {
         let site = site();
         let (browser, all) = rotated(&site, rotations);
-        site.pass(200);
+        site.advance(200);
         let elsewhere = site.another_isolate();
         let mut session = open(&elsewhere, &all[at].1);
         run(elsewhere.sessions.flush(&mut session)).unwrap();
@@ -169,7 +169,7 @@ fn delete_interrupts_a_login_and_a_save_that_run_beside_it() {
             slow.cycle_key().unwrap();
         }
         run(site.another_isolate().sessions.delete(&site.session_key(&browser))).unwrap();
-        let error = run(site.sessions.commit_headers(&mut slow, 200)).unwrap_err();
+        let error = site.failed_commit(&mut slow);
         assert_eq!(error.kind(), ErrorKind::SessionInterrupted);
         assert_eq!(site.stored().0, 0);
     }
@@ -191,7 +191,7 @@ fn delete_tries_each_tombstone_once_more_and_reports_what_failed() {
         );
         assert_eq!(site.operations(), [vec!["read"; 2], ended(puts), vec!["delete"]].concat());
     }
-    // A failed read does not keep it from ending the key.
+    // A failed read does not prevent the revocation of the key.
     let browser = site.visitor();
     let key = site.session_key(&browser);
     site.fail(Failing::Reads);
@@ -231,24 +231,24 @@ fn a_copy_has_the_absolute_deadline_of_the_session_whose_data_it_holds() {
             site.login(&mut browser);
         }
         for _ in 0..4 {
-            site.pass(240);
+            site.advance(240);
             site.request(&mut browser, |session| {
                 assert!(session.contains_key("user").unwrap());
                 session.create();
             });
         }
-        site.pass(40);
+        site.advance(40);
         assert_eq!((site.load(&browser).load_reason(), site.user(&browser)), (LoadReason::Expired, None));
     }
 }
 
 #[test]
-fn a_session_that_is_created_without_a_look_at_the_old_one_is_another_one() {
+fn create_without_a_read_of_the_old_session_starts_another_one() {
     let site = site_with(defaults().absolute_age(1_000).cookie_age(1_000));
     let mut browser = site.visitor();
     site.login(&mut browser);
     let original = browser.clone();
-    site.pass(900);
+    site.advance(900);
     let headers = site.request(&mut browser, |session| {
         session.create();
         session.set("user", "bob").unwrap();
@@ -256,6 +256,6 @@ fn a_session_that_is_created_without_a_look_at_the_old_one_is_another_one() {
     assert_eq!(cookies(&headers)[0], "+__Host-sessionid-anonymous");
     let created = Browser(browser.cookie(support::ANONYMOUS).map(|token| format!("{}={token}", support::ANONYMOUS)));
     site.logout(&mut original.clone(), 200);
-    site.pass(900);
+    site.advance(900);
     assert_eq!(site.user(&created).as_deref(), Some("bob"), "neither its deadline nor its family is the old one's");
 }

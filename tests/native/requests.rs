@@ -7,7 +7,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use crate::support::{Browser, COOKIE_NAMES, Site, defaults, run, site, site_with, start};
 
-/// What a response does to the cookie.
+/// The effect of a response on the cookie.
 #[derive(Debug, PartialEq, Eq)]
 enum Cookie {
     Nothing,
@@ -23,7 +23,7 @@ fn cookie(headers: &SessionHeaders) -> Cookie {
     }
 }
 
-/// One request: cookie, whether Vary is due, and the store's operations.
+/// Runs one request and checks the cookie, whether `Vary` is required, and the store's operations.
 #[track_caller]
 fn row(
     site: &Site,
@@ -53,10 +53,10 @@ fn writes(session: &mut Session) {
     session.set("page", 1).unwrap();
 }
 
-/// A browser whose record is gone, and was saved so long ago that neither KV hides it nor the isolate remembers it.
+/// A browser whose record was deleted, saved so long ago that neither KV's delays nor isolate memory explain its absence.
 fn unknown(site: &Site) -> Browser {
     let browser = site.visitor();
-    site.pass(131);
+    site.advance(131);
     for (key, _) in site.store.memory.entries() {
         run(edge_session::Store::write(&site.store.memory, vec![edge_session::store::Op::Delete { key }])).unwrap();
     }
@@ -125,13 +125,13 @@ fn a_request_with_a_live_session() {
     row(&site, &browser, 500, writes, (Cookie::Nothing, true, &["read"]));
     row(&site, &browser, 200, |s| s.set_modified(true), (Cookie::Given, true, &["read", "read", "put"]));
     let cycles = |session: &mut Session| session.cycle_key().unwrap();
-    // The record of the anonymous session stays for a second login that is on its way.
+    // The record of the anonymous session stays for a pending second login.
     let user = row(&site, &browser, 200, cycles, (Cookie::Given, true, &["read", "read", "put", "put cycled"]));
     let steps = &["read", "read", "put", "put cycled", "delete"];
     row(&site, &user, 200, cycles, (Cookie::Given, true, steps));
 }
 
-/// What each read of a request asks for.
+/// The kinds of keys of each read of a request.
 #[track_caller]
 fn reads_of(site: &Site, browser: &mut Browser, handler: impl FnOnce(&mut Session)) -> Vec<Vec<String>> {
     site.store.reads.take();
@@ -155,7 +155,7 @@ fn a_load_reads_the_record_and_its_tombstone_and_a_login_the_tombstone_of_its_su
     }
 }
 
-// D5, CVE-2023-20862 (Spring Security): a session that was emptied was not stored, and the old data came back.
+// D5, CVE-2023-20862 (Spring Security): an emptied session was not stored, and the old data came back.
 #[test]
 fn cve_2023_20862_an_emptied_session_is_stored_as_empty_under_its_key() {
     let handlers: [fn(&mut Session); 2] = [Session::clear, |session| session.remove("user").unwrap()];
@@ -174,7 +174,7 @@ fn cve_2023_20862_an_emptied_session_is_stored_as_empty_under_its_key() {
 }
 
 #[test]
-fn create_leaves_the_old_record_and_starts_empty_when_nobody_looked() {
+fn create_without_a_read_leaves_the_old_record_and_starts_empty() {
     let site = site();
     let browser = site.visitor();
     let after = row(&site, &browser, 200, Session::create, (Cookie::Given, true, &["read", "put"]));
@@ -197,7 +197,7 @@ fn a_logout_ends_the_session_at_once() {
             ]
         );
         assert!(headers.depends_on_cookie());
-        // Its own tombstone, and that of a login that may have replaced its key.
+        // The key's own tombstone, and that of a possible login.
         assert_eq!(site.operations(), ["read", "put ended", "put ended", "delete"]);
         assert_eq!(site.stored(), (0, 2));
         assert!(browser.0.is_none());
@@ -225,7 +225,7 @@ fn a_logout_without_a_cookie_does_nothing() {
     assert!(site.operations().is_empty());
 }
 
-// CVE-2015-3982 (Django): flush left an empty key, under which strangers shared a session.
+// CVE-2015-3982 (Django): flush left an empty key, under which unrelated visitors shared a session.
 #[test]
 fn cve_2015_3982_a_session_written_after_a_logout_has_a_key_of_its_own() {
     let site = site();
@@ -245,7 +245,7 @@ fn cve_2015_3982_a_session_written_after_a_logout_has_a_key_of_its_own() {
     assert_eq!(keys.len(), 6);
 }
 
-// CVE-2014-0482 (Django): a change of user kept the session of the one before.
+// CVE-2014-0482 (Django): a change of the user kept the session of the previous one.
 #[test]
 fn cve_2014_0482_another_user_starts_with_nothing_of_the_first() {
     let site = site();
@@ -257,7 +257,7 @@ fn cve_2014_0482_another_user_starts_with_nothing_of_the_first() {
     assert_eq!(site.load(&browser).keys().unwrap(), ["_auth_user_id"]);
 }
 
-// CVE-2015-5143 and CVE-2015-5963 (Django): strangers could fill the store with empty records.
+// CVE-2015-5143 and CVE-2015-5963 (Django): anonymous requests could fill the store with empty records.
 #[test]
 fn cve_2015_5143_neither_reading_nor_logging_out_creates_a_record() {
     let site = site();
@@ -274,10 +274,10 @@ fn cve_2015_5143_neither_reading_nor_logging_out_creates_a_record() {
     for _ in 0..3 {
         site.logout(&mut well_signed.clone(), 200);
     }
-    assert_eq!(site.stored(), (0, 4), "tombstones, of a key that was given out here and of those that could follow it");
+    assert_eq!(site.stored(), (0, 4), "tombstones of the key and of its possible successors");
 }
 
-// D1, Auth0-PHP #837: a login went on with the key of before.
+// D1, Auth0-PHP #837: a login kept the earlier key.
 #[test]
 fn auth0_php_837_a_login_is_one_put_under_a_new_key_and_ends_the_old_one() {
     let site = site();
@@ -292,7 +292,7 @@ fn auth0_php_837_a_login_is_one_put_under_a_new_key_and_ends_the_old_one() {
     let mut session = site.load(&browser);
     assert_eq!(session.keys().unwrap(), ["user", "_auth_user_id"]);
     assert_eq!(site.user(&old), None);
-    assert_eq!(site.stored(), (2, 1), "the anonymous record is there, and no request with its key reads it");
+    assert_eq!(site.stored(), (2, 1), "the anonymous record is stored, and no request with its key reads it");
 }
 
 #[test]
@@ -307,7 +307,7 @@ fn several_cycles_in_one_request_are_one_put() {
     });
     assert_eq!(site.operations(), ["read", "read", "put", "put cycled"]);
     assert_eq!(site.user(&browser).as_deref(), Some("alice"));
-    assert_eq!(site.stored(), (2, 1), "nothing was stored under the key in between");
+    assert_eq!(site.stored(), (2, 1), "nothing was stored under the intermediate key");
 }
 
 #[test]
@@ -330,14 +330,14 @@ fn a_record_deleted_meanwhile_interrupts_the_save() {
     let mut slow = site.load(&browser);
     slow.set("page", 2).unwrap();
     site.logout(&mut browser.clone(), 200);
-    let error = run(site.sessions.commit_headers(&mut slow, 200)).unwrap_err();
+    let error = site.failed_commit(&mut slow);
     assert_eq!(error.kind(), ErrorKind::SessionInterrupted);
     assert_eq!(
         error.to_string(),
         "The request's session was deleted before the request completed. \
          The user may have logged out in a concurrent request, for example."
     );
-    assert_eq!(site.stored(), (0, 2), "nothing came back");
+    assert_eq!(site.stored(), (0, 2), "no record was stored");
 }
 
 #[test]
@@ -348,7 +348,7 @@ fn an_explicit_save_is_not_written_again_by_the_commit_and_the_cookie_is_sent() 
     session.set("user", "alice").unwrap();
     run(site.sessions.save(&mut session)).unwrap();
     let headers = site.commit(&mut browser, session, 200);
-    assert_eq!(site.operations(), ["put", "read"], "the commit looks whether the session has ended meanwhile");
+    assert_eq!(site.operations(), ["put", "read"], "the commit checks whether the session has ended meanwhile");
     assert_eq!(cookie(&headers), Cookie::Given);
     assert_eq!(site.user(&browser).as_deref(), Some("alice"));
 }
@@ -370,7 +370,7 @@ fn an_equal_value_sets_the_flags_and_writes_nothing() {
 }
 
 #[test]
-fn what_was_set_before_modified_was_taken_back_is_written_by_the_next_change() {
+fn a_change_with_modified_reset_is_written_by_the_next_change() {
     let site = site();
     let mut browser = site.visitor();
     site.request(&mut browser, |session| {
@@ -382,17 +382,17 @@ fn what_was_set_before_modified_was_taken_back_is_written_by_the_next_change() {
 }
 
 #[test]
-fn a_session_saved_with_an_end_in_the_past_is_gone_for_the_commit() {
+fn a_session_saved_with_a_past_expiry_is_missing_at_the_commit() {
     let site = site();
     let mut session = site.load(&Browser::default());
     session.set_expiry(Expiry::Seconds(-1)).unwrap();
     run(site.sessions.save(&mut session)).unwrap();
-    let error = run(site.sessions.commit_headers(&mut session, 200)).unwrap_err();
+    let error = site.failed_commit(&mut session);
     assert_eq!(error.kind(), ErrorKind::SessionInterrupted);
 }
 
 #[test]
-fn a_renewal_looks_at_the_session_on_a_failed_page_too_and_changes_no_cookie() {
+fn a_renewal_reads_the_session_on_a_failed_page_too_and_changes_no_cookie() {
     let site = site_with(defaults().save_every_request(true));
     let mut session = site.load(&site.visitor());
     let headers = run(site.sessions.commit_headers(&mut session, 500)).unwrap();
@@ -410,14 +410,14 @@ fn a_renewal_is_written_once_it_moves_the_deadline_by_a_tenth_of_the_life() {
     let mut browser = site.visitor();
     let mut puts = 0;
     for _ in 0..100 {
-        site.pass(10);
+        site.advance(10);
         let headers = site.request(&mut browser, nothing);
         let written = site.operations().iter().any(|operation| operation == "put");
         puts += u32::from(written);
         assert_eq!(cookie(&headers), if written { Cookie::Given } else { Cookie::Nothing });
     }
     assert_eq!(puts, 10);
-    site.pass(899);
+    site.advance(899);
     assert_eq!(site.user(&browser).as_deref(), Some("alice"));
 }
 
@@ -426,18 +426,18 @@ fn a_renewal_is_written_once_it_moves_the_deadline_by_a_tenth_of_the_life() {
 fn a_hundred_requests_at_once_renew_once() {
     let site = site_with(defaults().save_every_request(true));
     let browser = site.visitor();
-    site.pass(500_000);
+    site.advance(500_000);
     let sessions: Vec<_> = (0..100).map(|_| site.load(&browser)).collect();
     site.operations();
     let headers: Vec<_> = sessions.into_iter().map(|session| site.commit(&mut browser.clone(), session, 200)).collect();
     assert_eq!(site.operations().iter().filter(|operation| *operation == "put").count(), 1);
     assert_eq!(headers.iter().filter(|headers| headers.set_cookie().is_some()).count(), 1);
-    assert!(site.told().is_empty(), "nothing was merged");
-    // Where somebody changes something, it is written, and what was renewed stays so.
+    assert!(site.event_kinds().is_empty(), "nothing was merged");
+    // A change is written, and the renewed deadline stays.
     let mut session = site.load(&browser);
     session.set("page", 2).unwrap();
     site.commit(&mut browser.clone(), session, 200);
-    site.pass(1_209_599);
+    site.advance(1_209_599);
     assert_eq!(site.load(&browser).get("page").unwrap(), Some(2));
 }
 
@@ -470,9 +470,9 @@ fn the_headers_of_a_page_that_used_its_session() {
     assert!(written.iter().any(|(_, value)| value == own.1), "the application's own cookie stays");
 }
 
-// CVE-2023-30861 and CVE-2026-27205 (Flask), CVE-2026-35192 (Django): an access that did not count left out `Vary`.
+// CVE-2023-30861 and CVE-2026-27205 (Flask), CVE-2026-35192 (Django): some accesses did not set `Vary`.
 #[test]
-fn cve_2026_27205_every_look_at_the_session_makes_the_response_vary() {
+fn cve_2026_27205_every_access_to_the_session_makes_the_response_vary() {
     let site = site();
     let browser = site.visitor();
     let looks: [fn(&mut Session); 12] = [
@@ -495,12 +495,12 @@ fn cve_2026_27205_every_look_at_the_session_makes_the_response_vary() {
     }
     let every = site_with(defaults().save_every_request(true));
     let mut browser = every.visitor();
-    every.pass(500_000);
+    every.advance(500_000);
     let headers = every.request(&mut browser, nothing);
     assert!(cookie(&headers) == Cookie::Given && headers.depends_on_cookie());
 }
 
-// tower-sessions 0.12.0 and 0.12.1: a new session could take over a record that was there.
+// tower-sessions 0.12.0 and 0.12.1: a new session could take over an existing record.
 #[test]
 fn tower_sessions_0_12_a_new_key_never_overwrites_a_record() {
     let site = site();
@@ -519,9 +519,7 @@ fn tower_sessions_0_12_a_new_key_never_overwrites_a_record() {
 #[test]
 fn outside_of_a_request() {
     let site = site();
-    let mut session = site.sessions.new_session().unwrap();
-    session.set("a", 1).unwrap();
-    run(site.sessions.save(&mut session)).unwrap();
+    let mut session = site.saved_session();
     let key = session.session_key().unwrap().as_str().to_owned();
     assert!(run(site.sessions.exists(&key)).unwrap());
     run(site.sessions.delete(&key)).unwrap();
@@ -531,9 +529,9 @@ fn outside_of_a_request() {
     assert_eq!(run(site.sessions.save(&mut session)).unwrap_err().kind(), ErrorKind::SessionInterrupted);
 }
 
-// A key of 1 or 1240 characters, or one that looks like a path, is no key: Django drops the short ones, we all of them.
+// A key of 1 or 1240 characters, or one that looks like a path, is malformed. Django discards short keys only.
 #[test]
-fn what_cannot_be_a_key_is_none() {
+fn a_malformed_key_opens_a_new_session() {
     let site = site();
     for key in ["", "1", "../../etc/passwd", &"x".repeat(1_240), &"X".repeat(32)] {
         let mut session = run(site.sessions.open(key)).unwrap();
@@ -557,7 +555,7 @@ fn a_login_on_an_unknown_key_makes_a_session_of_its_own() {
         assert_eq!(session.load_reason(), LoadReason::Unknown);
         session.cycle_key().unwrap();
     });
-    assert_eq!(site.operations(), ["read", "put"], "nothing is there to be ended");
+    assert_eq!(site.operations(), ["read", "put"], "there is no session to revoke");
     assert_ne!(site.load(&browser).session_key(), Some(&old));
 }
 
@@ -583,7 +581,7 @@ fn each_save_has_a_tag_of_its_own_and_a_higher_generation() {
 #[test]
 fn a_rotated_key_keeps_its_predecessors_first_twelve_characters_and_counts_its_rotations() {
     let site = site();
-    // A cookie has the deadline to the millisecond.
+    // A cookie holds the deadline in milliseconds.
     site.now.set(start().trunc_subsecs(3));
     let mut browser = site.visitor();
     let mut keys = vec![site.session_key(&browser)];
@@ -594,13 +592,13 @@ fn a_rotated_key_keeps_its_predecessors_first_twelve_characters_and_counts_its_r
     for rotations in 1..=20 {
         assert_eq!(site.record_of(&browser)["rotations"], rotations);
         assert_eq!(site.record_of(&browser)["absolute"], absolute, "the first rotation fixes the absolute deadline");
-        site.pass(60);
+        site.advance(60);
         site.request(&mut browser, |session| session.cycle_key().unwrap());
         keys.push(site.session_key(&browser));
     }
     assert!(keys.windows(2).all(|keys| keys[0][..12] == keys[1][..12] && keys[0][12..] != keys[1][12..]), "{keys:?}");
 
-    // A save outside of a request keeps both.
+    // A save outside of a request keeps both values.
     let calls: [fn(&mut Session); 2] = [|session| session.set("page", 2).unwrap(), Session::clear];
     for call in calls {
         let mut session = run(site.sessions.open(keys.last().unwrap())).unwrap();
@@ -617,17 +615,15 @@ fn a_session_that_expires_between_its_use_and_its_save_is_interrupted() {
     let browser = site.visitor();
     let mut session = site.load(&browser);
     session.set("page", 2).unwrap();
-    site.pass(100);
-    let error = run(site.sessions.commit_headers(&mut session, 200)).unwrap_err();
+    site.advance(100);
+    let error = site.failed_commit(&mut session);
     assert_eq!(error.kind(), ErrorKind::SessionInterrupted);
 }
 
 #[test]
-fn a_flush_deletes_the_key_that_waited_for_its_end() {
+fn a_flush_revokes_the_key_that_a_pending_rotation_replaces() {
     let site = site();
-    let mut session = site.sessions.new_session().unwrap();
-    session.set("a", 1).unwrap();
-    run(site.sessions.save(&mut session)).unwrap();
+    let mut session = site.saved_session();
     session.cycle_key().unwrap();
     run(site.sessions.flush(&mut session)).unwrap();
     assert_eq!(site.stored(), (0, 4));

@@ -1,4 +1,4 @@
-//! How a session ends for good: logouts and logins leave tombstones, and whatever comes later meets them.
+//! Revocation: logouts and logins put tombstones, which every later load and save reads.
 
 use chrono::TimeDelta;
 use edge_session::store::Op;
@@ -20,7 +20,7 @@ fn reason(site: &Site, browser: &Browser) -> LoadReason {
     site.load(browser).load_reason()
 }
 
-/// Takes everything of one kind out of the store.
+/// Removes all entries of one kind from the store.
 fn lose(site: &Site, what: &str) {
     for (key, _) in site.store.memory.entries() {
         if kind(&key) == what {
@@ -37,11 +37,11 @@ fn cve_2025_46336_a_logout_cannot_be_undone_by_a_slow_request() {
     let (mut slow, record) = (site.load(&browser), site.store.memory.entries());
     slow.set("page", 2).unwrap();
     site.logout(&mut browser.clone(), 200);
-    site.told();
-    // Even where the record itself is still shown, or came back.
+    site.event_kinds();
+    // Even if the record is still visible, or was restored.
     site.store.memory.put(record[0].0.clone(), record[0].1.clone());
-    assert_eq!(run(site.sessions.commit_headers(&mut slow, 200)).unwrap_err().kind(), ErrorKind::SessionInterrupted);
-    assert_eq!(site.told(), ["interrupted"]);
+    assert_eq!(site.failed_commit(&mut slow).kind(), ErrorKind::SessionInterrupted);
+    assert_eq!(site.event_kinds(), ["interrupted"]);
     assert_eq!(site.stored(), (1, 2));
     assert_eq!(site.store.memory.entries()[2], record[0], "and it is not written");
     for site in [&site, &site.another_isolate()] {
@@ -50,26 +50,26 @@ fn cve_2025_46336_a_logout_cannot_be_undone_by_a_slow_request() {
     for call in [|s: &mut Session| s.cycle_key().unwrap(), |s: &mut Session| s.set("page", 3).unwrap()] {
         let mut other = browser.clone();
         site.request(&mut other, call);
-        assert_eq!(site.user(&other), None, "what follows is a session of its own");
+        assert_eq!(site.user(&other), None, "a later save starts a session of its own");
         assert_eq!(reason(&site, &browser), LoadReason::Revoked);
     }
 }
 
 #[test]
-fn a_login_that_meets_a_logout_is_interrupted() {
+fn a_login_that_conflicts_with_a_logout_is_interrupted() {
     let site = site();
     let mut browser = site.visitor();
     site.login(&mut browser);
     let mut login = site.load(&browser);
     login.cycle_key().unwrap();
     site.logout(&mut browser, 200);
-    assert_eq!(run(site.sessions.commit_headers(&mut login, 200)).unwrap_err().kind(), ErrorKind::SessionInterrupted);
-    assert_eq!(site.stored(), (1, 3), "the record is that of before the login");
+    assert_eq!(site.failed_commit(&mut login).kind(), ErrorKind::SessionInterrupted);
+    assert_eq!(site.stored(), (1, 3), "the record is the one from before the login");
 }
 
-// An application can have a user in a session whose key it never changed.
+// An application can log a user in without a rotation.
 #[test]
-fn a_new_key_brings_back_no_session_that_was_logged_out_whether_it_ever_had_another_one_or_not() {
+fn a_rotation_revives_no_session_that_was_logged_out() {
     for by_key in [false, true] {
         let site = site();
         let browser = site.visitor();
@@ -80,7 +80,7 @@ fn a_new_key_brings_back_no_session_that_was_logged_out_whether_it_ever_had_anot
         } else {
             site.logout(&mut browser.clone(), 200);
         }
-        let error = run(site.sessions.commit_headers(&mut slow, 200)).unwrap_err();
+        let error = site.failed_commit(&mut slow);
         assert_eq!(error.kind(), ErrorKind::SessionInterrupted);
         assert_eq!(site.stored(), (0, if by_key { 4 } else { 2 }));
     }
@@ -116,21 +116,21 @@ fn of_two_rotations_at_once_of_a_logged_in_session_the_second_is_refused_as_supe
     one.cycle_key().unwrap();
     other.cycle_key().unwrap();
     site.commit(&mut browser, one, 200);
-    site.told();
-    let error = run(site.sessions.commit_headers(&mut other, 200)).unwrap_err();
+    site.event_kinds();
+    let error = site.failed_commit(&mut other);
     assert_eq!((error.kind(), error.code()), (ErrorKind::Superseded, "ES_SUPERSEDED"));
-    assert_eq!(site.told(), ["refused-superseded"]);
+    assert_eq!(site.event_kinds(), ["refused-superseded"]);
     assert_eq!((site.user(&browser).as_deref(), site.stored()), (Some("alice"), (2, 2)));
 }
 
-// A late answer must not clear the cookie of a new login, and here it cannot be told which one the browser has.
+// A late response must not clear the cookie of a new login, and the server cannot know which one the browser has.
 #[test]
 fn the_cookie_of_an_ended_session_is_left_alone() {
     let site = site();
     let mut browser = site.visitor();
     site.logout(&mut browser.clone(), 200);
     site.operations();
-    site.told();
+    site.event_kinds();
     let kept = browser.clone();
     let headers = site.request(&mut browser, |session| {
         assert_eq!(session.load_reason(), LoadReason::Revoked);
@@ -138,13 +138,13 @@ fn the_cookie_of_an_ended_session_is_left_alone() {
     });
     assert!(headers.set_cookie().is_none() && headers.depends_on_cookie());
     assert_eq!((browser.0.clone(), site.operations()), (kept.0, vec!["read".to_owned()]));
-    assert_eq!(site.told(), ["revoked"]);
+    assert_eq!(site.event_kinds(), ["revoked"]);
     site.request(&mut browser, |session| session.set("user", "bob").unwrap());
-    assert_eq!(site.user(&browser).as_deref(), Some("bob"), "what is set then is a new session");
+    assert_eq!(site.user(&browser).as_deref(), Some("bob"), "a value set then starts a new session");
 }
 
 #[test]
-fn a_tombstone_counts_whatever_stands_beside_it() {
+fn a_tombstone_takes_precedence_over_any_record() {
     for beside in ["the record", "nothing", "junk", "a newer version's"] {
         let site = site();
         let browser = site.visitor();
@@ -169,7 +169,7 @@ fn a_logout_ends_the_whole_family() {
     let mut olds = vec![browser.clone()];
     site.login(&mut browser);
     olds.push(browser.clone());
-    // Another tab logs in once more, at a location where this one's login does not show yet.
+    // Another tab logs in at a location that does not show the first login yet.
     let (far, mut parallel) = (site.elsewhere(defaults()), browser.clone());
     far.login(&mut parallel);
     site.login(&mut browser);
@@ -195,7 +195,7 @@ fn a_logout_ends_the_whole_family() {
     );
 }
 
-/// The numbers of the rotations that have a tombstone with this word.
+/// The numbers of the rotations that have a tombstone of this kind.
 fn tombstones(site: &Site, word: &str) -> Vec<u16> {
     let entries = site.store.memory.entries().into_iter().filter(|(key, _)| kind(key) == "ended");
     let entries = entries.filter(|(_, value)| String::from_utf8_lossy(value).contains(&format!("\"{word}\":")));
@@ -229,7 +229,7 @@ fn a_logout_of_a_key_that_may_be_behind_revokes_three_rotations_ahead() {
             0 => _ = site.login(&mut ahead),
             1 => _ = site.logout(&mut ahead, 200),
             2 => {
-                site.pass(131);
+                site.advance(131);
                 lose(&site, "session");
             }
             _ => {}
@@ -266,7 +266,7 @@ fn a_logout_that_was_loaded_before_two_rotations_ends_the_key_that_they_made() {
     let elsewhere = site.another_isolate();
     let mut leaving = elsewhere.load(&browser);
     for _ in 0..2 {
-        site.pass(1);
+        site.advance(1);
         site.login(&mut browser);
     }
     run(elsewhere.sessions.flush(&mut leaving)).unwrap();
@@ -284,7 +284,7 @@ fn outside_of_a_request_tombstones_count_too() {
     assert!(run(site.sessions.exists(&named)).unwrap());
     site.operations();
     run(site.sessions.delete(&named)).unwrap();
-    // The record says how often the key was rotated, and so under which number its tombstone is.
+    // The record holds the number of rotations, which is part of the tombstone's key.
     assert_eq!(site.operations(), ["read", "read", "put ended", "put ended", "put ended", "put ended", "delete"]);
     site.store.memory.put(storage_key, record);
     for site in [&site, &site.another_isolate()] {
@@ -314,7 +314,7 @@ fn a_session_that_is_opened_by_its_key_is_revoked_by_the_tombstone_that_its_reco
     site.allow("read");
     site.refuse(["read"]);
     let error = run(site.sessions.exists(&named)).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::StoreUnavailable, "a failure is no answer");
+    assert_eq!(error.kind(), ErrorKind::StoreUnavailable, "a failure is not a result");
     lose(&site, "ended");
     assert!(run(site.sessions.exists(&named)).unwrap());
 }
@@ -324,11 +324,11 @@ fn a_tombstone_outlives_every_record_that_could_still_be_written() {
     let settings = || defaults().absolute_age(10_000);
     let site = site_with(settings());
     let mut browser = site.visitor();
-    site.pass(1_000);
+    site.advance(1_000);
     site.login(&mut browser);
     let ttls = site.store.ttls.take();
     assert_eq!(ttls, [("session".to_owned(), 10_000), ("ended".to_owned(), 9_300)], "to the old key's absolute end");
-    site.pass(4_000);
+    site.advance(4_000);
     site.login(&mut browser);
     site.store.ttls.take();
     site.logout(&mut browser, 200);
@@ -336,13 +336,13 @@ fn a_tombstone_outlives_every_record_that_could_still_be_written() {
     let all = |seconds, number| vec![("ended".to_owned(), seconds); number];
     assert_eq!(ttls, all(6_300, 3));
 
-    // The tombstone of a login that may have replaced an anonymous key lives as long as that login could.
+    // The tombstone of a possible login lasts as long as that login could.
     let mut browser = site.visitor();
-    site.pass(1_000);
+    site.advance(1_000);
     site.logout(&mut browser, 200);
     assert_eq!(site.store.ttls.take(), [("ended".to_owned(), 9_300), ("ended".to_owned(), 10_300)]);
 
-    // A key alone does not say when its session ends.
+    // A key alone does not contain the session's deadline.
     let site = support::site();
     let named = key(&site.load(&site.visitor()));
     run(site.sessions.delete(&named)).unwrap();
@@ -354,46 +354,46 @@ fn a_tombstone_outlives_every_record_that_could_still_be_written() {
 }
 
 #[test]
-fn a_session_past_its_absolute_end_is_ended_for_a_few_minutes_still() {
+fn a_session_past_its_absolute_deadline_can_be_revoked_for_a_few_minutes() {
     let site = site_with(defaults().cookie_age(100).absolute_age(100));
     let mut browser = site.visitor();
-    site.pass(200);
+    site.advance(200);
     site.logout(&mut browser, 200);
     let ttls = [300, 400, 400, 400].map(|seconds| ("ended".to_owned(), seconds));
-    assert_eq!(site.store.ttls.take(), ttls, "clocks differ, and a login would have begun another life");
+    assert_eq!(site.store.ttls.take(), ttls, "clocks differ, and a login would have started another lifetime");
 }
 
-/// What each way of failing does to a login: what fails, the operations, whether the old key remains, what is stored, and the
-/// events.
+/// The rows of a login with failures: the failing operations, all operations, whether the old key remains, the stored entries,
+/// and the events.
 type LoginRow<'a> = (&'a [&'static str], &'a [&'a str], Result<bool, ErrorKind>, (usize, usize), &'a [&'a str]);
 
 const UNAVAILABLE: Result<bool, ErrorKind> = Err(ErrorKind::StoreUnavailable);
 
-/// Logs a browser in once more, while operations fail as each row says.
+/// Logs a browser in again, while the operations of each row fail.
 fn login_step_by_step(rows: &[LoginRow], visitor: impl Fn(&Site) -> Browser) {
-    for (failing, operations, result, stored, told) in rows {
+    for (failing, operations, result, stored, events) in rows {
         let site = site();
         let mut browser = visitor(&site);
         let mut session = site.load(&browser);
         session.cycle_key().unwrap();
         session.set("_auth_user_id", 7).unwrap();
         site.operations();
-        site.told();
+        site.event_kinds();
         for operation in *failing {
             site.refuse([*operation]);
         }
         let headers = run(site.sessions.commit_headers(&mut session, 200));
         let outcome = headers.as_ref().map(|headers| headers.saved().old_record_remains);
         assert_eq!(outcome.map_err(edge_session::Error::kind), *result, "{failing:?}");
-        assert_eq!((site.operations(), site.stored(), site.told()), {
+        assert_eq!((site.operations(), site.stored(), site.event_kinds()), {
             let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
-            (texts(operations), *stored, texts(told))
+            (texts(operations), *stored, texts(events))
         });
         if let Ok(headers) = headers {
             browser.take(&headers);
             assert_eq!(site.load(&browser).get("_auth_user_id").unwrap(), Some(7), "{failing:?}");
         } else {
-            assert_eq!(site.user(&browser).as_deref(), Some("alice"), "the session before goes on");
+            assert_eq!(site.user(&browser).as_deref(), Some("alice"), "the earlier session continues");
         }
     }
 }
@@ -447,7 +447,7 @@ fn a_rotation_of_a_logged_in_session_step_by_step_with_each_one_failing() {
         site.login(&mut browser);
         browser
     };
-    // Beside what is said here there are the anonymous session's record and tombstone.
+    // The store also has the anonymous session's record and tombstone.
     login_step_by_step(
         &[
             (&[], &["read", "put", "put cycled", "delete"], Ok(false), (2, 2), &["cycled"]),
@@ -480,8 +480,8 @@ fn a_rotation_of_a_logged_in_session_step_by_step_with_each_one_failing() {
     );
 }
 
-/// The same of a logout, of a session whose key was rotated twice: the refused operations, the puts of tombstones, whether it
-/// succeeds, and what is stored beside the anonymous session's record.
+/// The rows of a logout of a session with two rotations: the refused operations, the puts of tombstones, whether the logout
+/// succeeds, and the entries stored beside the anonymous session's record.
 #[test]
 fn a_logout_step_by_step_with_each_one_failing() {
     let ended = |number| vec!["put ended"; number];
@@ -503,7 +503,7 @@ fn a_logout_step_by_step_with_each_one_failing() {
         lose(&site, "ended");
         let mut session = site.load(&browser);
         site.operations();
-        site.told();
+        site.event_kinds();
         for operation in &failing {
             site.refuse([*operation]);
         }
@@ -516,10 +516,10 @@ fn a_logout_step_by_step_with_each_one_failing() {
             (site.operations(), site.stored()),
             ([ended(puts), vec!["delete"]].concat().iter().map(|op| (*op).to_owned()).collect(), stored)
         );
-        assert_eq!(site.told(), [if is_ok { "flushed" } else { "store-failed" }], "{failing:?}");
+        assert_eq!(site.event_kinds(), [if is_ok { "flushed" } else { "store-failed" }], "{failing:?}");
         assert!(session.is_empty() && session.session_key().is_none());
         let waits = if puts > 3 { vec![1_000] } else { Vec::new() };
-        assert_eq!(site.store.waits.take(), waits, "all that failed are tried once more after one pause");
+        assert_eq!(site.store.waits.take(), waits, "all failed puts are retried after one pause");
         let headers = run(site.sessions.commit_headers(&mut session, if is_ok { 200 } else { 503 })).unwrap();
         // The cookie of a logout that failed is replaced by an ending token.
         assert_eq!(cookies(&headers), [if is_ok { "-__Host-sessionid" } else { "+__Host-sessionid" }]);
@@ -529,8 +529,8 @@ fn a_logout_step_by_step_with_each_one_failing() {
 }
 
 #[test]
-fn a_logout_ends_the_tokens_key_whatever_its_load_came_to() {
-    /// A site, and a browser whose session's load there comes to that.
+fn a_logout_revokes_the_tokens_key_after_every_load_outcome() {
+    /// A site, and a browser whose session has this load outcome there.
     fn coming_to(reason: LoadReason) -> (Site, Browser) {
         let site = site_with(defaults().cookie_age(1_000));
         let far = site.elsewhere(defaults().cookie_age(1_000));
@@ -538,11 +538,11 @@ fn a_logout_ends_the_tokens_key_whatever_its_load_came_to() {
         let (key, _) = site.store.memory.entries().remove(0);
         match reason {
             LoadReason::Unknown => {
-                site.pass(131);
+                site.advance(131);
                 lose(&site, "session");
             }
             LoadReason::NotYetVisible => return (far, browser),
-            LoadReason::Expired => site.pass(1_000),
+            LoadReason::Expired => site.advance(1_000),
             LoadReason::Unavailable => site.refuse(["read"]),
             LoadReason::Corrupt => site.store.memory.put(key, b"junk".to_vec()),
             LoadReason::NewerVersion => site.store.memory.put(key, b"{\"edge-session\":2}".to_vec()),
@@ -593,13 +593,13 @@ fn a_logout_ends_the_tokens_key_whatever_its_load_came_to() {
                 _ = session.get::<String>("user");
             }
             site.operations();
-            site.told();
+            site.event_kinds();
             run(site.sessions.flush(&mut session)).unwrap();
             let is_newest = matches!(expected, LoadReason::Live | LoadReason::StaleRepaired);
             let tombstones = if is_newest { 2 } else { 4 };
             assert_eq!(site.operations(), [vec!["put ended"; tombstones], vec!["delete"]].concat(), "{expected}");
             let login = usize::from(expected == LoadReason::Superseded);
-            assert_eq!((site.told(), site.stored()), (vec!["flushed".to_owned()], (login, tombstones)));
+            assert_eq!((site.event_kinds(), site.stored()), (vec!["flushed".to_owned()], (login, tombstones)));
             let headers = site.commit(&mut browser, session, 200);
             assert_eq!(cookies(&headers), ["-__Host-sessionid-anonymous"], "{expected}: a logout deletes the cookie");
             let reason = reason(&site, &old);
@@ -609,7 +609,7 @@ fn a_logout_ends_the_tokens_key_whatever_its_load_came_to() {
 }
 
 #[test]
-fn a_logout_of_nobody_does_nothing() {
+fn a_logout_without_a_session_does_nothing() {
     let site = site();
     for name in [None, Some(COOKIE_NAMES[0]), Some(COOKIE_NAMES[1])] {
         let mut session = site.load(&Browser(name.map(|name| format!("{name}=forged"))));
@@ -618,7 +618,7 @@ fn a_logout_of_nobody_does_nothing() {
         assert_eq!(cookies(&headers), name.map(|name| format!("-{name}")).into_iter().collect::<Vec<_>>());
     }
     assert!(site.operations().is_empty());
-    assert_eq!(site.told(), ["malformed", "malformed"]);
+    assert_eq!(site.event_kinds(), ["malformed", "malformed"]);
 }
 
 #[test]
@@ -636,22 +636,22 @@ fn without_the_check_a_load_is_one_read_and_a_cached_record_goes_on_being_served
     assert_eq!(site.stored(), (0, 4), "the tombstones are put");
     assert_eq!(site.user(&old), None);
 
-    // This is what is lost: where the record is still shown, the tombstone is not asked for.
+    // The cost of the setting: if the record is still visible, the tombstone is not read.
     far.store.memory.put(site.store.memory.entries()[0].0.clone(), site.store.memory.entries()[0].1.clone());
     for (key, value) in site.store.memory.entries() {
         far.store.memory.put(key, value);
     }
     assert_eq!(far.user(&old).as_deref(), Some("alice"));
-    // But nothing comes back: a save looks.
+    // A save checks the tombstone, so that no session is revived.
     let mut session = far.load(&old);
     session.set("page", 2).unwrap();
-    assert_eq!(run(far.sessions.commit_headers(&mut session, 200)).unwrap_err().kind(), ErrorKind::SessionInterrupted);
-    let checking = site_on(far.store.clone(), defaults());
+    assert_eq!(far.failed_commit(&mut session).kind(), ErrorKind::SessionInterrupted);
+    let checking = far.another_isolate();
     assert_eq!(reason(&checking, &old), LoadReason::Revoked);
 }
 
 #[test]
-fn each_event_comes_once_and_holds_a_keyed_hash_and_nothing_else() {
+fn each_event_is_emitted_once_and_holds_only_a_keyed_hash() {
     let site = site();
     let mut browser = Browser::default();
     site.request(&mut browser, |session| session.set("user", "alice-in-secret").unwrap());
@@ -661,17 +661,17 @@ fn each_event_comes_once_and_holds_a_keyed_hash_and_nothing_else() {
     assert_eq!((first[0].0.as_str(), first[0].1.len()), ("created", 11));
     let pseudonym = first[0].1.clone();
 
-    // The same session, the same name, whatever happens and wherever.
+    // One session has one pseudonym, in every event and isolate.
     site.fail(Failing::Reads);
     site.load(&browser);
     site.fail(Failing::Nothing);
-    let restarted = site_on(site.store.clone(), defaults());
+    let restarted = site.another_isolate();
     site.refuse(["put"]);
     restarted.request(&mut browser, |session| session.set("page", 1).unwrap());
     assert_eq!(site.events(), [("unavailable".to_owned(), pseudonym.clone())]);
     assert_eq!(restarted.events(), [("retried".to_owned(), pseudonym.clone())]);
 
-    // A login begins another one; a logout tells of the one that it ends.
+    // A login starts another session; the event of a logout names the session that it ends.
     site.login(&mut browser);
     secrets.extend([key(&site.load(&browser)), browser.header()]);
     let cycled = site.events();
@@ -682,19 +682,19 @@ fn each_event_comes_once_and_holds_a_keyed_hash_and_nothing_else() {
     site.load(&old);
     assert_eq!(site.events(), ["flushed", "revoked"].map(|word| (word.to_owned(), cycled[0].1.clone())));
 
-    // It is none of the store's names, and another secret gives another one.
+    // The pseudonym is not a storage key, and depends on the secret.
     let shown: Vec<_> = site.store.memory.entries().iter().map(|(key, _)| key.as_str().to_owned()).collect();
     assert!(shown.iter().chain(&secrets).all(|text| !text.contains(&pseudonym) && !text.contains(&cycled[0].1)));
     let other = site_on(site.store.clone(), edge_session::Settings::builder([support::OLD_SECRET]));
     let mut session = run(other.sessions.open(&secrets[0])).unwrap();
     assert!(session.keys().unwrap().is_empty());
-    let told = other.events();
-    assert_eq!(told[0].0, "revoked");
-    assert_ne!(told[0].1, pseudonym);
+    let events = other.events();
+    assert_eq!(events[0].0, "revoked");
+    assert_ne!(events[0].1, pseudonym);
 }
 
 #[test]
-fn a_session_that_is_ended_by_its_key_where_nothing_of_it_is_visible_ends_after_up_to_eight_rotations() {
+fn a_deletion_by_key_without_a_visible_record_revokes_up_to_eight_rotations() {
     let site = site();
     let mut browser = site.visitor();
     let far = site.elsewhere(defaults());
@@ -711,7 +711,7 @@ fn a_session_that_is_ended_by_its_key_where_nothing_of_it_is_visible_ends_after_
     assert_eq!((reason(&site, &browser), site.user(&browser)), (LoadReason::Revoked, None));
 }
 
-// The first attempt puts some tombstones. They do not say how often the key was rotated.
+// The first attempt puts some tombstones, which do not contain the number of rotations.
 #[test]
 fn a_deletion_by_key_that_failed_ends_the_anonymous_key_at_the_second_attempt() {
     for flushes in [false, true] {

@@ -1,4 +1,4 @@
-//! Every `Set-Cookie` that can come out, judged by a user agent that knows nothing of the crate.
+//! Every possible `Set-Cookie` header, checked by a user agent that is independent of the crate.
 
 use chrono::{DateTime, Utc};
 use edge_session::{ErrorKind, Expiry, MemoryStore, SameSite, Session, Sessions};
@@ -45,7 +45,7 @@ fn choices() -> Vec<Choice> {
     all
 }
 
-// C1, C2, C4, C5, C10, C12: the whole matrix. What is refused is what a browser would have refused, and nothing else.
+// C1, C2, C4, C5, C10, C12: the whole matrix. The settings refuse exactly the cookies that a browser would refuse.
 #[test]
 fn a_browser_keeps_every_cookie_that_the_settings_allow_and_would_refuse_the_others() {
     let (mut kept, mut refused) = (0, 0);
@@ -78,7 +78,7 @@ fn a_browser_keeps_every_cookie_that_the_settings_allow_and_would_refuse_the_oth
     assert_eq!((kept, refused), (558, 1_170));
 }
 
-// C1, C3, C4, C5: the defaults are the strict ones, and say so.
+// C1, C3, C4, C5: the defaults are the strict ones.
 #[test]
 fn without_settings_the_cookie_is_bound_to_the_host_and_hidden_from_scripts() {
     let choice = Choice {
@@ -96,7 +96,7 @@ fn without_settings_the_cookie_is_bound_to_the_host_and_hidden_from_scripts() {
     visit(&choice, settings);
 }
 
-// C7: however much one request does, one cookie; and those of the application stay.
+// C7: one cookie for each response, after any number of changes; the application's cookies stay.
 #[test]
 fn a_response_carries_one_session_cookie_beside_those_of_the_application() {
     let site = site();
@@ -133,7 +133,7 @@ fn a_response_carries_one_session_cookie_beside_those_of_the_application() {
     }
 }
 
-// B12: whatever a browser writes in a row, its cookie is one that it keeps.
+// B12: after any series of writes, the cookie is small enough for a browser.
 #[test]
 fn no_number_of_writes_makes_a_cookie_too_large() {
     for name in ["__Host-sessionid", &"s".repeat(128)] {
@@ -147,7 +147,7 @@ fn no_number_of_writes_makes_a_cookie_too_large() {
             session.set(&format!("key {request} {}", "k".repeat(request * 3)), "v".repeat(request * 8)).unwrap();
             let headers = run(site.sessions.commit_headers(&mut session, 200)).unwrap();
             assert_eq!(agent.receive(&url, headers.set_cookie().unwrap().as_bytes()), Outcome::Stored, "{request}");
-            site.pass(1);
+            site.advance(1);
             agent.now += 1;
             header = String::from_utf8(agent.send(&url)).unwrap();
             assert!(header.len() <= 4096 + 1, "name and value; the equals sign is neither");
@@ -163,7 +163,7 @@ fn the_kept_corpus_of_settings_holds() {
     inputs.iter().for_each(|input| visit::any(input));
 }
 
-/// The header that a session of this expiry gets at this time, and the end of the cookie in a browser of that time.
+/// The header of a session with this expiry at this time, and the expiry of the cookie in a browser at that time.
 fn at(now: DateTime<Utc>, expiry: Expiry) -> (String, UserAgent) {
     let settings = defaults().absolute_age(3_155_760_000).build().unwrap();
     let sessions = Sessions::new(MemoryStore::default(), settings).with_clock(move || now);
@@ -189,7 +189,7 @@ fn date(header: &str) -> i64 {
     parse_date(&text).unwrap_or_else(|| panic!("{text}"))
 }
 
-// C8, C9: Max-Age and Expires say the same, for any number of seconds.
+// C8, C9: Max-Age and Expires agree for any number of seconds.
 #[test]
 fn an_age_is_capped_at_400_days_and_its_date_agrees() {
     for (seconds, shown) in [
@@ -211,7 +211,7 @@ fn an_age_is_capped_at_400_days_and_its_date_agrees() {
     assert_eq!(agent.cookies[0].expires, None);
 }
 
-/// Any moment that the clock type holds.
+/// Any time that the clock type can represent.
 fn any_time() -> impl Strategy<Value = DateTime<Utc>> {
     let (first, last) = (DateTime::<Utc>::MIN_UTC.timestamp(), DateTime::<Utc>::MAX_UTC.timestamp());
     let edges = [first, last, 0, -1, 253_402_300_799, 253_402_300_800, -62_135_596_800, i64::from(u32::MAX), 1 << 31];
@@ -223,7 +223,7 @@ fn any_time() -> impl Strategy<Value = DateTime<Utc>> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1_000) })]
 
-    // C6: whatever stands in name, domain and path: an error, or a cookie with these very attributes and no other.
+    // C6: any name, domain and path give an error, or a cookie with exactly these attributes.
     // CVE-2026-29086, CVE-2026-47675, CVE-2026-56762 (Hono), CVE-2026-0672 (CPython), CVE-2024-47764 (npm cookie).
     #[test]
     fn cve_2026_0672_no_setting_can_smuggle_an_attribute_in(

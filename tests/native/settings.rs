@@ -1,4 +1,4 @@
-//! Settings are checked when they are built: no request meets a contradiction.
+//! Settings are validated on construction, so that no request fails because of a contradiction.
 
 use edge_session::settings::SettingsBuilder;
 use edge_session::{ErrorKind, SameSite, Settings};
@@ -17,7 +17,7 @@ fn refused(settings: SettingsBuilder, names: &str) {
 }
 
 #[test]
-fn the_name_follows_from_the_rest() {
+fn the_cookie_name_follows_from_the_other_settings() {
     let name = |settings: SettingsBuilder| settings.build().unwrap().cookie_name().to_owned();
     assert_eq!(name(builder()), "__Host-sessionid");
     assert_eq!(name(builder().cookie_domain("example.com")), "__Secure-sessionid");
@@ -35,7 +35,7 @@ fn contradictions_are_refused() {
     refused(builder().cookie_name("__secure-sid").cookie_secure(false), "SESSION_COOKIE_SECURE");
     refused(builder().cookie_name("__Http-sid").cookie_httponly(false), "SESSION_COOKIE_HTTPONLY");
     refused(builder().cookie_name("__Host-Http-sid").cookie_path("/app"), "__Host-Http-sid");
-    // With "-anonymous" behind it, the name begins with a prefix, and browsers refuse the cookie.
+    // With the suffix `-anonymous` the name begins with a prefix, and browsers refuse the cookie.
     refused(builder().cookie_name("__Secure").cookie_secure(false), "SESSION_COOKIE_SECURE");
     refused(builder().cookie_name("__host").cookie_path("/app"), "__host");
     refused(builder().cookie_samesite(SameSite::None).cookie_secure(false), "SESSION_COOKIE_SAMESITE");

@@ -1,4 +1,4 @@
-//! Superseded keys: requests that bring a key which another request rotated a moment ago, as a login does.
+//! Superseded keys: requests with a key that another request, such as a login, rotated a moment before.
 
 use edge_session::{ErrorKind, LoadReason, Session};
 #[cfg(target_arch = "wasm32")]
@@ -6,7 +6,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use crate::support::{self, ANONYMOUS, Browser, Site, cookies, defaults, run, site, site_with};
 
-/// A site, the cookies of before a login, and those after it. The session holds a cart.
+/// A site, the cookies before a login, and those after it. The session holds a cart.
 fn logged_in(site: &Site) -> (Browser, Browser) {
     let mut browser = site.visitor();
     site.request(&mut browser, |session| session.set("cart", ["apple"]).unwrap());
@@ -15,7 +15,7 @@ fn logged_in(site: &Site) -> (Browser, Browser) {
         session.cycle_key().unwrap();
         session.set("user", "member").unwrap();
     });
-    site.told();
+    site.event_kinds();
     site.operations();
     (old, browser)
 }
@@ -34,10 +34,10 @@ fn a_key_is_superseded_for_100_seconds_after_its_rotation_and_revoked_from_then_
     let (old, mut user) = logged_in(&site);
     let between = user.clone();
     site.login(&mut user);
-    site.told();
+    site.event_kinds();
     let elsewhere = site.another_isolate();
     for (seconds, expected) in [(0, "superseded"), (100, "superseded"), (1, "revoked"), (1_000, "revoked")] {
-        site.pass(seconds);
+        site.advance(seconds);
         for site in [&site, &elsewhere] {
             for old in [&old, &between] {
                 let mut session = site.load(old);
@@ -45,7 +45,7 @@ fn a_key_is_superseded_for_100_seconds_after_its_rotation_and_revoked_from_then_
                 assert!(session.keys().unwrap().is_empty(), "it reads as empty");
                 assert!(session.session_key().is_none());
             }
-            assert_eq!(site.told(), [expected, expected]);
+            assert_eq!(site.event_kinds(), [expected, expected]);
             assert_eq!(site.user(&user).as_deref(), Some("member"));
         }
     }
@@ -56,7 +56,7 @@ fn a_superseded_session_is_read_without_a_change_of_its_cookies() {
     for settings in [defaults(), defaults().save_every_request(true)] {
         let site = site_with(settings);
         let (old, _) = logged_in(&site);
-        site.pass(50);
+        site.advance(50);
         let before = site.store.memory.entries();
         let handlers: [fn(&mut Session); 3] =
             [|_| (), |session| assert!(session.keys().unwrap().is_empty()), |session| _ = session.is_new().unwrap()];
@@ -91,7 +91,7 @@ fn every_save_of_a_superseded_session_but_that_of_a_new_key_is_refused() {
             if !is_login {
                 old = user.clone();
                 site.login(&mut user);
-                site.told();
+                site.event_kinds();
             }
             let before = site.store.memory.entries();
             for site in [&site, &site.another_isolate()] {
@@ -100,10 +100,10 @@ fn every_save_of_a_superseded_session_but_that_of_a_new_key_is_refused() {
                     call(&mut session);
                     let error = match explicitly {
                         true => run(site.sessions.save(&mut session)).unwrap_err(),
-                        false => run(site.sessions.commit_headers(&mut session, 200)).unwrap_err(),
+                        false => site.failed_commit(&mut session),
                     };
                     assert_eq!((error.kind(), error.code()), (ErrorKind::Superseded, "ES_SUPERSEDED"), "{at}");
-                    assert_eq!(site.told(), ["superseded", "refused-superseded"]);
+                    assert_eq!(site.event_kinds(), ["superseded", "refused-superseded"]);
                 }
             }
             assert_eq!(site.store.memory.entries(), before);
@@ -122,21 +122,21 @@ fn a_write_that_was_loaded_before_a_login_and_is_saved_after_it_is_refused() {
     let before = site.store.memory.entries();
     for (mut session, site) in saving.into_iter().zip([&site, &elsewhere]) {
         session.set("draft", 1).unwrap();
-        let error = run(site.sessions.commit_headers(&mut session, 200)).unwrap_err();
+        let error = site.failed_commit(&mut session);
         assert_eq!(error.kind(), ErrorKind::Superseded);
     }
     assert_eq!(site.store.memory.entries(), before);
     assert_eq!(site.load(&browser).get::<u8>("draft").unwrap(), None);
 }
 
-// A login form that was sent twice: the second request brings the cookie of before the first one, and is answered last.
+// A login form that was sent twice: the second request has the cookie from before the first one, and gets its response last.
 #[test]
 fn a_second_login_keeps_the_cart_and_belongs_to_the_same_family() {
     for another_isolate in [false, true] {
         let site = site();
         let (old, first) = logged_in(&site);
         let second_site = if another_isolate { &site.another_isolate() } else { &site };
-        site.pass(2);
+        site.advance(2);
         let mut second = old.clone();
         let headers = second_site.request(&mut second, |session| {
             session.cycle_key().unwrap();
@@ -144,7 +144,7 @@ fn a_second_login_keeps_the_cart_and_belongs_to_the_same_family() {
             session.set("user", "member").unwrap();
         });
         assert_eq!(cookies(&headers), ["+__Host-sessionid", "-__Host-sessionid-anonymous"]);
-        assert_eq!(second_site.told(), ["superseded", "cycled"]);
+        assert_eq!(second_site.event_kinds(), ["superseded", "cycled"]);
         for site in [&site, second_site] {
             assert_eq!(site.load(&second).keys().unwrap(), ["user", "cart"]);
             assert_eq!(cart(site, &second).as_deref(), Some(&["apple".to_owned()][..]));
@@ -156,7 +156,7 @@ fn a_second_login_keeps_the_cart_and_belongs_to_the_same_family() {
         });
         let [None, Some(first_key), Some(second_key)] = keys else { panic!("one anonymous, two logins") };
         assert!(first_key != second_key && first_key[..12] == second_key[..12]);
-        // A logout of either ends both.
+        // A logout with either key revokes both.
         let leaving = if another_isolate { &first } else { &second };
         second_site.logout(&mut leaving.clone(), 200);
         for browser in [&first, &second] {
@@ -167,7 +167,7 @@ fn a_second_login_keeps_the_cart_and_belongs_to_the_same_family() {
 }
 
 #[test]
-fn what_a_second_login_set_before_its_new_key_counts() {
+fn values_that_a_second_login_set_before_its_rotation_are_kept() {
     let site = site();
     let (old, _) = logged_in(&site);
     let mut second = old;
@@ -183,7 +183,7 @@ fn what_a_second_login_set_before_its_new_key_counts() {
 }
 
 #[test]
-fn what_the_first_login_stored_is_not_given_to_the_second_one() {
+fn data_that_the_first_login_stored_are_not_visible_to_the_second_one() {
     let site = site();
     let (old, mut first) = logged_in(&site);
     site.request(&mut first, |session| session.set("secret", 1).unwrap());
@@ -204,7 +204,7 @@ fn a_new_key_for_a_superseded_key_of_a_login_has_none_of_its_data_and_ends_with_
         session.cycle_key().unwrap();
         session.set("own", 1).unwrap();
     });
-    assert_eq!(site.load(&again).keys().unwrap(), ["own"], "nothing of the login is handed to its old key");
+    assert_eq!(site.load(&again).keys().unwrap(), ["own"], "the old key gets no data of the login");
     assert_eq!(site.user(&user).as_deref(), Some("member"));
     site.logout(&mut user.clone(), 200);
     for site in [&site, &site.another_isolate()] {
@@ -235,7 +235,7 @@ fn a_superseded_key_is_revoked_once_the_login_that_replaced_it_has_ended() {
     let site = site();
     let (old, user) = logged_in(&site);
     let elsewhere = site.another_isolate();
-    // One more key is read: the tombstone of the login.
+    // The load also reads the tombstone of the login.
     elsewhere.store.reads.take();
     assert_eq!(reason(&elsewhere, &old), LoadReason::Superseded);
     assert_eq!(elsewhere.store.reads.take(), [vec!["session", "ended"], vec!["ended"]]);
@@ -243,11 +243,11 @@ fn a_superseded_key_is_revoked_once_the_login_that_replaced_it_has_ended() {
     let mut second = elsewhere.load(&old);
     second.cycle_key().unwrap();
     site.logout(&mut user.clone(), 200);
-    let error = run(elsewhere.sessions.commit_headers(&mut second, 200)).unwrap_err();
+    let error = elsewhere.failed_commit(&mut second);
     assert_eq!(error.kind(), ErrorKind::SessionInterrupted);
     for site in [&site, &elsewhere] {
         assert_eq!(reason(site, &old), LoadReason::Revoked);
-        // Whatever is made of it now has nothing of what ended.
+        // A session made from it now has none of the ended session's data.
         let mut new = old.clone();
         site.request(&mut new, |session| session.cycle_key().unwrap());
         assert_eq!((site.user(&new), cart(site, &new)), (None, None));
@@ -263,7 +263,7 @@ fn where_tombstones_are_not_read_a_rotated_key_reads_as_empty_since_its_record_w
     for (seconds, here, there) in
         [(0, LoadReason::NotYetVisible, LoadReason::NotYetVisible), (101, LoadReason::Revoked, LoadReason::Unknown)]
     {
-        site.pass(seconds);
+        site.advance(seconds);
         assert_eq!((reason(&site, &old), reason(&elsewhere, &old)), (here, there));
         for site in [&site, &elsewhere] {
             assert_eq!((site.user(&old), site.user(&user).as_deref()), (None, Some("member")));
@@ -271,7 +271,7 @@ fn where_tombstones_are_not_read_a_rotated_key_reads_as_empty_since_its_record_w
     }
 }
 
-// The request that rotated the key first stored its record, and could do no more.
+// The first rotation stored its record, but no tombstone.
 #[test]
 fn a_second_new_key_ends_the_old_one_where_the_first_one_could_not() {
     let site = site();
@@ -321,7 +321,7 @@ fn a_new_key_beside_another_one_is_refused_once_the_session_has_ended() {
         }
         site.logout(&mut user.clone(), 200);
         let before = site.store.memory.entries();
-        let error = run(elsewhere.sessions.commit_headers(&mut session, 200)).unwrap_err();
+        let error = elsewhere.failed_commit(&mut session);
         assert_eq!(error.kind(), ErrorKind::SessionInterrupted, "{is_copy}");
         assert_eq!(site.store.memory.entries(), before);
     }
@@ -337,7 +337,7 @@ fn a_login_that_was_loaded_before_the_first_one_is_refused_once_that_has_ended()
     site.login(&mut browser);
     site.logout(&mut browser, 200);
     let before = site.store.memory.entries();
-    let error = run(elsewhere.sessions.commit_headers(&mut second, 200)).unwrap_err();
+    let error = elsewhere.failed_commit(&mut second);
     assert_eq!(error.kind(), ErrorKind::SessionInterrupted);
     assert_eq!(site.store.memory.entries(), before);
 }
@@ -351,9 +351,9 @@ fn a_login_that_was_loaded_before_the_first_one_elsewhere_keeps_the_time_of_the_
     let mut second = elsewhere.load(&old);
     second.cycle_key().unwrap();
     site.login(&mut browser);
-    site.pass(60);
+    site.advance(60);
     run(elsewhere.sessions.commit_headers(&mut second, 200)).unwrap();
-    site.pass(41);
+    site.advance(41);
     assert_eq!(reason(&site.another_isolate(), &old), LoadReason::Revoked);
 }
 
@@ -365,8 +365,8 @@ fn a_second_login_is_refused_once_the_first_ones_key_was_rotated() {
     for site in [&site, &site.another_isolate()] {
         let mut session = site.load(&old);
         session.cycle_key().unwrap();
-        let error = run(site.sessions.commit_headers(&mut session, 200)).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Superseded, "its key would have ended with the first one's");
+        let error = site.failed_commit(&mut session);
+        assert_eq!(error.kind(), ErrorKind::Superseded, "its key would have been revoked with the first one's");
     }
     assert_eq!(site.user(&user).as_deref(), Some("member"));
 }

@@ -1,4 +1,4 @@
-//! `clear_expired`: what is over goes, page after page, and nothing else.
+//! `clear_expired`: deletes expired entries, page by page, and no others.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -13,7 +13,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 use crate::support::{Browser, defaults, run, site, site_with, start};
 
 #[test]
-fn what_is_past_its_deadline_by_two_minutes_goes() {
+fn records_two_minutes_past_their_deadline_are_deleted() {
     let site = site();
     let live = site.visitor();
     let mut short = Browser::default();
@@ -22,7 +22,7 @@ fn what_is_past_its_deadline_by_two_minutes_goes() {
         session.set_expiry(Expiry::Seconds(10)).unwrap();
     });
     for (seconds, removed) in [(10, 0), (119, 0), (1, 1), (1, 0)] {
-        site.pass(seconds);
+        site.advance(seconds);
         let swept = run(site.sessions.clear_expired()).unwrap();
         assert_eq!((swept.removed, swept.complete), (removed, true), "after {seconds} more seconds");
     }
@@ -39,7 +39,7 @@ fn a_session_renewed_meanwhile_stays() {
         session.set_expiry(Expiry::Seconds(100)).unwrap();
     });
     for page in 0..5 {
-        site.pass(90);
+        site.advance(90);
         site.request(&mut browser, |session| session.set("page", page).unwrap());
         assert_eq!(run(site.sessions.clear_expired()).unwrap().removed, 0);
     }
@@ -47,15 +47,15 @@ fn a_session_renewed_meanwhile_stays() {
 }
 
 #[test]
-fn a_tombstone_stays_until_nothing_can_come_back_any_more() {
+fn a_tombstone_stays_until_no_record_can_be_written_any_more() {
     let site = site_with(defaults().cookie_age(500).absolute_age(1_000));
     let mut browser = site.visitor();
     site.login(&mut browser);
     site.logout(&mut browser, 200);
-    // The anonymous record, its tombstone, that of the login and that of a key that could follow it.
+    // The anonymous record, its tombstone, that of the login and that of a possible successor.
     assert_eq!(site.stored(), (1, 3));
     for (seconds, removed) in [(1_000, 1), (300 + 119, 0), (1, 3)] {
-        site.pass(seconds);
+        site.advance(seconds);
         let swept = run(site.sessions.clear_expired()).unwrap();
         assert_eq!((swept.removed, swept.complete), (removed, true), "after {seconds} more seconds");
     }
@@ -76,7 +76,7 @@ fn twenty_five_hundred_take_several_runs_of_a_thousand_operations() {
     run(site.store.memory.write((0..2_500).map(over).collect())).unwrap();
     let others = vec![put("edge-session-2:session:0".to_owned(), 0), put("app:settings".to_owned(), 0)];
     run(site.store.memory.write(others)).unwrap();
-    site.pass(3_600);
+    site.advance(3_600);
     site.operations();
     let mut runs = Vec::new();
     loop {
@@ -88,7 +88,7 @@ fn twenty_five_hundred_take_several_runs_of_a_thousand_operations() {
         }
     }
     assert_eq!((runs.len(), runs.iter().sum::<usize>()), (3, 2_500));
-    assert_eq!(site.store.memory.len(), 3, "one session and what is none of ours");
+    assert_eq!(site.store.memory.len(), 3, "one session and foreign entries");
     assert_eq!(site.user(&keep).as_deref(), Some("alice"));
 }
 
@@ -99,14 +99,14 @@ fn live_sessions_are_walked_past_to_the_end_of_the_list() {
         site.visitor();
     }
     site.request(&mut Browser::default(), |session| session.set_expiry(Expiry::Seconds(1)).unwrap());
-    site.pass(200);
+    site.advance(200);
     site.operations();
     let swept = run(site.sessions.clear_expired()).unwrap();
     assert_eq!((swept.removed, swept.complete), (1, true));
     assert_eq!(site.operations().iter().filter(|operation| *operation == "list").count(), 3);
 }
 
-/// A store in memory with one key a page, which notes what it is asked for and fails where the test wants it.
+/// A memory store with one key in each page, which records its operations and has planned failures.
 #[derive(Clone, Default)]
 struct OneByOne {
     memory: MemoryStore,
@@ -136,7 +136,7 @@ impl OneByOne {
         Sessions::new(self.clone(), defaults().build().unwrap()).with_clock(start)
     }
 
-    /// What was asked for since the last look.
+    /// The operations since the last call.
     fn asked(&self) -> Vec<String> {
         self.operations.take()
     }
@@ -184,7 +184,7 @@ fn runs_continue_where_the_last_one_ended_until_all_of_the_list_was_seen() {
     assert_eq!(store.asked()[0], "list ended:1000");
     assert_eq!(store.names().len(), 1_500);
     assert_eq!(run(sessions.clear_expired()).unwrap(), SweepOutcome { removed: 0, complete: false });
-    assert_eq!(store.asked()[0], "list", "after the end it begins anew");
+    assert_eq!(store.asked()[0], "list", "after the end of the list it starts over");
 }
 
 #[test]
@@ -207,7 +207,7 @@ fn a_cursor_that_the_store_refuses_starts_over() {
     ["session:a", "session:b"].iter().for_each(|name| store.put(name, LIVE));
     let sessions = store.sessions();
     store.failing.replace(vec!["list session:b".to_owned()]);
-    assert!(run(sessions.clear_expired()).is_err(), "a cursor of this run that fails is a store that fails");
+    assert!(run(sessions.clear_expired()).is_err(), "a failing cursor of this run is a failure of the store");
     store.asked();
     store.put("session:a", OVER);
     assert!(run(sessions.clear_expired()).is_err());
@@ -217,11 +217,11 @@ fn a_cursor_that_the_store_refuses_starts_over() {
     assert_eq!(store.asked(), ["list session:b"]);
     store.failing.replace(vec!["list".to_owned()]);
     assert_eq!(run(sessions.clear_expired()).unwrap_err().kind(), ErrorKind::StoreUnavailable);
-    assert_eq!(store.asked(), ["list"], "without a cursor nothing is tried again");
+    assert_eq!(store.asked(), ["list"], "without a cursor there is no retry");
 }
 
 #[test]
-fn where_the_store_expires_records_itself_nothing_is_listed_unless_a_full_pass_is_asked_for() {
+fn a_store_that_expires_records_itself_is_listed_for_a_full_pass_only() {
     let store = OneByOne::default();
     store.put("session:a", OVER);
     store.expires.set(true);
@@ -254,7 +254,7 @@ fn on_kv_a_run_costs_nothing_and_leaves_nothing_behind() {
         model.sleep(Duration::from_secs(3_000)).await;
         assert_eq!(sessions.clear_expired().await.unwrap(), SweepOutcome { removed: 0, complete: true });
         assert_eq!(model.counts(), before);
-        // A full pass lists, and finds what is past its deadline only for as long as KV has not removed it.
+        // A full pass lists the entries, and finds expired ones only until KV removes them.
         let full = ClearExpired { full_pass: true };
         assert_eq!(sessions.clear_expired_with(full).await.unwrap(), SweepOutcome { removed: 0, complete: true });
         model.sleep(Duration::from_secs(3_000)).await;

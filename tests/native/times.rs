@@ -1,4 +1,4 @@
-//! Clocks that jump, stand at either end of time or run backwards, with expiries of any size.
+//! Clocks that jump, are at either limit of their range or run backwards, with expiries of any size.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -12,7 +12,7 @@ use crate::support::{defaults, run, start};
 
 const MAX_AGE: i64 = 34_560_000;
 
-/// A memory store that writes down each put's TTL and deadline.
+/// A memory store that records the TTL and deadline of each put.
 #[derive(Clone, Default)]
 struct Noting {
     memory: MemoryStore,
@@ -38,13 +38,13 @@ impl Store for Noting {
     }
 }
 
-struct World {
+struct TimedSite {
     store: Noting,
     sessions: Sessions<Noting>,
     now: Rc<Cell<DateTime<Utc>>>,
 }
 
-impl World {
+impl TimedSite {
     fn at(now: DateTime<Utc>, absolute_age: i64) -> Self {
         let (store, now) = (Noting::default(), Rc::new(Cell::new(now)));
         let clock = Rc::clone(&now);
@@ -53,7 +53,7 @@ impl World {
         Self { store, sessions, now }
     }
 
-    /// One request at this time: what it commits, and the cookie it gets.
+    /// Runs one request at this time. Returns the result of the commit and the cookie.
     fn request(&self, now: DateTime<Utc>, cookie: &str, handler: impl FnOnce(&mut Session)) -> Option<String> {
         self.now.set(now);
         let mut session = run(self.sessions.load(cookie)).unwrap();
@@ -72,13 +72,13 @@ impl World {
     }
 }
 
-/// What a browser keeps: nothing, where the cookie is over.
+/// The cookie that a browser keeps; none if it has expired.
 fn cookie_of(header: &str) -> String {
     let over = header.contains("; Max-Age=-") || header.contains("; Max-Age=0;");
     if over { String::new() } else { header.split(';').next().unwrap().to_owned() }
 }
 
-/// Any moment that the clock type holds, and those at which something could break.
+/// Any time that the clock type can represent, and its edge cases.
 fn any_time() -> impl Strategy<Value = DateTime<Utc>> {
     let (first, last) = (DateTime::<Utc>::MIN_UTC.timestamp(), DateTime::<Utc>::MAX_UTC.timestamp());
     let year = 31_556_952_i64;
@@ -121,7 +121,7 @@ fn any_expiry() -> impl Strategy<Value = Expiry> {
     ]
 }
 
-/// Around now for the most part: what servers' clocks really say, and a skew of some minutes.
+/// Mostly times around now, as of real servers with a skew of some minutes.
 fn usual_time() -> impl Strategy<Value = DateTime<Utc>> {
     (-1_000..40_000_000_i64, 0..1_000_000_i64)
         .prop_map(|(seconds, micros)| start() + TimeDelta::seconds(seconds) + TimeDelta::microseconds(micros))
@@ -130,15 +130,15 @@ fn usual_time() -> impl Strategy<Value = DateTime<Utc>> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
 
-    // E6, E4: no clock and no expiry break a request; what is put is kept for a time above 0 that covers its deadline.
+    // E6, E4: no clock and no expiry break a request. Each put has a TTL above 0 that covers its deadline.
     #[test]
     fn no_time_breaks_a_request_and_every_put_outlives_its_deadline(times in prop::collection::vec(any_time(), 1..5), expiry in any_expiry(), cycles: bool) {
-        let world = World::at(times[0], 3_155_760_000);
+        let site = TimedSite::at(times[0], 3_155_760_000);
         let mut cookie = String::new();
         for (page, now) in times.into_iter().enumerate() {
-            let set_cookie = world.request(now, &cookie, |session| {
+            let set_cookie = site.request(now, &cookie, |session| {
                 session.set("page", page).unwrap();
-                let _ = session.set_expiry(expiry); // beyond the years of a date it is refused
+                let _ = session.set_expiry(expiry); // refused beyond the years of a date
                 if cycles {
                     session.cycle_key().unwrap();
                 }
@@ -146,12 +146,12 @@ proptest! {
                 let date = session.get_expiry_date(ExpiryOptions::default());
                 assert!(date.is_err() || age.unsigned_abs() < 1 << 44);
             });
-            for (ttl, deadline) in world.puts() {
+            for (ttl, deadline) in site.puts() {
                 let left = i128::from(deadline) - i128::from(now.timestamp_micros());
-                // Saturated at either end of what microseconds can say.
+                // Saturated at either limit of the range of microseconds.
                 let left = left.min(i128::from(i64::MAX));
                 prop_assert!(ttl >= 1 && i128::from(ttl) * 1_000_000 >= left, "{} {}", ttl, left);
-                prop_assert!(left > 0, "what is over is not put");
+                prop_assert!(left > 0, "an expired record is not put");
             }
             if let Some(header) = set_cookie {
                 cookie = cookie_of(&header);
@@ -162,55 +162,56 @@ proptest! {
     // E6: a clock that jumps to and fro, by minutes or by days, never brings a session beyond its absolute deadline.
     #[test]
     fn no_jump_of_the_clock_extends_the_absolute_life(times in prop::collection::vec(usual_time(), 1..8), skew in -300..=300_i64, ages in prop::collection::vec(1..100_000_000_i64, 8)) {
-        let world = World::at(start(), 1_000_000);
+        let site = TimedSite::at(start(), 1_000_000);
         // The login happened on a machine whose clock is wrong by some minutes.
         let login = start() + TimeDelta::seconds(skew);
-        let header = world.request(login, "", |session| {
+        let header = site.request(login, "", |session| {
             session.cycle_key().unwrap();
             session.set("user", "alice").unwrap();
         }).unwrap();
-        world.puts();
+        site.puts();
         let mut cookie = cookie_of(&header);
         let end = login + TimeDelta::seconds(1_000_000);
         for (now, age) in times.into_iter().zip(ages) {
-            let header = world.request(now, &cookie, |session| {
+            let header = site.request(now, &cookie, |session| {
                 session.set_expiry(Expiry::Seconds(age)).unwrap();
                 session.set("page", age).unwrap();
             });
-            for (ttl, deadline) in world.puts() {
-                if now < end && world.user(now, &cookie).is_some() {
+            for (ttl, deadline) in site.puts() {
+                if now < end && site.user(now, &cookie).is_some() {
                     prop_assert!(deadline <= end.timestamp_micros());
                     prop_assert!(ttl as i64 <= (end - now).num_seconds() + 1);
                 }
             }
             if let Some(header) = header {
-                // A new session after the end of the first one is another life.
-                let same = world.user(now, &cookie).is_some();
+                // A new session after the end of the first one has a lifetime of its own.
+                let same = site.user(now, &cookie).is_some();
                 cookie = if same { cookie_of(&header) } else { cookie };
             }
-            prop_assert_eq!(world.user(end, &cookie), None);
-            prop_assert_eq!(world.user(end + TimeDelta::days(1), &cookie), None);
+            prop_assert_eq!(site.user(end, &cookie), None);
+            prop_assert_eq!(site.user(end + TimeDelta::days(1), &cookie), None);
         }
     }
 
-    // E6, iron-session #573 (60 hidden seconds of tolerance): what was issued by a clock ahead of ours is a session like any other, for no longer than its own end says.
+    // E6, iron-session #573 (60 hidden seconds of tolerance): a session that was issued by a clock ahead of ours lasts until its
+    // own deadline.
     #[test]
     fn iron_session_573_a_session_from_a_clock_ahead_lives_to_its_own_deadline(ahead in 0..=300_i64, age in 1..1_000_i64) {
-        let world = World::at(start(), MAX_AGE);
+        let site = TimedSite::at(start(), MAX_AGE);
         let issued = start() + TimeDelta::seconds(ahead);
-        let header = world.request(issued, "", |session| {
+        let header = site.request(issued, "", |session| {
             session.set("user", "alice").unwrap();
             session.set_expiry(Expiry::Seconds(age)).unwrap();
         }).unwrap();
         let cookie = cookie_of(&header);
-        prop_assert_eq!(world.user(start(), &cookie), Some("alice".to_owned()));
+        prop_assert_eq!(site.user(start(), &cookie), Some("alice".to_owned()));
         let end = issued + TimeDelta::seconds(age);
-        prop_assert_eq!(world.user(end - TimeDelta::microseconds(1), &cookie), Some("alice".to_owned()));
-        prop_assert_eq!(world.user(end, &cookie), None);
+        prop_assert_eq!(site.user(end - TimeDelta::microseconds(1), &cookie), Some("alice".to_owned()));
+        prop_assert_eq!(site.user(end, &cookie), None);
     }
 }
 
-// E4: whole seconds, rounded up, so that no store drops a record before it is over.
+// E4: whole seconds, rounded up, so that no store removes a record before its deadline.
 #[test]
 fn a_put_is_kept_for_the_remaining_seconds_rounded_up_and_nothing_is_put_when_none_is_left() {
     for (expiry, ttl) in [
@@ -227,12 +228,12 @@ fn a_put_is_kept_for_the_remaining_seconds_rounded_up_and_nothing_is_put_when_no
         (Expiry::Seconds(0), Some(1_209_600)),
         (Expiry::Seconds(i64::MAX), Some(MAX_AGE as u64)),
     ] {
-        let world = World::at(start(), MAX_AGE);
-        world.request(start(), "", |session| {
+        let site = TimedSite::at(start(), MAX_AGE);
+        site.request(start(), "", |session| {
             session.set("user", "alice").unwrap();
             session.set_expiry(expiry).unwrap();
         });
-        let puts: Vec<_> = world.puts().into_iter().map(|(ttl, _)| ttl).collect();
+        let puts: Vec<_> = site.puts().into_iter().map(|(ttl, _)| ttl).collect();
         assert_eq!(puts, ttl.into_iter().collect::<Vec<_>>(), "{expiry:?}");
     }
 }

@@ -1,10 +1,10 @@
-//! The tests' own user agent is one: proven on public data, before it judges what the crate writes and reads.
+//! Tests of the tests' own user agent with public data.
 
 use serde_json::Value;
 
 use crate::support::user_agent::{Outcome, SetCookie, Url, UserAgent, parse_date};
 
-/// 1 January 2010: between what the data mean by past and by future.
+/// 1 January 2010: between the past and the future dates of the data.
 const NOW: i64 = 1_262_304_000;
 
 struct Case {
@@ -26,7 +26,7 @@ fn cases(table: &str) -> Vec<Case> {
     all[table].as_array().unwrap().iter().map(case).collect()
 }
 
-/// A browser after the answer from `from` said all that.
+/// A browser that received these headers in a response from `from`.
 fn after(case: &Case, from: &str) -> UserAgent {
     let mut agent = UserAgent::at(NOW);
     for header in &case.received {
@@ -106,7 +106,7 @@ fn it_ignores_an_attribute_of_more_than_1024_bytes() {
 }
 
 #[test]
-fn a_prefix_is_held_to_what_it_promises() {
+fn a_cookie_with_a_prefix_meets_the_requirements_of_the_prefix() {
     let all = "Secure; Path=/; HttpOnly";
     for (set_cookie, stored) in [
         (format!("__Secure-a=1; {all}"), true),
@@ -138,7 +138,7 @@ fn a_secure_cookie_is_neither_sent_nor_overlaid_in_the_clear() {
     let mut agent = UserAgent::at(NOW);
     assert_eq!(agent.receive(&https, b"a=1; Secure"), Outcome::Stored);
     assert_eq!(agent.send(&http), b"");
-    assert_eq!(agent.receive(&http, b"a=2"), Outcome::Ignored("a Secure cookie stands there"));
+    assert_eq!(agent.receive(&http, b"a=2"), Outcome::Ignored("it would overlay a Secure cookie"));
     assert_eq!(agent.send(&https), b"a=1");
 }
 

@@ -1,4 +1,5 @@
-//! What can be stored from Rust: what JSON holds exactly. The rest is refused with its path, and the session stays usable.
+//! Values from Rust: those that JSON represents exactly are stored. The others are refused with their path, and the session stays
+//! usable.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +20,7 @@ enum Shape {
     Pair(f64, f64),
 }
 
-/// Refuses to be written.
+/// A value whose serialization fails.
 struct Stubborn;
 
 impl Serialize for Stubborn {
@@ -37,29 +38,29 @@ fn refused(value: impl Serialize) {
     assert_eq!(error.kind(), ErrorKind::Value);
     assert_eq!(session.update([("other", &value)]).unwrap_err().kind(), ErrorKind::Value);
     assert!(session.encode([("k", &value)]).is_err());
-    // Nothing was set, nothing was marked, and the next call works.
+    // No value was set, no flag changed, and the next call succeeds.
     assert_eq!((session.keys().unwrap(), session.modified()), (vec!["before".to_owned()], false));
     session.set("k", 2).unwrap();
     assert_eq!(session.item::<u8>("k").unwrap(), 2);
 }
 
-// H3: each of them has no JSON form that means the same.
+// H3: none of them has an exact JSON form.
 #[test]
-fn what_json_does_not_hold_is_refused() {
+fn values_that_json_cannot_represent_are_refused() {
     refused(f64::NAN);
     refused(f32::INFINITY);
     refused([[1.0, f64::NEG_INFINITY]]);
     refused(Shape::Pair(1.0, f64::NAN));
     refused(BTreeMap::from([("a", Some(f64::NAN))]));
-    refused(BTreeMap::from([((1, 2), "a key that is no text")]));
+    refused(BTreeMap::from([((1, 2), "a key that is not a text")]));
     refused(BTreeMap::from([(vec![1], 1)]));
     refused(Stubborn);
     refused([Stubborn]);
 }
 
-// H2: a text of Rust has no lone surrogates, a text of JSON can have escapes for them.
+// H2: Rust text cannot contain lone surrogates, JSON text can contain escapes for them.
 #[test]
-fn lone_surrogates_are_refused_wherever_they_stand() {
+fn lone_surrogates_are_refused_at_every_place() {
     let mut session = fresh();
     for text in [
         r#""\ud800""#,
@@ -78,9 +79,9 @@ fn lone_surrogates_are_refused_wherever_they_stand() {
     assert_eq!(session.item::<String>("k").unwrap(), "😀");
 }
 
-// H4: both ways, to the last digit; what a double does not hold is no number here.
+// H4: every digit is kept in both directions; numbers that a double cannot represent are refused.
 #[test]
-fn numbers_come_back_as_they_were() {
+fn numbers_are_read_as_they_were_written() {
     for text in [
         "0",
         "-0",
@@ -123,7 +124,7 @@ fn numbers_come_back_as_they_were() {
     }
 }
 
-// H5: names that JavaScript knows are data like any other, at every depth.
+// H5: names with a meaning in JavaScript are plain data, at every depth.
 #[test]
 fn names_that_javascript_knows_are_plain_keys() {
     let names = ["__proto__", "constructor", "prototype", "toString", "hasOwnProperty"];
@@ -142,8 +143,8 @@ fn names_that_javascript_knows_are_plain_keys() {
     assert_eq!(session.item::<Value>("constructor").unwrap(), serde_json::json!(inner));
 }
 
-// H7: the expiry's own key can be written as any other, as in Django. It moves no absolute deadline, and what is no expiry is
-// an error that the next write mends.
+// H7: the expiry's own key can be written like any other, as in Django. It moves no absolute deadline, and an invalid expiry is
+// an error until the next write.
 #[test]
 fn a_bulk_update_of_the_expiry_gives_no_longer_life_than_the_settings_allow() {
     for expiry in ["9223372036854775807", "\"9999-12-31T23:59:59+00:00\"", "3155760000.0", "100"] {
@@ -153,7 +154,7 @@ fn a_bulk_update_of_the_expiry_gives_no_longer_life_than_the_settings_allow() {
             session.update_json(&format!(r#"{{"user":"mallory","_session_expiry":{expiry}}}"#)).unwrap();
         });
         assert!(site.store.ttls.take().iter().all(|(_, ttl)| *ttl <= 1_000), "{expiry}");
-        site.pass(1_000);
+        site.advance(1_000);
         assert_eq!(site.user(&browser), None, "{expiry}");
     }
     for expiry in ["\"soon\"", "[]", "{}", "true", "1.5", "\"2030-01-01T00:00:00\"", "99999999999999999999"] {
@@ -161,7 +162,7 @@ fn a_bulk_update_of_the_expiry_gives_no_longer_life_than_the_settings_allow() {
         let mut session = site.sessions.new_session().unwrap();
         session.update_json(&format!(r#"{{"user":"mallory","_session_expiry":{expiry}}}"#)).unwrap();
         assert_eq!(session.get_expiry_age(ExpiryOptions::default()).unwrap_err().kind(), ErrorKind::Value);
-        assert_eq!(run(site.sessions.commit_headers(&mut session, 200)).unwrap_err().kind(), ErrorKind::Value);
+        assert_eq!(site.failed_commit(&mut session).kind(), ErrorKind::Value);
         assert!(site.store.memory.is_empty());
         session.remove("_session_expiry").unwrap();
         run(site.sessions.save(&mut session)).unwrap();
@@ -169,7 +170,7 @@ fn a_bulk_update_of_the_expiry_gives_no_longer_life_than_the_settings_allow() {
     }
 }
 
-// H8: what stands in the store is an object of this shape, once, or nobody's session.
+// H8: a record is an object of this shape without duplicate keys; anything else opens an anonymous session.
 #[test]
 fn foreign_json_in_the_place_of_a_record_is_an_anonymous_session() {
     let site = site();
@@ -198,7 +199,7 @@ fn foreign_json_in_the_place_of_a_record_is_an_anonymous_session() {
         assert!(session.keys().unwrap().is_empty() && session.session_key().is_none(), "{foreign}");
         session.set("user", "eve").unwrap();
         run(site.sessions.commit_headers(&mut session, 200)).unwrap();
-        let stands = site.store.memory.entries().into_iter().find(|(other, _)| *other == key);
-        assert_eq!(stands.unwrap().1, foreign.into_bytes(), "it is left as it is");
+        let stored = site.store.memory.entries().into_iter().find(|(other, _)| *other == key);
+        assert_eq!(stored.unwrap().1, foreign.into_bytes(), "it is unchanged");
     }
 }

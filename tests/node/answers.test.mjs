@@ -1,11 +1,11 @@
-// What others hand in around the values: a store's answers, options, dates. What is wrong with it is said in a typed error.
+// Invalid replies of stores, options and dates: each is a typed error.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createSessions, memory } from "../../dist/node.js";
 import { fresh, secrets, sessionsAt } from "./visitor.mjs";
 
-test("H3: a store that lists something else than keys has failed, and nothing is deleted", async () => {
+test("H3: a store that lists other values than keys fails, and nothing is deleted", async () => {
   const thrower = { get name() { throw new Error("boom"); } };
   for (const page of [
     undefined, null, 5, "text", {}, { keys: 5 }, { keys: {} }, { keys: "text" }, { keys: [5] }, { keys: [null] }, { keys: [{}] }, { keys: [{ name: 5, deadline: 1 }] },
@@ -22,7 +22,7 @@ test("H3: a store that lists something else than keys has failed, and nothing is
   }
 });
 
-test("E4: a deadline that is no number says nothing, so the record stays", async () => {
+test("E4: a record with an invalid deadline stays", async () => {
   for (const deadline of [NaN, Infinity, -Infinity, undefined, null, "1", {}, 1n, Symbol("s"), true]) {
     const deleted = [];
     const pages = [{ keys: [{ name: "edge-session:session:x", deadline }] }];
@@ -32,7 +32,7 @@ test("E4: a deadline that is no number says nothing, so the record stays", async
   }
 });
 
-test("H3: options that cannot be read are refused as options", () => {
+test("H3: unreadable options are refused with an error of the options", () => {
   const cycle = { store: memory(), secrets };
   cycle.cookieName = cycle;
   for (const options of [
@@ -44,7 +44,7 @@ test("H3: options that cannot be read are refused as options", () => {
   }
 });
 
-test("H3: dates and what to reckon with are themselves or nothing", async () => {
+test("H3: invalid dates and expiry options are refused", async () => {
   const session = await fresh();
   for (const modification of [5, {}, [], true, new Date(NaN), Symbol("s"), () => 1]) {
     assert.throws(() => session.getExpiryAge({ modification }), { code: "ES_VALUE", name: "ValueError" });
@@ -57,7 +57,7 @@ test("H3: dates and what to reckon with are themselves or nothing", async () => 
   for (const none of [undefined, null, {}, { modification: undefined, expiry: undefined }]) assert.equal(session.getExpiryAge(none), 1_209_600);
 });
 
-test("H3, H6: an update and an encode of something else than pairs is refused, and one that throws says so", async () => {
+test("H3, H6: update and encode refuse other values than pairs, and report pairs that throw", async () => {
   const boom = new Error("boom");
   for (const values of [5, "ab", null, undefined, true, Symbol("s"), [5], [["a"]], [["a", 1, 2]], new Date(), new (class A {})(), () => 1]) {
     const session = await fresh();

@@ -1,4 +1,4 @@
-// The benchmark's cycle, without its clock: what is measured does what it is measured for.
+// The measured cycle of the benchmark, without its clock.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -10,7 +10,7 @@ import { data, modes, Visitor } from "../bench/visit.mjs";
 
 const sizes = [200, 2048, 16_384, 131_072];
 
-test("the sessions have the sizes that they are said to have, most of it in one field", () => {
+test("the sessions have their nominal sizes, most of the bytes in one field", () => {
   for (const bytes of sizes) {
     const session = data(bytes);
     assert.equal(JSON.stringify(session).length, bytes);
@@ -31,7 +31,7 @@ for (const [name, contender] of Object.entries({ floor, "edge-session": edgeSess
   });
 }
 
-test("a contender that loses what was written, or does nothing, is found out", async () => {
+test("a contender that loses writes or does nothing is detected", async () => {
   const forgetful = { ...floor(), visit: async (_cookie, field, turn) => void turn(data(200).user, data(200)[field]) };
   const idle = { ...floor(), visit: async () => undefined };
   for (const mode of Object.values(modes)) {
@@ -48,7 +48,7 @@ test("a contender that loses what was written, or does nothing, is found out", a
   await assert.rejects(visitor.leave(), { message: "locale is not what it was at first" });
 });
 
-test("the namespace keeps text and bytes as they were put, and hands them out as they are", async () => {
+test("the namespace returns text and bytes as they were put", async () => {
   const kv = namespace();
   assert.equal(await kv.get("a"), null);
   await kv.put("a", '{"n":1}');

@@ -1,14 +1,14 @@
-// Cookie headers that strangers make, with real tokens in them: the right session or nobody's, and never an error.
+// Untrusted Cookie headers with valid tokens: each opens the right session or an anonymous one, and is never an error.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { memory } from "../../dist/node.js";
 import { anonymous, loggedIn, sessionsAt, visitor } from "./visitor.mjs";
 
-/** The names of the cookie, each with what a visitor does whose session travels under it. */
+/** The cookie names, each with the action that gives the session this name. */
 const kinds = { [anonymous]: () => {}, [loggedIn]: (session) => session.cycleKey() };
 
-/** Two visitors' cookies of one name, and who a header is taken for. */
+/** Two visitors' cookies of one name, and a function that returns the user of a Cookie header. */
 async function site(name) {
   const { sessions, time } = sessionsAt();
   const cookie = async (user) => {
@@ -20,14 +20,14 @@ async function site(name) {
   return { sessions, time, alice: await cookie("alice"), bob: await cookie("bob"), whose: async (header) => (await sessions.load(header)).get("user") };
 }
 
-/** A test of both names. */
+/** Runs a test with both names. */
 function each(title, work) {
   for (const name of Object.keys(kinds)) test(`${title} (${name})`, async () => work({ name, ...(await site(name)) }));
 }
 
 const spaces = "\n\v\f\r\u001c\u001d\u001e\u001f\u0020\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff";
 
-test("A9: a token in the address, the body or another header is nobody's, and nothing is asked of the store", async () => {
+test("A9: a token in the URL, the body or another header is ignored, and costs no operation", async () => {
   const store = memory();
   const asked = [];
   const { sessions } = sessionsAt({ store: { ...store, get: (key) => (asked.push(key), store.get(key)) } });
@@ -72,7 +72,7 @@ each("B2, B3: another name is another cookie, in other letters, encoded or missi
   assert.equal(await whose(bob), "bob");
 });
 
-each("B4, B5: only a semicolon ends a cookie, so two headers that were joined by a comma are nobody's", async ({ alice, bob, whose }) => {
+each("B4, B5: only a semicolon ends a cookie, so two headers joined by a comma are ignored", async ({ alice, bob, whose }) => {
   for (const header of [`a=1, ${bob}`, `a="x, ${bob}"`, `a=1\\; ${bob.replace("=", "\\=")}`, `${alice}, ${bob}`, `${alice},a=1`, `a=1\u0000${bob}`]) {
     assert.equal(await whose(header), undefined, header);
   }
@@ -80,7 +80,7 @@ each("B4, B5: only a semicolon ends a cookie, so two headers that were joined by
   assert.equal(await whose(`a=1, b=2; ${bob}`), "bob");
 });
 
-each("B6: two cookies of one name that both live are nobody's, in any order; one that does not hold changes nothing", async ({ alice, bob, name, whose }) => {
+each("B6: two live cookies of one name open no session, in any order; an invalid one changes nothing", async ({ alice, bob, name, whose }) => {
   const bad = `${name}=bad`;
   for (const [header, user] of [
     [[alice, bob], undefined], [[bob, alice], undefined], [[alice, bad, bob], undefined], [[alice, alice], "alice"], [[bad, alice], "alice"], [[alice, bad], "alice"], [[bad, bad], undefined],
@@ -96,7 +96,7 @@ each("B6: of two cookies of one name the one that lives counts, in any order", a
   for (const header of [[alice, bob], [bob, alice]]) assert.equal(await whose(header.join("; ")), undefined);
 });
 
-each("B6: three cookies of one name that verify are nobody's, and nothing is asked of the store", async ({ alice, bob, name, time }) => {
+each("B6: three valid cookies of one name open no session, and cost no operation", async ({ alice, bob, name, time }) => {
   const store = memory();
   const asked = [];
   const { sessions } = sessionsAt({ store: { ...store, get: (key) => (asked.push(key), store.get(key)) }, clock: () => time.now });
@@ -107,7 +107,7 @@ each("B6: three cookies of one name that verify are nobody's, and nothing is ask
   assert.deepEqual([session.loadReason, session.get("user"), asked], ["malformed", undefined, []]);
 });
 
-test("a cookie counts under its own name only, and that of a login first", async () => {
+test("a token is valid under its own cookie name only, and that of a login takes precedence", async () => {
   const { sessions, whose, alice } = await site(loggedIn);
   const stranger = visitor(sessions);
   await stranger.visit((session) => session.set("user", "an anonymous visitor"));
@@ -119,13 +119,13 @@ test("a cookie counts under its own name only, and that of a login first", async
   for (const header of [[alice, stranger.cookie], [stranger.cookie, alice]]) assert.equal(await whose(header.join("; ")), "an anonymous visitor", "nor does one that has ended");
 });
 
-each("B10: a token is taken as it stands, and never unquoted or decoded", async ({ alice, name, whose }) => {
+each("B10: a token is never unquoted or decoded", async ({ alice, name, whose }) => {
   const [, token] = alice.split("=");
   const forms = [`"${token}"`, `'${token}'`, encodeURIComponent(token[0]).replace(/^./, (c) => `%${c.charCodeAt(0).toString(16)}`) + token.slice(1), `${token}=`, `${token}==`, `${token} x`, `${token.slice(0, 9)} ${token.slice(9)}`];
   for (const form of [...forms, token.toUpperCase(), btoa(token), token.replace(/.$/, "\u00e9"), `${token}\u0000`]) assert.equal(await whose(`${name}=${form}`), undefined, form);
 });
 
-test("B11: a cookie that is gone is a visitor without a session, whatever came before", async () => {
+test("B11: a visitor who lost the cookie has no session", async () => {
   const { sessions } = sessionsAt();
   for (const lost of [null, undefined, "", "theme=dark"]) {
     const session = await sessions.load(lost);
@@ -135,7 +135,7 @@ test("B11: a cookie that is gone is a visitor without a session, whatever came b
   }
 });
 
-test("B7: what is no header is a mistake that is named, and costs nothing", async () => {
+test("B7: an invalid header argument is an error that names it, and costs no operation", async () => {
   const { sessions } = sessionsAt();
   for (const from of [5, true, Symbol("s"), {}, [], { headers: {} }, { headers: { get: () => 5 } }, () => {}]) {
     await assert.rejects(sessions.load(from), { code: "ES_VALUE", message: /a request, a text or nothing was expected, not / });

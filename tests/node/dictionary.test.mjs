@@ -1,4 +1,4 @@
-// Every call on the dictionary, with what it does to the flags.
+// Every call on the dictionary, and its effect on the flags.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -10,7 +10,7 @@ const untouched = { accessed: false, modified: false };
 const read = { accessed: true, modified: false };
 const written = { accessed: true, modified: true };
 
-/** A session that holds `{ a: 1, cart: ["apple"] }` and whose `modified` was taken back. */
+/** A session that holds `{ a: 1, cart: ["apple"] }`, with `modified` reset. */
 async function filled() {
   const session = await fresh();
   session.update({ a: 1, cart: ["apple"] });
@@ -25,7 +25,7 @@ test("a new session is untouched, empty and without a key", async () => {
   assert.deepEqual(flags(session), untouched);
 });
 
-test("what reads marks the session accessed, and not modified", async () => {
+test("calls that read mark the session accessed, and not modified", async () => {
   for (const [call, expected] of [
     [(s) => s.item("a"), 1],
     [(s) => s.get("a"), 1],
@@ -54,7 +54,7 @@ test("what reads marks the session accessed, and not modified", async () => {
   assert.deepEqual(flags(session), read);
 });
 
-test("what writes marks the session modified", async () => {
+test("calls that write mark the session modified", async () => {
   for (const [call, result, left] of [
     [(s) => s.set("b", 2).get("b"), 2, { a: 1, cart: ["apple"], b: 2 }],
     [(s) => s.set("a", 1).get("a"), 1, { a: 1, cart: ["apple"] }],
@@ -93,7 +93,7 @@ test("the test cookie: set, seen, deleted", async () => {
   assert.equal(session.testCookieWorked(), false);
 });
 
-test("get hands out the same object until its key is set or removed", async () => {
+test("get returns the same object until its key is set or removed", async () => {
   const session = await filled();
   const cart = session.get("cart");
   assert.equal(session.get("cart"), cart);
@@ -115,7 +115,7 @@ test("keys keep their order, and a key that is set again its place", async () =>
   assert.deepEqual(session.items(), [["b", 5], ["10", 2], ["a", 3], ["2", 4]]);
 });
 
-test("a key is a text, and no surrogate of it stands alone", async () => {
+test("a key is a text without lone surrogates", async () => {
   const session = await fresh();
   for (const key of [1, null, undefined, Symbol("s"), {}, "\ud800", "a\udc00"]) {
     for (const call of [(k) => session.get(k), (k) => session.set(k, 1), (k) => session.has(k), (k) => session.delete(k), (k) => session.pop(k, 0)]) {
@@ -170,7 +170,7 @@ test("update and encode take plain objects, and pairs in their order", async () 
   assert.deepEqual(await session.decode(await session.encode([["b", 1], ["b", 2]])), { b: 2 });
 });
 
-test("microseconds and offsets come as ISO text, and go as such", async () => {
+test("microseconds and offsets are given and returned as ISO text", async () => {
   const session = await fresh();
   const text = "2030-01-01T02:00:10.000250+02:00";
   session.setExpiry(text);
@@ -195,7 +195,7 @@ test("an expiry counts from the time of the call, however old the session is", a
   assert.equal(session.getExpiryAge(), 6);
 });
 
-test("a save stores what was changed inside, whatever the flag says", async () => {
+test("a save stores changes inside of values whether or not the flag is set", async () => {
   const { sessions } = sessionsAt();
   const session = await sessions.open();
   await session.set("cart", ["apple"]).save();
@@ -219,7 +219,7 @@ test("encode and decode are Django's", async () => {
   assert.deepEqual(flags(session), untouched);
 });
 
-test("a test cookie that was an object is gone when it is deleted", async () => {
+test("a test cookie that was an object is deleted", async () => {
   const session = await fresh();
   session.set("testcookie", { a: 1 });
   session.deleteTestCookie();

@@ -1,4 +1,4 @@
-// The isolate memory in JavaScript: one for each store, shared by all sessions of it, and gone with the core's instance.
+// Isolate memory in JavaScript: one for each store, shared by all its sessions, and lost with the core's instance.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -6,16 +6,16 @@ import { createSessions, kv, memory, withSessions } from "../../dist/node.js";
 import { KvModel } from "../../dist/testing/node.js";
 import { anonymous, cookiesAfter, countingKv, isolate, loggedIn, secrets, sessionsAt, visitor } from "./visitor.mjs";
 
-/** A namespace that stores, and shows nothing of it. */
+/** A namespace whose reads never show what was stored. */
 const blind = () => countingKv({ get: async () => null });
 
-test("a namespace has one store, whoever asks for it, and another namespace has another", () => {
+test("each namespace has one store of its own", () => {
   const [one, other] = [blind().kv, blind().kv];
   assert.equal(kv(one), kv(one));
   assert.notEqual(kv(one), kv(other));
 });
 
-test("all sessions of a namespace share what the isolate remembers, whatever their settings", async () => {
+test("all sessions of a namespace share the isolate memory, with any settings", async () => {
   const { kv: namespace } = blind();
   const { sessions, time } = sessionsAt({ store: kv(namespace) });
   const others = createSessions({ store: kv(namespace), secrets, clock: () => time.now, cookieAge: 60, saveEveryRequest: true });
@@ -33,7 +33,7 @@ test("all sessions of a namespace share what the isolate remembers, whatever the
   for (const cookie of [before, login]) assert.equal((await sessions.load(cookie)).loadReason, "revoked");
 });
 
-test("a store in memory, or of one's own, has one memory as well, and a copy of it has another", async () => {
+test("a memory store or a custom store has one isolate memory, and a copy of it has another", async () => {
   const store = { ...memory(), get: async () => null };
   const { sessions, time } = sessionsAt({ store });
   const alice = visitor(sessions);
@@ -42,7 +42,7 @@ test("a store in memory, or of one's own, has one memory as well, and a copy of 
   assert.deepEqual([await reason(store), await reason({ ...store })], ["live", "not-yet-visible"]);
 });
 
-test("two namespaces never mix, even where they hold sessions of the same key", async () => {
+test("two namespaces are separate, even with sessions of the same key", async () => {
   const entropy = () => new Uint8Array(32).fill(7);
   const sites = await Promise.all(["alice", "bob"].map(async (user) => {
     const site = sessionsAt({ store: kv(blind().kv), entropy });
@@ -102,7 +102,7 @@ test("of 20 parallel requests to a Worker that write one key, one wins, and none
   assert.ok(seen[0] >= 0);
 });
 
-test("a login beside saves of the same browser has what was saved, no answer to them replaces its cookie, and none waits by reading", async () => {
+test("a login beside saves of the same browser includes them, no response to them replaces its cookie, and none polls the store", async () => {
   for (let seed = 0; seed < 20; seed++) {
     const model = new KvModel({ seed });
     const sessions = createSessions({ store: kv(model.at("AMS")), secrets });
@@ -151,7 +151,7 @@ test("a login's headers are one pair for each cookie, as commit, commitHeaders a
   assert.deepEqual(lines(headers), [["theme", false], ...both]);
 });
 
-test("a logout takes the cookies of both names away, each if the request brought it", async () => {
+test("a logout deletes the cookies of both names, each if the request has it", async () => {
   const site = sessionsAt();
   const [stranger, alice] = [visitor(site.sessions), visitor(site.sessions)];
   await stranger.visit((session) => session.set("theme", "dark"));

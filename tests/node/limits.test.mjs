@@ -1,4 +1,4 @@
-// One limit of depth and one of size, for writing and for reading alike: what was written can be read.
+// One limit of depth and one of size for writes and reads, so that every written value can be read.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -10,7 +10,7 @@ const array = (depth) => JSON.parse("[".repeat(depth) + "1" + "]".repeat(depth))
 const object = (depth) => JSON.parse('{"a":'.repeat(depth) + "1" + "}".repeat(depth));
 const deep = { code: "ES_VALUE", message: /nests deeper than 64 levels$/ };
 
-test("H1: what nests to 64 levels is written, and what nests deeper is not, however it comes", async () => {
+test("H1: values of 64 levels are written and deeper ones are refused, by every call", async () => {
   for (const nest of [array, object]) {
     for (const depth of depths) {
       const session = await fresh();
@@ -32,7 +32,7 @@ test("H1: what nests to 64 levels is written, and what nests deeper is not, howe
   }
 });
 
-test("H1: what was handed out and then grew too deep is refused when it is stored, and the session works on", async () => {
+test("H1: a returned value that is made too deep is refused when it is stored, and the session stays usable", async () => {
   const session = await fresh();
   session.set("k", { a: 1 });
   session.get("k").a = array(64);
@@ -40,7 +40,7 @@ test("H1: what was handed out and then grew too deep is refused when it is store
   await session.set("k", 1).save();
 });
 
-test("H1: what somebody else stored is read to the same depth, and no deeper", async () => {
+test("H1: foreign records are read to the same depth, and no deeper", async () => {
   for (const open of ["[", '{"a":']) {
     for (const depth of depths) {
       const { sessions, store } = sessionsAt({ maxRecordBytes: 26_214_400 });
@@ -48,7 +48,7 @@ test("H1: what somebody else stored is read to the same depth, and no deeper", a
       await session.update({ k: 1, other: 2 }).save();
       const [[key, record]] = store.records;
       const close = open === "[" ? "]" : "}";
-      // With a bracket or two beside it, that are no level.
+      // With brackets beside it that add no level.
       const nested = `${open.repeat(depth)}"[[{{"${close.repeat(depth)}`;
       const text = new TextDecoder().decode(record.value).replace('"k":1', () => `"k":${nested}`).replace(/"sizes":\[3,1/, `"sizes":[3,${nested.length}`);
       store.records.set(key, { ...record, value: new TextEncoder().encode(text) });
@@ -88,7 +88,7 @@ test("H1: the data are as large as the setting allows when they are written, and
   const tooLarge = (limit) => (error) => error instanceof TooLargeError && error.message.endsWith(`maxRecordBytes allows ${limit}`);
   await assert.rejects(save(counted - 1), tooLarge(counted - 1));
   await assert.rejects(save(counted, (session) => session.set("l", 1)), tooLarge(counted));
-  assert.equal(store.records.size, before, "nothing is written, and nothing is cut");
+  assert.equal(store.records.size, before, "nothing is written or truncated");
   await assert.doesNotReject(save(counted, (session) => (session.setExpiry(60), session.setTestCookie())), "Django's own keys find room");
   const read = async (limit) => {
     const session = await sized(limit).open(first.sessionKey);
@@ -112,7 +112,7 @@ test("H1: a session over a lowered limit keeps its cookie and its record, and it
   assert.equal((await alice.visit((session) => session.get("user"))).result, "alice");
 });
 
-test("F6: a store that answers with 25 MiB makes an anonymous session, quickly", async () => {
+test("F6: a store that returns 25 MiB gives an anonymous session, quickly", async () => {
   const bytes = new Uint8Array(25 * 1024 * 1024).fill(0x5b);
   const { sessions } = sessionsAt({ store: { ...memory(), get: async () => bytes } });
   const session = await sessions.open("cw63c3bmjz7t3r4d6zvomfg9kl3mff8p");

@@ -1,4 +1,4 @@
-// WebAssembly's memory grows and never shrinks, so what is not freed shows: once it is warm, it has to be flat.
+// WebAssembly's memory never shrinks, so that leaks make it grow: after a warm-up it has to be constant.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -17,7 +17,7 @@ const bytes = () => linear.buffer.byteLength;
 const many = 100_000;
 const cart = Array.from({ length: 5 }, (_, n) => ({ name: `item ${n}`, count: n }));
 
-/** By how many bytes the wasm's memory grew while `work` ran `times` times, after it ran often enough to be warm. */
+/** Returns by how many bytes the WebAssembly memory grew while `work` ran `times` times after a warm-up. */
 async function growth(work, times, warm = 1000) {
   for (let n = 0; n < warm; n++) await work(n);
   const before = bytes();
@@ -36,7 +36,7 @@ async function requests(handler) {
   return () => worker.fetch({ headers });
 }
 
-test("100,000 sessions that were committed leave nothing behind", async () => {
+test("100,000 committed sessions leak no memory", async () => {
   const request = await requests((session) => {
     session.get("cart")[0].count++;
     session.set("visits", session.get("visits", 0) + 1);
@@ -45,7 +45,7 @@ test("100,000 sessions that were committed leave nothing behind", async () => {
   assert.equal(await growth(request, many), 0);
 });
 
-test("100,000 sessions whose handler threw leave nothing behind", async () => {
+test("100,000 sessions whose handler threw leak no memory", async () => {
   const request = await requests((session) => {
     session.set("cart", [...session.get("cart"), "one more"]);
     throw new Error("boom");
@@ -53,7 +53,7 @@ test("100,000 sessions whose handler threw leave nothing behind", async () => {
   assert.equal(await growth(() => assert.rejects(request(), /boom/), many), 0);
 });
 
-test("by hand: a commit frees the session, dispose does where the save is refused", async () => {
+test("without withSessions: a commit frees the session, and dispose does if the save is refused", async () => {
   const sessions = createSessions({ store: memory(), secrets, maxRecordBytes: 1024 });
   const byHand = async (n) => {
     const session = await sessions.load("");
@@ -77,7 +77,7 @@ test("a session that is neither committed nor disposed of is freed by the collec
   assert.ok(ofOneTurn > 0 && ofMany < 5 * ofOneTurn, `${ofOneTurn} bytes in one turn, ${ofMany} in fifty`);
 });
 
-/** Visits of as many visitors, of whose sessions the isolate remembers the last ones. */
+/** Visits of many visitors. Isolate memory keeps the last of their sessions. */
 function visitors(large) {
   const sessions = createSessions({ store: { ...memory(), put: async () => {} }, secrets, maxRecordBytes: 1_000_000 });
   return async (n) => {
@@ -92,11 +92,11 @@ function visitors(large) {
   };
 }
 
-test("20,000 sessions of as many visitors leave nothing behind beyond what the isolate remembers", async () => {
+test("20,000 sessions of as many visitors leak no memory beyond isolate memory", async () => {
   assert.equal(await growth(visitors(1), 20_000, 2_000), 0);
 });
 
-test("what an isolate remembers is bounded in bytes, too", async () => {
+test("isolate memory is bounded in bytes", async () => {
   const before = bytes();
   const visit = visitors(200_000);
   for (let n = 0; n < 1_000; n++) await visit(n);

@@ -1,4 +1,4 @@
-// The tool that plants mutations: where it finds their places, and which of them it runs.
+// The tool for mutations: how it finds their places, and which of them it runs.
 
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -9,7 +9,7 @@ import { changed, misplaced, shareOf, shareOfCommit } from "../mutations/mutatio
 
 const text = "fn a() {\n    // mutation: above\n    one(1);\n    two(2); // mutation: behind\n    one(1);\n}\n";
 
-/** What is wrong with lists of mutations of a project with one source file. */
+/** The errors in lists of mutations of a project with one source file. */
 function wrong(t, source, ...lists) {
   const project = mkdtempSync(join(tmpdir(), "edge-session-mutations-"));
   t.after(() => rmSync(project, { recursive: true }));
@@ -18,7 +18,7 @@ function wrong(t, source, ...lists) {
   return misplaced(lists, project);
 }
 
-test("a mutation changes the line of its marker only, which stands above the line or at its end", () => {
+test("a mutation changes the line of its marker only, which is above the line or at its end", () => {
   assert.equal(changed(text, { marker: "above", from: "1", to: "9" }), text.replace("1", "9"));
   assert.equal(changed(text, { marker: "behind", from: /two\(\d\)/, to: "$&" }), text.replace("two(2)", () => "$&"));
 });

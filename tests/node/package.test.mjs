@@ -1,4 +1,4 @@
-// The package as a whole: what it exports, and what it needs.
+// The package as a whole: its exports and its requirements.
 
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
@@ -34,21 +34,21 @@ test("its entries are there, in the order in which platforms look, and nothing h
   assert.equal(manifest.scripts, undefined);
 });
 
-test("its README is its own, and links to nothing that is not packed", () => {
+test("its README links to packed files only", () => {
   const readme = readFileSync(new URL("README.md", dist), "utf8");
   assert.equal(readme, readFileSync(new URL("../../docs/npm-readme.md", import.meta.url), "utf8"));
   const links = [...readme.matchAll(/\]\((.*?)\)/g)].map(([, target]) => target);
   assert.deepEqual(links.filter((target) => !/^https:|^#/.test(target) && !readdirSync(dist).includes(target)), []);
 });
 
-test("no declaration says any, or speaks of what is not in the package", () => {
+test("no declaration contains `any`, or mentions a file outside of the package", () => {
   for (const file of readdirSync(dist, { recursive: true }).filter((name) => /\.d\.c?ts$/.test(name))) {
     const text = readFileSync(new URL(file, dist), "utf8").replace(/\/\*\*[^]*?\*\//g, "");
     assert.doesNotMatch(text, /\bany\b|#\w+"/, file);
   }
 });
 
-test("nothing of the model of KV is in what a Worker deploys", () => {
+test("a deployed Worker contains no part of the model of KV", () => {
   for (const path of ["shared.js", "node.cjs"]) assert.doesNotMatch(readFileSync(new URL(path, dist), "utf8"), /KvModel/, path);
   assert.doesNotMatch(readFileSync(new URL("edge-session.wasm", dist), "latin1"), /propagation|Too Many Requests/i);
   assert.match(readFileSync(new URL("testing/testing.wasm", dist), "latin1"), /Too Many Requests/);

@@ -1,4 +1,4 @@
-// A panic of the core, in a build that can be made to: the request fails, and the next one works.
+// A panic of the core, in a build with a hook for it: the request fails, and the next one succeeds.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -7,7 +7,7 @@ import { cookiesAfter, countingKv, secrets } from "./visitor.mjs";
 
 const cookieOf = (response) => response.headers.getSetCookie()[0].split(";")[0];
 
-/** A Worker that counts visits, and panics where it is told to. */
+/** A Worker that counts visits and panics on request. */
 function worker() {
   const { kv: namespace } = countingKv();
   const { fetch } = withSessions({ store: kv(namespace), secrets }, {
@@ -22,7 +22,7 @@ function worker() {
   return (path, Cookie = "") => fetch(new Request(`https://example.com${path}`, { headers: { Cookie } }), {}, {});
 }
 
-test("after a panic the next request works, and nothing that was stored is lost", async () => {
+test("after a panic the next request succeeds, and stored data are kept", async () => {
   const visit = worker();
   const cookie = cookieOf(await visit("/"));
   for (let n = 0; n < 3; n++) {
@@ -41,7 +41,7 @@ test("I2: of 50 requests in flight, those beside the one that panics end in an e
   assert.deepEqual(again, Array(50).fill(200));
 });
 
-test("a session that a panic lost says so, whatever is asked of it, and can be disposed of", async () => {
+test("every call on a session that a panic lost reports it, and the session can be disposed of", async () => {
   const sessions = createSessions({ store: kv(countingKv().kv), secrets });
   const [lost, other] = [await sessions.open(), await sessions.open()];
   const late = await sessions.open();
@@ -56,11 +56,11 @@ test("a session that a panic lost says so, whatever is asked of it, and can be d
   const next = await sessions.open();
   await next.set("a", 1).save();
   assert.equal((await sessions.open(next.sessionKey)).get("a"), 1);
-  late[Symbol.dispose](); // of an instance that is long gone
+  late[Symbol.dispose](); // of an instance that was replaced
   assert.equal((await sessions.open(next.sessionKey)).get("a"), 1);
 });
 
-test("what the secrets were at first is what they are after a panic, whatever became of the caller's", async () => {
+test("after a panic the secrets are the original ones, even if the caller changed its array", async () => {
   const store = kv(countingKv().kv);
   const mine = [new TextEncoder().encode(secrets[0])];
   const sessions = createSessions({ store, secrets: mine });
@@ -93,7 +93,7 @@ test("a load that waits for its store while the core panics, and signing for an 
   await assert.rejects(old.encode({ a: 1 }), PanicError);
 });
 
-/** A namespace that can show what it held when it was frozen. */
+/** A namespace that can be frozen: its reads then return the state of that time. */
 function freezing() {
   const inner = countingKv();
   let shown;
@@ -109,7 +109,7 @@ const panic = async (sessions) => {
   assert.throws(() => lost.get("panic now"), PanicError);
 };
 
-test("a panic drops what the isolate remembers, and does no harm: what a browser saved is repaired from its cookie or told", async () => {
+test("a panic drops isolate memory without harm: a browser's saves are repaired from its cookie or reported", async () => {
   const { namespace, freeze, catchUp } = freezing();
   const [sessions, others] = [{}, { cookieAge: 600 }].map((settings) => createSessions({ store: kv(namespace), secrets, ...settings }));
   const visit = async (cookie, act) => {
@@ -138,7 +138,7 @@ test("a panic drops what the isolate remembers, and does no harm: what a browser
   assert.deepEqual(await load(cookie, others), ["live", "alice", 3], "the new instance has one memory for all sessions of the namespace");
 });
 
-test("saves that wait for their turn while the core panics end in a PanicError, and what was acknowledged before and after is kept", async () => {
+test("saves that wait while the core panics end in a PanicError, and acknowledged saves before and after it are kept", async () => {
   const { kv: inner, kept } = countingKv();
   let gate;
   const namespace = { ...inner, put: async (...args) => (await gate, inner.put(...args)) };

@@ -1,5 +1,5 @@
-// The comparison with other libraries in README.md and docs/concepts/benchmarks.md: the rows that a test can observe. The other libraries are
-// those of the benchmark, which `npm run bench` installs; without them their tests are skipped.
+// The comparison with other libraries in README.md and docs/concepts/benchmarks.md: the rows that a test can observe. The other
+// libraries are those of the benchmark, which `npm run bench` installs; without them their tests are skipped.
 
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
@@ -15,8 +15,8 @@ const skip = areInstalled ? false : "npm run bench installs the other libraries;
 const { peer } = areInstalled ? await import("../bench/peer.mjs") : {};
 
 /**
- * Each library, by its column: from a KV namespace it makes a function that runs a handler with the session of a cookie. The handler
- * gets `get`, `set` and `logout`; the function returns the new Cookie header, or the old one.
+ * Each library, by its column: from a KV namespace it makes a function that runs a handler with the session of a cookie. The
+ * handler gets `get`, `set` and `logout`; the function returns the new Cookie header, or the old one.
  */
 const libraries = {
   "edge-session": (kv) => {
@@ -100,7 +100,7 @@ const libraries = {
   },
 };
 
-/** The Cookie header for a Set-Cookie line. */
+/** Returns the Cookie header for a Set-Cookie line. */
 const pair = (line) => line?.split(";")[0];
 
 /** A KV namespace that counts its puts, and fails while `down` is set. */
@@ -129,7 +129,7 @@ async function read(visit, cookie, key) {
   return value;
 }
 
-/** What each row observes: it returns the text that a cell begins with. */
+/** The observation of each row: it returns the text that a cell begins with. */
 const rows = {
   async "a slow request saves after a logout"(visit) {
     const cookie = await visit("", ({ set }) => set("user", "alice"));
@@ -215,7 +215,7 @@ function documented() {
 const comparison = documented();
 
 for (const [library, make] of Object.entries(libraries)) {
-  test(`the comparison says how ${library} behaves`, { skip: library !== "edge-session" && skip }, async (t) => {
+  test(`the comparison describes the behaviour of ${library}`, { skip: library !== "edge-session" && skip }, async (t) => {
     t.mock.method(console, "error", () => {});
     const kv = countingKv();
     const visit = await make(kv);

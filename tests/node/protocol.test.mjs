@@ -1,11 +1,11 @@
-// What the protocol does on a store that is behind, that refuses, or whose session has ended, as JavaScript sees it.
+// The protocol on a store that is stale, that refuses writes, or whose session has ended, from JavaScript.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EdgeSessionError, memory, StaleError, SupersededError, UsageError } from "../../dist/node.js";
 import { anonymous, isolate, loggedIn, sessionsAt, visitor, wandering } from "./visitor.mjs";
 
-/** A store of which reads can be made to show what was there before. */
+/** A store whose reads can be made stale. */
 function behind() {
   const store = memory();
   let shown;
@@ -17,7 +17,7 @@ function behind() {
   };
 }
 
-test("each load says why the session is what it is, and asking is no access", async () => {
+test("each load has an outcome, and reading the outcome is not an access", async () => {
   const site = sessionsAt();
   const { sessions, time, store } = site;
   const alice = visitor(sessions);
@@ -58,7 +58,7 @@ test("each load says why the session is what it is, and asking is no access", as
   assert.equal(await reason(bob.cookie), "revoked");
 });
 
-test("an isolate reads at once what it saved and what it ended, whatever the store shows", async () => {
+test("an isolate reads its own saves and revocations at once, even from a stale store", async () => {
   const store = behind();
   const { sessions } = sessionsAt({ store });
   const alice = visitor(sessions);
@@ -96,7 +96,7 @@ test("a browser reads its own writes where the store does not show them yet, and
   assert.deepEqual(after, ["live", [["theme", "dark"], ["draft", "kept"], ["cart", ["apple"]], ["page", 2]]]);
 });
 
-test("what a store lacks of others' saves is not overwritten, unless a setting says so", async () => {
+test("foreign saves that a store does not show are not overwritten, unless a setting allows it", async () => {
   const site = sessionsAt({ store: behind() });
   const { store } = site;
   const [alice, other] = [visitor(wandering(site)), visitor(wandering(site))];
@@ -136,7 +136,7 @@ test("a session that is not visible yet is empty, is not written, and keeps its 
   assert.equal((await alice.visit((session) => session.get("user"))).result, "alice");
 });
 
-test("a put that is refused is waited for and made again, three times at most, on top of what is there by then", async () => {
+test("a refused put is retried after a wait, three times at most, on the current record", async () => {
   const store = memory();
   const waits = [];
   let refusals = 0;
@@ -206,7 +206,7 @@ test("a request with the key from before a login reads nothing, saves nothing an
   assert.equal((await alice.visit((session) => session.get("user"))).result, "alice", "the first login goes on");
 });
 
-test("a logout ends both of two logins that began with one anonymous session, and neither answers with a cookie", async () => {
+test("a logout revokes both of two logins from one anonymous session, and neither response sets a cookie", async () => {
   const site = sessionsAt();
   const [alice, twice] = [visitor(site.sessions), visitor(isolate(site))];
   await alice.visit((session) => session.set("cart", ["apple"]));
@@ -235,7 +235,7 @@ test("the commit of a session that was opened by its key is refused: it is anoth
   assert.equal((await sessions.open(session.sessionKey)).get("notice"), "sent");
 });
 
-test("a commit after a save looks whether the session has ended since", async () => {
+test("a commit after a save checks whether the session has ended since", async () => {
   const site = sessionsAt();
   const alice = visitor(site.sessions);
   await alice.visit((session) => session.set("user", "alice"));
@@ -267,7 +267,7 @@ test("clear on a session that has ended keeps its key, and the save is interrupt
   }
 });
 
-test("a renewal that is too large fails no page; what makes the session smaller is saved", async () => {
+test("a renewal that is too large does not fail the response; a change that makes the session smaller is saved", async () => {
   const events = [];
   const site = sessionsAt({ cookieAge: 1000 });
   const alice = visitor(site.sessions);
@@ -283,7 +283,7 @@ test("a renewal that is too large fails no page; what makes the session smaller 
   assert.deepEqual((await full.visit((session) => session.items())).result, [["user", "alice"]]);
 });
 
-test("events tell what happened, by names that hold no key; a hook that throws breaks nothing", async (t) => {
+test("events have pseudonyms without a key; a callback that throws has no effect", async (t) => {
   const events = [];
   const { sessions, store } = sessionsAt({ onEvent: (event) => void events.push(event) });
   const alice = visitor(sessions);
@@ -315,7 +315,7 @@ test("events tell what happened, by names that hold no key; a hook that throws b
   assert.ok(logged.mock.callCount() > 0);
 });
 
-test("a text that no secret signed is an event of the session that was to decode it", async (t) => {
+test("a text with an invalid signature emits an event of the session that decodes it", async (t) => {
   const events = [];
   const { sessions } = sessionsAt({ onEvent: (event) => void events.push(event) });
   const alice = visitor(sessions);

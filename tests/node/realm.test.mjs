@@ -1,5 +1,5 @@
-// Values of another realm, as Jest with jsdom, vm contexts and edge sandboxes have them, are taken as this realm's are. What only
-// feigns to be one of them is refused.
+// Values of another realm, as in Jest with jsdom, vm contexts and edge sandboxes, are accepted like those of this realm. Values
+// that only imitate them are refused.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -8,15 +8,15 @@ import { createSessions, memory } from "../../dist/node.js";
 import { KvModel } from "../../dist/testing/node.js";
 import { fresh, secrets, sessionsAt, visitor } from "./visitor.mjs";
 
-/** Runs code in another realm, which has classes of its own. */
+/** Runs code in another realm, with classes of its own. */
 const elsewhere = vm.runInNewContext("(code) => eval(code)", {});
 const [array, bytes, buffer, date] = ["(list) => Array.from(list)", "(list) => Uint8Array.from(list)", "(list) => Uint8Array.from(list).buffer", "(time) => new Date(time)"].map(elsewhere);
 
-/** A part of a larger buffer, where a mistake about the place shows. */
+/** A view into a larger buffer, so that a wrong offset is detected. */
 const part = elsewhere("(list) => Uint8Array.from([9, ...list, 9]).subarray(1, -1)");
 const view = elsewhere("(list) => new DataView(Uint8Array.from([9, ...list, 9]).buffer, 1, list.length)");
 
-/** A store in memory that gives what `turn` makes of the bytes. */
+/** A memory store that returns the bytes converted by `turn`. */
 function giving(turn) {
   const store = memory();
   return { ...store, get: async (key) => { const value = await store.get(key); return value && turn([...value]); } };
@@ -79,7 +79,7 @@ test("dates, arrays, maps and plain objects of another realm are taken", async (
   assert.throws(() => session.set("k", [date(1)]), { code: "ES_VALUE", message: "session.k[0] is a Date" });
 });
 
-test("what only feigns to be bytes is refused where bytes are expected", async () => {
+test("imitations of bytes are refused", async () => {
   for (const value of feigned) {
     const alice = visitor(sessionsAt({ store: giving(() => value) }).sessions);
     await alice.visit((session) => session.set("user", "alice"));
@@ -90,9 +90,9 @@ test("what only feigns to be bytes is refused where bytes are expected", async (
   }
 });
 
-test("what only feigns to be a date is refused where a date is expected, and so is what cannot be looked at", async () => {
+test("imitations of dates and objects whose properties throw are refused", async () => {
   const boom = new Error("boom");
-  const thrower = new Proxy({}, new Proxy({}, { get() { throw boom; } })); // whatever is asked of it
+  const thrower = new Proxy({}, new Proxy({}, { get() { throw boom; } })); // on every access
   const session = await fresh();
   for (const value of [
     { [Symbol.toStringTag]: "Date", getTime: () => 1 }, Object.create(Date.prototype), new Proxy(new Date(), {}), elsewhere("new Date(NaN)"), elsewhere("Object.create(Date.prototype)"),

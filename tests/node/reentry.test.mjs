@@ -1,12 +1,12 @@
-// Code of the application that runs inside of a call and calls back in: getters, toJSON, Date and Response subclasses, the
-// store and the clock. Whatever it does ends well or in an error of this package, and never in one of WebAssembly.
+// Application code that runs inside of a call and calls the session again: getters, toJSON, Date and Response subclasses, the
+// store and the clock. Each such call succeeds or fails with an error of this package, never with one of WebAssembly.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EdgeSessionError, memory, SessionBusyError, SessionClosedError } from "../../dist/node.js";
 import { cookiesAfter, sessionsAt } from "./visitor.mjs";
 
-/** What application code may do to the session from inside of a call. */
+/** Actions of application code on the session from inside of a call. */
 const acts = {
   set: (session) => session.set("other", [1]),
   clear: (session) => session.clear(),
@@ -52,7 +52,7 @@ function changed(session, back) {
   return session;
 }
 
-/** Runs a call in which application code acts once; gives what the call and the act ended with. */
+/** Runs a call in which application code acts once. Returns the outcomes of the call and of the action. */
 async function reenter(call, act) {
   const { sessions } = sessionsAt();
   const session = await sessions.open();
@@ -77,7 +77,7 @@ async function reenter(call, act) {
 }
 
 for (const [name, act] of Object.entries(acts)) {
-  test(`H6: ${name} from inside of any call ends well, or in an error of this package`, async () => {
+  test(`H6: ${name} from inside of any call succeeds, or fails with an error of this package`, async () => {
     for (const [of, call] of Object.entries(calls)) {
       const { errors, session, sessions } = await reenter(call, act);
       for (const error of errors) assert.ok(error === undefined || error instanceof EdgeSessionError, `${of}: ${error?.stack}`);
@@ -89,7 +89,7 @@ for (const [name, act] of Object.entries(acts)) {
   });
 }
 
-test("H6: a call whose session was closed under it says so, and one whose session is being saved", async () => {
+test("H6: a call whose session is closed or being saved by its own code fails with an error", async () => {
   const writes = Object.entries(calls).filter(([of]) => /^(set|update).*getter/.test(of));
   assert.equal(writes.length, 6);
   for (const [of, call] of writes) {

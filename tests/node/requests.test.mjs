@@ -1,4 +1,4 @@
-// Sessions around requests: login, logout, expiry, what the store is asked for, and stores that fail.
+// Sessions around requests: login, logout, expiry, the operations on the store, and stores that fail.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -44,7 +44,7 @@ test("a login changes the key and the cookie's name, and keeps the data; a logou
   assert.deepEqual((await alice.visit((session) => [session.loadReason, session.get("user")])).result, ["revoked", undefined]);
 });
 
-test("a session ends when its time is over, and clearExpired removes the record", async () => {
+test("a session ends at its deadline, and clearExpired removes the record", async () => {
   const { sessions, store, time } = sessionsAt({ cookieAge: 100 });
   const alice = visitor(sessions);
   await alice.visit((session) => session.set("user", "alice"));
@@ -61,7 +61,7 @@ test("a session ends when its time is over, and clearExpired removes the record"
   assert.equal(store.records.size, 0);
 });
 
-test("what was changed inside a value is stored with modified = true, and only then", async () => {
+test("a change inside of a value is stored with modified = true, and only then", async () => {
   const { sessions } = sessionsAt();
   const alice = visitor(sessions);
   await alice.visit((session) => session.set("cart", ["apple"]));
@@ -247,7 +247,7 @@ test("KV: what each request costs, and the shape of every call", async () => {
   assert.deepEqual(names(), ["get", "get", "put", "put", "delete"], "the tombstones of the key, and of the next one");
 });
 
-test("a store that fails: thrown at the first use, its error as the cause, the cookie stays", async () => {
+test("a store that fails: an error at the first access with the store's error as its cause, and the cookie stays", async () => {
   const down = new Error("KV GET failed: 503");
   const counting = countingKv();
   const { sessions } = sessionsAt({ store: kv(counting.kv) });
@@ -276,7 +276,7 @@ test("a store that fails: thrown at the first use, its error as the cause, the c
   session[Symbol.dispose]();
 });
 
-test("a store of one's own: what it has to answer, and what a conflict is", async () => {
+test("a custom store: valid replies and conflicts", async () => {
   const store = { ...memory(), put: async () => false };
   const session = await sessionsAt({ store }).sessions.open();
   await assert.rejects(session.set("a", 1).save(), { code: "ES_KEY_TAKEN", name: "KeyTakenError" });
@@ -307,7 +307,7 @@ test("a store of one's own: what it has to answer, and what a conflict is", asyn
   assert.equal(await undeleting.sessions.exists(kept.sessionKey), false, "a record that could not be deleted is out of reach");
 });
 
-test("settings are checked at once, by their names here, and show no secret", () => {
+test("settings are validated on construction, and errors have the JavaScript names and no secret", () => {
   const store = memory();
   for (const [options, part] of [
     [{}, "store"],
@@ -334,7 +334,7 @@ test("settings are checked at once, by their names here, and show no secret", ()
   assert.throws(() => kv(undefined), { code: "ES_CONFIG", name: "ConfigError" });
 });
 
-test("every setting arrives", async () => {
+test("every setting takes effect", async () => {
   const { sessions } = sessionsAt({
     secrets: [new TextEncoder().encode("a newer secret, as bytes, of thirty-two"), ...secrets],
     cookieAge: 60, cookieName: "sid", cookieDomain: "example.com", cookiePath: "/app", cookieHttpOnly: false,
@@ -367,14 +367,14 @@ test("entropy can be given, and is 32 bytes", async () => {
   await assert.rejects(keyOf(() => new Uint8Array(8)), { code: "ES_ENTROPY" });
 });
 
-test("entropy that failed once is asked again", async () => {
+test("entropy that failed once is called again", async () => {
   let times = 0;
   const { sessions } = sessionsAt({ entropy: () => (times++ ? crypto.getRandomValues(new Uint8Array(32)) : new Uint8Array(0)) });
   await assert.rejects(sessions.load(""), { code: "ES_ENTROPY" });
   assert.equal((await sessions.load("")).isEmpty(), true);
 });
 
-test("whose sessions commit a session makes no difference to what is stored", async () => {
+test("a session that another `Sessions` commits is stored in the same way", async () => {
   const { store, sessions } = sessionsAt({ saveEveryRequest: true });
   const { sessions: others } = sessionsAt({ store });
   const session = await sessions.open();
@@ -385,7 +385,7 @@ test("whose sessions commit a session makes no difference to what is stored", as
   assert.deepEqual((await sessions.open(session.sessionKey)).get("cart"), { apples: 1 });
 });
 
-test("a flush that is refused forgets nothing that was handed out", async () => {
+test("a refused flush keeps the returned objects", async () => {
   const { sessions } = sessionsAt();
   const session = await sessions.open();
   await session.set("cart", [1]).save();
@@ -399,7 +399,7 @@ test("a flush that is refused forgets nothing that was handed out", async () => 
   assert.deepEqual((await sessions.open(session.sessionKey)).get("cart"), [1, 2]);
 });
 
-test("a save that is refused halfway leaves the flag as it was", async () => {
+test("a save that is refused halfway leaves the flag unchanged", async () => {
   const { sessions } = sessionsAt();
   const session = await sessions.open();
   await session.update({ a: [1], b: [1] }).save();

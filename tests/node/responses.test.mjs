@@ -1,4 +1,4 @@
-// Responses that cannot be sent: found before anything is saved. And those of another library, which can.
+// Responses that cannot be sent are detected before the save. Responses of another library can be sent.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -10,7 +10,7 @@ const read = async (response) => (await response.text(), response);
 const locked = (response) => (response.body.getReader(), response);
 const cancelled = async (response) => (await response.body.cancel(), response);
 
-/** What a library of its own, or another realm, has as a response. */
+/** A response of another library or realm. */
 const foreign = (members) => Object.defineProperties(
   { status: 200, statusText: "", headers: new Headers(), body: null, bodyUsed: false },
   Object.getOwnPropertyDescriptors(members),
@@ -36,7 +36,7 @@ const unsendable = {
 };
 
 for (const [what, [make, message]] of Object.entries(unsendable)) {
-  test(`${what} cannot be sent: a login with it saves nothing, and the visitor is as before`, async () => {
+  test(`${what} cannot be sent: a login with it saves nothing, and the visitor's session is unchanged`, async () => {
     const { kv: namespace, names } = countingKv();
     const { sessions } = sessionsAt({ store: kv(namespace) });
     const alice = visitor(sessions);

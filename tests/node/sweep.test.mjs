@@ -1,4 +1,4 @@
-// clearExpired, run after run: it continues where the last run ended, and lists nothing where the store expires records itself.
+// Runs of clearExpired: each continues where the last one ended. A store that expires records itself is not listed.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -8,7 +8,7 @@ import { sessionsAt, visitor } from "./visitor.mjs";
 
 const [OVER, LIVE] = [1e15, 4e15];
 
-/** A store that lists one key a page, by names, and notes what it is asked for; `failing` names what fails. */
+/** A store that lists one key in each page and records its operations; `failing` names the operation that fails. */
 function oneByOne(names, members = {}) {
   const asked = [];
   const failing = new Set();
@@ -33,7 +33,7 @@ function oneByOne(names, members = {}) {
   return { store, failing, asked: () => asked.splice(0), sessions: sessionsAt({ store }).sessions };
 }
 
-test("runs continue where the last one ended, until all of the list was seen", async () => {
+test("runs continue where the last one ended, until the end of the list", async () => {
   const names = new Map(Array.from({ length: 1500 }, (_, n) => [`edge-session:ended:${String(n).padStart(4, "0")}`, LIVE]));
   for (let n = 0; n < 50; n++) names.set(`edge-session:session:${String(n).padStart(2, "0")}`, OVER);
   const { sessions, asked } = oneByOne(names);
@@ -43,7 +43,7 @@ test("runs continue where the last one ended, until all of the list was seen", a
   assert.equal(asked()[0], "list edge-session:ended:1000");
   assert.equal(names.size, 1500);
   assert.deepEqual(await sessions.clearExpired(), { removed: 0, complete: false });
-  assert.equal(asked()[0], "list", "after the end it begins anew");
+  assert.equal(asked()[0], "list", "after the end of the list it starts over");
 });
 
 test("a page that was not finished is listed again by the next run, and a refused cursor starts over", async () => {
@@ -58,10 +58,10 @@ test("a page that was not finished is listed again by the next run, and a refuse
   assert.deepEqual(asked(), ["list b", "list", "delete b", "list c", "delete c"]);
   failing.add("list");
   await assert.rejects(sessions.clearExpired(), { code: "ES_STORE_UNAVAILABLE", name: "StoreUnavailableError" });
-  assert.deepEqual(asked(), ["list"], "without a cursor nothing is tried again");
+  assert.deepEqual(asked(), ["list"], "without a cursor there is no retry");
 });
 
-test("where the store expires records itself, nothing is listed unless a full pass is asked for", async () => {
+test("a store that expires records itself is listed for a full pass only", async () => {
   const { sessions, asked } = oneByOne(new Map([["a", OVER]]), { expiresRecords: true });
   for (const options of [undefined, {}, { fullPass: false }, { fullPass: undefined }]) {
     assert.deepEqual(await sessions.clearExpired(options), { removed: 0, complete: true });
@@ -78,7 +78,7 @@ test("a full pass goes on over several runs, too", async () => {
   assert.equal(asked()[1000], "list 1000");
 });
 
-test("on KV a run costs nothing, and what has expired is gone all the same", async () => {
+test("on KV a run costs nothing, and expired records are removed by KV", async () => {
   const model = new KvModel({ seed: 1 });
   const { sessions } = sessionsAt({ store: kv(model.at("AMS")), cookieAge: 3600, clock: () => model.now() });
   for (let n = 0; n < 20; n++) await visitor(sessions).visit((session) => session.set("n", n));

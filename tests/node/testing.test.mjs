@@ -1,4 +1,4 @@
-// The model of KV that `edge-session/testing` exports: what it does to plain reads and writes, and what sessions make of it.
+// The model of KV that `edge-session/testing` exports: plain reads and writes, and sessions on it.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -6,12 +6,12 @@ import { createSessions, kv, withSessions } from "../../dist/node.js";
 import { KvModel } from "../../dist/testing/node.js";
 import { cookiesAfter, secrets } from "./visitor.mjs";
 
-/** Nothing slow, and what is written is seen at once where it was. */
+/** No operation is slow, and each write is visible at once at its location. */
 const plain = { slow: 0, locallyInvisible: 0 };
 const failure = (status) => ({ name: "Error", message: new RegExp(`^KV [A-Z]+ failed: ${status}`) });
 const seeds = (count) => Array.from({ length: count }, (_, seed) => seed);
 
-test("a location answers from its cache for as long as its cacheTtl", async () => {
+test("a location responds from its cache for the cacheTtl", async () => {
   const model = new KvModel({ ...plain, maxPropagation: 0 });
   const [here, there] = [model.at("AMS"), model.at("SFO")];
   await here.put("key", "one");
@@ -71,7 +71,7 @@ test("a write reaches every location within the longest propagation, and some la
   assert.ok(late > 5 && late < 50, `${late} of 200 took longer than 50 s`);
 });
 
-test("some writes are not seen at once where they were made", async () => {
+test("some writes are not visible at once at their location", async () => {
   let unseen = 0;
   for (const seed of seeds(300)) {
     const here = new KvModel({ seed }).at("AMS");
@@ -114,7 +114,7 @@ test("a key takes one write a second", async () => {
   await assert.rejects(here.delete("key"), failure(429));
 });
 
-test("what KV refuses is refused", async () => {
+test("operations that KV refuses are refused", async () => {
   const model = new KvModel(plain);
   const here = model.at("AMS");
   for (const [key, status] of [["", 400], [".", 400], ["..", 400], ["k".repeat(513), 414]]) {
@@ -166,7 +166,7 @@ test("values come in the forms that a Worker asks for, with their metadata", asy
   assert.deepEqual([await here.get("empty"), (await here.get("empty", "arrayBuffer")).byteLength], ["", 0]);
 });
 
-test("a value goes when its time is over, even in a cache, and one without an expiration stays", async () => {
+test("a value expires after its time to live, even in a cache, and one without an expiration stays", async () => {
   const model = new KvModel({ ...plain, start: new Date("2031-02-03T00:00:00Z") });
   const here = model.at("AMS");
   const ends = Date.UTC(2031, 1, 3) / 1000 + 100;
@@ -213,7 +213,7 @@ test("a put that failed may have been applied", async () => {
   assert.equal(await here.get("key"), "one");
 });
 
-test("a late put lands on what was put after it, though nobody waits for it", async () => {
+test("a late put overwrites a later one, although no code waits for it", async () => {
   const model = new KvModel(plain);
   const here = model.at("AMS");
   const stored = () => model.entries().map(([, value]) => new TextDecoder().decode(value));
@@ -223,12 +223,12 @@ test("a late put lands on what was put after it, though nobody waits for it", as
   assert.deepEqual(stored(), ["later"]);
   const before = model.now();
   await new Promise((resolve) => setTimeout(resolve, 20));
-  assert.equal(model.now(), before, "time stands while nobody waits");
+  assert.equal(model.now(), before, "time passes only during waits");
   await model.sleep(11_000);
   assert.deepEqual(stored(), ["late"]);
 });
 
-test("every fault of a read does what it says", async () => {
+test("every fault of a read has its effect", async () => {
   const model = new KvModel(plain);
   const here = model.at("AMS");
   await here.put("other", "other value");
@@ -249,7 +249,7 @@ test("every fault of a read does what it says", async () => {
   assert.equal(await read({ replaced: new Uint8Array([65]) }), "A");
   assert.equal(await read({ ofKey: "other" }), "other value");
   for (const status of [414, 500, 503]) await assert.rejects(read({ status }), failure(status));
-  assert.equal(await here.get("key"), "new", "nothing of it stays");
+  assert.equal(await here.get("key"), "new", "none of it stays");
   const before = model.now();
   await read({ slow: 7_000 });
   assert.equal(model.now() - before, 7_000);
@@ -260,7 +260,7 @@ test("every fault of a read does what it says", async () => {
   assert.equal(await read("expired"), "new");
 });
 
-test("a hook is asked about each operation, after what was told", async () => {
+test("a callback decides about each operation after the planned faults", async () => {
   const model = new KvModel(plain);
   const asked = [];
   model.onOperation((operation) => {
@@ -285,7 +285,7 @@ test("a hook is asked about each operation, after what was told", async () => {
   assert.deepEqual(model.counts(), { gets: 2, puts: 1, deletes: 1, lists: 1 });
 });
 
-test("in an outage only caches answer", async () => {
+test("in an outage only caches respond", async () => {
   const model = new KvModel(plain);
   const [here, there] = [model.at("AMS"), model.at("SFO")];
   await here.put("key", "one");
@@ -298,7 +298,7 @@ test("in an outage only caches answer", async () => {
   await here.put("key", "three");
 });
 
-test("a mistake in the options or in a fault is told", () => {
+test("invalid options and faults are errors", () => {
   const model = new KvModel();
   const refused = (options, message) => assert.throws(() => new KvModel(options), { name: "TypeError", message });
   refused({ sead: 1 }, /^sead is no option/);
@@ -332,7 +332,7 @@ async function history(seed) {
   return { log, counts: model.counts() };
 }
 
-test("a seed repeats its history, and faults come by chance until they are stopped", async () => {
+test("a seed repeats its history, and random faults happen until they are stopped", async () => {
   const [one, again, other] = [await history(1), await history(1), await history(2)];
   assert.deepEqual(one, again);
   assert.notDeepEqual(one, other);
@@ -365,7 +365,7 @@ test("requests run side by side, in virtual time: three of a minute take one", a
   assert.ok(performance.now() - began < 5_000);
 });
 
-/** A Worker as its author writes it; nothing in it knows of the model. */
+/** An ordinary Worker, without code for the model. */
 const worker = withSessions((env) => ({ store: kv(env.SESSIONS), secrets }), {
   async fetch(request, _env, _context, session) {
     const { pathname } = new URL(request.url);
@@ -381,7 +381,7 @@ const worker = withSessions((env) => ({ store: kv(env.SESSIONS), secrets }), {
   },
 });
 
-/** A browser that comes to one location or another. */
+/** A browser whose requests arrive at different locations. */
 function browser(model) {
   const env = (location) => (environments[location] ??= { SESSIONS: model.at(location) });
   const environments = {};
@@ -396,7 +396,7 @@ function browser(model) {
   };
 }
 
-test("a whole story: login here, a visit there, a logout, and the bound", async () => {
+test("a whole visit: a login here, a page there, a logout, and the bound", async () => {
   for (const seed of seeds(40)) {
     const model = new KvModel({ seed });
     const alice = browser(model);
@@ -429,7 +429,7 @@ test("some locations go on serving a session for a while after its logout: the m
   assert.ok(served > 10, `${served} of 40`);
 });
 
-test("kv() over a model waits and tells the time as the model does", async () => {
+test("kv() on a model uses the waits and the clock of the model", async () => {
   const model = new KvModel({ ...plain, latency: [10, 10] });
   const here = model.at("AMS");
   const sessions = createSessions({ store: kv(here), secrets, cookieAge: 3600 });
@@ -440,7 +440,7 @@ test("kv() over a model waits and tells the time as the model does", async () =>
   const [before, began] = [model.now(), performance.now()];
   const headers = new Headers(await sessions.commitHeaders(session, 200));
   assert.ok(model.now() - before >= 1_000, "the second put came a second later");
-  assert.ok(performance.now() - began < 900, "but nobody had to wait for it");
+  assert.ok(performance.now() - began < 900, "in a fraction of that in real time");
   assert.equal(model.counts().puts, 2);
   const reason = async (of) => (await of.load(headers.get("Set-Cookie").split(";")[0])).loadReason;
   await model.sleep(3_590_000);
@@ -469,8 +469,8 @@ test("a KV outage makes 503s, and the cookie stays", async () => {
   assert.equal(await alice.go("AMS", "/"), "alice");
 });
 
-test("a browser that goes from place to place on a bad day loses nobody, and reads what it wrote or is told", async () => {
-  let [read, told] = [0, 0];
+test("a browser at changing locations on a faulty KV stays logged in, and reads its own writes or gets an outcome", async () => {
+  let [read, reported] = [0, 0];
   const log = console.error;
   console.error = () => {};
   try {
@@ -481,7 +481,7 @@ test("a browser that goes from place to place on a bad day loses nobody, and rea
       for (const location of ["AMS", "SFO", "AMS", "SIN"]) {
         const answer = await alice.go(location, "/");
         if (answer === "alice") read++;
-        else told++;
+        else reported++;
         if (answer !== "alice" && answer !== "nobody") assert.equal(answer, 503);
         assert.notEqual(alice.cookie, "", `seed ${seed}`);
         await alice.go(location, "/theme");
@@ -494,5 +494,5 @@ test("a browser that goes from place to place on a bad day loses nobody, and rea
   } finally {
     console.error = log;
   }
-  assert.ok(read > told * 3, `${read} read, ${told} told`);
+  assert.ok(read > reported * 3, `${read} read, ${reported} reported`);
 });

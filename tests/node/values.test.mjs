@@ -1,4 +1,4 @@
-// What can be stored: what JSON holds exactly. The rest is refused with its path, and the session stays usable.
+// Values that JSON represents exactly are stored. The others are refused with their path, and the session stays usable.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -11,7 +11,7 @@ cycle.list.push(cycle);
 class Point { x = 1; }
 const nested = (depth) => Array.from({ length: depth }).reduce((inner) => [inner], 1);
 
-test("H2, H3: what JSON does not hold is refused with its path", async () => {
+test("H2, H3: values that JSON cannot represent are refused with their path", async () => {
   for (const [value, message] of [
     [undefined, "session.k is undefined"],
     [() => 1, "session.k is a function"],
@@ -48,7 +48,7 @@ test("H2, H3: what JSON does not hold is refused with its path", async () => {
   }
 });
 
-test("symbols, hidden properties, and properties of arrays that are no items are no data, as for JSON.stringify", async () => {
+test("symbols, hidden properties, and properties of arrays other than items are ignored, as by JSON.stringify", async () => {
   const { sessions } = sessionsAt();
   const session = await sessions.open();
   session.set("object", Object.defineProperty({ a: 1, [Symbol("s")]: 2 }, "hidden", { value: 3 })).set("array", "abc".match(/b/));
@@ -62,7 +62,7 @@ test("the refusal that the documentation shows", async () => {
   assert.throws(() => session.set("cart", [0, 1, 2, { added: 1n }]), { message: "session.cart[3].added is a BigInt" });
 });
 
-test("H4, H5: what JSON holds comes back as it was, from the store too", async () => {
+test("H4, H5: JSON values are read as they were written, also from the store", async () => {
   const shared = { x: 1 };
   const values = [
     null, true, false, 0, -0, 1.5, -1e-7, 5e-324, Number.MAX_VALUE, 2 ** 53, 2 ** 60, -(2 ** 63), 0.1 + 0.2,
@@ -86,7 +86,7 @@ test("H4, H5: what JSON holds comes back as it was, from the store too", async (
   assert.equal({}.polluted, undefined);
 });
 
-test("H5: names that JavaScript knows are plain keys of the session", async () => {
+test("H5: names with a meaning in JavaScript are plain keys of the session", async () => {
   const { sessions } = sessionsAt();
   const session = await sessions.open();
   for (const key of ["__proto__", "constructor", "toString", "hasOwnProperty", ""]) {
@@ -113,7 +113,7 @@ test("H4: an integer that Rust stored and JavaScript would round is an error, no
   assert.throws(() => again.get("big"), { code: "ES_VALUE", message: "session.big holds an integer that JavaScript's numbers do not hold" });
   assert.deepEqual([again.get("other"), again.get("fine")], [2, "12345678901234567890"]);
   await again.set("other", 3).save();
-  assert.match(new TextDecoder().decode(store.records.get(key).value), /9007199254740993/, "what nobody reads is copied");
+  assert.match(new TextDecoder().decode(store.records.get(key).value), /9007199254740993/, "unread values are copied");
 });
 
 test("H6: getters, proxies and toJSON that throw or call back in: an error, and a session that works", async () => {

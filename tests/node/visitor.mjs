@@ -1,4 +1,4 @@
-// Sessions in memory with a clock that stands still, a visitor whose browser keeps the cookies, and a KV that counts.
+// Sessions in memory with a clock set by the test, a visitor whose browser keeps the cookies, and a KV that counts.
 
 import { createSessions, memory } from "../../dist/node.js";
 
@@ -10,7 +10,7 @@ export function sessionsAt({ store = memory(), ...settings } = {}) {
   return { time, store, sessions: createSessions({ store, secrets, clock: () => time.now, ...settings }) };
 }
 
-/** Sessions of another isolate, or of another place: the same records and the same time, and nothing remembered. */
+/** Sessions of another isolate or location: the same records and clock, without isolate memory. */
 export const isolate = ({ store, time }, settings) => createSessions({ store: { ...store }, secrets, clock: () => time.now, ...settings });
 
 /** Sessions of which every load happens in an isolate of its own. */
@@ -23,7 +23,7 @@ export const wandering = (site, settings) => ({
 export const anonymous = "__Host-sessionid-anonymous";
 export const loggedIn = "__Host-sessionid";
 
-/** What a browser sends next: the cookies of its last `Cookie` header, and what the response's `Set-Cookie` headers made of them. */
+/** The next `Cookie` header of a browser: the last one, changed by the response's `Set-Cookie` headers. */
 export function cookiesAfter(cookie, headers) {
   const name = (pair) => pair.split("=")[0];
   const jar = new Map(cookie.split("; ").filter(Boolean).map((pair) => [name(pair), pair]));
@@ -35,7 +35,7 @@ export function cookiesAfter(cookie, headers) {
   return [...jar.values()].join("; ");
 }
 
-/** The kinds of what a store in memory holds: `session`, `ended` (a tombstone). */
+/** The kinds of entries of a memory store: `session`, `ended` (a tombstone). */
 export const kinds = ({ records }) => [...records.keys()].map((name) => name.split(":")[1]).sort();
 
 /** A new session in memory. */
@@ -45,7 +45,7 @@ export const fresh = (settings) => sessionsAt(settings).sessions.open();
 export function visitor(sessions) {
   return {
     cookie: "",
-    /** One request: what `handler` gives, and the response after the commit. */
+    /** Runs one request. Returns the result of `handler`, and the response after the commit. */
     async visit(handler, response = new Response("ok")) {
       const session = await sessions.load(new Request("https://example.com/", { headers: { Cookie: this.cookie } }));
       const result = await handler(session);
@@ -56,7 +56,7 @@ export function visitor(sessions) {
   };
 }
 
-/** A KV namespace in memory that notes every call; `faults` answer in its place. */
+/** A KV namespace in memory that records every call; `faults` replace its calls. */
 export function countingKv(faults = {}) {
   const kept = new Map();
   const calls = [];

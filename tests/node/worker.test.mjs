@@ -7,7 +7,7 @@ import { cookiesAfter, countingKv, loggedIn, secrets } from "./visitor.mjs";
 
 const context = {};
 
-/** Requests to a Worker, with the cookies that it gave. */
+/** Sends requests to a Worker, with the cookies that it set. */
 function browser(worker, env) {
   return {
     cookie: "",
@@ -20,7 +20,7 @@ function browser(worker, env) {
   };
 }
 
-/** Silence for what a failed session writes into the log; gives what it was. */
+/** Captures the log of failed sessions. Returns its lines. */
 async function logged(t, work) {
   const log = t.mock.method(console, "error", () => {});
   await work();
@@ -54,7 +54,7 @@ test("options are asked for once an environment", async () => {
   assert.equal(await (await fixed.fetch(new Request("https://example.com/"))).text(), "false");
 });
 
-test("what the handler throws is thrown on, with nothing saved", async () => {
+test("errors of the handler are passed on, and nothing is saved", async () => {
   const { kv: namespace, names } = countingKv();
   const boom = new Error("boom");
   const worker = withSessions({ store: kv(namespace), secrets }, { fetch(_, __, ___, session) { session.set("a", 1); throw boom; } });
@@ -120,7 +120,7 @@ test("a session that cannot be saved is 503, 400 or 413, without a cookie", asyn
   assert.equal(lines.length, 3);
 });
 
-test("a save of the handler's own that fails is answered like a commit's, and nothing is saved after it", async (t) => {
+test("a failed save inside of the handler gets the response of a failed commit, and nothing is saved after it", async (t) => {
   const { kv: namespace, kept } = countingKv();
   const worker = withSessions({ store: kv(namespace), secrets, maxRecordBytes: 1024 }, {
     async fetch(request, _, __, session) {
@@ -144,7 +144,7 @@ test("a save of the handler's own that fails is answered like a commit's, and no
   assert.equal(kept.size, 0);
 });
 
-test("a logout that fails says so, and later requests finish it: until then whoever uses the session gets a 503", async (t) => {
+test("a failed logout is reported, and later requests finish it: until then pages that use the session get a 503", async (t) => {
   let down = true;
   const { kv: namespace, kept } = countingKv({
     put: async (key, value, options) => {
@@ -180,7 +180,7 @@ test("a logout that fails says so, and later requests finish it: until then whoe
   assert.equal(await (await one.get("/")).text(), "nobody", "the login has ended");
 });
 
-test("scheduled clears what has expired, and lists nothing in KV, which expires records itself", async () => {
+test("scheduled deletes expired records, and does not list KV, which expires records itself", async () => {
   let now = Date.UTC(2030, 0, 1);
   const workerOn = (store) => withSessions({ store, secrets, cookieAge: 60, clock: () => now }, {
     fetch: (_, __, ___, session) => (session.set("a", 1), new Response("ok")),

@@ -1,4 +1,5 @@
-// It runs, from a packed tarball, on each platform that it is for. What a consumer does is in the folder that has its name.
+// The packed tarball on each platform that it supports. Each consumer is a project in a folder of its name, here or in
+// `examples`.
 
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
@@ -10,12 +11,13 @@ import { writeExamples } from "./documents.mjs";
 import { install, serve, succeed } from "./installed.mjs";
 
 const { folder, tarball } = await install({
-  consumers: ["documents", "hono", "js-quick-start", "node", "types", "vite-browser", "vitest-workerd"],
+  consumers: ["documents", "node", "types", "vite-browser", "vitest-workerd"],
+  examples: ["hono-worker", "typescript-worker"],
   packages: ["@cloudflare/vitest-plugin", "hono", "vite", "vitest"],
 });
 const at = (consumer) => ({ cwd: `${folder}/${consumer}` });
 
-/** A visitor of the Worker at `url`, with a browser that keeps the session's cookies: the page's text, and the cookies that it set. */
+/** A visitor of the Worker at `url` with a cookie jar. Requests return the page's text, and the cookies that it set. */
 const visitor = (url, jar = {}) => ({
   jar: { ...jar },
   async request(method, path) {
@@ -38,7 +40,7 @@ const visitor = (url, jar = {}) => ({
 });
 
 describe("the package, installed", { concurrency: 2 }, () => {
-  test("publint and arethetypeswrong find nothing to mend", async () => {
+  test("publint and arethetypeswrong find no errors", async () => {
     await succeed("publint", ["run", "--strict", tarball]);
     await succeed("attw", [tarball]);
   });
@@ -61,18 +63,18 @@ describe("the package, installed", { concurrency: 2 }, () => {
 
     test(`${name} imports it and requires it`, { skip }, async () => {
       assert.match(await node("--version"), new RegExp(`^v${name.slice(5)}\\.`));
-      const said = "alice\ntrue ES_KEY_ERROR\nKV PUT failed: 429 Too Many Requests\n";
-      assert.equal(await node("import.mjs"), said);
-      assert.equal(await node("require.cjs"), said);
-      assert.equal(await node("--no-experimental-require-module", "require.cjs"), said, "as before 20.19");
+      const output = "alice\ntrue ES_KEY_ERROR\nKV PUT failed: 429 Too Many Requests\n";
+      assert.equal(await node("import.mjs"), output);
+      assert.equal(await node("require.cjs"), output);
+      assert.equal(await node("--no-experimental-require-module", "require.cjs"), output, "as before 20.19");
     });
 
-    test(`in ${name}, import and require give the same, with one WebAssembly`, { skip }, async () => {
+    test(`in ${name}, import and require return the same module, with one WebAssembly`, { skip }, async () => {
       assert.equal(await node("both.mjs"), "1 true\n");
     });
   }
 
-  for (const [name, cookies] of [["js-quick-start", []], ["hono", ["name"]]]) {
+  for (const [name, cookies] of [["typescript-worker", []], ["hono-worker", ["name"]]]) {
     test(`${name}, served by wrangler: counts visits, logs in, and out`, async (t) => {
       const { url, stop } = await serve(at(name).cwd);
       t.after(stop);
@@ -110,7 +112,7 @@ describe("the package, installed", { concurrency: 2 }, () => {
   });
 
   test("the testing guide's test of a Worker, with vitest in Node", async () => {
-    assert.match(await succeed("vitest", ["run"], at("js-quick-start")), /1 passed/);
+    assert.match(await succeed("vitest", ["run"], at("typescript-worker")), /1 passed/);
   });
 
   test("Vite, built and in development, in Chromium", async (t) => {

@@ -1,11 +1,11 @@
-// The examples in the documents that are TypeScript or JavaScript. `tests/native/documents.rs` looks after those in other languages.
+// The TypeScript and JavaScript examples in the documents. `tests/native/documents.rs` checks those in other languages.
 
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../../scripts/project.mjs";
 
-/** The programs that other tests run: a block with one of these texts is a copy, and imports what lies beside it. */
-const programs = ["js-quick-start/ten-lines.ts", "js-quick-start/worker.ts", "js-quick-start/worker.test.ts", "hono/worker.ts"];
+/** The programs that other tests run. A block with one of these texts is a copy. */
+const programs = ["typescript-worker/minimal.ts", "typescript-worker/worker.ts", "typescript-worker/worker.test.ts", "hono-worker/worker.ts"];
 
 /** The paths of the documents. */
 function documents() {
@@ -20,11 +20,11 @@ function blocks(path, language) {
 }
 
 /**
- * Writes each example into a file of its own in `folder`, named after its document, and gives their names. A short example becomes
- * a module, too, so that it can wait and declares nothing for the others.
+ * Writes each example into a file of its own in `folder`, named after its document, and returns their names. A short example
+ * becomes a module, too, so that it can use `await` and declares no globals.
  */
 export function writeExamples(folder) {
-  const copies = programs.map((name) => readFileSync(join(root, "tests/packages", name), "utf8"));
+  const copies = programs.map((name) => readFileSync(join(root, "examples", name), "utf8"));
   return documents().flatMap((path) => ["ts", "js"].flatMap((language) =>
     blocks(path, language).filter((code) => !copies.includes(code)).map((code, index) => {
       const name = `${path.replace(/\.md$/, "").replaceAll(/[^\w-]/g, "-")}-${index + 1}.${language}`;

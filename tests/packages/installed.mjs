@@ -1,5 +1,5 @@
-// The package as its users get it: packed, and installed from the tarball into a folder of its own, where the consumers are
-// copied to. What else these import is this repository's. And a Worker of theirs, served by wrangler.
+// The package as users install it: from the packed tarball, into a temporary folder to which the consumers are
+// copied. Their other dependencies are those of this repository. Also serves a consumer's Worker with wrangler.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -9,15 +9,15 @@ import { dirname, join } from "node:path";
 import { environment, root } from "../../scripts/project.mjs";
 import { run } from "../../scripts/run.mjs";
 
-/** Runs a program to its end, and fails with its output if it fails; gives that output. */
+/** Runs a program to its end and returns its output. Throws the output if the program fails. */
 export async function succeed(program, args, options) {
   const { code, output } = await run(program, args, { quiet: true, limit: 120, ...options });
   if (code) throw new Error(`${program} ${args.join(" ")} ended with ${code}:\n${output}`);
   return output;
 }
 
-/** Gives the folder, and in it the tarball. */
-export async function install({ consumers, packages }) {
+/** Returns the folder, and the path of the tarball in it. */
+export async function install({ consumers, examples, packages }) {
   const folder = mkdtempSync(join(realpathSync(tmpdir()), "edge-session-installed-"));
   process.once("exit", () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
   writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }));
@@ -29,11 +29,13 @@ export async function install({ consumers, packages }) {
     mkdirSync(dirname(link), { recursive: true });
     symlinkSync(join(root, "node_modules", name), link);
   }
-  for (const name of consumers) cpSync(join(root, "tests/packages", name), join(folder, name), { recursive: true });
+  const projects = [...consumers.map((name) => ["tests/packages", name]), ...examples.map((name) => ["examples", name])];
+  const filter = (path) => !/[/\\](node_modules|\.wrangler)$/.test(path);
+  for (const [place, name] of projects) cpSync(join(root, place, name), join(folder, name), { recursive: true, filter });
   return { folder, tarball };
 }
 
-/** Serves the Worker in `folder`; gives its address and what ends it. */
+/** Serves the Worker in `folder`. Returns its URL, and a function that stops it. */
 export async function serve(folder) {
   const flags = ["--ip", "localhost", "--port", "0", "--inspector-port", "0", "--show-interactive-dev-session=false"];
   const vars = ["--var", "SESSION_SECRET:a secret of at least thirty-two bytes"];

@@ -1,4 +1,4 @@
-// Builds the package a second time, from nothing and in another folder: it has to come out byte for byte as the first time.
+// Builds the package a second time, from scratch in another folder. The result has to be identical.
 
 import { createHash } from "node:crypto";
 import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync } from "node:fs";
@@ -10,8 +10,8 @@ import { root } from "../../scripts/project.mjs";
 import { run } from "../../scripts/run.mjs";
 import { needs, setUp } from "../../scripts/setup.mjs";
 
-/** What the build reads. */
-const parts = ["src", "crates", "npm", "worker", "scripts", "tests/django", "tests/packages", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "package.json", "docs/npm-readme.md", "CHANGELOG.md", "LICENSE"];
+/** The files that the build reads. */
+const parts = ["src", "crates", "npm", "worker", "scripts", "tests/django", "tests/packages", "examples", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "package.json", "docs/npm-readme.md", "CHANGELOG.md", "LICENSE"];
 
 /** The digest of each file in a folder, by its name. */
 function digests(folder) {
@@ -22,7 +22,7 @@ function digests(folder) {
   }));
 }
 
-/** Counts the files that came out the same, and those that did not. */
+/** Counts the identical files and those that differ. */
 export async function reproduce() {
   const copy = mkdtempSync(join(tmpdir(), "edge-session-somewhere-else-"));
   try {

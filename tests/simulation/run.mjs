@@ -1,6 +1,6 @@
-// Simulations on the model of KV, and whether sessions hold their invariants: `npm run test:simulation -- --seeds 5000 --first 1`.
-// `--tell 7` prints the violations in the history of seed 7. `--generator sequences` makes the plans of earlier releases, in which
-// each tab sends one request at a time.
+// Simulations on the model of KV, and whether sessions hold their invariants: `npm run test:simulation -- --seeds 5000 --first
+// 1`. `--show 7` prints the violations in the history of seed 7. `--generator sequences` makes the plans of earlier releases, in
+// which each tab sends one request at a time.
 
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -31,11 +31,11 @@ export async function simulate({ seeds = "5000", first = "1", generator = "mixed
 
 await script(import.meta.url, async (args) => {
   const string = { type: "string" };
-  const options = { seeds: string, first: string, tell: string, generator: string };
+  const options = { seeds: string, first: string, show: string, generator: string };
   const { values } = parseArgs({ args, options });
   await setUp(needs.simulation);
-  if (values.tell) {
-    await run(await buildSimulation(), ["--tell", values.tell, "--generator", values.generator ?? "mixed"], { limit });
+  if (values.show) {
+    await run(await buildSimulation(), ["--show", values.show, "--generator", values.generator ?? "mixed"], { limit });
     return;
   }
   const { failed } = await simulate(values);

@@ -1,4 +1,5 @@
-// What caches may keep: every way in which a handler's headers meet a session, and every kind of answer, through both doors.
+// Caching: every combination of a handler's headers with a session, and every kind of response, in both
+// implementations.
 
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
@@ -7,7 +8,7 @@ import { createSessions, kv, withSessions } from "../../dist/workerd.js";
 import Pages from "../packages/rust-pages/build/index.js";
 import { secret } from "./worker.mjs";
 
-/** The package's Worker that answers as the Rust Worker of the tests does under /answer. */
+/** The package's Worker, with the same responses as the tests' Rust Worker under /answer. */
 const answering = withSessions((env) => ({ store: kv(env.SESSIONS), secrets: [env.SESSION_SECRET] }), {
   fetch(request, env, context, session) {
     const [, , touch, kind] = new URL(request.url).pathname.split("/");
@@ -38,7 +39,7 @@ class Answering {
   }
 }
 
-/** An answer of `kind` to a request that did with its session what `touch` says, with the handler's `headers`. */
+/** The response of a `kind` to a request with the action `touch` on its session and the handler's `headers`. */
 async function ask(Worker, touch, { kind = "text", headers = [], method = "GET", body, cookie = "" } = {}) {
   const context = createExecutionContext();
   const answer = headers.map(([name, value]) => `${name}=${value}`).join("|");
@@ -53,7 +54,7 @@ const isOwn = (line) => /^__Host-sessionid(-anonymous)?=/.test(line);
 const own = (response) => response.headers.getSetCookie().filter(isOwn);
 const others = (response) => response.headers.getSetCookie().filter((line) => !isOwn(line));
 
-/** Whether any header lets a cache that serves more than one visitor keep the response. */
+/** Returns whether any header lets a shared cache store the response. */
 const SHARED = ["CDN-Cache-Control", "Cloudflare-CDN-Cache-Control", "Surrogate-Control"];
 
 /**
@@ -84,8 +85,8 @@ const matrix = [
   ["cookies of its own", [["Set-Cookie", "theme=dark"], ["Set-Cookie", "seen=1; Path=/"]], "private", "Cookie"],
 ];
 
-for (const [door, Worker] of Object.entries({ "the Rust door": Pages, "the package": Answering })) {
-  describe.concurrent(door, () => {
+for (const [implementation, Worker] of Object.entries({ "the crate": Pages, "the package": Answering })) {
+  describe.concurrent(implementation, () => {
     for (const [what, headers, cacheControl, vary] of matrix) {
       const cookies = headers.filter(([name]) => name === "Set-Cookie").map(([, value]) => value);
       const wanted = new Headers([...headers, ["Content-Type", "text/plain; charset=utf-8"]]);
@@ -120,8 +121,8 @@ for (const [door, Worker] of Object.entries({ "the Rust door": Pages, "the packa
       });
     }
 
-    // K2: a cookie that is taken away is a cookie that is set
-    test("a cookie that does not verify is deleted, and that answer is not stored either", async () => {
+    // K2: a deleted cookie counts as a cookie that is set
+    test("a cookie that does not verify is deleted, and that response is not stored either", async () => {
       const response = await ask(Worker, "leave", { headers: [["Cache-Control", "public, s-maxage=60"]], cookie: "__Host-sessionid=forged" });
       expect(response.headers.get("Set-Cookie")).toContain("Max-Age=0;");
       expect([response.headers.get("Cache-Control"), response.headers.get("Vary")]).toEqual(["private, no-store", "Cookie"]);
@@ -178,7 +179,7 @@ for (const [door, Worker] of Object.entries({ "the Rust door": Pages, "the packa
   });
 }
 
-/** What is called with arguments; whatever else a session has, is called without. */
+/** The methods that are called with arguments; all others are called without. */
 const arguments_ = {
   item: ["user"],
   get: ["user"],
@@ -192,11 +193,11 @@ const arguments_ = {
   setExpiry: [60],
 };
 
-/** What tells nothing of the data and changes none of them; with Django, whether there is a key is none of them. */
+/** The members that neither reveal nor change data; as in Django, the existence of a key is not data. */
 const silent = ["constructor", "encode", "decode", "run", "keepChanges", "accessed", "modified", "sessionKey", "isEmpty", "loadReason", Symbol.dispose];
 
 // K1: CVE-2023-30861, CVE-2026-27205, CVE-2026-35192
-test("every call on a session that tells of its data makes the answer depend on the cookie", async () => {
+test("every call on a session that reveals its data makes the response depend on the cookie", async () => {
   const sessions = createSessions({ store: kv(env.SESSIONS), secrets: [secret] });
   const alice = async () => {
     const session = await sessions.load("");

@@ -19,7 +19,7 @@ test("texts, numbers and booleans are taken alike", async () => {
   }
 });
 
-/** The documented settings, each with a value that is not the default where there is a choice. */
+/** The documented settings, each with a value other than the default if possible. */
 function documented() {
   const [, table] = document.match(/\n\| setting \| default \| meaning \|\n(.+?)\n\n/s);
   const rows = [...table.matchAll(/^\| `(SESSION_\w+)` \| (.+?) \|/gm)].map(([, name, text]) => [name, text.replaceAll("`", "")]);
@@ -59,7 +59,7 @@ test("SESSION_CHECK_ENDED = false saves the read of the tombstone", async () => 
   }
 });
 
-test("the cookie is as it is configured, when it is given and when it is taken away", async () => {
+test("the cookie has the configured attributes when it is set and when it is deleted", async () => {
   const one = visitor({
     SESSION_COOKIE_NAME: "__Secure-shop-sessionid",
     SESSION_COOKIE_DOMAIN: "example.com",
@@ -88,7 +88,7 @@ test("saving every request renews, but not with each one", async () => {
   expect(new Set(names())).toEqual(new Set(["get"]));
 });
 
-test("an empty domain is none, and a binding whose name begins with SESSION_ is no setting", async () => {
+test("an empty domain means none, and a binding whose name begins with SESSION_ is not a setting", async () => {
   const one = visitor({ SESSION_COOKIE_DOMAIN: "", SESSION_STORE: watched().kv });
   expect((await one.put("/session/data/a", 1)).headers.get("Set-Cookie")).not.toContain("Domain");
 });
@@ -104,7 +104,7 @@ test("secrets rotate: the first signs, all verify", async () => {
   expect(await alice.data()).toEqual({ user: "alice", page: 1 });
 });
 
-test("a missing, short or contradictory setting is 500 with one sentence, the log says which, and nothing is stored", async () => {
+test("a missing, short or contradictory setting is a 500 with one sentence, the log names it, and nothing is stored", async () => {
   for (const [setting, bindings] of [
     ["SESSION_SECRET", { SESSION_SECRET: undefined }],
     ["SESSION_SECRET", { SESSION_SECRET: "short" }],

@@ -1,5 +1,5 @@
-// What stands in KV is not what was put there: cut at every byte, with every bit turned over, somebody else's, or a dictionary of
-// another program. Nobody gets an error for it, nobody gets somebody else's session, and what stands there stays.
+// Damaged values in KV: cut at every byte, with every bit flipped, of another key, or a dictionary of
+// another program. None of them causes an error or opens another visitor's session, and the value stays in KV.
 
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import App from "../../worker/build/index.js";
@@ -12,7 +12,7 @@ beforeAll(() => {
 });
 afterAll(() => vi.restoreAllMocks());
 
-/** A visitor with a session, and the key and the bytes of its record. Each request meets an isolate that remembers nothing. */
+/** A visitor with a session, and the key and the bytes of its record. Each request has an isolate of its own. */
 async function alice(Worker) {
   const namespace = memoryKv();
   const faulty = faultyKv(namespace);
@@ -24,8 +24,8 @@ async function alice(Worker) {
   return { one, faulty, namespace, key, bytes };
 }
 
-for (const [door, Worker] of Object.entries({ "the Rust Worker": App, "the package": PackageWorker })) {
-  describe(door, () => {
+for (const [implementation, Worker] of Object.entries({ "the Rust Worker": App, "the package": PackageWorker })) {
+  describe(implementation, () => {
     // F10
     test("a record that was cut anywhere is an anonymous session, and stays as it is", async () => {
       const { one, faulty, namespace, key, bytes } = await alice(Worker);
@@ -42,7 +42,7 @@ for (const [door, Worker] of Object.entries({ "the Rust Worker": App, "the packa
     });
 
     // F10
-    test("a record with any bit turned over is an anonymous session, one with other data, or one whose value says that it is damaged", async () => {
+    test("a record with any bit flipped is an anonymous session, one with other data, or one whose value is reported as damaged", async () => {
       const { one, faulty, namespace, key, bytes } = await alice(Worker);
       const cookie = one.cookie;
       const seen = { anonymous: 0, opened: 0, damaged: 0 };

@@ -1,4 +1,4 @@
-// What another Worker can call through a service binding: each method of the entry's class, by RPC.
+// The calls of another Worker through a service binding: each method of the entry's class, by RPC.
 
 import { expect, test } from "vitest";
 import App, * as entry from "../../worker/build/index.js";

@@ -1,5 +1,5 @@
-// The fault matrix: each operation, each of its calls on KV, each way in which that call can end, through both doors. What the
-// browser is told, what becomes of its cookie, and what its session holds once KV is well again. The first fault at each
+// The fault matrix: each operation, each of its calls on KV, each way in which that call can end, through both implementations.
+// The response, the browser's cookie, and the data of its session once KV works again. The first fault at each
 // call happens to the real KV.
 
 import { env } from "cloudflare:workers";
@@ -9,9 +9,9 @@ import { faultyKv, reads, writes } from "./faulty-kv.mjs";
 import PackageWorker from "./package-worker.mjs";
 import { memoryKv, visitor } from "./worker.mjs";
 
-const doors = { "the Rust Worker": App, "the package": PackageWorker };
+const implementations = { "the Rust Worker": App, "the package": PackageWorker };
 
-/** What Alice's session holds before each operation, and what a save makes of it. */
+/** The data of Alice's session before each operation, and after a save. */
 const before = { user: "alice", page: 1 };
 const color = { color: "red" };
 const saved = { ...before, ...color };
@@ -51,7 +51,7 @@ const operations = {
 
 /**
  * An outcome: status and error code, what becomes of the cookie, what the browser's session holds afterwards, and what the cookie
- * from before opens then. `shows` is what the answer itself shows of the session, and `reason` the load reason that it tells.
+ * from before opens then. `shows` is what the answer itself shows of the session, and `reason` its load outcome.
  */
 const outcome = (answer, cookie, then, old = then) => ({ answer, cookie, then, old });
 const shown = (reason, shows, cookie = "kept", then = before) => ({ ...outcome("200", cookie, then, before), shows, reason });
@@ -69,10 +69,10 @@ const beside = outcome("204", "given", before);
 const written = outcome("204", "given", saved);
 const login = outcome("204", "given", before, nobodys);
 const gone = outcome("204", "deleted", nobodys);
-/** The application is told that the session may not have ended; with the cookie that is given the next request ends it. */
+/** The application learns that the session may not have ended; the next request with the new cookie ends it. */
 const perhapsNotGone = outcome("503 ES_STORE_UNAVAILABLE", "given", nobodys);
 
-/** What a load tells of a record, and of a tombstone. */
+/** The load outcomes for a record, and for a tombstone. */
 const records = {
   outage: unread,
   missing: shown("not-yet-visible", nobodys),
@@ -90,7 +90,7 @@ const tombstones = {
   "cycled long ago": shown("revoked", nobodys),
 };
 
-/** What becomes of a save whose load went wrong, and of one that finds something else when it looks again. */
+/** The outcomes of a save after a faulty load, and of one whose second read differs. */
 const savedAfter = { outage: unread, missing: written, over: anew(color), corrupt: anew(color), large: anew(color), newer: anew(color), stale: written };
 const savedOnto = { outage: unread, missing: interrupted, over: interrupted, corrupt: interrupted, large: interrupted, newer: interrupted, stale: written };
 const endedBefore = { outage: unread, missing: written, ended: anew(color), cycled: superseded, "cycled long ago": anew(color) };
@@ -197,7 +197,7 @@ const table = {
   },
 };
 
-/** What the isolate that saved the session makes of a store that does not show it, or shows an older record. */
+/** The outcomes in the isolate of the save if the store shows no record, or an older one. */
 const remembered = {
   load: { "get record": { missing: shown("live", before), stale: shown("live", before) } },
   "load after two logins": { "get record": { missing: shown("live", before), stale: shown("live", before) } },
@@ -211,8 +211,8 @@ beforeAll(() => {
 afterAll(() => vi.restoreAllMocks());
 
 /**
- * A visitor at a KV that can fail, who has a session of three saves, and of some logins. Each request meets another isolate, which
- * remembers nothing, or `oneIsolate` meets all of them.
+ * A visitor at a KV that can fail, who has a session of three saves, and of some logins. Each request meets another isolate,
+ * which remembers nothing, or `oneIsolate` meets all of them.
  */
 async function alice(Worker, { anonymous: fresh, logins = 0 } = {}, namespace, oneIsolate = false) {
   const faulty = faultyKv(namespace);
@@ -225,7 +225,7 @@ async function alice(Worker, { anonymous: fresh, logins = 0 } = {}, namespace, o
   return { one, faulty };
 }
 
-/** Makes the operation's request. Gives the answer as the table writes it. */
+/** Sends the request of an operation. Returns the response in the notation of the table. */
 async function ask(one, { request, bindings }) {
   const [was, own] = [one.cookie, one.bindings];
   one.bindings = { ...own, ...bindings };
@@ -239,12 +239,12 @@ async function ask(one, { request, bindings }) {
   return { answer: [status, json?.error?.code].filter(Boolean).join(" "), cookie, shows: json?.data, reason: json?.reason ?? json?.loadReason };
 }
 
-/** What a cookie opens now. */
+/** The session that a cookie opens now. */
 async function opens(one, cookie) {
   return { ...one, cookie }.data();
 }
 
-/** So many sessions at once. */
+/** Opens a number of sessions at once. */
 const MOST = 20;
 let running = 0;
 const waiting = [];
@@ -271,21 +271,21 @@ function matrix(Worker, name, steps, oneIsolate) {
           const { one, faulty } = await alice(Worker, operation, at + n === 0 ? env.SESSIONS : memoryKv(), oneIsolate);
           const cookie = one.cookie;
           const planned = faulty.plan(step, fault, { always });
-          const { shows, reason, ...told } = await ask(one, operation);
+          const { shows, reason, ...response } = await ask(one, operation);
           expect(planned.hits, `${what} happened`).toBeGreaterThan(0);
           faulty.heal();
           const then = await opens(one, one.cookie);
           const old = await opens(one, cookie);
           const { shows: showing = shows, reason: because = reason, ...rest } = expected;
-          expect({ ...told, then, old, shows, reason }, what).toEqual({ ...rest, shows: showing, reason: because });
+          expect({ ...response, then, old, shows, reason }, what).toEqual({ ...rest, shows: showing, reason: because });
         })));
       });
     }
   }
 }
 
-for (const [door, Worker] of Object.entries(doors)) {
-  describe.concurrent(door, () => {
+for (const [implementation, Worker] of Object.entries(implementations)) {
+  describe.concurrent(implementation, () => {
     for (const [name, operation] of Object.entries(operations)) {
       test(`${name}: asks KV in the order of the table, each of whose calls is made to fail`, async () => {
         for (const oneIsolate of [false, true]) {
@@ -301,10 +301,10 @@ for (const [door, Worker] of Object.entries(doors)) {
   });
 
   // One after the other: an isolate has a memory for some namespaces only, and each test has namespaces of its own.
-  describe(`${door}, in the isolate that saved the session`, () => {
+  describe(`${implementation}, in the isolate that saved the session`, () => {
     for (const [name, steps] of Object.entries(remembered)) matrix(Worker, name, steps, true);
 
-    test("what was ended here stays ended, whatever the store shows", async () => {
+    test("a session that was ended in this isolate stays ended, even on a stale store", async () => {
       for (const { logins, request } of [{ logins: 0, request: "/session/flush" }, { logins: 1, request: "/session/flush" }, { logins: 0, request: "/session/cycle-key" }]) {
         const { one, faulty } = await alice(Worker, { logins }, memoryKv(), true);
         const { cookie } = one;
@@ -318,7 +318,7 @@ for (const [door, Worker] of Object.entries(doors)) {
   });
 }
 
-/** What a request that ended at any of its calls may leave behind, for the browser that got no answer. */
+/** The allowed state after a request that was aborted at any of its calls, for the browser without a response. */
 const leftBehind = {
   load: [before],
   create: [nobodys],
@@ -328,13 +328,13 @@ const leftBehind = {
   flush: [before, nobodys],
 };
 
-for (const [door, Worker] of Object.entries(doors)) {
-  describe.concurrent(`${door}: left in the middle`, () => {
+for (const [implementation, Worker] of Object.entries(implementations)) {
+  describe.concurrent(`${implementation}: aborted requests`, () => {
     for (const [name, operation] of Object.entries(operations)) {
       const kinds = leftBehind[name.split(" ")[0]];
       for (const step of operation.steps) {
         // G15
-        test(`${name}: whoever leaves at ${step} finds a session that works when they come back, or logs in again`, async () => {
+        test(`${name}: a client that leaves at ${step} finds a working session afterwards, or logs in again`, async () => {
           for (const [oneIsolate, carriedOut] of [[false, false], [false, true], [true, false], [true, true]]) {
             if (carriedOut && step.startsWith("get")) continue;
             const { one, faulty } = await alice(Worker, operation, memoryKv(), oneIsolate);
@@ -369,7 +369,7 @@ for (const [door, Worker] of Object.entries(doors)) {
     }
   });
 
-  describe(`${door}: what comes late`, () => {
+  describe(`${implementation}: late operations`, () => {
     const late = writes.late["applied later"];
 
     test("a save that lands after a later one: the browser reads both of its writes, before and afterwards", async () => {
@@ -400,7 +400,7 @@ for (const [door, Worker] of Object.entries(doors)) {
       expect(await one.data()).toEqual(color);
     });
 
-    test("a save that lands after the logout is nobody's session", async () => {
+    test("a save that is applied after the logout opens no session", async () => {
       const { one, faulty } = await alice(Worker);
       faulty.plan("put record", late);
       await one.put("/session/data/color", "red");
@@ -422,7 +422,7 @@ for (const [door, Worker] of Object.entries(doors)) {
       expect(await opens(one, cookie)).toEqual(nobodys);
     });
 
-    test("a deleted record that comes back after a logout is nobody's session", async () => {
+    test("a deleted record that reappears after a logout opens no session", async () => {
       const { one, faulty } = await alice(Worker);
       const { cookie } = one;
       faulty.plan("delete record", late);

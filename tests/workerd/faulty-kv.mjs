@@ -1,17 +1,18 @@
-// Workers KV as it fails: one fault at one call of a request, everything else as it is.
+// Workers KV with one fault at one call of a request.
 
 import { env } from "cloudflare:workers";
 
 const MIB = 1024 * 1024;
 const encoder = new TextEncoder();
 
-/** What a storage key is for, from its second part. */
+/** The kind of a storage key, from its second part. */
 const kinds = { session: "record", ended: "tombstone" };
 
 /**
- * A namespace around another, by default the real one. `plan(step, fault)` has a fault happen at a step of what follows, such as "get record 2", the
- * second read of a record; with `always` from there on, at each call of the same kind. `steps()` gives the steps since the last
- * look. `land()` carries out what was late. `puts` holds every value that was put, by its key, the oldest first.
+ * A namespace around another, by default the real one. `plan(step, fault)` has a fault happen at a step of what follows, such as
+ * "get record 2", the second read of a record; with `always` from there on, at each call of the same kind. `steps()` gives the
+ * steps since the last look. `land()` carries out what was late. `puts` holds every value that was put, by its key, the oldest
+ * first.
  */
 export function faultyKv(namespace = env.SESSIONS) {
   const puts = new Map();
@@ -56,14 +57,14 @@ const throwsAtOnce = (message) => () => {
 const answers = (value) => () => Promise.resolve(value);
 const holds = (text) => answers(bytesOf(text));
 
-/** The value that is really there, changed. */
+/** The stored value, changed. */
 const changed = (change) => async ({ real }) => {
   const value = await real();
   return value === null ? null : change(new Uint8Array(value)).slice().buffer;
 };
 const rewritten = (from, to) => changed((bytes) => encoder.encode(new TextDecoder().decode(bytes).replace(from, to)));
 
-/** The value that was there before the last `age` puts. */
+/** The value from before the last `age` puts. */
 export const stale = (age) => async ({ past }) => past.at(-1 - age) ?? null;
 export const truncated = (length) => changed((bytes) => bytes.subarray(0, length));
 export const flipped = (bit) => changed((bytes) => {
@@ -72,7 +73,7 @@ export const flipped = (bit) => changed((bytes) => {
 });
 export const bytesOf = (text) => encoder.encode(text).buffer;
 
-/** What can come of a read, by what it means for the session. */
+/** The results of a read, grouped by their effect on the session. */
 export const reads = {
   outage: {
     "500": fails("KV GET failed: 500 Internal Server Error"),
@@ -117,7 +118,7 @@ export const reads = {
     "25 MiB of brackets": () => Promise.resolve(new Uint8Array(25 * MIB).fill(0x5b).buffer),
   },
   newer: { "a newer version": rewritten('"edge-session":1', '"edge-session":2') },
-  // Under a tombstone's key whatever stands there ends the session: better one login too many than one too few.
+  // Any value under a tombstone's key ends the session: an unnecessary login is better than a missing revocation.
   ended: {
     "a tombstone": holds('{"edge-session":1,"ended":1790000000000000}'),
     "a tombstone that was cut": holds('{"edge'),
@@ -129,7 +130,7 @@ export const reads = {
   stale: { "one save ago": stale(1), "two saves ago": stale(2) },
 };
 
-/** What can come of a write. */
+/** The results of a write. */
 export const writes = {
   refused: {
     "429": fails("KV PUT failed: 429 Too Many Requests"),

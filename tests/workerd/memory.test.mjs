@@ -1,4 +1,4 @@
-// The package's WebAssembly memory inside workerd: it grows and never shrinks, so once it is warm it has to be flat.
+// The package's WebAssembly memory inside workerd: it never shrinks, so that after a warm-up it has to be constant.
 
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
@@ -10,7 +10,7 @@ const linear = Object.values(wasm.initSync()).find((part) => part instanceof Web
 const bytes = () => linear.buffer.byteLength;
 const cart = Array.from({ length: 5 }, (_, n) => ({ name: `item ${n}`, count: n }));
 
-/** By how many bytes the wasm's memory grew while `work` ran `times` times, after it ran often enough to be warm. */
+/** Returns by how many bytes the WebAssembly memory grew while `work` ran `times` times after a warm-up. */
 async function growth(work, times) {
   for (let n = 0; n < 500; n++) await work();
   const before = bytes();
@@ -39,15 +39,15 @@ const throws = (session) => {
   throw new Error("boom");
 };
 
-test("100,000 sessions that were committed leave nothing behind", async () => {
+test("100,000 committed sessions leak no memory", async () => {
   expect(await growth(await requests(memory(), counts), 100_000)).toBe(0);
 });
 
-test("100,000 sessions whose handler threw leave nothing behind", async () => {
+test("100,000 sessions whose handler threw leak no memory", async () => {
   const request = await requests(memory(), throws);
   expect(await growth(() => request().then(() => expect.unreachable(), () => {}), 100_000)).toBe(0);
 });
 
-test("nor do those that the real KV keeps", async () => {
+test("sessions in the real KV leak no memory", async () => {
   expect(await growth(await requests(kv(env.SESSIONS), counts), 1000)).toBe(0);
 }, 120_000);

@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
 import { refusingTombstones, sessionKey, visitor, watched } from "./worker.mjs";
 
-/** A visitor whose KV operations are noted, logged in as `{ user: "alice" }`. */
+/** A visitor whose KV operations are recorded, logged in as `{ user: "alice" }`. */
 async function live(faults) {
   const { kv, calls, names } = watched(faults);
   const alice = visitor({ SESSIONS: kv });
@@ -13,9 +13,9 @@ async function live(faults) {
 
 test("an anonymous hit that does not write costs nothing and gets no cookie", async () => {
   const { kv, names } = watched();
-  const nobody = visitor({ SESSIONS: kv });
+  const anonymous = visitor({ SESSIONS: kv });
   for (const [method, path] of [["GET", "/session"], ["GET", "/session/data/a"], ["GET", "/session/test-cookie"], ["POST", "/session/flush"]]) {
-    const { headers } = await nobody.request(method, path);
+    const { headers } = await anonymous.request(method, path);
     expect(headers.getSetCookie()).toEqual([]);
   }
   expect(names()).toEqual([]);
@@ -115,7 +115,7 @@ test("the session key is in no key, value or metadata in KV", async () => {
   expect(JSON.stringify(calls)).not.toContain(key);
 });
 
-test("set_expiry(2): gone after three seconds, though KV's own expiration is still to come", async () => {
+test("set_expiry(2): expired after three seconds, though KV's own expiration is still to come", async () => {
   const { alice, calls } = await live();
   await alice.put("/session/expiry", { value: 2 });
   const [key] = calls.findLast(({ name }) => name === "put").args;
@@ -175,14 +175,14 @@ test("a read that fails is 503, and never a logout", async () => {
     }
     expect(visiting.cookie).toBe(alice.cookie);
     expect(new Set(names())).toEqual(new Set(["get"]));
-    // What does not touch the session is answered as ever.
+    // A page that does not use the session is served.
     expect((await visiting.put("/session/data/_reserved", 1)).status).toBe(403);
     expect((await visiting.request("PUT", "/session/data/a", "{")).status).toBe(400);
   }
   expect(await alice.data()).toEqual({ user: "alice" });
 });
 
-test("a write that fails is 503, without a cookie, and the session is as it was", async () => {
+test("a write that fails is 503, without a cookie, and the session is unchanged", async () => {
   const { alice } = await live();
   const { kv } = watched({ put: () => Promise.reject(new Error("KV PUT failed: 429 Too Many Requests")) });
   const visiting = visitor({ SESSIONS: kv });
@@ -195,7 +195,7 @@ test("a write that fails is 503, without a cookie, and the session is as it was"
   expect(await alice.data()).toEqual({ user: "alice" });
 });
 
-test("a logout that fails says so, and the next requests finish it", async () => {
+test("a failed logout is reported, and the next requests finish it", async () => {
   const { alice } = await live({ put: refusingTombstones });
   const { cookie } = alice;
   const { status, headers } = await alice.post("/session/flush");
@@ -218,7 +218,7 @@ test("a login whose old key cannot be ended is a login", async () => {
   expect(await alice.data()).toEqual({ user: "alice" });
 });
 
-test("a record that is no record is an anonymous session, and is left where it is", async () => {
+test("an invalid record is an anonymous session, and stays in the store", async () => {
   for (const damaged of ["", "null", "not json", '{"edge-session":1}', new Uint8Array([255, 254]).buffer]) {
     const { alice, calls } = await live();
     await alice.put("/session/data/page", 1);

@@ -3,10 +3,10 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, expect, test } from "vitest";
 import * as edgeSession from "../../dist/workerd.js";
-import story from "../data/story.json";
-import { replay } from "../node/story.mjs";
-import TenLines from "../packages/js-quick-start/ten-lines.ts";
-import QuickStart from "../packages/js-quick-start/worker.ts";
+import history from "../data/golden-history.json";
+import { replay } from "../node/golden-history.mjs";
+import TenLines from "../../examples/typescript-worker/minimal.ts";
+import QuickStart from "../../examples/typescript-worker/worker.ts";
 import { cookiesAfter, secret, visitor as visitorOfApp, watched } from "./worker.mjs";
 
 const { createSessions, kv } = edgeSession;
@@ -14,7 +14,7 @@ const { kv: namespace, calls, names } = watched();
 const sessions = createSessions({ store: kv(namespace), secrets: [secret] });
 beforeEach(() => void names());
 
-/** A visitor of a Worker that is made with the package. */
+/** A visitor of a Worker with the package. */
 function visitor(worker, bindings = {}) {
   return {
     cookie: undefined,
@@ -56,8 +56,8 @@ test("the ten lines count visits, on the real KV", async () => {
   for (const n of [1, 2, 3]) expect(await (await one.get("/")).text()).toBe(`Visit number ${n}`);
 });
 
-test("I10: a story comes to the same bytes on every platform", async () => {
-  expect(await replay(edgeSession, story)).toEqual(story.requests.map(({ headers, stored }) => ({ headers, stored })));
+test("I10: a history has the same bytes on every platform", async () => {
+  expect(await replay(edgeSession, history)).toEqual(history.requests.map(({ headers, stored }) => ({ headers, stored })));
 });
 
 test("200 interleaved requests of twenty visitors, on the real KV", async () => {
@@ -103,7 +103,7 @@ test("a session crosses from the package to the Rust Worker and back", async () 
   expect(await app.data()).toEqual({});
 });
 
-test("both doors put the same record in the same way", async () => {
+test("both implementations put the same record in the same way", async () => {
   const session = await sessions.load("");
   session.set("user", "alice");
   await sessions.commitHeaders(session, 200);
@@ -123,7 +123,7 @@ test("both doors put the same record in the same way", async () => {
   expect((await env.SESSIONS.getWithMetadata(mine[0])).metadata).toEqual(mine[2].metadata);
 });
 
-test("a full pass of clearExpired removes what is over, by the deadlines in the list of the real KV", async () => {
+test("a full pass of clearExpired deletes expired records, by the deadlines in the list of the real KV", async () => {
   let now = Date.now();
   const own = createSessions({ store: kv(namespace), secrets: [secret], keyPrefix: "swept", cookieAge: 100, clock: () => now });
   for (let n = 0; n < 3; n++) {

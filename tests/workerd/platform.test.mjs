@@ -1,4 +1,4 @@
-// The platform fails, not KV: no random bytes, a clock that jumps, stands still or runs backwards. Through both doors.
+// Faults of the platform: no random bytes, a clock that jumps, stops or runs backwards. In both implementations.
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import App from "../../worker/build/index.js";
@@ -18,7 +18,7 @@ const noEntropy = {
   "is absent": undefined,
 };
 
-/** Moves the clock of the isolate by so many seconds. */
+/** Moves the clock of the isolate by a number of seconds. */
 function jump(seconds) {
   const now = Date.now;
   vi.spyOn(Date, "now").mockImplementation(() => now() + seconds * 1000);
@@ -26,13 +26,13 @@ function jump(seconds) {
 
 const ok = (status) => status < 300;
 
-for (const [door, Worker] of Object.entries({ "the Rust Worker": App, "the package": PackageWorker })) {
+for (const [implementation, Worker] of Object.entries({ "the Rust Worker": App, "the package": PackageWorker })) {
   const visitor = (bindings) => visitorOf(bindings, Worker);
 
-  describe(door, () => {
+  describe(implementation, () => {
     // A2
     for (const [how, getRandomValues] of Object.entries(noEntropy)) {
-      test(`a random source that ${how}: an error, no cookie, no operation, and all is well afterwards`, async () => {
+      test(`a random source that ${how}: an error, no cookie, no operation, and later requests succeed`, async () => {
         const { kv: namespace, names } = watched();
         const one = visitor({ SESSIONS: namespace });
         const mock = vi.spyOn(globalThis, "crypto", "get").mockReturnValue({ getRandomValues });
@@ -105,7 +105,7 @@ for (const [door, Worker] of Object.entries({ "the Rust Worker": App, "the packa
       expect((await one.post("/session/flush")).status).toBe(204);
     });
 
-    test("a clock that shows no time at all makes no error that is not of this package", async () => {
+    test("an invalid clock causes errors of this package only", async () => {
       const one = visitor();
       await one.put("/session/data/user", "alice");
       for (const now of [Number.NaN, Infinity, -Infinity, 0, -1, 8.64e15, 1e300]) {

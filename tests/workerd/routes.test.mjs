@@ -5,7 +5,7 @@ import { fetch, visitor, watched } from "./worker.mjs";
 
 const error = (code) => ({ error: { code, message: expect.stringMatching(/\w+ \w+/) } });
 
-test("a visitor without a session is told so, and gets no cookie", async () => {
+test("a response to a visitor without a session reports it, and sets no cookie", async () => {
   const { status, headers, json } = await visitor().get("/session");
   expect(status).toBe(200);
   expect(json).toEqual({
@@ -44,7 +44,7 @@ test("the documented response of GET /session has the members of a real one", as
   for (const member of ["name", "anonymousName", "loginName", "path", "sameSite"]) expect(json.cookie[member]).toBe(documented.cookie[member]);
 });
 
-/** What `GET /session` says of the stored record and the cookie, its dates as milliseconds. */
+/** The description of the stored record and the cookie in `GET /session`, with dates as milliseconds. */
 async function described(alice) {
   const { json } = await alice.get("/session");
   const { deadline, absoluteDeadline } = json.stored ?? {};
@@ -53,7 +53,7 @@ async function described(alice) {
   return Object.fromEntries(Object.entries(dates).map(([name, date]) => [name, date && Date.parse(date)]));
 }
 
-test("the stored deadline stays where the last save put it, and the cookie's end with it", async () => {
+test("the stored deadline stays as the last save set it, and so does the cookie's expiry", async () => {
   const alice = visitor();
   await alice.put("/session/data/a", 1);
   const saved = await described(alice);
@@ -112,7 +112,7 @@ test("the cookie is described with the attributes that it is sent with", async (
   }
 });
 
-test("where each request renews, the reading that renewed tells the new deadline", async () => {
+test("if each request renews, a read that renews returns the new deadline", async () => {
   const alice = visitor({ SESSION_SAVE_EVERY_REQUEST: true, SESSION_COOKIE_AGE: 10 });
   await alice.put("/session/data/a", 1);
   const saved = await described(alice);
@@ -130,7 +130,7 @@ function timing(headers) {
   return Object.fromEntries(entries.map(([name, value]) => [name, /^\d+$/.test(value) ? Number(value) : value]));
 }
 
-test("Server-Timing says what a request cost, as KV was really asked", async () => {
+test("Server-Timing reports the cost of a request, as counted by KV", async () => {
   const { kv, calls } = watched();
   const alice = visitor({ SESSIONS: kv });
   const cost = async (method, path, body) => {
@@ -177,7 +177,7 @@ test("Server-Timing counts what failed as well, and times KV", async () => {
   expect(kv).toBeLessThan(5_000);
 });
 
-test("a value set in one request is there in the next, and for nobody else", async () => {
+test("a value set in one request is visible in the next one, and to no other visitor", async () => {
   const alice = visitor();
   const put = await alice.put("/session/data/cart", { items: [1, "é"] });
   expect([put.status, put.text]).toEqual([204, ""]);
@@ -190,7 +190,7 @@ test("a value set in one request is there in the next, and for nobody else", asy
   expect(await visitor().data()).toEqual({});
 });
 
-test("values come back as they were sent, to the last digit", async () => {
+test("values are returned as they were sent, with every digit", async () => {
   const alice = visitor();
   for (const text of ["9007199254740993", "1.0", "-0", "1e3", '"\\u00e9"', "[ 1 , {} ]", "null", "false"]) {
     expect((await alice.request("PUT", "/session/data/v", text)).status).toBe(204);
@@ -211,7 +211,7 @@ test("keys of every kind are plain keys", async () => {
   expect(places.every((place) => place > 0)).toBe(true);
 });
 
-test("keys that no URL can name are refused with a sentence, alone and among others, and nothing is set", async () => {
+test("keys that no URL can contain are refused with a message, alone and among others, and nothing is set", async () => {
   const alice = visitor();
   await alice.put("/session/data/a", 1);
   const long = "x".repeat(16_000);
@@ -236,7 +236,7 @@ test("keys that no URL can name are refused with a sentence, alone and among oth
   expect(await alice.data()).toEqual({ a: 1 });
 });
 
-test("what is absent is 404, deleted is gone", async () => {
+test("a missing or deleted value is 404", async () => {
   const alice = visitor();
   await alice.put("/session/data/a", 1);
   expect((await alice.request("DELETE", "/session/data/a")).status).toBe(204);
@@ -331,7 +331,7 @@ test("a login keeps the data under a new cookie and ends the old one", async () 
   expect((await alice.post("/session/cycle-key", { _auth_user_id: 1 })).status).toBe(403);
 });
 
-test("a logout takes the cookie away with all its attributes, and the old cookie is nobody's", async () => {
+test("a logout deletes the cookie with all its attributes, and the old cookie opens no session", async () => {
   for (const name of ["__Host-sessionid-anonymous", "__Host-sessionid"]) {
     const alice = visitor();
     await alice.put("/session/data/user", "alice");

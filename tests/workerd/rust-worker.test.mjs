@@ -1,15 +1,15 @@
-// The crate in somebody else's Rust Worker: every way in which a response meets its session.
+// The crate in another Rust Worker: every combination of a response with a session.
 
 import { env } from "cloudflare:workers";
 import { expect, test, vi } from "vitest";
 import Pages from "../packages/rust-pages/build/index.js";
-import QuickStart from "../packages/rust-quick-start/build/index.js";
+import QuickStart from "../../examples/rust-worker/build/index.js";
 import { refusingTombstones, visitor as visitorOf, watched } from "./worker.mjs";
 
 const visitor = (bindings) => visitorOf(bindings, Pages);
 const cookies = ({ headers }) => headers.getSetCookie().map((line) => line.split("=")[0]);
 
-/** A visitor who is logged in as alice, at a Worker whose KV operations are noted. */
+/** A visitor who is logged in as alice, at a Worker whose KV operations are recorded. */
 async function alice(faults) {
   const { kv, names } = watched(faults);
   const one = visitor({ SESSIONS: kv });
@@ -34,7 +34,7 @@ test("the quick start of the guide counts visits, logs in, and out", async () =>
   }
 });
 
-test("a page that does not touch its session stays as it is, and may be kept by everyone", async () => {
+test("a page that does not use its session is unchanged, and may be cached", async () => {
   const { one, names } = await alice();
   for (const who of [one, visitor()]) {
     const page = await who.get("/untouched");
@@ -76,9 +76,9 @@ test("a 5xx saves nothing, and so does a handler that fails", async () => {
   const thrown = await one.get("/throws");
   expect([thrown.status, cookies(thrown)]).toEqual([500, []]);
   expect(new Set(names())).toEqual(new Set(["get"]));
-  const nobody = visitor();
-  expect((await nobody.get("/broken")).status).toBe(500);
-  expect(nobody.cookie).toBeUndefined();
+  const anonymous = visitor();
+  expect((await anonymous.get("/broken")).status).toBe(500);
+  expect(anonymous.cookie).toBeUndefined();
 });
 
 test("KV failing: an untouched page is served, one that uses its session gets 503, the cookie stays, nothing is written", async () => {

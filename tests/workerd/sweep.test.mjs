@@ -28,7 +28,7 @@ async function count() {
   return found;
 }
 
-test("the cron asks KV for nothing, in both doors, and says when it is not configured", async () => {
+test("the cron costs no operation in both implementations, and reports a missing configuration", async () => {
   await leave(2, 1_000, "over");
   const before = await count();
   const { kv, names } = watched({ list: () => Promise.reject(new Error("KV LIST failed: 500")) });
@@ -42,9 +42,12 @@ test("the cron asks KV for nothing, in both doors, and says when it is not confi
   log.mockRestore();
 });
 
-/** A full pass through a door, on a namespace: how many records it removed, and whether it came to the end; or an error's code. */
-const doors = {
-  "the Rust door": async (SESSIONS) => {
+/**
+ * A full pass through an implementation, on a namespace: the number of removed records, and whether it completed; or an
+ * error's code.
+ */
+const implementations = {
+  "the crate": async (SESSIONS) => {
     const response = await fetch("/clear-expired", { bindings: { SESSIONS }, Worker: Pages });
     const { Ok: swept, Err: code } = await response.json();
     return code ?? { removed: swept[0], complete: swept[1] };
@@ -65,8 +68,8 @@ const fails = {
   "a key that is null": async () => ({ keys: [null], list_complete: true }),
 };
 
-for (const [door, fullPass] of Object.entries(doors)) {
-  describe(door, () => {
+for (const [implementation, fullPass] of Object.entries(implementations)) {
+  describe(implementation, () => {
     test("1300 expired records take two full passes, each within a Worker's 1000 operations", async () => {
       const alice = visitor();
       await alice.put("/session/data/user", "alice");
@@ -139,7 +142,7 @@ for (const [door, fullPass] of Object.entries(doors)) {
       });
     }
 
-    test("a list that never comes to its end is left after as many operations as a run may have", async () => {
+    test("an endless list is left after the operations of one run", async () => {
       const { kv, calls } = watched({ list: async () => ({ keys: [], list_complete: false, cursor: "again" }) });
       expect(await fullPass(kv)).toEqual({ removed: 0, complete: false });
       expect(calls.length).toBe(1_000);

@@ -1,4 +1,4 @@
-// Responses that the platform refuses to send: found before anything is saved, through both doors.
+// Responses that the platform refuses to send are detected before the save, in both implementations.
 
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -56,13 +56,13 @@ beforeEach(() => {
 });
 afterEach(() => log.mockRestore());
 
-const doors = {
-  "the Rust door": { Worker: Pages, kinds: ["body-read", "body-locked", "body-cached", "body-with-204", "150", "999"] },
+const implementations = {
+  "the crate": { Worker: Pages, kinds: ["body-read", "body-locked", "body-cached", "body-with-204", "150", "999"] },
   "the package": { Worker: Answering, kinds: ["body-read", "body-locked", "body-cached", "error", "nothing", "no-response"] },
 };
 
-for (const [door, { Worker, kinds }] of Object.entries(doors)) {
-  describe(door, () => {
+for (const [implementation, { Worker, kinds }] of Object.entries(implementations)) {
+  describe(implementation, () => {
     /** One request, to a Worker whose KV operations are noted; an error of the handler is what it ended with. */
     async function ask(path, cookie = "", body = "a body") {
       const { kv: SESSIONS, names } = watched();

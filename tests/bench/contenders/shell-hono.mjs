@@ -1,4 +1,4 @@
-// No session: what a Hono application costs that sets a cookie.
+// No session: the cost of a Hono application that sets a cookie.
 
 import { Hono } from "hono";
 import { getCookie, setCookie } from "hono/cookie";

@@ -1,4 +1,4 @@
-// No session: what a Request and the Headers of an answer cost by themselves.
+// No session: the cost of a Request and of a response's Headers.
 
 import { cookieHeader, request } from "../shell.mjs";
 

@@ -2,7 +2,7 @@
 
 import { expiry, odd, options } from "./values.mjs";
 
-/** Changes what is inside of a value, which marks nothing. */
+/** Changes the inside of a value, which sets no flag. */
 function mutate(session, { key, mark }) {
   const value = session.get(key);
   if (Array.isArray(value)) value.push(7);
@@ -10,7 +10,7 @@ function mutate(session, { key, mark }) {
   if (mark) session.modified = true;
 }
 
-/** Django's calls on a session give nothing where these give the session, so that they can be chained. */
+/** These calls return the session for chaining. Django's return None. */
 const nothing = () => undefined;
 
 export const calls = {

@@ -1,16 +1,16 @@
-// The JS door's answers: a sequence of calls a line in, its answers a line out. The package is the one that was built.
+// The driver of the built npm package: reads one sequence of calls in each line, and writes its answers in one line.
 
 import { linesOf, write } from "../lines.mjs";
 import { answerSigning } from "./signing.mjs";
-import { World } from "./world.mjs";
+import { Replay } from "./replay.mjs";
 
-const door = await import(process.argv[2]);
+const implementation = await import(process.argv[2]);
 
 for await (const line of linesOf(process.stdin)) {
   const sequence = JSON.parse(line);
   let answer;
   try {
-    answer = { answers: sequence.signing ? await answerSigning(door, sequence) : await answers(sequence) };
+    answer = { answers: sequence.signing ? await answerSigning(implementation, sequence) : await answers(sequence) };
   } catch (error) {
     answer = { broken: error.stack };
   }
@@ -18,9 +18,9 @@ for await (const line of linesOf(process.stdin)) {
 }
 
 async function answers(sequence) {
-  const world = new World(door, sequence);
+  const replay = new Replay(implementation, sequence);
   const answers = [];
-  // As it is now: later steps may change what an answer holds.
-  for (const step of sequence.steps) answers.push(JSON.parse(write(await world.answer(step))));
+  // A copy, because later steps may change the values of an answer.
+  for (const step of sequence.steps) answers.push(JSON.parse(write(await replay.answer(step))));
   return answers;
 }

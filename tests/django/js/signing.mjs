@@ -1,4 +1,4 @@
-// The JS door's `encode` and `decode`, under secrets and at times that the line gives.
+// The npm package's `encode` and `decode`, under secrets and at times of the line.
 
 export async function answerSigning({ createSessions, memory }, { signing, secrets, now = 1_893_456_000, data, texts }) {
   const sessions = createSessions({ store: memory(), secrets, clock: () => now * 1000 });

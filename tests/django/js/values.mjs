@@ -1,4 +1,4 @@
-// Between the lines of the protocol and JavaScript's values.
+// Converts between the lines of the protocol and JavaScript's values.
 
 const ODD = {
   nan: () => NaN,
@@ -19,7 +19,7 @@ export function odd(kind, path) {
   }, ODD[kind]());
 }
 
-/** A date crosses as a `Date` where milliseconds hold it and as its text where they don't. */
+/** A date is passed as a `Date` if milliseconds can represent it, else as text. */
 function date(text) {
   return /\.\d{3}000|^[^.]*$/.test(text) && text.endsWith("+00:00") ? new Date(text.replace(/000\+/, "+")) : text;
 }

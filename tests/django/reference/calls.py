@@ -8,7 +8,7 @@ def call(session, name, step):
 
 
 def mutate(session, step):
-    """Changes what is inside of a value, which marks nothing."""
+    """Changes the inside of a value, which sets no flag."""
     value = session.get(step["key"])
     if isinstance(value, list):
         value.append(7)

@@ -1,4 +1,4 @@
-"""A clock that stands still until it is set, for everything in Django that asks for the time."""
+"""A clock that only the test moves, for all code of Django that reads the time."""
 
 import time
 from datetime import datetime, timedelta, timezone

@@ -1,4 +1,4 @@
-"""Django's answers: a sequence of calls a line in, its answers a line out. The signed form of data has lines of its own."""
+"""Django's driver: reads one sequence of calls in each line, and writes its answers in one line. Signed data have own lines."""
 
 import json
 import sys
@@ -6,15 +6,15 @@ import sys
 import project  # noqa: F401 - configures Django before anything else of it is imported
 import clock
 import signed_form
-from world import World
+from replay import Replay
 
 
 def answers(sequence):
     if "signing" in sequence:
         return signed_form.answer(sequence)
-    world = World(sequence)
-    # As it is now: later steps may change what an answer holds.
-    return [json.loads(json.dumps(world.answer(step))) for step in sequence["steps"]]
+    replay = Replay(sequence)
+    # A copy, because later steps may change the values of an answer.
+    return [json.loads(json.dumps(replay.answer(step))) for step in sequence["steps"]]
 
 
 clock.freeze()

@@ -1,15 +1,15 @@
-"""What edge-session knows of a key besides its record: which key a rotation made of which, and which of them have ended. Django goes
-on with that as well."""
+"""The expected state of edge-session for a key besides its record: the rotations, and the revoked keys. Django's side
+continues with that state as well."""
 
 from typing import NamedTuple
 
 #: For how long a rotated key counts as superseded instead of revoked, in milliseconds.
 SUPERSEDED = 100_000
 
-#: For how long an isolate remembers what it ended or rotated, in milliseconds.
+#: For how long isolate memory keeps revocations and rotations, in milliseconds.
 REMEMBERED = 130_000
 
-#: How many rotations before its own a logout ends, too, and how many ahead of it.
+#: How many rotations before its own and ahead of it a logout revokes.
 PREDECESSORS = 7
 REACH = 1
 FAR_REACH = 3
@@ -17,7 +17,7 @@ FAR_REACH = 3
 #: How many rotations of a key without a record are looked up.
 SEARCHED = 8
 
-#: What the tombstone of an end says; that of a rotation says when it was.
+#: The value of the tombstone of an end; that of a rotation has its time.
 ENDED = "ended"
 
 
@@ -26,7 +26,7 @@ class Line(NamedTuple):
     family: str
     #: How often `cycle_key` has changed the key.
     rotations: int
-    #: The end that no save extends, in microseconds of Unix time.
+    #: The absolute deadline, in microseconds of Unix time.
     absolute: int | None = None
 
 
@@ -37,7 +37,7 @@ class Lineage:
         self.tombstones = {}
         #: When each of them was put, in milliseconds.
         self.put = {}
-        #: The data of anonymous keys that a login left, by their keys.
+        #: The data of anonymous keys that a login replaced, by key.
         self.left = {}
 
     def of(self, key):
@@ -62,7 +62,7 @@ class Lineage:
         return absolute if line.absolute is None else min(line.absolute, absolute)
 
     def rotate(self, key, now):
-        """The key goes on as another one. A tombstone that was put a moment ago stays as it is."""
+        """Rotates a key. A tombstone that was put a moment ago is unchanged."""
         place = self.of(key)[:2]
         if self.tombstones.get(place) != ENDED and not self.remembers(place, now):
             self.tombstones[place] = self.put[place] = now
@@ -71,8 +71,8 @@ class Lineage:
         return place in self.put and abs(now - self.put[place]) <= REMEMBERED
 
     def end(self, line, reach, now):
-        """Ends a session: its own keys, earlier ones, and `reach` rotations ahead. The isolate remembers that the anonymous key has
-        ended, too."""
+        """Ends a session: its own keys, earlier ones, and `reach` rotations ahead. Isolate memory revokes the anonymous key
+        as well."""
         first = max(1, line.rotations - PREDECESSORS)
         for rotations in [0, *range(first, line.rotations + reach + 1)]:
             self.tombstones[line.family, rotations] = ENDED
@@ -86,7 +86,7 @@ class Lineage:
         return "revoked" if tombstone == ENDED or now - tombstone > SUPERSEDED else "superseded"
 
     def loaded(self, line, now):
-        """What a load finds: a key is not superseded by a login that has ended."""
+        """The load outcome: a key is not superseded by a login that has ended."""
         state = self.state(line, now)
         ended = self.tombstones.get((line.family, line.rotations + 1)) == ENDED
         return "revoked" if state == "superseded" and ended else state
@@ -100,7 +100,7 @@ class Lineage:
         return line._replace(rotations=max(found, default=0))
 
     def refusal(self, origin, is_new, now):
-        """What a save is refused with whose record rests on that of the key `origin`, or replaces it; None where it is not."""
+        """The error of a save whose record is based on that of the key `origin`, or replaces it; None if it succeeds."""
         line = self.of(origin)
         starts_login = is_new and line.rotations == 0
         # The key of the login beside it has ended, or was rotated as well.
@@ -113,8 +113,8 @@ class Lineage:
         return "ES_SUPERSEDED" if state == "superseded" else "interrupted"
 
     def refusal_of_new(self, key, is_known, now):
-        """What the save of a new key is refused with that replaces none, but belongs to a login. Where the request does not know the
-        login by its key, only the isolate's memory tells."""
+        """The error of the save of a new key that replaces none, but belongs to a login. If the request does not know the
+        login by its key, only isolate memory has it."""
         line = self.of(key)
         state = self.state(line, now) if is_known or self.remembers(line[:2], now) else None
         return state and ("ES_SUPERSEDED" if state == "superseded" else "interrupted")

@@ -1,5 +1,5 @@
-"""Where edge-session puts a session's changes onto the newest record, and reads a record when a request begins, Django's cache engine
-goes on with that as well."""
+"""Django's cache engine, changed like edge-session: it merges a session's changes onto the newest record, and reads the record when a
+request begins."""
 
 import json
 
@@ -9,7 +9,7 @@ from django.core.cache import cache as kept
 
 
 def written(data):
-    """Data as a text that tells 0 from -0, and 1 from true, and keeps their order."""
+    """Data as a text that distinguishes 0 from -0 and 1 from true, and keeps their order."""
     return json.dumps(list(data.items()), default=repr)
 
 
@@ -17,12 +17,12 @@ def differs(one, other):
     return json.dumps(one, default=repr) != json.dumps(other, default=repr)
 
 
-#: By key: how often its record was written, as far as it matters to those who merge.
+#: By key: the number of writes of its record that matter for merges.
 versions = {}
 
 
 class Noted(dict):
-    """What was loaded or saved, and what was set and removed since."""
+    """The loaded or saved data, and the changes since."""
 
     def __init__(self, data, version):
         super().__init__(data)
@@ -54,7 +54,7 @@ class Noted(dict):
         return dict, (dict(self),)
 
     def onto(self, newer):
-        """The newer data, with what was changed here."""
+        """The newer data, with the changes of this object."""
         merged = {key: value for key, value in newer.items() if key in self or key not in self.removed}
         for key, value in self.items():
             inside = key in self.texts and json.dumps(value, default=repr) != self.texts[key]
@@ -64,23 +64,23 @@ class Noted(dict):
 
 
 class SessionStore(cache.SessionStore):
-    #: What Django alone would have stored, where that is something else.
+    #: The data that unchanged Django would have stored, if they differ.
     whole = None
 
-    #: What `read` found, until the first use: the data, when they end, and the version.
+    #: The result of `read`, until the first use: the data, their deadline, and the version.
     early = None
 
-    #: Whether a save was asked for, so that it writes what is there already, too.
+    #: Whether a save was requested, so that it writes unchanged data, too.
     is_explicit = False
 
-    #: The time that the object goes by, in seconds: that of the last call that looked at the clock.
+    #: The clock of the object, in seconds: the time of the last call that read it.
     seen = 0
 
-    #: Whether Django alone would have found something else at the first use.
+    #: Whether unchanged Django would have read other data at the first use.
     is_early = False
 
     def read(self):
-        """Reads now what Django reads at the first use."""
+        """Reads the data that Django reads at the first use."""
         self.look()
         if self.session_key is not None:
             self.early = kept.get(self.cache_key), kept._expire_info.get(kept.make_key(self.cache_key)), self.version
@@ -120,7 +120,7 @@ class SessionStore(cache.SessionStore):
         self._session_cache = Noted(self._session_cache, self.version)
 
     def merge(self):
-        """Data that were not loaded, or cleared, are stored as they are."""
+        """Data that were not loaded, or were cleared, are stored unchanged."""
         data = self.__dict__.get("_session_cache")
         if self.session_key is None or not isinstance(data, Noted):
             return

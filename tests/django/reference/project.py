@@ -1,4 +1,4 @@
-"""A Django that consists of sessions: its settings, and its two engines that keep records."""
+"""A Django project with sessions only: its settings, and its two engines with records."""
 
 import warnings
 
@@ -45,7 +45,7 @@ NAMES = {
 
 
 def begin(chosen):
-    """An empty store, and the settings that a sequence chose: those that Django has."""
+    """Creates an empty store, and applies those settings of a sequence that Django has."""
     cache.clear()
     merging.versions.clear()
     Session.objects.all().delete()

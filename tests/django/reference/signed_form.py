@@ -1,4 +1,4 @@
-"""Django's `encode` and `decode`, under secrets and at times that the line gives."""
+"""Django's `encode` and `decode`, under secrets and at times of the line."""
 
 import logging
 

@@ -1,8 +1,8 @@
-"""Between the lines of the protocol and Python's values."""
+"""Converts between the lines of the protocol and Python's values."""
 
 from datetime import datetime, timedelta
 
-# What Python holds and JSON does not, or not every language that reads JSON.
+# Python values that JSON, or some languages that read JSON, cannot represent.
 ODD = {
     "nan": lambda: float("nan"),
     "infinity": lambda: float("inf"),

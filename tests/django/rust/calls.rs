@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::values::{expiry, iso, options, pairs, set_odd, text};
 
-/// What a call gives; none where the Rust door has no such call.
+/// The result of a call; `None` if the crate has no such call.
 pub fn call(session: &mut Session, step: &Value) -> Option<Result<Value>> {
     let nothing = |result: Result<()>| Some(result.map(|()| Value::Null));
     let key = || text(&step["key"]);
@@ -76,7 +76,7 @@ fn map_delete(session: &mut Session, key: &str) -> Result<Value> {
     Ok(there.into())
 }
 
-/// Rust hands out copies: a value is changed by setting it anew, and never without a mark.
+/// Rust returns copies: a value is changed by setting it again, which always sets the flag.
 fn mutate(session: &mut Session, step: &Value) -> Option<Result<Value>> {
     if step["mark"] != true {
         return None;

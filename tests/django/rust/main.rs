@@ -1,17 +1,17 @@
-//! The Rust door's answers: a sequence of calls a line in, its answers a line out.
+//! The crate's driver: reads one sequence of calls in each line, and writes its answers in one line.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::arithmetic_side_effects)]
 #![allow(missing_docs)]
 
 mod calls;
+mod replay;
 mod signing;
 mod store;
 mod values;
-mod world;
 
 use std::io::{BufRead, Write};
 
+use replay::Replay;
 use serde_json::{Value, json};
-use world::World;
 
 fn main() {
     let mut output = std::io::stdout().lock();
@@ -24,6 +24,6 @@ fn main() {
 }
 
 fn answers(sequence: &Value) -> Vec<Value> {
-    let mut world = World::new(sequence);
-    values::list(&sequence["steps"]).iter().map(|step| world.answer(step)).collect()
+    let mut replay = Replay::new(sequence);
+    values::list(&sequence["steps"]).iter().map(|step| replay.answer(step)).collect()
 }

@@ -1,4 +1,4 @@
-//! The Rust door's `encode` and `decode`, under secrets and at times that the line gives.
+//! The crate's `encode` and `decode`, under secrets and at times of the line.
 
 use chrono::DateTime;
 use edge_session::{MemoryStore, Sessions, Settings};

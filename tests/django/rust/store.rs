@@ -1,4 +1,4 @@
-//! A store in memory that notes which records are put into it, and until when.
+//! A memory store that records the puts of records and their deadlines.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -6,7 +6,7 @@ use std::rc::Rc;
 use edge_session::store::{Op, Page, StorageKey, WriteOutcome};
 use edge_session::{MemoryStore, Result, Store};
 
-/// Where a record is, when it ends, in microseconds of Unix time, and the end that no save extends.
+/// The storage key of a record, its deadline in microseconds of Unix time, and its absolute deadline.
 #[derive(Clone)]
 pub struct Put {
     pub place: String,
@@ -28,7 +28,7 @@ impl Store for Noting {
     async fn write(&self, ops: Vec<Op>) -> Result<WriteOutcome> {
         for op in &ops {
             let put = match op {
-                // What stands under other keys are tombstones.
+                // The entries under other keys are tombstones.
                 Op::Put { key, .. } if !key.as_str().contains(":session:") => continue,
                 Op::Put { key, value, deadline, .. } => {
                     let place = key.as_str().to_owned();

@@ -1,4 +1,4 @@
-//! Between the lines of the protocol and Rust's values.
+//! Converts between the lines of the protocol and Rust's values.
 
 use chrono::{DateTime, FixedOffset, TimeDelta};
 use edge_session::{Expiry, ExpiryOptions, Session};
@@ -17,7 +17,7 @@ pub fn pairs(value: &Value) -> Vec<(String, Value)> {
     list(value).iter().map(|pair| (text(&pair[0]).to_owned(), pair[1].clone())).collect()
 }
 
-/// What Rust holds and JSON does not, inside of lists and objects.
+/// Rust values that JSON cannot represent, inside of lists and objects.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Odd {
@@ -27,7 +27,7 @@ enum Odd {
     Object(std::collections::BTreeMap<String, Self>),
 }
 
-/// Sets an odd value inside of lists and objects, as `path` says. None where Rust's types leave no room for it.
+/// Sets an odd value inside of lists and objects, as `path` says. Returns `None` if Rust's types exclude it.
 pub fn set_odd(session: &mut Session, step: &Value) -> Option<edge_session::Result<()>> {
     let (key, path) = (text(&step["key"]), list(&step["path"]));
     match text(&step["kind"]) {

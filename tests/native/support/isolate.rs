@@ -1,4 +1,4 @@
-//! Isolates on the model of KV: requests that run at the same time in one of them, in virtual time.
+//! Isolates on the model of KV: concurrent requests in one isolate, in virtual time.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -14,12 +14,12 @@ pub const fn millis(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-/// KV as it is on most days: no operation is slow, and what is written is seen at once where it was written.
+/// KV on an ordinary day: no operation is slow, and each write is visible at once at its location.
 pub fn usual() -> KvModelOptions {
     KvModelOptions { slow: 0.0, locally_invisible: 0.0, ..KvModelOptions::default() }
 }
 
-/// A store that shows each write at once, and takes as many as come.
+/// A store that shows each write at once and has no write limit.
 pub fn strong() -> KvModelOptions {
     KvModelOptions {
         cache_ttl: Duration::ZERO,
@@ -39,17 +39,17 @@ pub struct Isolate {
     events: Rc<RefCell<Vec<String>>>,
 }
 
-/// How a request ended.
+/// The outcome of a request.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     pub result: Result<SessionHeaders, ErrorKind>,
-    /// How long its commit took.
+    /// The duration of its commit.
     pub took: Duration,
-    /// The browser with the cookies of the answer.
+    /// The browser after the response.
     pub browser: Browser,
 }
 
-/// A request that runs by itself.
+/// A request that runs as a task of the model.
 #[derive(Clone)]
 pub struct Running {
     pub task: Task,
@@ -57,10 +57,37 @@ pub struct Running {
 }
 
 impl Running {
-    /// How the request ended.
+    /// The outcome of the request; panics if it still runs.
     #[track_caller]
     pub fn outcome(&self) -> Outcome {
         self.outcome.borrow().clone().expect("the request has ended")
+    }
+
+    /// The browser after a request whose save succeeded.
+    #[track_caller]
+    pub fn saved(&self) -> Browser {
+        let outcome = self.outcome();
+        outcome.result.unwrap();
+        outcome.browser
+    }
+}
+
+/// The outcomes of requests that have ended.
+#[track_caller]
+pub fn outcomes(running: &[Running]) -> Vec<Outcome> {
+    running.iter().map(Running::outcome).collect()
+}
+
+/// Runs the model until every write has reached every location.
+pub fn settle(model: &KvModel) {
+    model.run_for(model.options().staleness_bound());
+}
+
+/// Runs the model step by step until the condition holds.
+#[track_caller]
+pub fn step_until(model: &KvModel, mut condition: impl FnMut() -> bool) {
+    while !condition() {
+        assert!(model.step());
     }
 }
 
@@ -69,12 +96,20 @@ impl Isolate {
         Self::with(model, place, defaults)
     }
 
+    /// A model of KV, an isolate in Amsterdam, and a [visitor](Self::visitor) of it.
+    pub fn with_visitor(options: KvModelOptions) -> (KvModel, Self, Browser) {
+        let model = KvModel::new(options);
+        let isolate = Self::at(&model, "AMS");
+        let browser = isolate.visitor();
+        (model, isolate, browser)
+    }
+
     pub fn with(model: &KvModel, place: &str, settings: impl Fn() -> SettingsBuilder + 'static) -> Self {
         let location = model.at(place);
         Self { model: model.clone(), location, settings: Rc::new(settings), events: Rc::default() }
     }
 
-    /// Sessions for one request, as a Rust Worker makes them: they share the isolate's memory.
+    /// The `Sessions` of one request, as a Rust Worker makes them. All of them share the isolate memory.
     pub fn sessions(&self) -> Sessions<KvLocation> {
         let (clock, events) = (self.model.clone(), Rc::clone(&self.events));
         Sessions::new(self.location.clone(), (self.settings)().build().unwrap())
@@ -82,7 +117,7 @@ impl Isolate {
             .with_events(move |event| events.borrow_mut().push(event.kind.as_str().to_owned()))
     }
 
-    /// The events since the last look.
+    /// The events since the last call.
     pub fn events(&self) -> Vec<String> {
         self.events.take()
     }
@@ -96,7 +131,13 @@ impl Isolate {
         self.load(browser).get(key).unwrap()
     }
 
-    /// One request that runs alone, to its end.
+    /// The numbers that one load reads under these keys.
+    pub fn numbers(&self, browser: &Browser, keys: &[&str]) -> Vec<Option<u8>> {
+        let mut session = self.load(browser);
+        keys.iter().map(|key| session.get(key).unwrap()).collect()
+    }
+
+    /// Runs one request alone, to its end.
     #[track_caller]
     pub fn request(&self, browser: &mut Browser, handler: impl FnOnce(&mut Session) + 'static) -> Outcome {
         let running = self.start(self.load(browser), browser, handler);
@@ -106,7 +147,7 @@ impl Isolate {
         outcome
     }
 
-    /// Commits a loaded session at the next moment, by itself.
+    /// Starts a task that runs the handler and commits a loaded session.
     pub fn start(
         &self,
         mut session: Session,
@@ -128,7 +169,12 @@ impl Isolate {
         Running { task, outcome }
     }
 
-    /// As many requests as there are keys, which loaded the session before any of them is committed. Each sets its key to 1.
+    /// Starts a request that sets a key to 1.
+    pub fn set(&self, browser: &Browser, key: &'static str) -> Running {
+        self.start(self.load(browser), browser, move |session| session.set(key, 1).unwrap())
+    }
+
+    /// Starts one request for each key. All of them load the session before any of them commits. Each sets its key to 1.
     pub fn parallel(&self, browser: &Browser, keys: &[&str]) -> Vec<Running> {
         let sessions: Vec<_> = keys.iter().map(|_| self.load(browser)).collect();
         let start = |(session, key): (Session, &&str)| {
@@ -147,7 +193,7 @@ impl Isolate {
     }
 }
 
-/// The puts of records from now on, each with its time and whether it was answered.
+/// Records the time of each put of a record from now on.
 pub fn watch_puts(model: &KvModel) -> Rc<RefCell<Vec<Duration>>> {
     let puts = Rc::<RefCell<Vec<Duration>>>::default();
     let noted = Rc::clone(&puts);

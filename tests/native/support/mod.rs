@@ -1,5 +1,5 @@
-//! A small site for the tests: sessions over a store that is watched and can fail, a clock that is set by hand, and
-//! browsers that keep a cookie.
+//! A small site for the tests: sessions on a store that records its operations and can fail, a clock that is set by hand, and
+//! browsers that keep cookies.
 
 #[cfg(not(target_arch = "wasm32"))]
 pub mod isolate;
@@ -17,14 +17,14 @@ use edge_session::store::{Op, Page, StorageKey, WriteOutcome};
 use edge_session::{Error, MemoryStore, Result, Session, SessionHeaders, Sessions, Settings, Store};
 
 pub const SECRET: &str = "a secret of at least thirty-two bytes";
-/// The names under which sessions travel with the default settings: once `cycle_key` has changed the key, and before.
+/// The cookie names of the default settings: after the first `cycle_key`, and before.
 pub const COOKIE_NAMES: [&str; 2] = [ROTATED, ANONYMOUS];
 pub const ROTATED: &str = "__Host-sessionid";
 pub const ANONYMOUS: &str = "__Host-sessionid-anonymous";
 
 pub const OLD_SECRET: &str = "an older secret, of thirty-two bytes too";
 
-/// Runs a future that never waits: the memory store answers at once, here and in a browser.
+/// Runs a future that never waits: the memory store is always ready, natively and in a browser.
 pub fn run<T>(future: impl Future<Output = T>) -> T {
     pollster::block_on(future)
 }
@@ -33,12 +33,12 @@ pub fn defaults() -> SettingsBuilder {
     Settings::builder([SECRET])
 }
 
-/// Which operations fail.
+/// The operations that fail.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Failing {
     Nothing,
     Reads,
-    /// Of records and of tombstones.
+    /// Puts of records and of tombstones.
     Puts,
     Deletes,
     Everything,
@@ -46,37 +46,37 @@ pub enum Failing {
 
 type Meanwhile = Box<dyn FnOnce()>;
 
-/// What a planned fault does to the operation that it meets.
+/// The effect of a planned fault on its operation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Fault {
-    Refused,
-    /// It is carried out, and the answer is lost.
-    Landed,
-    /// It is carried out as usual: the fault that was planned next meets a later operation.
-    Passed,
+enum PlannedFault {
+    Fail,
+    /// The operation is applied and returns an error.
+    ApplyButFail,
+    /// The operation succeeds, so that the next planned fault concerns a later one.
+    Pass,
 }
 
-/// A memory store that writes down what it is asked for and fails when it is told to.
+/// A memory store that records its operations and has planned failures.
 ///
-/// Operations are called `read`, `list`, `put` and `delete` (of a record), `put cycled` and `put ended` (the tombstone of a rotation,
-/// and that of an end).
+/// Operations are called `read`, `list`, `put` and `delete` (of a record), `put cycled` and `put ended` (the tombstone of a
+/// rotation, and that of an end).
 #[derive(Clone)]
-pub struct Watched {
+pub struct RecordingStore {
     pub memory: MemoryStore,
     pub log: Rc<RefCell<Vec<String>>>,
-    /// What kinds of keys each read asked for.
+    /// The kinds of keys of each read.
     pub reads: Rc<RefCell<Vec<Vec<String>>>>,
-    /// The kind of key and the seconds of each put.
+    /// The kind of key and the TTL of each put, in seconds.
     pub ttls: Rc<RefCell<Vec<(String, u64)>>>,
     /// The milliseconds of each wait.
     pub waits: Rc<RefCell<Vec<u64>>>,
     pub failing: Rc<Cell<Failing>>,
     pub now: Rc<Cell<DateTime<Utc>>>,
-    planned: Rc<RefCell<Vec<(&'static str, Fault)>>>,
+    planned: Rc<RefCell<Vec<(&'static str, PlannedFault)>>>,
     meanwhile: Rc<RefCell<Option<Meanwhile>>>,
 }
 
-impl Watched {
+impl RecordingStore {
     fn new(memory: MemoryStore, now: Rc<Cell<DateTime<Utc>>>) -> Self {
         Self {
             memory,
@@ -91,7 +91,7 @@ impl Watched {
         }
     }
 
-    /// Writes an operation down, and says whether it is to be carried out and whether to say so.
+    /// Records an operation. Returns whether to apply it, and its result.
     fn note(&self, what: &str) -> (bool, Result<()>) {
         self.log.borrow_mut().push(what.to_owned());
         let mut planned = self.planned.borrow_mut();
@@ -103,18 +103,18 @@ impl Watched {
             Failing::Deletes => what == "delete",
             Failing::Everything => true,
         };
-        let failed = || Err(Error::unavailable("told to fail"));
+        let failed = || Err(Error::unavailable("planned failure"));
         match fault {
-            Some(Fault::Landed) => (true, failed()),
-            Some(Fault::Refused) => (false, failed()),
-            Some(Fault::Passed) => (true, Ok(())),
+            Some(PlannedFault::ApplyButFail) => (true, failed()),
+            Some(PlannedFault::Fail) => (false, failed()),
+            Some(PlannedFault::Pass) => (true, Ok(())),
             None if failing => (false, failed()),
             None => (true, Ok(())),
         }
     }
 }
 
-/// What kind of thing is kept under a key: `session` or `ended`.
+/// The kind of entry of a storage key: `session` or `ended`.
 pub fn kind(key: &StorageKey) -> &str {
     key.as_str().split(':').nth(1).unwrap()
 }
@@ -126,7 +126,7 @@ pub fn record_key(session_key: &str) -> StorageKey {
     StorageKey::listed(["edge-session:session:", &digest].concat())
 }
 
-impl Store for Watched {
+impl Store for RecordingStore {
     async fn read(&self, keys: &[StorageKey]) -> Result<Vec<Option<Vec<u8>>>> {
         self.reads.borrow_mut().push(keys.iter().map(|key| kind(key).to_owned()).collect());
         self.note("read").1?;
@@ -171,14 +171,14 @@ impl Store for Watched {
     }
 }
 
-/// What the application was told: the word for what happened, and whose session it was.
-pub type Told = (String, String);
+/// The kind of an emitted event, and the pseudonym of its session.
+pub type EmittedEvent = (String, String);
 
 pub struct Site {
-    pub sessions: Sessions<Watched>,
-    pub store: Watched,
+    pub sessions: Sessions<RecordingStore>,
+    pub store: RecordingStore,
     pub now: Rc<Cell<DateTime<Utc>>>,
-    events: Rc<RefCell<Vec<Told>>>,
+    events: Rc<RefCell<Vec<EmittedEvent>>>,
 }
 
 /// 1 January 2030 and 250 microseconds.
@@ -191,14 +191,14 @@ pub fn site() -> Site {
 }
 
 pub fn site_with(settings: SettingsBuilder) -> Site {
-    site_on(Watched::new(MemoryStore::default(), Rc::new(Cell::new(start()))), settings)
+    site_on(RecordingStore::new(MemoryStore::default(), Rc::new(Cell::new(start()))), settings)
 }
 
-/// A site on a store that is there already: a restart, or a second deployment.
-pub fn site_on(store: Watched, settings: SettingsBuilder) -> Site {
+/// A site on an existing store, as after a restart or for a second deployment.
+pub fn site_on(store: RecordingStore, settings: SettingsBuilder) -> Site {
     let now = Rc::clone(&store.now);
     let clock = Rc::clone(&now);
-    let events = Rc::<RefCell<Vec<Told>>>::default();
+    let events = Rc::<RefCell<Vec<EmittedEvent>>>::default();
     let hook = Rc::clone(&events);
     let sessions = Sessions::new(store.clone(), settings.build().unwrap())
         .with_clock(move || clock.get())
@@ -207,11 +207,11 @@ pub fn site_on(store: Watched, settings: SettingsBuilder) -> Site {
 }
 
 impl Site {
-    pub fn pass(&self, seconds: i64) {
+    pub fn advance(&self, seconds: i64) {
         self.now.set(self.now.get() + TimeDelta::seconds(seconds));
     }
 
-    /// The operations since the last look.
+    /// The operations since the last call.
     pub fn operations(&self) -> Vec<String> {
         self.store.log.take()
     }
@@ -220,49 +220,49 @@ impl Site {
         self.store.failing.set(what);
     }
 
-    /// Refuses the next operations of these names, one each.
+    /// Fails the next operation of each of these names.
     pub fn refuse<const N: usize>(&self, operations: [&'static str; N]) {
-        self.store.planned.borrow_mut().extend(operations.map(|operation| (operation, Fault::Refused)));
+        self.store.planned.borrow_mut().extend(operations.map(|operation| (operation, PlannedFault::Fail)));
     }
 
-    /// Carries out the next operation of this name, so that what is planned after it meets a later one.
+    /// Lets the next operation of this name succeed, so that the next planned fault concerns a later one.
     pub fn allow(&self, operation: &'static str) {
-        self.store.planned.borrow_mut().push((operation, Fault::Passed));
+        self.store.planned.borrow_mut().push((operation, PlannedFault::Pass));
     }
 
-    /// Carries out the next operation of this name, and says that it failed.
-    pub fn lose_the_answer(&self, operation: &'static str) {
-        self.store.planned.borrow_mut().push((operation, Fault::Landed));
+    /// Applies the next operation of this name and returns an error from it.
+    pub fn apply_but_fail(&self, operation: &'static str) {
+        self.store.planned.borrow_mut().push((operation, PlannedFault::ApplyButFail));
     }
 
-    /// Does something while the next wait lasts.
-    pub fn meanwhile(&self, what: impl FnOnce() + 'static) {
+    /// Runs a function during the next wait.
+    pub fn during_next_wait(&self, what: impl FnOnce() + 'static) {
         *self.store.meanwhile.borrow_mut() = Some(Box::new(what));
     }
 
-    /// The words of what the application was told since the last look.
-    pub fn told(&self) -> Vec<String> {
+    /// The kinds of the events since the last call.
+    pub fn event_kinds(&self) -> Vec<String> {
         self.events.take().into_iter().map(|(word, _)| word).collect()
     }
 
-    /// What the application was told since the last look, with the sessions.
-    pub fn events(&self) -> Vec<Told> {
+    /// The events since the last call.
+    pub fn events(&self) -> Vec<EmittedEvent> {
         self.events.take()
     }
 
-    /// Another isolate on the same store, which remembers nothing of what this one saved and revoked.
+    /// Another isolate on the same store, without a memory of this one's saves and revocations.
     pub fn another_isolate(&self) -> Site {
         site_on(self.store.clone(), defaults())
     }
 
-    /// Another location, at the same time: it shows what is stored now, until it [catches up](Self::catch_up).
+    /// Another location with the same clock. It shows the current state until it [catches up](Self::catch_up).
     pub fn elsewhere(&self, settings: SettingsBuilder) -> Site {
-        let other = site_on(Watched::new(MemoryStore::default(), Rc::clone(&self.now)), settings);
+        let other = site_on(RecordingStore::new(MemoryStore::default(), Rc::clone(&self.now)), settings);
         other.catch_up(self);
         other
     }
 
-    /// From now on this location shows what another one does.
+    /// Copies the state of another location.
     pub fn catch_up(&self, other: &Site) {
         for (key, _) in self.store.memory.entries() {
             run(self.store.memory.write(vec![Op::Delete { key }])).unwrap();
@@ -272,14 +272,14 @@ impl Site {
         }
     }
 
-    /// How many records and how many tombstones are stored.
+    /// The numbers of stored records and tombstones.
     pub fn stored(&self) -> (usize, usize) {
         let entries = self.store.memory.entries();
         let count = |of: &str| entries.iter().filter(|(key, _)| kind(key) == of).count();
         (count("session"), count("ended"))
     }
 
-    /// The one record that is stored, as JSON.
+    /// The only stored record, as JSON.
     #[track_caller]
     pub fn record(&self) -> serde_json::Value {
         let entries = self.store.memory.entries();
@@ -289,7 +289,7 @@ impl Site {
         record
     }
 
-    /// The record of a browser's session, as JSON. Neither operations nor events of this look are noted.
+    /// The record of a browser's session, as JSON. Its operations and events are not recorded.
     #[track_caller]
     pub fn record_of(&self, browser: &Browser) -> serde_json::Value {
         let entries = self.store.memory.entries();
@@ -298,7 +298,7 @@ impl Site {
         serde_json::from_slice(record).unwrap()
     }
 
-    /// The key of a browser's session. Neither operations nor events of this look are noted.
+    /// The key of a browser's session. Its operations and events are not recorded.
     #[track_caller]
     pub fn session_key(&self, browser: &Browser) -> String {
         let noted = (self.store.log.take(), self.store.reads.take(), self.events.take());
@@ -319,7 +319,21 @@ impl Site {
         headers
     }
 
-    /// One request that is answered with 200.
+    /// The error of a commit that fails.
+    #[track_caller]
+    pub fn failed_commit(&self, session: &mut Session) -> Error {
+        run(self.sessions.commit_headers(session, 200)).unwrap_err()
+    }
+
+    /// A session that was made and saved outside of a request. It holds `{"a": 1}`.
+    pub fn saved_session(&self) -> Session {
+        let mut session = self.sessions.new_session().unwrap();
+        session.set("a", 1).unwrap();
+        run(self.sessions.save(&mut session)).unwrap();
+        session
+    }
+
+    /// Runs one request with a response of status 200.
     pub fn request(&self, browser: &mut Browser, handler: impl FnOnce(&mut Session)) -> SessionHeaders {
         self.request_answered(200, browser, handler)
     }
@@ -335,12 +349,12 @@ impl Site {
         self.commit(browser, session, status)
     }
 
-    /// A browser with a session that holds `{"user": "alice"}`; nothing of it is in the log.
+    /// A browser with a session that holds `{"user": "alice"}`. Its operations are not recorded.
     pub fn visitor(&self) -> Browser {
         let mut browser = Browser::default();
         self.request(&mut browser, |session| session.set("user", "alice").unwrap());
         self.operations();
-        self.told();
+        self.event_kinds();
         self.store.reads.take();
         self.store.ttls.take();
         browser
@@ -352,7 +366,7 @@ impl Site {
         self.commit(browser, session, status)
     }
 
-    /// Logs in under a new key.
+    /// Logs in: rotates the key.
     pub fn login(&self, browser: &mut Browser) -> SessionHeaders {
         self.request(browser, |session| session.cycle_key().unwrap())
     }
@@ -362,7 +376,7 @@ impl Site {
     }
 }
 
-/// A browser that keeps the cookies it is given, as the text of its `Cookie` header; `None` where it has none.
+/// A browser's cookies as the text of its `Cookie` header; `None` if it has none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Browser(pub Option<String>);
 
@@ -371,7 +385,7 @@ impl Browser {
         self.0.clone().unwrap_or_default()
     }
 
-    /// Takes what each `Set-Cookie` header says, in their order: a cookie replaces the one of its name, or deletes it.
+    /// Applies each `Set-Cookie` header in order: it replaces or deletes the cookie of its name.
     pub fn take(&mut self, headers: &SessionHeaders) {
         for set_cookie in headers.set_cookies() {
             let pair = set_cookie.split(';').next().unwrap();
@@ -394,12 +408,12 @@ impl Browser {
     }
 }
 
-/// Whether a `Set-Cookie` header deletes its cookie.
+/// Returns whether a `Set-Cookie` header deletes its cookie.
 pub fn is_deletion(set_cookie: &str) -> bool {
     set_cookie.contains("; Max-Age=0;")
 }
 
-/// What a response does to the cookies: each name, with `+` where it is given and `-` where it is deleted.
+/// The effect of a response on the cookies: each name, with `+` if it is set and `-` if it is deleted.
 pub fn cookies(headers: &SessionHeaders) -> Vec<String> {
     let name = |cookie: &String| cookie.split('=').next().unwrap().to_owned();
     headers

@@ -1,5 +1,5 @@
-//! A browser's cookies after RFC 6265bis, section 5, written for the tests: it reads `Set-Cookie`, keeps what it has to keep, and
-//! sends it back. It knows nothing of the crate. `tests/native/user_agent.rs` proves it on public data.
+//! A browser's cookies after RFC 6265bis, section 5, written for the tests: it reads `Set-Cookie`, stores cookies, and
+//! sends them. It is independent of the crate. `tests/native/user_agent.rs` tests it with public data.
 
 /// Browsers cap an age at 400 days (section 5.5).
 const MAX_AGE: i64 = 400 * 86_400;
@@ -8,7 +8,7 @@ const MAX_AGE: i64 = 400 * 86_400;
 const MAX_COOKIE: usize = 4096;
 const MAX_ATTRIBUTE: usize = 1024;
 
-/// A request's URL, as far as cookies look at it.
+/// The parts of a request's URL that matter for cookies.
 #[derive(Clone, Debug)]
 pub struct Url {
     pub secure: bool,
@@ -35,7 +35,7 @@ impl Url {
     }
 }
 
-/// A `Set-Cookie` header, taken apart (section 5.6): names of attributes in small letters, their values as they are.
+/// A parsed `Set-Cookie` header (section 5.6): names of attributes in lower case, their values unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetCookie {
     pub name: Vec<u8>,
@@ -67,12 +67,12 @@ impl SetCookie {
         Some(Self { name: name.to_vec(), value: value.to_vec(), attributes: attributes.collect() })
     }
 
-    /// The value of an attribute that stands there; the last one counts.
+    /// The value of the last attribute of this name.
     pub fn attribute(&self, name: &str) -> Option<&[u8]> {
         self.attributes.iter().rev().find(|(other, _)| other == name).map(|(_, value)| value.as_slice())
     }
 
-    /// The last value that means something.
+    /// The last valid value.
     fn last<T>(&self, name: &str, read: impl Fn(&[u8]) -> Option<T>) -> Option<T> {
         self.attributes.iter().rev().filter(|(other, _)| other == name).find_map(|(_, value)| read(value))
     }
@@ -93,19 +93,19 @@ pub struct Cookie {
     pub path: String,
     pub secure: bool,
     pub http_only: bool,
-    /// `strict`, `lax`, `none`, or `default` where nothing was said.
+    /// `strict`, `lax`, `none`, or `default` if absent.
     pub same_site: &'static str,
-    /// Unix time in seconds; none: until the browser closes.
+    /// Unix time in seconds; `None` until the browser closes.
     pub expires: Option<i64>,
 }
 
-/// What became of a `Set-Cookie` header.
+/// The outcome of a `Set-Cookie` header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Stored,
-    /// It was over already, and so is the cookie that it replaced.
+    /// The cookie has expired, and the one that it replaces is deleted.
     Expired,
-    /// Why it was not taken.
+    /// The reason why it was ignored.
     Ignored(&'static str),
 }
 
@@ -122,7 +122,7 @@ impl UserAgent {
         Self { now, cookies: Vec::new() }
     }
 
-    /// Section 5.7: an answer from `url` carried this header.
+    /// Section 5.7: processes this header of a response from `url`.
     pub fn receive(&mut self, url: &Url, header: &[u8]) -> Outcome {
         let Some(set) = SetCookie::parse(header) else { return Outcome::Ignored("it is no cookie") };
         let mut cookie = Cookie {
@@ -136,7 +136,7 @@ impl UserAgent {
             name: set.name.clone(),
             value: set.value.clone(),
         };
-        // An empty Domain is as if it were not there: RFC 6265, section 5.2.3, and the tables of web-platform-tests.
+        // An empty Domain is ignored: RFC 6265, section 5.2.3, and the tables of web-platform-tests.
         if let Some(domain) =
             set.last("domain", |value| (!value.is_empty()).then(|| String::from_utf8_lossy(value).into_owned()))
         {
@@ -144,7 +144,7 @@ impl UserAgent {
             if !domain_matches(&url.host, &domain) {
                 return Outcome::Ignored("its domain is another's");
             }
-            // What belongs to nobody: in place of the list of public suffixes.
+            // Stands in for the list of public suffixes.
             if !domain.contains('.') && domain != url.host {
                 return Outcome::Ignored("its domain is everybody's");
             }
@@ -166,7 +166,7 @@ impl UserAgent {
                 && path_matches(&cookie.path, &old.path)
         };
         if !cookie.secure && !url.secure && self.cookies.iter().any(shadowed) {
-            return Outcome::Ignored("a Secure cookie stands there");
+            return Outcome::Ignored("it would overlay a Secure cookie");
         }
         if cookie.same_site == "none" && !cookie.secure {
             return Outcome::Ignored("SameSite=None without Secure");
@@ -188,7 +188,7 @@ impl UserAgent {
         if expired { Outcome::Expired } else { Outcome::Stored }
     }
 
-    /// When the cookie ends: `Max-Age` comes before `Expires`, and neither goes beyond 400 days.
+    /// The expiry of the cookie: `Max-Age` takes precedence over `Expires`, and neither exceeds 400 days.
     fn end(&self, set: &SetCookie) -> Option<i64> {
         let age = set.last("max-age", |value| {
             let (digits, sign) = value.strip_prefix(b"-").map_or((value, 1), |digits| (digits, -1));
@@ -233,7 +233,7 @@ fn same_site(value: Option<&[u8]>) -> &'static str {
     }
 }
 
-/// What a name's prefix demands, in whatever letters (section 5.7, and `__Http-` of the layered cookies draft).
+/// The violated requirement of a name's prefix, without regard to case (section 5.7, and `__Http-` of the layered cookies draft).
 fn prefix_refusal(cookie: &Cookie, set: &SetCookie) -> Option<&'static str> {
     let prefixes = ["__secure-", "__host-", "__http-", "__host-http-"];
     let begins = |text: &[u8], prefix: &str| text.to_ascii_lowercase().starts_with(prefix.as_bytes());
@@ -265,7 +265,7 @@ fn path_matches(request: &str, cookie: &str) -> bool {
     request.strip_prefix(cookie).is_some_and(|rest| rest.is_empty() || cookie.ends_with('/') || rest.starts_with('/'))
 }
 
-/// Section 5.1.1: a date in any of the forms that were ever sent, as Unix time.
+/// Section 5.1.1: parses a date in any historical form, as Unix time.
 pub fn parse_date(text: &str) -> Option<i64> {
     const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
     let is_delimiter = |c: char| matches!(c, '\t' | ' '..='/' | ';'..='@' | '['..='`' | '{'..='~');
@@ -301,7 +301,7 @@ pub fn parse_date(text: &str) -> Option<i64> {
     Some(((days * 24 + hour) * 60 + minute) * 60 + second)
 }
 
-/// `H:M:S`, each of one or two digits, and after them whatever is no digit.
+/// `H:M:S`, each of one or two digits, followed by anything that is not a digit.
 fn clock(token: &str) -> Option<(i64, i64, i64)> {
     let mut parts = token.splitn(3, ':');
     let (hour, minute, second) = (parts.next()?, parts.next()?, parts.next()?);
@@ -309,7 +309,7 @@ fn clock(token: &str) -> Option<(i64, i64, i64)> {
     Some((whole(hour)?, whole(minute)?, number(second, 1..=2)?))
 }
 
-/// So many digits, and after them whatever is no digit.
+/// The given number of digits, followed by anything that is not a digit.
 fn number(token: &str, digits: std::ops::RangeInclusive<usize>) -> Option<i64> {
     let end = token.find(|c: char| !c.is_ascii_digit()).unwrap_or(token.len());
     if digits.contains(&end) { token[..end].parse().ok() } else { None }

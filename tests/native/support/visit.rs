@@ -1,4 +1,4 @@
-//! A visitor's way from a first cookie through a login to a logout, under any settings, with what has to hold on the way. For the tests and for
+//! A visit from the first cookie through a login to a logout, under any settings, with its assertions. For the tests and for
 //! the fuzz target `set_cookie`.
 
 use chrono::DateTime;
@@ -8,7 +8,7 @@ use pollster::block_on as run;
 
 use super::user_agent::{Cookie, Outcome, SetCookie, Url, UserAgent};
 
-/// One way to set a session cookie up.
+/// The settings of a session cookie.
 #[derive(Clone, Debug)]
 pub struct Choice {
     pub name: Option<String>,
@@ -37,13 +37,13 @@ impl Choice {
         builder
     }
 
-    /// Where a browser meets the site, and where it comes back to.
+    /// The URL of the site.
     pub fn url(&self) -> Url {
         let domain = self.domain.as_deref().map_or("example.org", |domain| domain.strip_prefix('.').unwrap_or(domain));
         Url { secure: self.secure, host: domain.to_ascii_lowercase(), path: self.path.clone() }
     }
 
-    /// What a browser has to keep of it.
+    /// The cookie that a browser has to keep.
     fn cookie(&self, name: &str, value: &[u8], expires: Option<i64>) -> Cookie {
         Cookie {
             name: name.as_bytes().to_vec(),
@@ -63,13 +63,13 @@ impl Choice {
     }
 }
 
-/// The attributes that stand in a header, each with its value, in their order.
+/// The attributes of a header with their values, in order.
 pub fn attributes(header: &str) -> Vec<(String, String)> {
     let set = SetCookie::parse(header.as_bytes()).unwrap();
     set.attributes.into_iter().map(|(name, value)| (name, String::from_utf8(value).unwrap())).collect()
 }
 
-/// A visit that stores something, a login, a logout: what the browser keeps each time.
+/// Checks the browser's cookies after a visit that stores data, a login, and a logout.
 pub fn visit(choice: &Choice, settings: Settings) {
     // 1 January 2030
     let now = DateTime::from_timestamp(1_893_456_000, 0).unwrap();
@@ -88,7 +88,7 @@ pub fn visit(choice: &Choice, settings: Settings) {
     session.cycle_key().unwrap();
     let headers = run(sessions.commit_headers(&mut session, 200)).unwrap();
     let [login, deleted] = headers.set_cookies() else { panic!("a cookie and a deletion: {headers:?}") };
-    // C10: the cookie that deletes it is one that the browser holds for the same.
+    // C10: the browser takes the deletion for the same cookie.
     assert_eq!(agent.receive(&url, deleted.as_bytes()), Outcome::Expired);
     assert!(agent.cookies.is_empty());
     deletes(deleted, given);
@@ -104,11 +104,11 @@ pub fn visit(choice: &Choice, settings: Settings) {
     deletes(deleted, login);
 }
 
-/// A browser keeps the cookie that this header gives, as the settings have it, and no other.
+/// Checks that a browser keeps exactly the cookie of this header, with the attributes of the settings.
 fn receive(choice: &Choice, agent: &mut UserAgent, name: &str, header: &str) {
     assert_eq!(agent.receive(&choice.url(), header.as_bytes()), Outcome::Stored, "{} from {:?}", header, choice);
     let value = SetCookie::parse(header.as_bytes()).unwrap().value;
-    // B12, C6: nothing but what was meant, and far from the 4096 bytes of a cookie.
+    // B12, C6: the expected attributes only, and at most 4096 bytes.
     assert!(name.len() + value.len() <= 4096);
     let mut wanted = Vec::new();
     if !choice.closes {
@@ -121,12 +121,12 @@ fn receive(choice: &Choice, agent: &mut UserAgent, name: &str, header: &str) {
     wanted.push("samesite");
     let found = attributes(header);
     assert_eq!(found.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), wanted, "{}", header);
-    // C12: a cookie that ends with the browser has no end of its own.
+    // C12: a cookie that ends with the browser has no expiry.
     let expires = (!choice.closes).then(|| agent.now + 1_209_600);
     assert_eq!(&agent.cookies, &[choice.cookie(name, &value, expires)]);
 }
 
-/// The header deletes the cookie that another one gave: the same name and attributes, no value, an end in the past.
+/// Checks that a header deletes the cookie of another one: the same name and attributes, no value, a past expiry.
 fn deletes(header: &str, given: &str) {
     let name = |header: &str| SetCookie::parse(header.as_bytes()).unwrap().name;
     assert_eq!(name(header), name(given));
@@ -141,7 +141,8 @@ fn deletes(header: &str, given: &str) {
     assert_eq!(same(&repeated), same(&attributes(given)));
 }
 
-/// [`visit`] under what the bytes say: flags first, then name, domain and path, each after a byte that no text holds.
+/// Runs [`visit`] with the settings that the bytes encode: flags, then name, domain and path, separated by a byte that no text
+/// contains.
 pub fn any(bytes: &[u8]) {
     let (flags, texts) = bytes.split_first().unwrap_or((&0, &[]));
     let mut texts = texts.split(|byte| *byte == 0xff).map(|text| String::from_utf8_lossy(text).into_owned());

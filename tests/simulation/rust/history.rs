@@ -290,10 +290,10 @@ pub struct Token {
     pub name: String,
     pub version: usize,
     pub key: usize,
-    /// Whether it opens no session, and only ends one.
+    /// Whether it opens no session and only finishes a logout.
     pub is_ending: bool,
     pub by: Id,
-    /// Who wrote what when it was given.
+    /// The writers of all data keys when it was issued.
     pub known: Marks,
     pub saves: Option<Saves>,
 }

@@ -1,5 +1,5 @@
 //! Simulations of browsers, thieves and operators at several locations, on a KV that behaves as badly as KV can, and whether
-//! sessions hold their invariants: `simulation --seeds 5000 --first 1`; `--tell SEED` prints the violations in one history;
+//! sessions hold their invariants: `simulation --seeds 5000 --first 1`; `--show SEED` prints the violations in one history;
 //! `--brief` leaves the histories out; `--generator sequences` makes the plans of earlier releases; `--invariant LoginStays`
 //! shrinks the violations of that one alone.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::arithmetic_side_effects)]
@@ -27,7 +27,7 @@ use std::thread;
 use invariants::{Findings, Invariant, check};
 use plan::{Generator, Plan, Topology};
 
-/// So many histories suffice to test every invariant.
+/// The number of histories that suffices to test every invariant.
 const ENOUGH: u64 = 1_000;
 
 #[derive(Default)]
@@ -106,7 +106,7 @@ fn generator() -> Generator {
 
 fn main() -> ExitCode {
     let generator = generator();
-    if let Some(seed) = number("--tell") {
+    if let Some(seed) = number("--show") {
         let plan = Plan::new(generator, seed);
         let simulation = simulation::run(&plan, plan.seed);
         for violation in check(&simulation).violations {

@@ -282,7 +282,7 @@ impl Rates {
     }
 }
 
-/// The least value that so many of a hundred do not exceed.
+/// The least value that a given percentage does not exceed.
 fn percentile<T: Copy + Default>(counts: &BTreeMap<T, u64>, percent: u64) -> T {
     let all: u64 = counts.values().sum();
     let mut left = (all * percent).div_ceil(100);

@@ -568,7 +568,7 @@ impl Simulation {
     }
 }
 
-/// Who wrote what in the record that a token refers to, at least, and how many saves that record builds on.
+/// The earliest possible writers of the record that a token refers to, and the number of saves that the record builds on.
 fn known(history: &History, id: Id) -> (Marks, Option<Saves>) {
     let request = history.of(id);
     let own = request.puts.last();

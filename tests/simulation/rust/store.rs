@@ -119,7 +119,7 @@ impl RecordingStore {
         }
     }
 
-    /// Notes who wrote what in a record that is about to be put. Returns its place among the request's puts.
+    /// Notes the writers of all data keys of a record that is about to be put. Returns its place among the request's puts.
     fn note_put(&self, key: &StorageKey, value: &[u8]) -> usize {
         let mut history = self.simulation.history.borrow_mut();
         let request = history.of(self.id);

@@ -1,5 +1,5 @@
-// The two wasm modules from outside: what each can call and can be called with, and that neither holds anything of the tests or of
-// the machine that built it. Whoever adds to a list says in the commit what needs it.
+// The two wasm modules from outside: what each can call and can be called with, and that neither holds anything of the tests or
+// of the machine that built it. Whoever adds to a list says in the commit what needs it.
 
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
@@ -10,11 +10,11 @@ import { read } from "./serve.mjs";
 
 const worker = new WebAssembly.Module(read("worker/build/index_bg.wasm"));
 const npm = new WebAssembly.Module(read("dist/edge-session.wasm"));
-/** The package's before its exports were given names of one letter. */
+/** The package's module before its exports are shortened. */
 const named = new WebAssembly.Module(read("target/npm/core_bg.wasm"));
 
 const words = (text) => text.trim().split(/\s+/).sort();
-/** Without what wasm-bindgen puts around a name: its own prefix, and a hash or number behind it. */
+/** A name without wasm-bindgen's prefix, and without the hash or number at its end. */
 const plain = (name) => name.replace(/^__wbg_/, "").replace(/(__h|_)[0-9a-f]{16}$/, "");
 const names = (entries) => [...new Set(entries.map(({ name }) => plain(name)))].sort();
 const imports = (module) => names(WebAssembly.Module.imports(module));
@@ -99,7 +99,7 @@ test("neither upload holds a hook of the tests, a path of this machine, or names
   }
 });
 
-// J8: the scan sees what it looks for, in the build that has it
+// J8: the scan finds the hook in the build that has it
 test("the tests' own Worker does hold their hook", () => {
   assert.ok(read("tests/packages/rust-pages/build/index_bg.wasm").includes("as the test wants it"));
 });

@@ -1,5 +1,5 @@
-// Requests that run at the same time in real isolates, to the Rust Worker and to one made with the npm package: parallel writes on one
-// record, clients that abort, two isolates on one namespace, and two namespaces in one isolate.
+// Requests that run at the same time in real isolates, to the Rust Worker and to one made with the npm package: parallel writes
+// on one record, clients that abort, two isolates on one namespace, and two namespaces in one isolate.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -48,7 +48,7 @@ export default {
 };`;
 
 const namespaces = ["SESSIONS", "OTHER"];
-/** A request that takes longer than this has been left waiting for another one. */
+/** A request that takes longer than this was blocked by another one. */
 const PROMPTLY = 15_000;
 const workers = ["app", "package"];
 
@@ -58,7 +58,7 @@ before(async () => {
 });
 after(() => server?.stop());
 
-/** A browser at one of the Workers: each answer's cookies are kept as they arrive. */
+/** A browser at one of the Workers: it keeps the cookies of each response as it arrives. */
 class Browser {
   #cookies;
 
@@ -128,7 +128,7 @@ async function visitor(worker, options) {
 
 const keysOf = (count, prefix) => Array.from({ length: count }, (_, n) => `${prefix}-${n}`);
 const present = (keys) => Object.fromEntries(keys.map((key) => [key, key]));
-/** The error of an answer, in short. */
+/** The error of a response, in short. */
 const errorOf = ({ status, json }) => `${status} ${json?.error?.code}`;
 
 for (const worker of workers) {

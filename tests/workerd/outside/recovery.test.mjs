@@ -1,5 +1,5 @@
 // A trap in the Worker's wasm: the request fails, those that were in flight beside it fail as well, and the next ones work. And
-// clients that leave before they are answered.
+// clients that leave before the response.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -92,7 +92,7 @@ test("a trap while a login waits for KV leaves the session as it was", async () 
   assert.equal((await ask("/pages/read", { cookie })).text, 'Some("alice")');
 });
 
-// G14, G15: what a request leaves behind when its client goes is nothing that the next one finds
+// G14, G15: a request whose client leaves has no effect on the next one
 for (const [worker, path, first] of [
   ["app", "/session", ["/app/session/data/name", { method: "PUT", body: "1" }]],
   ["pages", "/read", ["/pages/login"]],
@@ -112,7 +112,7 @@ for (const [worker, path, first] of [
   });
 }
 
-test("nothing that was logged on the way holds a token", async () => {
+test("no log line contains a token", async () => {
   const { cookie } = await ask("/pages/login");
   await ask("/pages/panic", { cookie });
   const output = server.output();

@@ -36,7 +36,10 @@ before(async () => {
 });
 after(() => server?.stop());
 
-/** Sends bytes, in one part or in several with a pause between them, and gives what came back until the server closed or fell silent. */
+/**
+ * Sends bytes, in one part or in several with a pause between them, and gives what came back until the server closed or fell
+ * silent.
+ */
 function send(...parts) {
   return new Promise((resolve) => {
     const socket = connect(Number(server.url.port), "127.0.0.1");
@@ -63,7 +66,7 @@ const request = (worker, first, lines = [host], body = "") =>
 
 const status = (answer) => Number(answer.match(/^HTTP\/1\.[01] (\d+)/)?.[1]);
 
-/** Whether the Worker still works, in the instance that it had all along. */
+/** Returns whether the Worker still works, in the same instance. */
 async function works(worker) {
   const path = { app: "/session", pages: "/read", package: "/count" }[worker];
   const answer = await send(request(worker, `GET ${path} HTTP/1.1`));

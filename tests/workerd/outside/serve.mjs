@@ -45,7 +45,7 @@ export async function serve(script, { isolates = 1, namespaces = ["SESSIONS"] } 
     handleStructuredLogs: ({ message }) => lines.push(message),
   }));
   await miniflare.ready;
-  // Past the Worker that Miniflare puts in front, which trips over odd requests.
+  // Bypasses Miniflare's front Worker, which fails on malformed requests.
   const urls = await Promise.all(names.map((name) => miniflare.unsafeGetDirectURL(name)));
   return { url: urls[0], urls, output: () => lines.join("\n"), stop: () => miniflare.dispose() };
 }

@@ -51,8 +51,8 @@ fn jar(case: &mut Case<'_>, login: &Login) {
     }
 }
 
-/// Where propagation takes longer than the published bound, a location can take a session for unknown. A login there begins another one;
-/// after a change of the cookie's path or domain the browser has both.
+/// Where propagation takes longer than the published bound, a location can take a session for unknown. A login there begins
+/// another one; after a change of the cookie's path or domain the browser has both.
 fn is_excused(case: &Case<'_>, login: &Login, by: Id) -> bool {
     let (one, other) = (case.history.of(login.id), case.history.of(by));
     let is_unknown = matches!(other.reason(), "unknown" | "new" | "lost" | "malformed");
@@ -148,7 +148,7 @@ fn sent_twice(case: &mut Case<'_>, id: Id, second: &Request) {
     });
     let (Some(token), Some(new), true) = (second.token, second.key_after, second.is_acknowledged()) else { return };
     if second.reason() == "lost" {
-        return; // Its page was told that something had been overwritten before.
+        return; // An outcome reported to its page that a save had been overwritten before.
     }
     let known = history.tokens[token].known;
     for (page_id, page) in history.each().filter(|(_, page)| page.key == Some(new) && page.reason() == "live") {

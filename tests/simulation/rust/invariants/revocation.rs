@@ -127,7 +127,7 @@ fn failed_logout(case: &mut Case<'_>, id: Id, logout: &Request) {
             return;
         }
         let Some(commit) = later.commit.as_ref().filter(|_| later.action != Action::Pass) else { continue };
-        // Whatever it came to, its load had finished the logout.
+        // With any outcome, its load had finished the logout.
         let has_finished = later.events.contains(&edge_session::EventKind::Flushed);
         if commit.outcome.is_err() && !has_finished {
             let gives = later.given().is_some_and(|token| !history.tokens[token].is_ending);

@@ -1,7 +1,7 @@
-// A visitor's story with a clock and random bytes that are given: tests/data/story.json tells it, with each answer and all that is
-// stored after each request. Whoever replays it, natively, in Node or in workerd, has to come to the same bytes.
+// The history of one visitor, with a given clock and given random bytes. tests/data/golden-history.json has its requests, each
+// with its response headers and all stored entries. Native code, Node and workerd have to produce the same bytes.
 
-/** What is done in one request, by its word. */
+/** The actions of a request, by name. */
 const acts = {
   set: (session, key, json) => session.set(key, JSON.parse(json)),
   remove: (session, key) => session.remove(key),
@@ -10,12 +10,12 @@ const acts = {
   flush: (session) => session.flush(),
 };
 
-/** Replays the story with a build of the package; gives what came of each request. */
+/** Replays the history with a build of the package. Returns the headers and the stored entries of each request. */
 export async function replay({ createSessions, memory }, { secrets, requests }) {
   const store = memory();
   let [now, seed, cookie] = [0, 0, ""];
   const sessions = createSessions({ store, secrets, clock: () => now, entropy: () => new Uint8Array(32).fill(seed) });
-  const told = [];
+  const replayed = [];
   for (const [number, { at, acts: done }] of requests.entries()) {
     [now, seed] = [at, number + 1];
     const session = await sessions.load(cookie);
@@ -24,7 +24,7 @@ export async function replay({ createSessions, memory }, { secrets, requests }) 
     const [, line] = headers.find(([name]) => name === "Set-Cookie") ?? [];
     if (line) cookie = /; Max-Age=0;/.test(line) ? "" : line.split(";")[0];
     const stored = [...store.records].map(([key, { value }]) => [key, new TextDecoder().decode(value)]).sort(([a], [b]) => (a < b ? -1 : 1));
-    told.push({ headers, stored });
+    replayed.push({ headers, stored });
   }
-  return told;
+  return replayed;
 }

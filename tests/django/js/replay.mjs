@@ -1,4 +1,4 @@
-// One sequence's world: a store, a clock, sessions by name, browsers that keep cookies.
+// The replay of one sequence: a store, a clock, sessions by name, browsers that keep cookies.
 
 import { calls } from "./calls.mjs";
 
@@ -6,43 +6,43 @@ const ERRORS = { ES_KEY_ERROR: "key", ES_SESSION_INTERRUPTED: "interrupted", ES_
 
 const SECRETS = ["the differential test's secret, of more than 32 bytes"];
 
-/** The end that no save extends, as a record names it. */
+/** The absolute deadline in a record. */
 const absoluteIn = (value) => Number(/"absolute":(-?\d+)/.exec(new TextDecoder().decode(value))[1]);
 
-/** A key that nobody has. */
-const NOBODY = "0123456789abcdefghijklmnopqrstuv";
+/** A key that no session has. */
+const UNKNOWN_KEY = "0123456789abcdefghijklmnopqrstuv";
 
-export class World {
+export class Replay {
   sessions = new Map();
   keys = [];
   browsers = new Map();
   issued = new Map();
   arrived = new Map();
-  /** By session object: when the record that it knows ends. */
+  /** By session object: the deadline of the record that it knows. */
   known = new Map();
   deadlines = new Map();
   puts = [];
   collisions = 0;
-  /** By storage key: whose record was put there. */
+  /** By storage key: the owner of the record. */
   owners = new Map();
 
-  constructor(door, { settings, start }) {
-    this.door = door;
+  constructor(implementation, { settings, start }) {
+    this.implementation = implementation;
     this.now = start;
     // Django can leave SameSite out; here it is always sent.
     const { cookieSameSite, ...others } = settings;
     const chosen = cookieSameSite ? settings : others;
-    const options = { store: this.noting(door.memory()), secrets: SECRETS, clock: () => this.now, ...chosen };
+    const options = { store: this.noting(implementation.memory()), secrets: SECRETS, clock: () => this.now, ...chosen };
     this.options = options;
-    this.held = door.createSessions(options);
+    this.held = implementation.createSessions(options);
   }
 
-  /** The store, which notes which records are put and deleted. */
+  /** Wraps the store to record puts and deletes of records. */
   noting(store) {
     return {
       ...store,
       put: (key, value, options) => {
-        // What stands under other keys are tombstones.
+        // The entries under other keys are tombstones.
         if (key.includes(":session:")) this.puts.push({ place: key, deadline: options.deadline, absolute: absoluteIn(value) });
         return store.put(key, value, options);
       },
@@ -74,7 +74,7 @@ export class World {
     return answer;
   }
 
-  /** A session that was committed is closed, and tells no more than its key and its flags. */
+  /** A committed session is closed, and shows only its key and its flags. */
   isEmpty(session) {
     try {
       return session.isEmpty();
@@ -86,7 +86,7 @@ export class World {
 
   label(key) {
     if (key === undefined) return null;
-    if (key === NOBODY) return "nobody";
+    if (key === UNKNOWN_KEY) return "unknown";
     if (!this.keys.includes(key)) this.keys.push(key);
     return `K${this.keys.indexOf(key) + 1}`;
   }
@@ -94,10 +94,10 @@ export class World {
   /** The key behind a label, or the text itself. */
   key(given) {
     if (given === null) return undefined;
-    return given.text ?? this.keys[Number(given.label.slice(1)) - 1] ?? NOBODY;
+    return given.text ?? this.keys[Number(given.label.slice(1)) - 1] ?? UNKNOWN_KEY;
   }
 
-  // What a step can be.
+  // The kinds of steps.
 
   clock({ at }) {
     this.now = at;
@@ -128,7 +128,7 @@ export class World {
     return [...(kept ?? [])].map(([name, value]) => form.replace("{name}", name).replace("{value}", value));
   }
 
-  /** What the session cookie is called where the settings don't say. */
+  /** The default name of the session cookie. */
   name() {
     const { cookieName, cookieSecure = true, cookieDomain, cookiePath = "/" } = this.options;
     if (cookieName) return cookieName;
@@ -153,11 +153,11 @@ export class World {
     return value;
   }
 
-  /** When the session's record ends, in microseconds, its absolute end, and the data in it; null where there is none. */
+  /** The deadline of the session's record in microseconds, its absolute deadline, and its data; null without a record. */
   async tellRecord(name, answer) {
     const key = this.sessions.get(name).sessionKey;
     const label = this.label(key);
-    // A cycled key puts the new record, unless it is over already, then deletes the old one.
+    // A rotation puts the new record, unless it has expired, then deletes the old one.
     const put = this.puts.find(({ place }) => (this.owners.get(place) ?? label) === label);
     if (put) this.deadlines.set(label, put);
     if (put) this.owners.set(put.place, label);
@@ -179,7 +179,7 @@ export class World {
     answer.alive = await this.alive();
   }
 
-  /** The keys under which there is a session. */
+  /** The keys with a session. */
   async alive() {
     const alive = [];
     for (const key of this.keys) if (await this.held.exists(key)) alive.push(this.label(key));
@@ -190,10 +190,10 @@ export class World {
     return (await this.held.open(this.key(key))).items();
   }
 
-  /** Two records that are to be created under one key: what the random source repeats, it gives twice. */
+  /** Tries to create two records under one key, with a random source that repeats itself. */
   async collide() {
     const bytes = new Uint8Array(32).fill(this.collisions++); // of a key that has not ended yet
-    const sessions = this.door.createSessions({ ...this.options, entropy: () => bytes });
+    const sessions = this.implementation.createSessions({ ...this.options, entropy: () => bytes });
     const ends = [];
     let key;
     for (const _ of [1, 2]) {

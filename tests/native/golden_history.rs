@@ -1,5 +1,5 @@
-//! One visitor's story, with a clock and random bytes that are given: natively, in a browser, in Node and in workerd it comes to the
-//! same bytes, those of `tests/data/story.json`. `tests/node/story.mjs` tells it in JavaScript.
+//! The history of one visitor, with a given clock and given random bytes. Natively, in a browser, in Node and in workerd it has
+//! the same bytes, those of `tests/data/golden-history.json`. `tests/node/golden-history.mjs` runs it in JavaScript.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -24,16 +24,17 @@ fn act(sessions: &Sessions<MemoryStore>, session: &mut Session, act: &Value) {
 
 // I10
 #[test]
-fn a_story_comes_to_the_same_bytes_on_every_platform() {
-    let story: Value = serde_json::from_str(include_str!("../data/story.json")).unwrap();
-    let secrets: Vec<_> = story["secrets"].as_array().unwrap().iter().map(|secret| secret.as_str().unwrap()).collect();
+fn a_history_has_the_same_bytes_on_every_platform() {
+    let history: Value = serde_json::from_str(include_str!("../data/golden-history.json")).unwrap();
+    let secrets: Vec<_> =
+        history["secrets"].as_array().unwrap().iter().map(|secret| secret.as_str().unwrap()).collect();
     let (store, now, seed) = (MemoryStore::default(), Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
     let (clock, entropy) = (Rc::clone(&now), Rc::clone(&seed));
     let sessions = Sessions::new(store.clone(), Settings::builder(secrets).build().unwrap())
         .with_clock(move || DateTime::from_timestamp_millis(clock.get()).unwrap())
         .with_entropy(move || Ok([entropy.get(); 32]));
     let mut cookie = String::new();
-    for request in story["requests"].as_array().unwrap() {
+    for request in history["requests"].as_array().unwrap() {
         now.set(request["at"].as_i64().unwrap());
         seed.set(seed.get() + 1);
         let mut session = pollster::block_on(sessions.load(&cookie)).unwrap();

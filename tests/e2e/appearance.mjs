@@ -1,4 +1,4 @@
-// How the page looks: the contrast of its texts, and pictures for people.
+// The appearance of the page: the contrast of its texts, and screenshots.
 
 import { join } from "node:path";
 
@@ -13,7 +13,9 @@ export async function picture(page, name) {
   await page.setViewportSize({ width, height });
 }
 
-/** Runs in the page. Returns the texts whose contrast to their background is below WCAG's 4.5; of a gradient, each colour counts. */
+/**
+ * Runs in the page. Returns the texts whose contrast to their background is below WCAG's 4.5; of a gradient, each colour counts.
+ */
 export function faint() {
   const parse = (color) => color.match(/[\d.]+/g).map(Number);
   const luminance = (color) => {

@@ -1,4 +1,4 @@
-"""One sequence's world: a store, a clock, session objects by name, browsers that keep cookies."""
+"""The replay of one sequence: a store, a clock, session objects by name, browsers that keep cookies."""
 
 import re
 
@@ -24,48 +24,48 @@ ERRORS = [
     ((ValueError, TypeError, OverflowError), "value"),
 ]
 
-# A moment after every date, in microseconds of Unix time.
+# A time after every date, in microseconds of Unix time.
 BEYOND = 10**18
 
-# A key that nobody has.
-NOBODY = "0123456789abcdefghijklmnopqrstuv"
+# A key that no session has.
+UNKNOWN_KEY = "0123456789abcdefghijklmnopqrstuv"
 
-# What Django generates.
+# Keys that Django generates.
 OWN = re.compile("(?!0123456789)[a-z0-9]{32}")
 
 # The longest life of a session by default, in seconds.
 LONGEST = 34_560_000
 
-# Milliseconds: for how long a session may not be visible elsewhere, and clocks may differ; and until when a logout takes the key
-# that was loaded for the newest one, and an answer is not late.
+# Milliseconds: for how long a session may not be visible elsewhere, how far clocks may differ, and until when a logout assumes
+# that the key of the load is the newest one, and a response is not late.
 NOT_YET_VISIBLE = 100_000
 SKEW = 10_000
 RECENT = 1_000
 LATE = 5_000
 
-# The calls that look at the clock.
+# The calls that read the clock.
 LOOKING = {"commit", "save", "flush", "create", "cycle_key", "set_expiry", "get_expiry_age", "get_expiry_date"}
 
-# The two names of the cookie, in the order in which they count: after the first `cycle_key`, and before it.
+# The two names of the cookie, in order of precedence: after the first `cycle_key`, and before it.
 ROTATED = "rotated"
 ANONYMOUS = "anonymous"
 
 
 class Known:
-    """What edge-session knows of a session object."""
+    """The expected state of edge-session for a session object."""
 
     def __init__(self, key, line, state, is_live, began, proven=(), presented=(), is_opened=False, is_unknown=False):
         self.arrived = key
         self.line = line
-        #: What the load found: "superseded", "revoked", or None. It ends with `flush` and `cycle_key`.
+        #: The load outcome: "superseded", "revoked", or None. `flush` and `cycle_key` reset it.
         self.state = state
         self.is_live = is_live
         self.began = began
-        #: The keys that the request's cookies prove, and the names under which cookies came.
+        #: The keys of the request's valid cookies, and the names of all its cookies.
         self.proven = list(proven)
         self.presented = list(presented)
         self.is_opened = is_opened
-        #: Whether neither a record nor a tombstone was found for the key that it was opened by.
+        #: Whether the key that it was opened by has neither a record nor a tombstone.
         self.is_unknown = is_unknown
         self.is_flushed = False
         #: Whether its key was made in this request, and the key that it replaces.
@@ -74,7 +74,7 @@ class Known:
         self.refusal = None
 
 
-class World:
+class Replay:
     def __init__(self, sequence):
         self.engine = project.db_engine if sequence.get("engine") == "db" else project.cache_engine
         project.begin(sequence["settings"])
@@ -84,14 +84,14 @@ class World:
         self.requests = {}
         self.known = {}
         self.keys = []
-        #: By browser: its cookies' values by their names, the one that was given last at the end.
+        #: By browser: its cookies' values by name, the one set last at the end.
         self.jars = {}
         self.issued = {}
-        #: By key: when the cookie was given that tells of it.
+        #: By key: the time at which its cookie was set.
         self.times = {}
         self.base = {}
         self.lineage = Lineage()
-        #: By key: where edge-session has a record; the time at which one was saved with an end in the past.
+        #: By key: whether edge-session has a record; the time of a save with a past deadline.
         self.stored = {}
 
     @property
@@ -100,7 +100,7 @@ class World:
 
     @property
     def absolute(self):
-        """The end that no save extends, of a session that begins now."""
+        """The absolute deadline of a session that begins now."""
         return clock.micros + self.absolute_age
 
     def answer(self, step):
@@ -133,7 +133,7 @@ class World:
         if key is None:
             return None
         if key not in self.keys and not OWN.fullmatch(key):
-            return "nobody"
+            return "unknown"
         if key not in self.keys:
             self.keys.append(key)
         return f"K{self.keys.index(key) + 1}"
@@ -143,19 +143,19 @@ class World:
         if given is None or "text" in given:
             return given and given["text"]
         at = int(given["label"][1:]) - 1
-        return self.keys[at] if at < len(self.keys) else NOBODY
+        return self.keys[at] if at < len(self.keys) else UNKNOWN_KEY
 
     def is_there(self, key):
         return self.engine.SessionStore().exists(key)
 
     def is_stored(self, key):
-        """Whether edge-session has a record under a key, over or not, or remembers one."""
+        """Returns whether edge-session has a record of a key, expired or not, or has one in isolate memory."""
         if key not in self.stored:
             return False
         removed = self.stored[key]
         return removed is None or abs(self.now - removed) <= REMEMBERED
 
-    # What a step can be.
+    # The kinds of steps.
 
     def clock(self, step, answer):
         clock.micros = step["at"] * 1000
@@ -173,7 +173,7 @@ class World:
     def load(self, step, answer):
         base = settings.SESSION_COOKIE_NAME
         cookies = [cookie for given in step["cookies"] for cookie in self.cookies(given)]
-        # Django's cookie has one name, and its browser the cookie that it was given last.
+        # Django's cookie has one name, and its browser has the cookie that was set last.
         sent = [(name.removesuffix(f"-{ANONYMOUS}"), value, form) for name, value, form, is_last in cookies if is_last]
         request = self.arrive(parse_cookie("; ".join(form.format(name=name, value=value) for name, value, form in sent)))
         session = request.session
@@ -181,7 +181,7 @@ class World:
         header = "; ".join(form.format(name=name, value=value) for name, value, form, _ in cookies)
         value, presented, proven = self.read_here(header)
         if value != request.COOKIES.get(base):
-            # What edge-session makes of the header, in Django's words: from here on Django goes on with that.
+            # edge-session's reading of the header, with Django's values: from here on Django continues with it.
             answer["plain"] = plain
             request = self.arrive({} if value is None else {base: value})
         self.requests[step["as"]] = request
@@ -210,7 +210,7 @@ class World:
         return ROTATED if self.lineage.of(key).rotations else ANONYMOUS
 
     def cookies(self, given):
-        """Names, values and forms of what a browser sends, and whether it is what it was given last."""
+        """Names, values and forms of the cookies that a browser sends, and whether they are those set last."""
         base = settings.SESSION_COOKIE_NAME
         form = given.get("form", "{name}={value}")
         if "browser" in given:
@@ -223,8 +223,8 @@ class World:
         return [(named[self.name(value)], value, form, value == values[-1]) for value in values]
 
     def read_here(self, header):
-        """What edge-session reads: bytes, and only what it issued, under its own name; the rest is like a key that is too short.
-        Also the names that came, and the keys that are proven."""
+        """edge-session's reading of cookies: only tokens that it issued, under their own name; others are like a key that is too short.
+        Also returns the names of the cookies, and the keys of valid tokens."""
         base = settings.SESSION_COOKIE_NAME
         pairs = [(name.strip(" \t"), value.strip(" \t")) for name, sign, value in (text.partition("=") for text in header.split(";")) if sign]
         presented, proven, first = [], [], None
@@ -245,7 +245,7 @@ class World:
         return first or ("x" if presented else None), presented, sum(proven, [])
 
     def verified(self, values, slot):
-        """The keys that were issued under a name, one of each family; of more than two none counts."""
+        """The keys that were issued under a name, one of each family; more than two are ignored."""
         age = lambda key: (self.lineage.of(key).rotations, self.times[key])
         tokens = {}
         for value in values:
@@ -260,7 +260,7 @@ class World:
         return self.lineage.state(self.lineage.of(key), self.now) == "superseded"
 
     def is_over(self, key):
-        """Whether a token opens no session for certain."""
+        """Returns whether a token certainly opens no session."""
         line = self.lineage.of(key)
         if line.absolute is not None and line.absolute <= clock.micros:
             return True
@@ -276,7 +276,7 @@ class World:
         self.look(session, call_name)
         is_loaded = hasattr(session, "_session_cache")
         if call_name == "cycle_key":
-            session.items()  # drops a key that nobody has
+            session.items()  # drops an unknown key
         old = session.session_key
         answer["refusal"] = self.refusal(known, session, call_name)
         left = self.begin_cycle(known, session, answer) if call_name == "cycle_key" else None
@@ -312,12 +312,12 @@ class World:
         return value
 
     def look(self, session, call_name="commit"):
-        """Most calls do not look at the clock: for them it is as late as at the last one that did."""
+        """Most calls do not read the clock: their time is that of the last call that did."""
         if self.engine is project.cache_engine and call_name in LOOKING:
             session.look()
 
     def refusal(self, known, session, call_name="save"):
-        """What edge-session refuses to save the session with, whatever Django does."""
+        """The error with which edge-session refuses to save the session."""
         if known.is_pending:
             return known.refusal
         if known.state == "superseded" and call_name != "cycle_key":
@@ -335,16 +335,16 @@ class World:
         return self.lineage.refusal_of_new(key, is_known, self.now)
 
     def goes_on(self, known):
-        """Whether a second login goes on with what the first one left."""
+        """Returns whether a second login continues with the data from before the first one."""
         return known.line.rotations == 0 and known.arrived in self.lineage.left
 
     def begin_cycle(self, known, session, answer):
-        """A second login beside the first begins with the data of the same anonymous session. Returns the data that the key leaves."""
+        """A second login beside the first begins with the data of the same anonymous session. Returns the data of the replaced key."""
         if known.state == "superseded":
             data = self.lineage.left[known.arrived] if self.goes_on(known) else None
             if data is not None:
                 answer["second"] = True
-                # Data that were cleared stay as they are.
+                # Cleared data are unchanged.
                 if isinstance(session._session_cache, Noted):
                     session._session_cache = session._session_cache.onto(data)
             return data
@@ -356,7 +356,7 @@ class World:
         if origin:
             self.lineage.succeed(new, origin, self.absolute)
             if known.is_opened and known.state == "superseded" and self.lineage.of(origin).rotations:
-                # Neither a token nor a record says when the key ends.
+                # Neither a token nor a record has the deadline of the key.
                 self.lineage.lines[new] = self.lineage.of(new)._replace(absolute=self.absolute)
         else:
             self.lineage.begin(new, 1, self.absolute)
@@ -375,7 +375,7 @@ class World:
             self.lineage.begin(key, int(known.is_flushed), self.absolute)
 
     def end_flush(self, known, old, answer):
-        """Here a logout ends all that a login's key became, and so it does in Django from here on."""
+        """In edge-session a logout revokes all keys made from a login's key, and from here on so it does in Django."""
         keys = [known.origin if known.is_pending else old, *known.proven]
         lines = [known.line if key == known.arrived else self.lineage.of(key) for key in keys if key]
         if known.line and (known.state == "superseded" or (known.is_opened and not old)):
@@ -391,7 +391,7 @@ class World:
         known.is_flushed, known.state, known.is_pending, known.origin = True, None, False, None
 
     def end_key(self, key, answer):
-        if key and (key == NOBODY or OWN.fullmatch(key)):
+        if key and (key == UNKNOWN_KEY or OWN.fullmatch(key)):
             line = self.lineage.opened(key, self.is_stored(key))
             is_unknown = self.lineage.loaded(line, self.now) is None and not self.is_stored(key)
             self.lineage.end(line, SEARCHED if is_unknown else FAR_REACH, self.now)
@@ -400,7 +400,7 @@ class World:
         answer["alive"] = [self.label(key) for key in self.keys if self.is_there(key)]
 
     def bury(self, answer, own):
-        """What has ended here opens no session in Django either from here on. Tells how many others those are."""
+        """Ends revoked sessions in Django as well from here on. Returns the number of other sessions."""
         over = [key for key in self.keys if self.lineage.is_over(key) and self.is_there(key)]
         for key in over:
             self.engine.SessionStore().delete(key)
@@ -414,7 +414,7 @@ class World:
             self.stored[key] = None
         elif key in self.stored:
             self.stored[key] = self.now
-        # The cache engine rounds a life down to seconds, and what is over has no data.
+        # The cache engine rounds a lifetime down to seconds, and an expired record has no data.
         if session.whole is not None and deadline is not None and deadline > clock.micros + 2_000_000:
             answer["stored"] = session.whole
             answer["merged"] = list(session.items())
@@ -431,15 +431,15 @@ class World:
         return list(self.engine.SessionStore(self.key(step["key"])).load().items())
 
     def collide(self, step, answer):
-        """Two records that are to be created under one key."""
+        """Tries to create two records under one key."""
         ends = []
         for _ in range(2):
             try:
-                self.engine.SessionStore(NOBODY).save(must_create=True)
+                self.engine.SessionStore(UNKNOWN_KEY).save(must_create=True)
                 ends.append("ok")
             except CreateError:
                 ends.append("taken")
-        self.engine.SessionStore().delete(NOBODY)
+        self.engine.SessionStore().delete(UNKNOWN_KEY)
         return ends
 
     def clear_expired(self, step, answer):
@@ -503,12 +503,12 @@ class World:
             self.jars.get(step["browser"], {}).pop(name, None)
 
     def note(self, name):
-        """What is stored for a session object, as it was when the object was made or saved."""
+        """The stored data of a session object, as of its creation or save."""
         data = self.engine.SessionStore(self.sessions[name].session_key).load()
         self.base[name] = written(data)
 
     def deadline(self, session):
-        """When the record ends, as the database engine notes it; the cache engine rounds the way there down to seconds."""
+        """The deadline of the record in the database engine; the cache engine rounds the remaining time down to seconds."""
         try:
             deadline = clock.micros_of(session.get_expiry_date())
         except OverflowError:

@@ -1,4 +1,4 @@
-//! One sequence's world: a store, a clock, sessions by name, browsers that keep cookies.
+//! The replay of one sequence: a store, a clock, sessions by name, browsers that keep cookies.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -15,33 +15,33 @@ use crate::values::{list, text};
 
 const SECRET: &str = "the differential test's secret, of more than 32 bytes";
 
-/// A key that nobody has.
-const NOBODY: &str = "0123456789abcdefghijklmnopqrstuv";
+/// A key that no session has.
+const UNKNOWN_KEY: &str = "0123456789abcdefghijklmnopqrstuv";
 
 type Answer = Map<String, Value>;
 
-/// A cookie that was given: its name and its value.
+/// The name and the value of a cookie.
 type Cookie = (String, String);
 
-pub struct World {
+pub struct Replay {
     settings: Value,
     sessions: Sessions<Noting>,
     store: Noting,
     now: Rc<Cell<i64>>,
     named: BTreeMap<String, Session>,
     arrived: BTreeMap<String, String>,
-    /// By session object: when the record that it knows ends.
+    /// By session object: the deadline of the record that it knows.
     known: BTreeMap<String, Option<i64>>,
     keys: Vec<String>,
     collisions: u8,
     browsers: BTreeMap<String, Vec<Cookie>>,
     issued: BTreeMap<String, Cookie>,
     records: BTreeMap<String, Put>,
-    /// By storage key: whose record was put there.
+    /// By storage key: the owner of the record.
     owners: BTreeMap<String, String>,
 }
 
-impl World {
+impl Replay {
     pub fn new(sequence: &Value) -> Self {
         let settings = sequence["settings"].clone();
         let store = Noting::default();
@@ -124,8 +124,8 @@ impl World {
     }
 
     fn label(&mut self, key: &str) -> String {
-        if key == NOBODY {
-            return "nobody".to_owned();
+        if key == UNKNOWN_KEY {
+            return "unknown".to_owned();
         }
         let at = self.keys.iter().position(|known| known == key).unwrap_or_else(|| {
             self.keys.push(key.to_owned());
@@ -138,7 +138,7 @@ impl World {
     fn key(&self, given: &Value) -> Option<String> {
         if let Some(label) = given["label"].as_str() {
             let at: usize = label[1..].parse().unwrap();
-            return Some(self.keys.get(at - 1).map_or(NOBODY, String::as_str).to_owned());
+            return Some(self.keys.get(at - 1).map_or(UNKNOWN_KEY, String::as_str).to_owned());
         }
         given["text"].as_str().map(str::to_owned)
     }
@@ -174,7 +174,7 @@ impl World {
         cookies.iter().map(|(name, value)| form.replace("{name}", name).replace("{value}", value)).collect()
     }
 
-    /// The keys under which there is a session.
+    /// The keys with a session.
     fn alive(&mut self) -> Value {
         let exists = |key: &&String| block_on(self.sessions.exists(key)).unwrap();
         let alive: Vec<_> = self.keys.iter().filter(exists).cloned().collect();
@@ -222,11 +222,11 @@ impl World {
         Some(result)
     }
 
-    /// When the session's record ends, in microseconds, its absolute end, and the data in it; null where there is none.
+    /// The deadline of the session's record in microseconds, its absolute deadline, and its data; null without a record.
     fn tell_record(&mut self, name: &str, answer: &mut Answer) {
         let Some(key) = self.named[name].session_key().map(|key| key.as_str().to_owned()) else { return };
         let label = self.label(&key);
-        // A cycled key puts the new record, unless it is over already, then deletes the old one.
+        // A rotation puts the new record, unless it has expired, then deletes the old one.
         let is_own = |put: &&Put| self.owners.get(&put.place).is_none_or(|owner| *owner == label);
         let put = self.store.puts.borrow().iter().find(is_own).cloned();
         if let Some(put) = &put {
@@ -246,7 +246,7 @@ impl World {
         answer.insert("stored".into(), json!(stored));
     }
 
-    /// Two records that are to be created under one key: what the random source repeats, it gives twice.
+    /// Tries to create two records under one key, with a random source that repeats itself.
     fn collide(&mut self) -> Value {
         // The bytes of a key that has not ended yet.
         let bytes = [self.collisions; 32];
@@ -361,7 +361,7 @@ fn chosen(settings: &Value) -> Settings {
     builder.build().unwrap()
 }
 
-/// The word for an error that all drivers share.
+/// The common name of an error in all drivers.
 fn kind(error: &Error) -> &'static str {
     match error.kind() {
         ErrorKind::MissingKey => "key",

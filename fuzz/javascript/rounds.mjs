@@ -1,5 +1,5 @@
-// Calls on the built package with whatever JavaScript has: each ends well or in an error of this package, what it took comes
-// back as it was, and the session works on.
+// Calls on the built package with any JavaScript values: each succeeds or fails with an error of this package, accepted values
+// are read as they were written, and the session stays usable.
 
 import assert from "node:assert/strict";
 import { inspect } from "node:util";
@@ -17,7 +17,7 @@ function known(what, error) {
   return { error };
 }
 
-/** What a call came to: a value, or a known error. */
+/** The outcome of a call: a value, or a known error. */
 function ended(what, call) {
   try {
     return { value: call() };
@@ -125,7 +125,7 @@ export async function options(chance) {
   assert.doesNotThrow(() => new Headers(headers));
 }
 
-/** `Cookie` headers, session keys and signed texts of strangers, and what else somebody may pass in their place. */
+/** Untrusted `Cookie` headers, session keys and signed texts, and other values in their place. */
 export async function strangers(chance) {
   const make = values(chance);
   const sessions = createSessions({ store: memory(), secrets });
@@ -216,4 +216,4 @@ export async function stores(chance) {
   for (const { kind, session } of heard) assert.ok(/^[a-z-]+$/.test(kind) && typeof session === "string" && !session.includes("cw63c3bm"), inspect({ kind, session }));
 }
 
-export const worlds = { setsAndGets, options, strangers, expiries, stores };
+export const rounds = { setsAndGets, options, strangers, expiries, stores };
