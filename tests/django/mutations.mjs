@@ -104,7 +104,7 @@ export const mutations = [
   { what: "get takes null for a key that is not there", marker: "js-get-default", from: "text === undefined ?", to: "text === undefined || text === \"null\" ?" },
   { what: "-0 becomes 0", marker: "js-number", from: " && (value !== 0 || 1 / value > 0)", to: "" },
   { what: "NaN is taken", marker: "js-number", from: "Number.isFinite(value)", to: "true" },
-  { what: "what was changed inside is never stored", marker: "js-changed-inside", from: "text !== kept.text", to: "kept.text === undefined" },
+  { what: "what was changed inside is never stored", marker: "js-changed-inside", from: "text !== cached.text", to: "cached.text === undefined" },
   { what: "an explicit save stores what is marked only", marker: "js-explicit-save", from: "true", to: "false", test: ["tests/node/dictionary.test.mjs", "a save stores what was changed inside, whatever the flag says"] },
   { what: "get hands out what was removed", marker: "js-removed", from: "this.#objects?.delete(key);", to: "" },
   { what: "an update sorts keys that look like integers", marker: "js-order-of-update", from: "[...new Map(pairs)]", to: "Object.entries(Object.fromEntries(pairs))" },
