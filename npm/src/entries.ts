@@ -6,7 +6,8 @@ import { checkKey, describe, isObject, isPlain, toJson } from "./value.js";
 /** Returns the keys and values of a plain object or of pairs. Omits undefined values, as `Partial` allows them. */
 export function definedEntries(values: object): [string, unknown][] {
   try {
-    const pairs = isObject(values) && (Symbol.iterator in values ? [...(values as Iterable<unknown>)] : isPlain(values) && Object.entries(values));
+    const isIterable = isObject(values) && Symbol.iterator in values;
+    const pairs = isIterable ? [...(values as Iterable<unknown>)] : isObject(values) && isPlain(values) && Object.entries(values);
     // mutation: js-order-of-update
     if (pairs && pairs.every(isPair)) return [...new Map(pairs)].filter(([, value]) => value !== undefined);
   } catch (cause) {

@@ -8,7 +8,17 @@ import { KeyError, PanicError, SessionBusyError, SessionClosedError } from "./er
 import { decodeDate, encodeExpiry, encodeExpiryOptions } from "./expiry.js";
 import { decode, encode } from "./signing.js";
 import type { Store } from "./store.js";
-import type { Expiry, ExpiryOptions, LoadReason, SaveOutcome, Session, SessionEntries, SessionEvent, SessionKeyOf, SessionValueOf } from "./types.js";
+import type {
+  Expiry,
+  ExpiryOptions,
+  LoadReason,
+  SaveOutcome,
+  Session,
+  SessionEntries,
+  SessionEvent,
+  SessionKeyOf,
+  SessionValueOf,
+} from "./types.js";
 import { checkKey, checkValue, fromJson, isObject, toJson } from "./value.js";
 import { instance } from "./wasm-instance.js";
 

@@ -105,7 +105,7 @@ export const mutations = [
   { what: "get treats null as a missing key", marker: "js-get-default", from: "text === undefined ?", to: "text === undefined || text === \"null\" ?" },
   { what: "-0 becomes 0", marker: "js-number", from: " && (value !== 0 || 1 / value > 0)", to: "" },
   { what: "NaN is accepted", marker: "js-number", from: "Number.isFinite(value)", to: "true" },
-  { what: "changes inside of values are never stored", marker: "js-changed-inside", from: "text !== kept.text", to: "kept.text === undefined" },
+  { what: "changes inside of values are never stored", marker: "js-changed-inside", from: "text !== cached.text", to: "cached.text === undefined" },
   { what: "an explicit save stores marked changes only", marker: "js-explicit-save", from: "true", to: "false", test: ["tests/node/dictionary.test.mjs", "a save stores changes inside of values whether or not the flag is set"] },
   { what: "get returns removed values", marker: "js-removed", from: "this.#objects?.delete(key);", to: "" },
   { what: "an update sorts keys that look like integers", marker: "js-order-of-update", from: "[...new Map(pairs)]", to: "Object.entries(Object.fromEntries(pairs))" },

@@ -83,7 +83,7 @@ test("imitations of bytes are refused", async () => {
   for (const value of feigned) {
     const alice = visitor(sessionsAt({ store: giving(() => value) }).sessions);
     await alice.visit((session) => session.set("user", "alice"));
-    await assert.rejects(alice.visit((session) => session.get("user")), { code: "ES_STORE_UNAVAILABLE", cause: new Error("the store answered with neither bytes nor null") });
+    await assert.rejects(alice.visit((session) => session.get("user")), { code: "ES_STORE_UNAVAILABLE", cause: new Error("the store returned neither bytes nor null") });
     assert.throws(() => createSessions({ store: memory(), secrets: [value] }), { code: "ES_CONFIG", name: "ConfigError" });
     await assert.rejects(createSessions({ store: memory(), secrets, entropy: () => value }).load(""), { code: "ES_ENTROPY" });
     await assert.rejects(new KvModel({ seed: 1 }).at("AMS").put("key", value), TypeError);
@@ -100,7 +100,7 @@ test("imitations of dates and objects whose properties throw are refused", async
     assert.throws(() => session.setExpiry(value), { code: "ES_VALUE", name: "ValueError" });
     assert.throws(() => session.getExpiryAge({ modification: value }), { code: "ES_VALUE", name: "ValueError" });
   }
-  assert.throws(() => session.getExpiryAge({ modification: thrower }), { code: "ES_VALUE", message: "a date is a valid Date or an ISO text, not an object that cannot be read" });
+  assert.throws(() => session.getExpiryAge({ modification: thrower }), { code: "ES_VALUE", message: "a date must be a valid Date or an ISO string, not an object that cannot be read" });
   assert.throws(() => session.update(thrower), { code: "ES_VALUE", cause: boom });
   assert.throws(() => session.set("k", thrower), { code: "ES_VALUE", cause: boom });
   assert.equal(session.set("works", 1).get("works"), 1);

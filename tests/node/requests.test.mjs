@@ -323,7 +323,7 @@ test("settings are validated on construction, and errors have the JavaScript nam
     [{ store, secrets, cookieSameSite: "None", cookieSecure: false }, 'cookieSameSite = "None" needs cookieSecure = true'],
     [{ store, secrets, cookieName: "__Host-sid", cookieDomain: "example.com" }, "allows no cookieDomain"],
     [{ store, secrets, maxRecordBytes: 10 }, "maxRecordBytes"],
-    [{ store, secrets, cookieNmae: "x" }, "cookieNmae is no setting"],
+    [{ store, secrets, cookieNmae: "x" }, "Unknown setting `cookieNmae`"],
   ]) {
     assert.throws(() => createSessions(options), (error) => {
       assert.equal(error.code, "ES_CONFIG");

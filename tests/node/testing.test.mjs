@@ -301,14 +301,14 @@ test("in an outage only caches respond", async () => {
 test("invalid options and faults are errors", () => {
   const model = new KvModel();
   const refused = (options, message) => assert.throws(() => new KvModel(options), { name: "TypeError", message });
-  refused({ sead: 1 }, /^sead is no option/);
+  refused({ sead: 1 }, /^Unknown option `sead`/);
   refused({ slow: 1.5 }, /^slow must be a probability/);
   refused({ seed: -1 }, /^seed must be/);
   refused({ cacheTtl: Infinity }, /^cacheTtl must be a number/);
-  refused({ latency: 5 }, /^latency must be the least and the most/);
+  refused({ latency: 5 }, /^latency must be the minimum and the maximum/);
   refused({ latency: [5, 1] }, /^latency must be/);
   refused({ limitsDeletes: 1 }, /^limitsDeletes must be true or false/);
-  assert.throws(() => model.changeOptions({ seed: 1 }), /^TypeError: seed is no option that can be changed/);
+  assert.throws(() => model.changeOptions({ seed: 1 }), /^TypeError: The option `seed` cannot be changed/);
   for (const fault of ["status", {}, { hang: true }, { status: "429" }, { status: 429, slow: 1 }, { toString: 1 }, null]) {
     assert.throws(() => model.failNext("get", fault), TypeError, JSON.stringify(fault));
   }

@@ -17,8 +17,8 @@ test("H2, H3: values that JSON cannot represent are refused with their path", as
     [() => 1, "session.k is a function"],
     [Symbol("s"), "session.k is a symbol"],
     [1n, "session.k is a BigInt"],
-    [NaN, "session.k is NaN, which JSON does not hold"],
-    [-Infinity, "session.k is -Infinity, which JSON does not hold"],
+    [NaN, "session.k is NaN, which JSON cannot represent"],
+    [-Infinity, "session.k is -Infinity, which JSON cannot represent"],
     [new Date(), "session.k is a Date"],
     [new Map(), "session.k is a Map"],
     [new Set(), "session.k is a Set"],
@@ -28,9 +28,9 @@ test("H2, H3: values that JSON cannot represent are refused with their path", as
     [new Point(), "session.k is a Point"],
     [new String("s"), "session.k is a String"],
     [Object(1n), "session.k is a BigInt"],
-    ["\ud800", "session.k holds a surrogate that stands alone"],
-    [{ a: ["ok", "x\udfff"] }, "session.k.a[1] holds a surrogate that stands alone"],
-    [{ "\ud800": 1 }, "session.k has a name that holds a surrogate that stands alone"],
+    ["\ud800", "session.k contains a lone surrogate"],
+    [{ a: ["ok", "x\udfff"] }, "session.k.a[1] contains a lone surrogate"],
+    [{ "\ud800": 1 }, "session.k has a name that contains a lone surrogate"],
     [[{}, { added: new Date() }], "session.k[1].added is a Date"],
     [{ a: { b: [undefined] } }, "session.k.a.b[0] is undefined"],
     [{ "a b": [[1n]] }, 'session.k["a b"][0][0] is a BigInt'],
@@ -110,7 +110,7 @@ test("H4: an integer that Rust stored and JavaScript would round is an error, no
   const text = new TextDecoder().decode(record.value).replace('"big":1', '"big":9007199254740993');
   store.records.set(key, { ...record, value: new TextEncoder().encode(text) });
   const again = await sessions.open(session.sessionKey);
-  assert.throws(() => again.get("big"), { code: "ES_VALUE", message: "session.big holds an integer that JavaScript's numbers do not hold" });
+  assert.throws(() => again.get("big"), { code: "ES_VALUE", message: "session.big contains an integer that JavaScript cannot represent" });
   assert.deepEqual([again.get("other"), again.get("fine")], [2, "12345678901234567890"]);
   await again.set("other", 3).save();
   assert.match(new TextDecoder().decode(store.records.get(key).value), /9007199254740993/, "unread values are copied");

@@ -62,7 +62,7 @@ impl CoreSettings {
         CoreSession::uninitialised(&self.settings, memory.memory.clone())
     }
 
-    /// Signs as Django does. `packed` tells whether the payload is compressed with zlib.
+    /// Signs as Django does. `packed` is true if the payload is compressed with zlib.
     pub fn sign(&self, payload: &[u8], packed: bool, now: f64) -> String {
         self.settings.sign(payload, packed, date(now).timestamp())
     }

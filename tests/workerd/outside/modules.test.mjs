@@ -66,15 +66,16 @@ test("the package's core can be called with nothing but these", () => {
   assert.deepEqual(exports(named), words(`
     memory __abort_handler __externref_table_dealloc __instance_terminated __wbindgen_externrefs __wbindgen_free
     __wbindgen_malloc __wbindgen_realloc __wbindgen_start
-    cacheControl sharedCacheHeaders startAnew vary
+    cacheControl sharedCacheHeaders reinitialise vary
     corememory_free corememory_new coresettings_free coresettings_new coresettings_seed coresettings_session coresettings_sign coresettings_verify
-    coresession_arrive coresession_clear coresession_close coresession_create coresession_cursor coresession_cycleKey
-    coresession_ended coresession_entry coresession_event coresession_figure coresession_free coresession_get
-    coresession_getExpireAtBrowserClose coresession_getExpiryAge coresession_getExpiryDate coresession_has coresession_is
-    coresession_isNew coresession_key coresession_keys coresession_keysToRead coresession_loadReason coresession_open coresession_reportBadSignature coresession_resume
-    coresession_sessionKey coresession_set
-    coresession_setBytes coresession_setCookies coresession_setExpiry coresession_setModified coresession_setNow
-    coresession_start coresession_take coresession_tick coresession_touch coresession_value coresession_wasListed coresession_wasRead
+    coresession_addListEntry coresession_changedReadKeys coresession_clear coresession_close coresession_complete
+    coresession_completeList coresession_completeRead coresession_create coresession_cursor coresession_cycleKey
+    coresession_discard coresession_flag coresession_free coresession_get coresession_getExpireAtBrowserClose
+    coresession_getExpiryAge coresession_getExpiryDate coresession_has coresession_initFromCookieHeader
+    coresession_initFromKey coresession_isNew coresession_key coresession_keys coresession_loadReason coresession_nextEvent
+    coresession_quantity coresession_reportBadSignature coresession_sessionKey coresession_set coresession_setBytes
+    coresession_setCookies coresession_setExpiry coresession_setModified coresession_setNow coresession_setSweepCursor
+    coresession_start coresession_takeValue coresession_tick coresession_touch
   `));
   const kinds = (module) => WebAssembly.Module.exports(module).map(({ kind }) => kind).sort();
   assert.deepEqual(kinds(npm), kinds(named));
