@@ -158,7 +158,7 @@ fn a_group_is_not_put_once_its_session_has_ended() {
 fn group_at_sin(model: &KvModel, before: impl FnOnce(&Isolate, &Isolate, &Browser) -> Browser) -> (Isolate, Browser) {
     let (here, sin) = (Isolate::at(model, "AMS"), Isolate::at(model, "SIN"));
     let old = here.visitor();
-    settle(&model);
+    settle(model);
     // KV refuses the second of two puts within a second, so that SIN spaces its puts from now on.
     let browser = before(&here, &sin, &old);
     let first = sin.set(&browser, "first");
