@@ -57,6 +57,11 @@ export interface SessionOptions {
    * Default false: such a save throws a `StaleError`.
    */
   mergeStale?: boolean | undefined;
+  /**
+   * The largest journal in the cookie, in bytes: the recent writes that repair a stale record. From 0 to 4096. Default 1024. A save that
+   * writes more is not carried.
+   */
+  journalBytes?: number | undefined;
   /** Callback invoked for every session event, for logs and counters. An error that it throws is logged and ignored. */
   onEvent?: ((event: SessionEvent) => void) | undefined;
   /** Returns the time in milliseconds of Unix time, for tests. Default: that of the store, or `Date.now`. */

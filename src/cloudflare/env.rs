@@ -123,6 +123,7 @@ mod tests {
             ("SESSION_KEY_PREFIX", "shop"),
             ("SESSION_CHECK_ENDED", "false"),
             ("SESSION_MERGE_STALE", "true"),
+            ("SESSION_JOURNAL_BYTES", "0"),
         ];
         assert!(names().eq(variables.iter().map(|(name, _)| *name)), "this test sets every setting");
         let settings = read_from(&variables).unwrap();
@@ -136,6 +137,7 @@ mod tests {
         assert_eq!((settings.absolute_age, settings.max_record_bytes), (3600, 2048));
         assert_eq!(settings.key_prefix, "shop");
         assert!(!settings.check_ended && settings.merge_stale);
+        assert_eq!(settings.journal_bytes, 0);
         assert_eq!(settings.secrets.bytes().count(), 2);
     }
 

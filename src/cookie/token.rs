@@ -24,7 +24,7 @@ use alloc::vec::Vec;
 use edge_session_crypto::{from_base64, to_base64};
 
 use super::sealed_journal::{self, MIN_SEALED};
-use crate::secret::{MAC_BYTES, NONCE_BYTES};
+use crate::secret::{MAC_BYTES, NONCE_BYTES, SEAL_BYTES};
 use crate::session::deadline::Deadline;
 use crate::session::identity::{Identity, Position};
 use crate::session::incoming::SessionToken;
@@ -75,6 +75,7 @@ pub(crate) fn sign(
         let name = settings.name_of(CookieSlot::of(identity));
         let room = MAX_COOKIE.saturating_sub(name.len()).saturating_mul(3) / 4;
         let room = room.saturating_sub(bytes.len());
+        let room = room.min(settings.journal_bytes.saturating_add(NONCE_BYTES + SEAL_BYTES));
         let sealed = sealed_journal::seal(&settings.secrets, nonce, &mac, journal, position.issued, room);
         bytes.extend_from_slice(sealed.as_deref().unwrap_or_default());
     }

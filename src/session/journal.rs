@@ -134,11 +134,14 @@ impl Journal {
         });
     }
 
-    /// Records a save of this browser with its changes. If they are too many, the journal starts again without them.
-    pub(crate) fn add(&mut self, tag: Tag, time: i64, data: &Data) {
-        if data.changes().count() > MAX_WRITES {
+    /// Records a save of this browser with its changes. If they are too many, or have more than `limit` bytes, the journal starts
+    /// again without them. Returns whether it contains them.
+    pub(crate) fn add(&mut self, tag: Tag, time: i64, data: &Data, limit: usize) -> bool {
+        let bytes = |(key, value): (&[u8], Option<&[u8]>)| key.len().saturating_add(value.map_or(0, <[u8]>::len));
+        let is_large = data.changes().map(bytes).fold(0, usize::saturating_add) > limit; // mutation: large-values
+        if is_large || data.changes().count() > MAX_WRITES {
             *self = Self::starting_at(tag, time);
-            return;
+            return false;
         }
         self.entries.push(JournalEntry { tag, time, origin: Origin::Own });
         for (key, value) in data.changes() {
@@ -146,6 +149,7 @@ impl Journal {
             self.changes.push(Change { tag, key: key.into(), value: value.map(Box::from) });
         }
         while self.entries.len() > MAX_ENTRIES && self.drop_oldest() {}
+        true
     }
 
     /// Drops the saves that every location shows by now.
@@ -212,7 +216,12 @@ mod tests {
     fn saves(count: u8) -> Journal {
         let mut journal = Journal::starting_at(P, 0);
         for number in 1..=count {
-            journal.add(tag(number), i64::from(number).saturating_mul(1_000), &data(&[(&number.to_string(), "1")]));
+            journal.add(
+                tag(number),
+                i64::from(number).saturating_mul(1_000),
+                &data(&[(&number.to_string(), "1")]),
+                4096,
+            );
         }
         journal
     }
@@ -240,7 +249,7 @@ mod tests {
         // The base of the browser's second save is a foreign save that contains the first one.
         let mut journal = saves(1);
         journal.record_base(X, true, 1_500);
-        journal.add(tag(2), 2_000, &data(&[("2", "1")]));
+        journal.add(tag(2), 2_000, &data(&[("2", "1")]), 4096);
         assert!(!journal.repair(&mut record(&[P], &[])));
         assert!(!journal.repair(&mut record(&[tag(1), P], &[])));
         let mut there = record(&[X, tag(1), P], &[]);
@@ -252,7 +261,7 @@ mod tests {
     fn a_partial_foreign_save_and_the_browsers_own_must_both_be_in_the_record() {
         let mut journal = saves(1);
         journal.record_base(X, false, 1_500);
-        journal.add(tag(2), 2_000, &data(&[("2", "1")]));
+        journal.add(tag(2), 2_000, &data(&[("2", "1")]), 4096);
         for lacking in [vec![P], vec![X], vec![tag(1), P]] {
             assert!(!journal.repair(&mut record(&lacking, &[])), "{lacking:?}");
         }
@@ -278,7 +287,7 @@ mod tests {
         removing.mark_stored();
         removing.remove("1");
         removing.set("2", b"3".as_slice().into());
-        journal.add(tag(2), 2_000, &removing);
+        journal.add(tag(2), 2_000, &removing, 4096);
         assert_eq!(journal.changes.len(), 2);
         let mut there = record(&[P], &[("0", "0"), ("1", "0")]);
         assert!(journal.repair(&mut there));
@@ -322,7 +331,7 @@ mod tests {
     fn a_partial_foreign_save_is_never_the_first() {
         let mut journal = saves(1);
         journal.record_base(X, false, 1_500);
-        journal.add(tag(2), 2_000, &data(&[("2", "1")]));
+        journal.add(tag(2), 2_000, &data(&[("2", "1")]), 4096);
         assert!(journal.drop_oldest());
         assert_eq!(journal.entries[0].tag, tag(1));
         assert!(journal.drop_oldest());

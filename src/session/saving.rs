@@ -163,6 +163,8 @@ impl Session {
     pub(crate) fn record_stored(&mut self, head: RecordHeader, time: i64) -> Option<Identity> {
         let tag = head.tags.first().copied().unwrap_or_default();
         let base = self.stored.take().filter(|_| !self.key.is_new());
+        let limit = self.settings.journal_bytes;
+        let mut is_complete = true;
         if let LoadState::Evaluated(_, data) = &mut self.state {
             let base = base.and_then(|stored| Some((*stored.head.tags.first()?, stored)));
             self.known.journal = Some(match (base, self.known.journal.take()) {
@@ -174,11 +176,14 @@ impl Session {
                     if let Some(merged) = merged {
                         journal.record_base(merged, false, time); // mutation: merged-branch
                     }
-                    journal.add(tag, time, data);
+                    is_complete = journal.add(tag, time, data, limit);
                     journal
                 }
             });
             data.mark_stored();
+        }
+        if !is_complete {
+            self.report(EventKind::JournalCut);
         }
         self.known.position =
             Some(Position { generation: head.generation, tag, issued: self.now().timestamp_micros() });

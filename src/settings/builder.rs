@@ -42,6 +42,7 @@ impl Settings {
                 key_prefix: "edge-session".to_owned(),
                 check_ended: true,
                 merge_stale: false,
+                journal_bytes: 1024,
                 secrets: Secrets::none(),
             },
         }
@@ -247,6 +248,21 @@ impl SettingsBuilder {
         self
     }
 
+    /// Sets `SESSION_JOURNAL_BYTES`: the maximum size in bytes of the recent writes that the cookie carries, to repair a stale record.
+    /// From 0 to 4096; default 1024. Writes of a save that exceed it are not carried.
+    ///
+    /// ```
+    /// # use edge_session::Settings;
+    /// # let builder = Settings::builder(["a secret of at least thirty-two bytes"]);
+    /// assert!(builder.journal_bytes(5000).build().is_err());
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn journal_bytes(mut self, bytes: usize) -> Self {
+        self.draft.journal_bytes = bytes;
+        self
+    }
+
     /// Sets `SESSION_KEY_PREFIX`, the prefix of every storage key. Default `edge-session`.
     ///
     /// ```
@@ -298,6 +314,9 @@ impl SettingsBuilder {
         }
         check_age("SESSION_COOKIE_AGE", settings.cookie_age)?;
         check_age("SESSION_ABSOLUTE_AGE", settings.absolute_age)?;
+        if settings.journal_bytes > 4_096 {
+            return Err(Error::config("SESSION_JOURNAL_BYTES must be from 0 to 4096"));
+        }
         if !(1_024..=25 * 1024 * 1024).contains(&settings.max_record_bytes) {
             return Err(Error::config("SESSION_MAX_RECORD_BYTES must be from 1024 to 26214400 (KV's 25 MiB)"));
         }

@@ -41,6 +41,7 @@ pub struct Settings {
     pub(crate) key_prefix: String,
     pub(crate) check_ended: bool,
     pub(crate) merge_stale: bool,
+    pub(crate) journal_bytes: usize,
     pub(crate) secrets: Secrets,
 }
 

@@ -38,7 +38,7 @@ pub enum SettingKind {
 /// let age = &SETTINGS[0];
 /// assert_eq!((age.variable, age.option), ("SESSION_COOKIE_AGE", "cookieAge"));
 /// ```
-pub static SETTINGS: [Setting; 14] = {
+pub static SETTINGS: [Setting; 15] = {
     use SettingKind::{Flag, Integer, Text};
     [
         setting("SESSION_COOKIE_AGE", "cookieAge", Integer(|builder, age| builder.draft.cookie_age = age)),
@@ -67,6 +67,7 @@ pub static SETTINGS: [Setting; 14] = {
         setting("SESSION_KEY_PREFIX", "keyPrefix", Text(|builder, prefix| builder.draft.key_prefix = prefix)),
         setting("SESSION_CHECK_ENDED", "checkEnded", Flag(|builder, is| builder.draft.check_ended = is)),
         setting("SESSION_MERGE_STALE", "mergeStale", Flag(|builder, is| builder.draft.merge_stale = is)),
+        setting("SESSION_JOURNAL_BYTES", "journalBytes", Integer(journal_bytes)),
     ]
 };
 
@@ -82,4 +83,9 @@ fn cookie_domain(builder: &mut SettingsBuilder, domain: String) {
 /// Sets the size limit. A value that is not a `usize` becomes 0, which the builder rejects.
 fn max_record_bytes(builder: &mut SettingsBuilder, bytes: i64) {
     builder.draft.max_record_bytes = usize::try_from(bytes).unwrap_or_default();
+}
+
+/// Sets the limit of the journal. The builder refuses the value that a negative number becomes.
+fn journal_bytes(builder: &mut SettingsBuilder, bytes: i64) {
+    builder.draft.journal_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
 }

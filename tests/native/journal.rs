@@ -150,7 +150,7 @@ fn each_save_stays_in_the_journal_for_two_minutes() {
 #[test]
 fn a_cookie_is_never_larger_than_browsers_keep_and_the_newest_saves_stay() {
     for name in ["__Host-sessionid", "sid", &"n".repeat(128)] {
-        let settings = || defaults().cookie_name(name);
+        let settings = || defaults().cookie_name(name).journal_bytes(4096);
         let site = site_with(settings());
         let mut browser = site.visitor();
         let mut earlier = Vec::new();
@@ -172,11 +172,30 @@ fn a_cookie_is_never_larger_than_browsers_keep_and_the_newest_saves_stay() {
 }
 
 #[test]
-fn a_save_that_is_too_large_for_a_cookie_is_not_in_the_journal() {
+fn a_save_that_exceeds_the_limit_of_the_journal_is_not_carried() {
+    let carried = |limit: usize, value: usize| {
+        let settings = || defaults().journal_bytes(limit);
+        let site = site_with(settings());
+        let mut browser = site.visitor();
+        let far = site.elsewhere(settings());
+        set(&site, &mut browser, "page", &"x".repeat(value));
+        assert_eq!(token(&browser).len() == BARE, site.event_kinds() == ["journal-cut"]);
+        reason(&far, &browser) == LoadReason::StaleRepaired
+    };
+    // The key and the value with their quotes, their lengths, and two saves.
+    let rest = 8 + 5 + 15;
+    for limit in [100, 512, 4096 - 2000] {
+        assert!(carried(limit, limit - rest) && !carried(limit, limit - rest + 1), "{limit}");
+    }
+    assert!(!carried(0, 1), "0 carries nothing");
+}
+
+#[test]
+fn a_save_that_is_too_large_for_the_journal_is_not_carried() {
     let site = site();
     let mut browser = site.visitor();
     let far = site.elsewhere(defaults());
-    set(&site, &mut browser, "essay", &"x".repeat(5_000));
+    set(&site, &mut browser, "essay", &"x".repeat(1_025));
     assert_eq!(token(&browser).len(), BARE);
     assert_eq!(site.event_kinds(), ["journal-cut"]);
     assert_eq!(reason(&far, &browser), LoadReason::Stale);
