@@ -1,44 +1,60 @@
 // Performs the I/O that the core requests, one request at a time. The core makes all decisions.
 
-import { type CoreSession, Flag, IoRequest, IoResult, Quantity } from "#core";
+import { type CoreSession, IoRequest, IoResult, Mark, Word } from "#core";
+import type { Area } from "./area.js";
 import { bytesIn } from "./realm.js";
-import type { Store } from "./store.js";
+import type { Store, StorePage } from "./store.js";
 
 /**
- * Performs one I/O request of `core`. Returns a function that reports the result to the core, and returns the next request.
+ * Performs one I/O request of `core`. Returns what the store returns.
  *
  * @param lastReadKeys The keys of the last read, which the core does not repeat. Updated by each read.
  */
-export async function performIo(store: Store, core: CoreSession, request: IoRequest, lastReadKeys: string[]): Promise<() => IoRequest> {
+export function performIo(store: Store, core: CoreSession, area: Area, request: number, lastReadKeys: string[]): unknown {
+  const text = area.word(Word.TextLength) > 0 ? area.text() : undefined;
   if (request === IoRequest.Read) {
-    const changed = core.changedReadKeys();
-    if (changed) lastReadKeys.splice(0, lastReadKeys.length, ...changed.split(" "));
-    const values = (await Promise.all(lastReadKeys.map((key) => store.get(key)))).map(checkBytes);
-    return () => values.reduce((_, bytes) => core.completeRead(bytes), request as IoRequest);
+    if (text !== undefined) lastReadKeys.splice(0, lastReadKeys.length, ...text.split(" "));
+    return Promise.all(lastReadKeys.map((key) => store.get(key)));
   }
-  const key = core.key() ?? lastReadKeys[0] ?? "";
+  const key = text ?? lastReadKeys[0] ?? "";
   switch (request) {
     case IoRequest.Wait: {
-      const milliseconds = core.quantity(Quantity.Wait);
-      await (store.wait?.(milliseconds) ?? new Promise((resolve) => setTimeout(resolve, milliseconds)));
-      return () => core.complete(IoResult.Waited);
+      const milliseconds = area.word(Word.Duration);
+      return store.wait?.(milliseconds) ?? new Promise((resolve) => setTimeout(resolve, milliseconds));
     }
     case IoRequest.Put: {
-      const options = { ttl: core.quantity(Quantity.Ttl), deadline: core.quantity(Quantity.Deadline), ifAbsent: core.flag(Flag.IfAbsent) };
-      const written = await store.put(key, core.takeValue(), options);
-      return () => core.complete(written === false ? IoResult.Conflict : IoResult.Written);
+      const ifAbsent = (area.word(Word.Marks) & Mark.IfAbsent) !== 0;
+      return store.put(key, area.value(), { ttl: area.word(Word.Duration), deadline: area.word(Word.Deadline), ifAbsent });
     }
     case IoRequest.Delete:
-      await store.delete(key);
-      return () => core.complete(IoResult.Written);
+      return store.delete(key);
+    default:
+      return store.list(key, core.cursor());
+  }
+}
+
+/** Checks what the store returned. Returns a function that reports it to the core, and returns the next request. */
+export function checkIo(core: CoreSession, area: Area, request: number, result: unknown): (now: number) => number {
+  switch (request) {
+    case IoRequest.Read: {
+      const values = (result as unknown[]).map(checkBytes);
+      return (now) => {
+        area.writeValues(values);
+        return core.completeRead(now);
+      };
+    }
+    case IoRequest.Wait:
+      return (now) => core.complete(IoResult.Waited, now);
+    case IoRequest.Put:
+    case IoRequest.Delete:
+      return (now) => core.complete(request === IoRequest.Put && result === false ? IoResult.Conflict : IoResult.Written, now);
     default: {
-      const { keys, cursor } = await store.list(key, core.cursor());
-      // Checked here, where an error counts as a failure of the store.
+      const { keys, cursor } = result as StorePage;
       const entries = keys.map(({ name, deadline }) => [checkString(name), Number.isFinite(deadline) ? deadline : undefined] as const);
       const nextCursor = cursor ? checkString(cursor) : undefined;
-      return () => {
+      return (now) => {
         for (const [name, deadline] of entries) core.addListEntry(name, deadline);
-        return core.completeList(nextCursor);
+        return core.completeList(nextCursor, now);
       };
     }
   }

@@ -1,8 +1,9 @@
 // A loaded session: an object of the core, and the values that callers hold references to.
 
-import { type CoreMemory, type CoreSession, type CoreSettings, Flag, IoRequest, IoResult, OperationKind } from "#core";
+import { type CoreMemory, type CoreSession, type CoreSettings, Flag, IoRequest, IoResult, Mark, OperationKind, Word } from "#core";
+import type { Area } from "./area.js";
 import { toPublicError } from "./core-errors.js";
-import { performIo } from "./driver.js";
+import { checkIo, performIo } from "./driver.js";
 import { definedEntries, toJsonObject } from "./entries.js";
 import { KeyError, PanicError, SessionBusyError, SessionClosedError } from "./errors.js";
 import { decodeDate, encodeExpiry, encodeExpiryOptions } from "./expiry.js";
@@ -22,9 +23,6 @@ import type {
 import { checkKey, checkValue, fromJson, isObject, toJson } from "./value.js";
 import { instance } from "./wasm-instance.js";
 
-/** The length from which a string crosses into the wasm faster as bytes. */
-const LONG_TEXT = 128;
-
 /** The key in the data under which the core stores the session's own expiry. */
 const EXPIRY_KEY = "_session_expiry";
 
@@ -32,17 +30,22 @@ const EXPIRY_KEY = "_session_expiry";
 const TEST_COOKIE = "testcookie";
 const WORKED = "worked";
 
-const encoder = new TextEncoder();
-
 /** The dependencies that the sessions of one store share. */
 export interface SessionContext {
   readonly store: Store;
   readonly memory: CoreMemory;
   readonly clock: () => number;
   readonly settings: CoreSettings;
+  readonly area: Area;
   readonly onEvent: ((event: SessionEvent) => void) | undefined;
   /** Takes the core's object of a closed session back, for reuse. */
   readonly recycle: (core: CoreSession) => void;
+}
+
+interface Snapshot {
+  readonly sessionKey: string | undefined;
+  readonly accessed: boolean;
+  readonly modified: boolean;
 }
 
 export class StoredSession<Data extends object> implements Session<Data> {
@@ -60,7 +63,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
    */
   #objects: Map<string, { value: object; text: string | undefined }> | undefined;
   /** The properties that stay readable after the session was closed. */
-  #snapshot: { sessionKey: string | undefined; accessed: boolean; modified: boolean } | undefined;
+  #snapshot: Snapshot | undefined;
 
   constructor(context: SessionContext, core: CoreSession) {
     this.#context = context;
@@ -87,24 +90,51 @@ export class StoredSession<Data extends object> implements Session<Data> {
     return this.#idle;
   }
 
-  /** Runs an operation to its end, and returns what `end` makes of it. The session is busy meanwhile. */
-  async run<T>(kind: OperationKind, end: (core: CoreSession) => T, status = 0): Promise<T> {
+  /** Loads the session of a request. */
+  load(cookieHeader: string): Promise<this> {
+    const { area, settings } = this.#context;
+    return this.#run((core, now) => core.load(settings, area.write(cookieHeader), now), () => this);
+  }
+
+  /** Runs an operation to its end, and returns what `end` makes of it. */
+  run<T>(kind: OperationKind, end: (core: CoreSession) => T): Promise<T> {
+    return this.#run((core, now) => core.start(kind, now, 0), end);
+  }
+
+  /**
+   * Commits the session, and closes it. Passes the `Set-Cookie` headers to `respond`, or undefined if the response does not depend on
+   * the session. Returns its result.
+   */
+  commit<T>(status: number, respond: (setCookies: string[] | undefined) => T): Promise<T> {
+    return this.#run((core, now) => core.start(OperationKind.Commit, now, status), () => {
+      const { area } = this.#context;
+      const [marks, lines] = [area.word(Word.Marks), area.text().split("\n")];
+      const sessionKey = lines.pop() || undefined;
+      const result = respond(marks & Mark.HasHeaders ? lines : undefined);
+      this.#close({ sessionKey, accessed: (marks & Mark.Accessed) !== 0, modified: (marks & Mark.Modified) !== 0 });
+      return result;
+    });
+  }
+
+  /** Runs the operation that `start` starts. The session is busy meanwhile. */
+  async #run<T>(start: (core: CoreSession, now: number) => number, end: (core: CoreSession) => T): Promise<T> {
     const core = this.#idle;
+    const { area, clock, store } = this.#context;
     this.#busy = true;
     try {
-      let request = core.start(kind, this.#context.clock(), status);
+      let request = this.#check(core, start(core, clock()));
       while (request !== IoRequest.Done) {
-        let complete: () => IoRequest;
+        let complete: (now: number) => number;
         try {
-          complete = await performIo(this.#context.store, core, request, this.#lastReadKeys);
+          const result = await performIo(store, core, area, request, this.#lastReadKeys);
+          complete = checkIo(core, area, request, result);
         } catch (error) {
           this.#storeError = error;
-          complete = () => core.complete(IoResult.Failed);
+          complete = (now) => core.complete(IoResult.Failed, now);
         }
-        const now = this.#context.clock();
+        const now = clock();
         if (this.#instance !== instance) throw new PanicError();
-        core.tick(now);
-        request = complete();
+        request = this.#check(core, complete(now));
       }
       return end(core);
     } catch (error) {
@@ -112,8 +142,14 @@ export class StoredSession<Data extends object> implements Session<Data> {
     } finally {
       this.#busy = false;
       this.#dispatchEvents(core);
-      if (!this.#core) this.#recycle(core); // it was disposed of meanwhile
+      if (!this.#core) this.#recycle(core); // it was closed meanwhile
     }
+  }
+
+  /** Throws the error of a call that returned a negative number. */
+  #check(core: CoreSession, result: number): number {
+    if (result < 0) throw core.takeError();
+    return result;
   }
 
   #dispatchEvents(core: CoreSession): void {
@@ -149,6 +185,15 @@ export class StoredSession<Data extends object> implements Session<Data> {
   #try<T>(call: () => T): T {
     try {
       return call();
+    } catch (error) {
+      throw toPublicError(error, this.#instance, this.#storeError);
+    }
+  }
+
+  /** Calls the core, whose result is a truth value, or a negative number for an error. */
+  #call(core: CoreSession, call: (core: CoreSession, area: Area) => number): boolean {
+    try {
+      return this.#check(core, call(core, this.#context.area)) > 0;
     } catch (error) {
       throw toPublicError(error, this.#instance, this.#storeError);
     }
@@ -204,8 +249,9 @@ export class StoredSession<Data extends object> implements Session<Data> {
   get<K extends SessionKeyOf<Data>>(key: K, fallback?: unknown): unknown {
     const cached = this.#cachedObject(key);
     if (cached !== undefined) return cached;
-    const text = this.#try(() => this.#open.get(key));
-    return text === undefined ? fallback : this.#parse(key, text); // mutation: js-get-default
+    return this.#call(this.#open, (core, area) => core.get(area.write(key)))
+      ? this.#parse(key, this.#context.area.text())
+      : fallback; // mutation: js-get-default
   }
 
   set<K extends SessionKeyOf<Data>>(key: K, value: SessionValueOf<Data, K>): this {
@@ -221,14 +267,14 @@ export class StoredSession<Data extends object> implements Session<Data> {
 
   delete(key: SessionKeyOf<Data>): boolean {
     checkKey(key);
-    const existed = this.#try(() => this.#idle.discard(key));
+    const existed = this.#call(this.#idle, (core, area) => core.discard(area.write(key)));
     this.#objects?.delete(key); // mutation: js-removed
     return existed;
   }
 
   has(key: SessionKeyOf<Data>): boolean {
     checkKey(key);
-    return this.#try(() => this.#open.has(key));
+    return this.#call(this.#open, (core, area) => core.has(area.write(key)));
   }
 
   pop<K extends SessionKeyOf<Data>>(key: K): SessionValueOf<Data, K>;
@@ -253,7 +299,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
       checkValue(key, value);
     }
     // An update of no keys modifies the session as well, as in Django.
-    if (entries.length === 0) this.#try(() => this.#idle.touch(undefined));
+    if (entries.length === 0) this.#call(this.#idle, (core) => core.touchNothing());
     for (const [key, value] of entries) this.#write(key, value);
     return this;
   }
@@ -349,12 +395,17 @@ export class StoredSession<Data extends object> implements Session<Data> {
   [Symbol.dispose](): void {
     const core = this.#core;
     if (!core) return;
+    if (this.#instance !== instance) return this.#close(undefined);
+    this.#close(this.#try(() => ({ sessionKey: core.sessionKey(), accessed: core.flag(Flag.Accessed), modified: core.flag(Flag.Modified) })));
+  }
+
+  /** Closes the session. The properties of the snapshot stay readable. */
+  #close(snapshot: Snapshot | undefined): void {
+    const core = this.#core;
+    if (!core) return;
     this.#core = undefined;
     this.#objects?.clear();
-    if (this.#instance !== instance) return;
-    this.#try(() => {
-      this.#snapshot = { sessionKey: core.sessionKey(), accessed: core.flag(Flag.Accessed), modified: core.flag(Flag.Modified) };
-    });
+    this.#snapshot = snapshot;
     if (!this.#busy) this.#recycle(core);
   }
 
@@ -392,7 +443,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
   /** Sets a checked value. An object can still be changed: its text is written when the session is saved. Other values are written now. */
   #write(key: string, value: unknown): void {
     if (isObject(value) && key !== EXPIRY_KEY) {
-      this.#try(() => this.#idle.touch(key)); // after the check: reading the value can run code that closes the session
+      this.#call(this.#idle, (core, area) => core.touch(area.write(key))); // after the check: reading the value can run code that closes the session
       this.#cacheObject(key, value, undefined);
     } else {
       this.#put(key, toJson(key, value));
@@ -401,7 +452,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
   }
 
   #put(key: string, text: string): void {
-    this.#try(() => (text.length > LONG_TEXT ? this.#idle.setBytes(key, encoder.encode(text)) : this.#idle.set(key, text)));
+    this.#call(this.#idle, (core, area) => area.writeBoth(text, key, (json, name) => core.set(json, name)));
   }
 }
 

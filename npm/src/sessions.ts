@@ -1,6 +1,7 @@
 // Loads and commits sessions of one store with one set of settings.
 
-import { CoreMemory, type CoreSession, CoreSettings, Flag, OperationKind, Quantity } from "#core";
+import { CoreMemory, type CoreSession, CoreSettings, Flag, OperationKind } from "#core";
+import { Area } from "./area.js";
 import { callCore } from "./core-errors.js";
 import { ConfigError, EntropyError, ValueError } from "./errors.js";
 import { mergeHeaders, newHeaders } from "./headers.js";
@@ -210,18 +211,22 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
     };
     // Copied: they are needed again after a trap, and the caller can have changed its own.
     const [parts, json] = [secretsOf(secrets), jsonOf(settings)];
-    this.#newContext = () => ({ store, memory: memoryOf(store), clock, settings: parseSettings(parts, json), onEvent, recycle });
+    this.#newContext = () => {
+      const settings = parseSettings(parts, json);
+      return { store, memory: memoryOf(store), clock, settings, area: new Area(settings), onEvent, recycle };
+    };
     recover();
     [this.#instance, this.#context] = [instance, this.#newContext()];
   }
 
-  async load(from: CookieSource): Promise<Session<Data>> {
-    const header: unknown = typeof from === "object" && from ? typeof from.headers?.get === "function" && from.headers.get("Cookie") : from;
-    const text = textOf(header) ?? "";
-    const now = this.#context.clock();
-    const session = this.#newSession((core) => core.initFromCookieHeader(this.#context.settings, text, now));
-    await session.run(OperationKind.Load, nothing);
-    return session;
+  load(from: CookieSource): Promise<Session<Data>> {
+    try {
+      const header: unknown = typeof from === "object" && from ? typeof from.headers?.get === "function" && from.headers.get("Cookie") : from;
+      const text = textOf(header) ?? "";
+      return this.#newSession().load(text);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
   }
 
   async open(key?: string): Promise<StoredSession<Data>> {
@@ -232,15 +237,15 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
 
   async commit(session: Session<Data>, response: Response): Promise<Response> {
     const copy = toMutable(response); // first: nothing is saved if it cannot be sent
-    return this.#commit(session, copy.status, (core) => {
-      if (!core.flag(Flag.HasHeaders)) return response;
-      mergeHeaders(copy.headers, core.setCookies());
+    return this.#commit(session, copy.status, (setCookies) => {
+      if (!setCookies) return response;
+      mergeHeaders(copy.headers, setCookies);
       return copy;
     });
   }
 
-  commitHeaders(session: Session<Data>, status: number): Promise<[name: string, value: string][]> {
-    return this.#commit(session, status, (core) => (core.flag(Flag.HasHeaders) ? newHeaders(core.setCookies()) : []));
+  async commitHeaders(session: Session<Data>, status: number): Promise<[name: string, value: string][]> {
+    return this.#commit(session, status, (setCookies) => (setCookies ? newHeaders(setCookies) : []));
   }
 
   async exists(key: string): Promise<boolean> {
@@ -261,7 +266,7 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
       keepCursor = () => void (this.#sweepCursor = core.cursor());
     });
     try {
-      return await session.run(OperationKind.Sweep, (core) => ({ removed: core.quantity(Quantity.Removed), complete: core.flag(Flag.Complete) }));
+      return await session.run(OperationKind.Sweep, (core) => ({ removed: core.removed(), complete: core.flag(Flag.Complete) }));
     } finally {
       if (this.#instance === instance) keepCursor(); // also after a run that failed
       session[Symbol.dispose]();
@@ -274,7 +279,7 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
     return this.#newSession((core) => core.initFromKey(this.#context.settings, text, now));
   }
 
-  #newSession(init: (core: CoreSession) => void): StoredSession<Data> {
+  #newSession(init: (core: CoreSession) => void = nothing): StoredSession<Data> {
     recover();
     if (this.#instance !== instance) this.#reset();
     if (this.#seeds === 0) this.#drawEntropy();
@@ -311,16 +316,11 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   }
 
   /** Commits a session, returns the result of `respond`, and closes the session. */
-  async #commit<T>(session: Session<Data>, status: number, respond: (core: CoreSession) => T): Promise<T> {
+  #commit<T>(session: Session<Data>, status: number, respond: (setCookies: string[] | undefined) => T): Promise<T> {
     if (!(session instanceof StoredSession)) throw new ValueError("commit takes a session from load or open");
     const code = Number(status); // converted here, so that the core does not call the user's code
     session.writeBack(false);
-    const close = (core: CoreSession) => {
-      const response = respond(core);
-      session[Symbol.dispose]();
-      return response;
-    };
-    return session.run(OperationKind.Commit, close, code);
+    return session.commit(code, respond);
   }
 }
 

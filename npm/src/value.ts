@@ -32,24 +32,39 @@ export function fromJson(key: string | undefined, text: string): unknown {
     throw new ValueError(`${path()} is corrupt in the store`);
   }
   // Other programs can write to the store. Without a key, the object itself is one more level around the values.
-  if (MANY_BRACKETS.test(text) && isDeeper(value, key === undefined ? MAX_DEPTH + 1 : MAX_DEPTH)) {
+  if (mayNestDeep(text) && isDeeper(value, key === undefined ? MAX_DEPTH + 1 : MAX_DEPTH)) {
     throw new ValueError(`${path()} nests deeper than ${MAX_DEPTH} levels`);
   }
   if (hasLongNumber(text)) checkIntegers(path(), text);
   return value;
 }
 
-/** Matches a text with enough opening brackets to exceed the nesting limit. */
-const MANY_BRACKETS = new RegExp(`^(?:[^[{]*[[{]){${MAX_DEPTH + 1}}`);
-
-function isDeeper(value: unknown, depth: number): boolean {
-  return typeof value === "object" && value !== null && (depth === 0 || Object.values(value).some((item) => isDeeper(item, depth - 1)));
+/** Returns whether the text has more opening brackets than levels are allowed. */
+function mayNestDeep(text: string): boolean {
+  let count = 0;
+  for (const bracket of "{[") {
+    for (let at = text.indexOf(bracket); at >= 0; at = text.indexOf(bracket, at + 1)) if (++count > MAX_DEPTH) return true;
+  }
+  return false;
 }
 
-/** Returns whether the text contains 16 digits in a row. Tests every sixteenth character first. */
+/** Returns whether `value` nests deeper than `depth` levels. `JSON.parse` made it, so it has no members but its own. */
+function isDeeper(value: unknown, depth: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (depth === 0) return true;
+  if (Array.isArray(value)) {
+    for (let at = 0; at < value.length; at++) if (isDeeper(value[at], depth - 1)) return true;
+  } else {
+    for (const name in value) if (isDeeper((value as Record<string, unknown>)[name], depth - 1)) return true;
+  }
+  return false;
+}
+
+/** Returns whether the text has 16 consecutive digits. Such a run covers one of every sixteen places, and the place eight before or after it. */
 function hasLongNumber(text: string): boolean {
   for (let at = 15; at < text.length; at += 16) {
-    if (isDigit(text.charCodeAt(at)) && /\d{16}/.test(text.slice(at - 15, at + 16))) return true;
+    if (!isDigit(text.charCodeAt(at)) || !(isDigit(text.charCodeAt(at - 8)) || isDigit(text.charCodeAt(at + 8)))) continue;
+    if (/\d{16}/.test(text.slice(at - 15, at + 16))) return true;
   }
   return false;
 }

@@ -1,5 +1,7 @@
 //! Errors as JavaScript receives them.
 
+use alloc::string::String;
+
 use edge_session::{Error, Result};
 use wasm_bindgen::JsValue;
 
@@ -8,9 +10,10 @@ use wasm_bindgen::JsValue;
 pub(super) type JsResult<T> = core::result::Result<T, JsValue>;
 
 pub(super) fn js_result<T>(result: Result<T>) -> JsResult<T> {
-    result.map_err(|error| to_js(&error))
+    result.map_err(|error| to_text(&error).into())
 }
 
-fn to_js(error: &Error) -> JsValue {
-    [error.code(), " ", error.message()].concat().into()
+/// Returns the code of an error, a space, and its message.
+pub(super) fn to_text(error: &Error) -> String {
+    [error.code(), " ", error.message()].concat()
 }

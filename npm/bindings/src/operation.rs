@@ -3,23 +3,24 @@
 //! A machine's step becomes a sequence of I/O requests, one at a time. [The driver](../../src/driver.ts) performs each on the store and
 //! reports its result; the machine decides what comes next. No call waits for anything, so no borrow outlives a call.
 //!
-//! [`Flag`] and [`Quantity`] select one of many getters: each exported function adds to the size of the package.
+//! These calls return an [`IoRequest`], whose parameters are in the [area](super::area), or [`FAILED`].
 
-use alloc::borrow::ToOwned;
-use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use edge_session::protocol::{Commit, Delete, Flush, Load, Reply, Save, Sweep};
+use edge_session::protocol::{Commit, Delete, Flush, Load, Reply, Save, Sweep, session_from_cookie_header};
 use edge_session::store::{OnlyIf, Op, StorageKey};
 use edge_session::{Result, SessionHeaders};
 
-use super::error::{JsResult, js_result};
+use super::area::{Mark, Word};
 use super::pending_io::Request;
 use super::session::CoreSession;
-use super::settings::date;
+use super::settings::{CoreSettings, date};
+
+/// The result of a call that failed. [`take_error`](CoreSession::take_error) returns the error.
+pub(super) const FAILED: i32 = -1;
 
 /// The kind of an operation on a session.
 #[wasm_bindgen]
@@ -35,15 +36,19 @@ pub enum OperationKind {
     Sweep,
 }
 
-/// The I/O that the driver performs next.
+/// The I/O that the driver performs next, and its parameters in the area.
 #[wasm_bindgen]
 #[derive(Clone, Copy, Debug)]
 pub enum IoRequest {
-    /// No I/O: the operation has completed.
+    /// No I/O: the operation has completed. After a commit, the text has the `Set-Cookie` headers and the session key, each in a line.
     Done,
+    /// The text has the keys, separated by spaces; no text stands for the keys of the last read.
     Read,
+    /// The text is the prefix of the keys.
     List,
+    /// The text is the key; no text stands for the first key of the last read.
     Put,
+    /// As for a put.
     Delete,
     Wait,
 }
@@ -70,8 +75,21 @@ pub(super) enum Machine {
 
 #[wasm_bindgen]
 impl CoreSession {
-    /// Starts an operation and returns its first I/O request. Only a commit uses `status`, the status of the response.
-    pub fn start(&mut self, kind: OperationKind, now: f64, status: u16) -> JsResult<IoRequest> {
+    /// Becomes the session of a request, and starts to load it. The area has its `Cookie` header.
+    pub fn load(&mut self, settings: &CoreSettings, header_length: usize, now: f64) -> i32 {
+        let seed = match settings.take_seed() {
+            Ok(seed) => seed,
+            Err(error) => return self.failed(error),
+        };
+        let settings = settings.settings.clone();
+        self.session = self
+            .area
+            .read(header_length, |header| session_from_cookie_header(settings, date(now), seed, header.as_bytes()));
+        self.start(OperationKind::Load, now, 0)
+    }
+
+    /// Starts an operation. Only a commit uses `status`, the status of the response.
+    pub fn start(&mut self, kind: OperationKind, now: f64, status: u16) -> i32 {
         self.session.set_now(date(now));
         self.machine = Some(match kind {
             OperationKind::Load => Machine::Load(Load::default()),
@@ -86,104 +104,18 @@ impl CoreSession {
         self.advance(Some(Reply::Start))
     }
 
-    /// Updates the time of a running operation.
-    pub fn tick(&mut self, now: f64) {
-        self.session.tick(date(now));
-    }
-
-    /// Sets the start of the next sweep: the value that [`cursor`](Self::cursor) returned after the last one.
-    #[wasm_bindgen(js_name = setSweepCursor)]
-    pub fn set_sweep_cursor(&mut self, cursor: Option<String>) {
-        self.sweep_cursor = cursor;
-    }
-
-    /// Passes a complete reply to the machine. Returns the next I/O request.
-    fn advance(&mut self, reply: Option<Reply>) -> JsResult<IoRequest> {
-        if let (Some(reply), Some(machine)) = (reply, &mut self.machine) {
-            let (session, memory, io) = (&mut self.session, &self.memory, &mut self.pending_io);
-            let result: Option<Result<()>> = match machine {
-                Machine::Load(load) => io.enqueue(load.step(session, memory, reply)).map(Ok),
-                Machine::Save(save) => {
-                    io.enqueue(save.step(session, memory, reply)).map(|result| result.map(|saved| self.saved = saved))
-                }
-                Machine::Flush(flush) => io.enqueue(flush.step(session, memory, reply)),
-                Machine::Commit(commit) => io
-                    .enqueue(commit.step(session, memory, reply))
-                    .map(|result| result.map(|headers| self.headers = Some(headers))),
-                Machine::Delete(delete) => io.enqueue(delete.step(session, memory, reply)),
-                Machine::Sweep(sweep) => {
-                    io.enqueue(sweep.step(reply)).map(|result| result.map(|swept| self.swept = swept))
-                }
-            };
-            if let Some(result) = result {
-                if let Some(Machine::Sweep(sweep)) = self.machine.take() {
-                    self.sweep_cursor = sweep.cursor();
-                }
-                js_result(result)?;
-            }
-        }
-        Ok(match self.pending_io.first() {
-            None => IoRequest::Done,
-            Some(Request::Read(_)) => IoRequest::Read,
-            Some(Request::Wait(_)) => IoRequest::Wait,
-            Some(Request::List { .. }) => IoRequest::List,
-            Some(Request::Write(Op::Put { .. })) => IoRequest::Put,
-            Some(Request::Write(Op::Delete { .. })) => IoRequest::Delete,
-        })
-    }
-}
-
-/// The current I/O request and its result. A complete result returns the next request.
-#[wasm_bindgen]
-impl CoreSession {
-    /// Returns the keys to read, separated by spaces; `None` if they are those of the last read.
-    #[wasm_bindgen(js_name = changedReadKeys)]
-    pub fn changed_read_keys(&mut self) -> Option<String> {
-        let Request::Read(keys) = self.pending_io.first()? else { return None };
-        let keys = keys.iter().map(StorageKey::as_str).collect::<Vec<_>>().join(" ");
-        if self.last_read_keys == keys {
-            return None;
-        }
-        self.last_read_keys = keys;
-        Some(self.last_read_keys.clone())
-    }
-
-    /// Returns the key to put or delete, or the prefix to list; `None` if it is the first key of the last read.
-    pub fn key(&self) -> Option<String> {
-        let key = match self.pending_io.first()? {
-            Request::Write(Op::Put { key, .. } | Op::Delete { key }) => key.as_str(),
-            Request::List { prefix, .. } => prefix,
-            Request::Read(_) | Request::Wait(_) => return None,
-        };
-        if self.last_read_keys.split(' ').next() == Some(key) { None } else { Some(key.to_owned()) }
-    }
-
-    /// Returns the start of the page to list; after a sweep, the start of the next sweep.
-    pub fn cursor(&self) -> Option<String> {
-        match self.pending_io.first() {
-            Some(Request::List { cursor, .. }) => cursor.clone(),
-            _ => self.sweep_cursor.clone(),
-        }
-    }
-
-    /// Takes the value to put. A second call returns no bytes.
-    #[wasm_bindgen(js_name = takeValue)]
-    pub fn take_value(&mut self) -> Vec<u8> {
-        match self.pending_io.first_mut() {
-            Some(Request::Write(Op::Put { value, .. })) => core::mem::take(value),
-            _ => Vec::new(),
-        }
-    }
-
-    /// Reports the value of the next key that was read.
+    /// Reports the values of the keys that were read, which are in the area.
     #[wasm_bindgen(js_name = completeRead)]
-    pub fn complete_read(&mut self, value: Option<Box<[u8]>>) -> JsResult<IoRequest> {
-        let reply = self.pending_io.complete_read(value.map(Vec::from));
+    pub fn complete_read(&mut self, now: f64) -> i32 {
+        self.session.tick(date(now));
+        let area = &self.area;
+        let reply = self.pending_io.complete_read(|count| area.take_values(count));
         self.advance(reply)
     }
 
     /// Reports the result of any other request than a read or a list, or a failure. JavaScript keeps what the store threw.
-    pub fn complete(&mut self, result: IoResult) -> JsResult<IoRequest> {
+    pub fn complete(&mut self, result: IoResult, now: f64) -> i32 {
+        self.session.tick(date(now));
         let reply = match result {
             IoResult::Written => self.pending_io.complete_write(),
             IoResult::Waited => self.pending_io.complete_wait(),
@@ -201,77 +133,120 @@ impl CoreSession {
 
     /// Reports that all keys of the page were added, and the cursor of the next page.
     #[wasm_bindgen(js_name = completeList)]
-    pub fn complete_list(&mut self, cursor: Option<String>) -> JsResult<IoRequest> {
+    pub fn complete_list(&mut self, cursor: Option<String>, now: f64) -> i32 {
+        self.session.tick(date(now));
         let reply = self.pending_io.complete_list(cursor);
         self.advance(reply)
     }
-}
 
-/// A boolean property of a session, its operation or its I/O request.
-#[wasm_bindgen]
-#[derive(Clone, Copy, Debug)]
-pub enum Flag {
-    Accessed,
-    Modified,
-    Empty,
-    /// The put is conditional: it must not replace an existing entry.
-    IfAbsent,
-    /// The commit has headers for the response.
-    HasHeaders,
-    OldRecordRemains,
-    /// The sweep has reached the end of the list.
-    Complete,
-    /// The setting `saveEveryRequest`.
-    SaveEveryRequest,
-}
-
-/// A numeric property of an operation or its I/O request.
-#[wasm_bindgen]
-#[derive(Clone, Copy, Debug)]
-pub enum Quantity {
-    /// The minimum lifetime of the value to put, in seconds.
-    Ttl,
-    /// The deadline of the value to put, in microseconds of Unix time.
-    Deadline,
-    /// The time to wait, in milliseconds.
-    Wait,
-    /// The number of records that the sweep removed.
-    Removed,
-}
-
-#[wasm_bindgen]
-impl CoreSession {
-    pub fn flag(&self, flag: Flag) -> bool {
-        match flag {
-            Flag::Accessed => self.session.accessed(),
-            Flag::Modified => self.session.modified(),
-            Flag::Empty => self.session.is_empty(),
-            Flag::IfAbsent => {
-                matches!(self.pending_io.first(), Some(Request::Write(Op::Put { only_if: OnlyIf::Absent, .. })))
-            }
-            Flag::HasHeaders => self.headers.as_ref().is_some_and(SessionHeaders::depends_on_cookie),
-            Flag::OldRecordRemains => {
-                self.headers.as_ref().map_or(self.saved, SessionHeaders::saved).old_record_remains
-            }
-            Flag::Complete => self.swept.complete,
-            Flag::SaveEveryRequest => self.session.settings().saves_every_request(),
+    /// Returns the start of the page to list; after a sweep, the start of the next sweep.
+    pub fn cursor(&self) -> Option<String> {
+        match self.pending_io.first() {
+            Some(Request::List { cursor, .. }) => cursor.clone(),
+            _ => self.sweep_cursor.clone(),
         }
     }
 
-    pub fn quantity(&self, quantity: Quantity) -> f64 {
-        match (quantity, self.pending_io.first()) {
-            (Quantity::Ttl, Some(Request::Write(Op::Put { ttl, .. }))) => *ttl as f64,
-            (Quantity::Deadline, Some(Request::Write(Op::Put { deadline, .. }))) => *deadline as f64,
-            (Quantity::Wait, Some(Request::Wait(milliseconds))) => *milliseconds as f64,
-            (Quantity::Removed, _) => self.swept.removed as f64,
-            _ => 0.0,
+    /// Sets the start of the next sweep: the value that [`cursor`](Self::cursor) returned after the last one.
+    #[wasm_bindgen(js_name = setSweepCursor)]
+    pub fn set_sweep_cursor(&mut self, cursor: Option<String>) {
+        self.sweep_cursor = cursor;
+    }
+
+    /// Returns the number of records that the sweep removed.
+    pub fn removed(&self) -> f64 {
+        self.swept.removed as f64
+    }
+
+    /// Passes a complete reply to the machine.
+    fn advance(&mut self, reply: Option<Reply>) -> i32 {
+        if let (Some(reply), Some(machine)) = (reply, &mut self.machine) {
+            let (session, memory, io) = (&mut self.session, &self.memory, &mut self.pending_io);
+            let result: Option<Result<()>> = match machine {
+                Machine::Load(load) => io.enqueue(load.step(session, memory, reply)).map(Ok),
+                Machine::Save(save) => {
+                    io.enqueue(save.step(session, memory, reply)).map(|result| result.map(|saved| self.saved = saved))
+                }
+                Machine::Flush(flush) => io.enqueue(flush.step(session, memory, reply)),
+                Machine::Commit(commit) => {
+                    let end = io.enqueue(commit.step(session, memory, reply));
+                    end.map(|result| result.map(|headers| self.committed(headers)))
+                }
+                Machine::Delete(delete) => io.enqueue(delete.step(session, memory, reply)),
+                Machine::Sweep(sweep) => {
+                    io.enqueue(sweep.step(reply)).map(|result| result.map(|swept| self.swept = swept))
+                }
+            };
+            if let Some(result) = result {
+                if let Some(Machine::Sweep(sweep)) = self.machine.take() {
+                    self.sweep_cursor = sweep.cursor();
+                }
+                if let Err(error) = result {
+                    return self.failed(error);
+                }
+            }
+        }
+        self.request() as i32
+    }
+
+    /// Writes the parameters of the current I/O request to the area.
+    fn request(&mut self) -> IoRequest {
+        let area = &self.area;
+        let key_to_write = |key: &StorageKey| {
+            let is_known = self.last_read_keys.split(' ').next() == Some(key.as_str());
+            area.set_text(if is_known { "" } else { key.as_str() });
+        };
+        match self.pending_io.first() {
+            None => IoRequest::Done,
+            Some(Request::Read(keys)) => {
+                let keys = || keys.iter().map(StorageKey::as_str);
+                if self.last_read_keys.split(' ').eq(keys()) {
+                    area.set_text("");
+                } else {
+                    self.last_read_keys = keys().collect::<Vec<_>>().join(" ");
+                    area.set_text(&self.last_read_keys);
+                }
+                IoRequest::Read
+            }
+            Some(Request::Wait(milliseconds)) => {
+                area.set(Word::Duration, *milliseconds as f64);
+                IoRequest::Wait
+            }
+            Some(Request::List { prefix, .. }) => {
+                area.set_text(prefix);
+                IoRequest::List
+            }
+            Some(Request::Write(Op::Put { key, value, ttl, deadline, only_if })) => {
+                key_to_write(key);
+                area.set_place(Word::ValueAddress, Word::ValueLength, value);
+                area.set(Word::Duration, *ttl as f64);
+                area.set(Word::Deadline, *deadline as f64);
+                area.set(Word::Marks, f64::from(if *only_if == OnlyIf::Absent { Mark::IfAbsent as u8 } else { 0 }));
+                IoRequest::Put
+            }
+            Some(Request::Write(Op::Delete { key })) => {
+                key_to_write(key);
+                IoRequest::Delete
+            }
         }
     }
 
-    /// Returns the `Set-Cookie` headers of the last commit, separated by line feeds.
-    #[wasm_bindgen(js_name = setCookies)]
-    pub fn set_cookies(&self) -> Option<String> {
-        let lines = self.headers.as_ref().map(SessionHeaders::set_cookies)?;
-        (!lines.is_empty()).then(|| lines.join("\n"))
+    /// Keeps the result of a commit, and writes its place to the area.
+    fn committed(&mut self, headers: SessionHeaders) {
+        let mut text = headers.set_cookies().join("\n");
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(self.session.session_key().map_or("", |key| key.as_str()));
+        self.result = text;
+        self.saved = headers.saved();
+        self.area.set_text(&self.result);
+        let marks = [
+            (self.session.accessed(), Mark::Accessed),
+            (self.session.modified(), Mark::Modified),
+            (headers.depends_on_cookie(), Mark::HasHeaders),
+        ];
+        let bits = marks.into_iter().map(|(is, mark)| if is { mark as u8 } else { 0 }).sum::<u8>();
+        self.area.set(Word::Marks, f64::from(bits));
     }
 }

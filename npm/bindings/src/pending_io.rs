@@ -21,12 +21,11 @@ pub(super) enum Request {
     Write(Op),
 }
 
-/// The remaining requests of one step, and the results so far.
+/// The remaining requests of one step, and the page that is being listed.
 #[derive(Debug, Default)]
 pub(super) struct PendingIo {
     /// In reverse order: the current request is the last one.
     requests: Vec<Request>,
-    values: Vec<Option<Vec<u8>>>,
     page: Page,
 }
 
@@ -48,19 +47,10 @@ impl PendingIo {
         self.requests.last()
     }
 
-    pub(super) fn first_mut(&mut self) -> Option<&mut Request> {
-        self.requests.last_mut()
-    }
-
-    /// Adds a value that was read. Returns the reply to the step after the last value.
-    pub(super) fn complete_read(&mut self, value: Option<Vec<u8>>) -> Option<Reply> {
-        self.values.push(value);
-        let Some(Request::Read(keys)) = self.requests.last() else { return None };
-        if self.values.len() < keys.len() {
-            return None;
-        }
-        self.requests.pop();
-        Some(Reply::Values(core::mem::take(&mut self.values)))
+    /// Removes a completed read, with the values that `values` returns for its number of keys.
+    pub(super) fn complete_read(&mut self, values: impl FnOnce(usize) -> Vec<Option<Vec<u8>>>) -> Option<Reply> {
+        let Some(Request::Read(keys)) = self.requests.pop() else { return None };
+        Some(Reply::Values(values(keys.len())))
     }
 
     pub(super) fn complete_wait(&mut self) -> Option<Reply> {
@@ -86,13 +76,19 @@ impl PendingIo {
 
     /// Drops the remaining requests after a condition that did not hold.
     pub(super) fn conflict(&mut self) -> Option<Reply> {
-        *self = Self::default();
+        self.clear();
         Some(Reply::Conflict)
     }
 
     /// Drops the remaining requests after a failure of the store.
     pub(super) fn fail(&mut self) -> Option<Reply> {
-        *self = Self::default();
+        self.clear();
         Some(Reply::Unavailable(Error::out_of_reach()))
+    }
+
+    /// Drops everything.
+    pub(super) fn clear(&mut self) {
+        self.requests.clear();
+        self.page = Page::default();
     }
 }

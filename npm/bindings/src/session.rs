@@ -2,22 +2,22 @@
 //! microseconds and the offset.
 
 use alloc::borrow::ToOwned;
-use alloc::boxed::Box;
+use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::sync::Arc;
 
 use chrono::{DateTime, TimeDelta};
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use edge_session::protocol::{session_from_cookie_header, session_of_key};
+use edge_session::protocol::session_of_key;
 use edge_session::store::IsolateMemory;
 use edge_session::{
-    Error, ErrorKind, EventKind, Expiry, ExpiryOptions, Result, SaveOutcome, Session, SessionHeaders, Settings,
-    SweepOutcome, iso, json,
+    Error, ErrorKind, EventKind, Expiry, ExpiryOptions, Result, SaveOutcome, Session, Settings, SweepOutcome, iso, json,
 };
 
-use super::error::{JsResult, js_result};
-use super::operation::Machine;
+use super::area::Area;
+use super::error::{JsResult, js_result, to_text};
+use super::operation::{FAILED, Machine};
 use super::pending_io::PendingIo;
 use super::settings::{CoreSettings, SEED, date};
 
@@ -26,46 +26,48 @@ use super::settings::{CoreSettings, SEED, date};
 #[derive(Debug)]
 pub struct CoreSession {
     pub(super) session: Session,
+    pub(super) area: Rc<Area>,
     pub(super) memory: IsolateMemory,
     pub(super) machine: Option<Machine>,
     pub(super) pending_io: PendingIo,
     /// The keys of the last read, as JavaScript got them. The next request is mostly for the same keys, and need not repeat them.
     pub(super) last_read_keys: String,
-    pub(super) headers: Option<SessionHeaders>,
+    /// The text that the area has the place of.
+    pub(super) result: String,
     pub(super) saved: SaveOutcome,
     pub(super) swept: SweepOutcome,
     /// The start of the next sweep in the store's list.
     pub(super) sweep_cursor: Option<String>,
+    error: Option<Error>,
 }
 
 impl CoreSession {
-    pub(super) fn uninitialised(settings: &Arc<Settings>, memory: IsolateMemory) -> Self {
+    pub(super) fn uninitialised(settings: &Arc<Settings>, area: Rc<Area>, memory: IsolateMemory) -> Self {
         Self {
             session: uninitialised(settings),
+            area,
             memory,
             machine: None,
             pending_io: PendingIo::default(),
             last_read_keys: String::new(),
-            headers: None,
+            result: String::new(),
             saved: SaveOutcome::default(),
             swept: SweepOutcome::default(),
             sweep_cursor: None,
+            error: None,
         }
+    }
+
+    /// Keeps the error of a call.
+    pub(super) fn failed(&mut self, error: Error) -> i32 {
+        self.error = Some(error);
+        FAILED
     }
 }
 
 /// The life cycle. A closed session can be initialised again.
 #[wasm_bindgen]
 impl CoreSession {
-    /// Becomes the session of a request. It still has to be loaded.
-    #[wasm_bindgen(js_name = initFromCookieHeader)]
-    pub fn init_from_cookie_header(&mut self, settings: &CoreSettings, cookie_header: &str, now: f64) -> JsResult<()> {
-        let seed = js_result(settings.take_seed())?;
-        self.session =
-            session_from_cookie_header(Arc::clone(&settings.settings), date(now), seed, cookie_header.as_bytes());
-        Ok(())
-    }
-
     /// Becomes the session of a session key, or a new session without one. It still has to be loaded.
     #[wasm_bindgen(js_name = initFromKey)]
     pub fn init_from_key(&mut self, settings: &CoreSettings, key: Option<String>, now: f64) -> JsResult<()> {
@@ -78,12 +80,13 @@ impl CoreSession {
     pub fn close(&mut self) {
         self.session = uninitialised(&Arc::clone(self.session.settings()));
         self.machine = None;
-        self.pending_io = PendingIo::default();
-        self.last_read_keys = String::new();
-        self.headers = None;
+        self.pending_io.clear();
+        self.last_read_keys.clear();
+        self.result.clear();
         self.saved = SaveOutcome::default();
         self.swept = SweepOutcome::default();
         self.sweep_cursor = None;
+        self.error = None;
     }
 
     /// Takes the time from JavaScript: a session can be older than its request.
@@ -115,39 +118,63 @@ impl CoreSession {
     }
 }
 
-/// The dictionary.
+/// The dictionary. Keys are in the area, and so are the JSON texts of values.
 #[wasm_bindgen]
 impl CoreSession {
-    /// Returns the JSON text under a key as it is stored. It is not validated.
-    pub fn get(&mut self, key: &str) -> JsResult<Option<String>> {
-        #[cfg(panics)]
-        assert!(key != "panic now", "as the test wants it");
-        js_result(self.session.get_text(key).map(|text| text.map(str::to_owned)))
+    /// Finds the JSON text of a key as it is stored. It is not validated. Returns 1, with its place in the area, or 0.
+    pub fn get(&mut self, key_length: usize) -> i32 {
+        let Self { session, area, .. } = self;
+        let found = area.read(key_length, |key| {
+            #[cfg(panics)]
+            assert!(key != "panic now", "as the test wants it");
+            session.get_text(key).map(|text| text.map(|text| area.set_text(text)).is_some())
+        });
+        self.answer(found)
     }
 
-    /// Stores a JSON text. It is not validated.
-    pub fn set(&mut self, key: &str, json: String) -> JsResult<()> {
-        js_result(self.session.set_text(key, json.into_bytes()))
+    /// Stores the JSON text that the area has before the key. It is not validated.
+    pub fn set(&mut self, json_length: usize, key_length: usize) -> i32 {
+        let Self { session, area, .. } = self;
+        let set = area.read_entry(json_length, key_length, |json, key| session.set_text(key, json));
+        self.answer(set.map(|()| true))
     }
 
-    /// Stores a JSON text in UTF-8: a long text crosses faster as bytes.
-    #[wasm_bindgen(js_name = setBytes)]
-    pub fn set_bytes(&mut self, key: &str, json: Box<[u8]>) -> JsResult<()> {
-        js_result(self.session.set_text(key, json))
+    /// Marks a key as set; its JSON text follows before the session is saved.
+    pub fn touch(&mut self, key_length: usize) -> i32 {
+        let Self { session, area, .. } = self;
+        let touched = area.read(key_length, |key| session.touch(Some(key)));
+        self.answer(touched.map(|()| true))
     }
 
-    /// Marks a key as set; its JSON text follows before the session is saved. Without a key, marks an update of no keys.
-    pub fn touch(&mut self, key: Option<String>) -> JsResult<()> {
-        js_result(self.session.touch(key.as_deref()))
+    /// Marks an update of no keys.
+    #[wasm_bindgen(js_name = touchNothing)]
+    pub fn touch_nothing(&mut self) -> i32 {
+        let touched = self.session.touch(None);
+        self.answer(touched.map(|()| true))
     }
 
     /// Removes a key. Returns whether it was present.
-    pub fn discard(&mut self, key: &str) -> JsResult<bool> {
-        js_result(self.session.discard(key))
+    pub fn discard(&mut self, key_length: usize) -> i32 {
+        let Self { session, area, .. } = self;
+        let removed = area.read(key_length, |key| session.discard(key));
+        self.answer(removed)
     }
 
-    pub fn has(&mut self, key: &str) -> JsResult<bool> {
-        js_result(self.session.contains_key(key))
+    /// Returns whether a key is present.
+    pub fn has(&mut self, key_length: usize) -> i32 {
+        let Self { session, area, .. } = self;
+        let found = area.read(key_length, |key| session.contains_key(key));
+        self.answer(found)
+    }
+
+    fn answer(&mut self, result: Result<bool>) -> i32 {
+        result.map_or_else(|error| self.failed(error), i32::from)
+    }
+
+    /// Takes the error of the last call that returned a negative number: its code, a space, and the message.
+    #[wasm_bindgen(js_name = takeError)]
+    pub fn take_error(&mut self) -> String {
+        self.error.take().map(|error| to_text(&error)).unwrap_or_default()
     }
 
     /// Returns the keys as a JSON array.
@@ -211,6 +238,34 @@ impl CoreSession {
     #[wasm_bindgen(js_name = getExpireAtBrowserClose)]
     pub fn get_expire_at_browser_close(&mut self) -> JsResult<bool> {
         js_result(self.session.get_expire_at_browser_close())
+    }
+}
+
+/// A boolean property of a session or its last operation. One getter is smaller than one for each.
+#[wasm_bindgen]
+#[derive(Clone, Copy, Debug)]
+pub enum Flag {
+    Accessed,
+    Modified,
+    Empty,
+    OldRecordRemains,
+    /// The sweep has reached the end of the list.
+    Complete,
+    /// The setting `saveEveryRequest`.
+    SaveEveryRequest,
+}
+
+#[wasm_bindgen]
+impl CoreSession {
+    pub fn flag(&self, flag: Flag) -> bool {
+        match flag {
+            Flag::Accessed => self.session.accessed(),
+            Flag::Modified => self.session.modified(),
+            Flag::Empty => self.session.is_empty(),
+            Flag::OldRecordRemains => self.saved.old_record_remains,
+            Flag::Complete => self.swept.complete,
+            Flag::SaveEveryRequest => self.session.settings().saves_every_request(),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Settings, randomness and isolate memory, which sessions share.
 
 use alloc::boxed::Box;
+use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -13,6 +14,7 @@ use zeroize::{Zeroize, Zeroizing};
 use edge_session::store::IsolateMemory;
 use edge_session::{Error, ErrorKind, Result, Settings};
 
+use super::area::Area;
 use super::error::{JsResult, js_result};
 use super::options;
 use super::session::CoreSession;
@@ -41,6 +43,7 @@ impl CoreMemory {
 pub struct CoreSettings {
     pub(super) settings: Arc<Settings>,
     seeds: RefCell<Zeroizing<Vec<u8>>>,
+    area: Rc<Area>,
 }
 
 #[wasm_bindgen]
@@ -49,7 +52,7 @@ impl CoreSettings {
     #[wasm_bindgen(constructor)]
     pub fn new(secrets: Box<[u8]>, sizes: &[usize], settings: &str) -> JsResult<CoreSettings> {
         let settings = js_result(options::read(secrets, sizes, settings))?;
-        Ok(Self { settings: Arc::new(settings), seeds: RefCell::default() })
+        Ok(Self { settings: Arc::new(settings), seeds: RefCell::default(), area: Area::new() })
     }
 
     /// Replaces the pool of random bytes. Each session takes 32 of them.
@@ -57,9 +60,21 @@ impl CoreSettings {
         *self.seeds.borrow_mut() = Zeroizing::new(bytes.into());
     }
 
-    /// Returns a session that is not initialised. Call `initFromCookieHeader` or `initFromKey` next.
+    /// Returns the address of the words of the area that sessions with these settings share.
+    #[wasm_bindgen(js_name = areaAddress)]
+    pub fn area_address(&self) -> usize {
+        self.area.address()
+    }
+
+    /// Makes the area larger.
+    #[wasm_bindgen(js_name = reserveArea)]
+    pub fn reserve_area(&self, size: usize) {
+        self.area.reserve(size);
+    }
+
+    /// Returns a session that is not initialised. Call `load` or `initFromKey` next.
     pub fn session(&self, memory: &CoreMemory) -> CoreSession {
-        CoreSession::uninitialised(&self.settings, memory.memory.clone())
+        CoreSession::uninitialised(&self.settings, Rc::clone(&self.area), memory.memory.clone())
     }
 
     /// Signs as Django does. `packed` is true if the payload is compressed with zlib.

@@ -1,0 +1,105 @@
+// The shared area, through which the frequent calls of the core pass texts and numbers: the other side of
+// npm/bindings/src/area.rs, which defines the layout.
+
+import { type CoreSettings, wasmMemory, Word } from "#core";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** The most values of one read. */
+const MAX_VALUES = 16;
+
+/** The length up to which two texts are joined, and encoded by one call. */
+const SHORT = 256;
+
+export class Area {
+  readonly #settings: CoreSettings;
+  readonly #address: number;
+  /** Views of the memory, of the words and of the bytes. They become empty when the memory grows. */
+  #memory = new Uint8Array();
+  #words = new Float64Array();
+  #bytes = new Uint8Array();
+
+  constructor(settings: CoreSettings) {
+    this.#settings = settings;
+    this.#address = settings.areaAddress();
+  }
+
+  /** Returns a word of the area. */
+  word(index: Word): number {
+    return this.#views()[index]!;
+  }
+
+  /** Writes a text. Returns its length in bytes. */
+  write(text: string): number {
+    const { read, written } = encoder.encodeInto(text, this.#room(text.length));
+    return read === text.length ? written : encoder.encodeInto(text, this.#room(3 * text.length)).written;
+  }
+
+  /** Writes two texts, the second behind the first. Calls `call` with their lengths in bytes. */
+  writeBoth(first: string, second: string, call: (first: number, second: number) => number): number {
+    const length = first.length + second.length;
+    if (length <= SHORT) {
+      const { written } = encoder.encodeInto(first + second, this.#room(3 * length));
+      if (written === length) return call(first.length, second.length); // both are ASCII
+    }
+    for (let size = length; ; size *= 3) {
+      const room = this.#room(size);
+      const one = encoder.encodeInto(first, room);
+      const other = encoder.encodeInto(second, room.subarray(one.written));
+      if (one.read + other.read === length) return call(one.written, other.written);
+    }
+  }
+
+  /** Writes the values that a store returned. A missing value is undefined. */
+  writeValues(values: readonly (Uint8Array | undefined)[]): void {
+    let size = 0;
+    for (const value of values) size += value?.length ?? 0;
+    const bytes = this.#room(size);
+    const words = this.#views();
+    let at = 0;
+    for (let index = 0; index < values.length; index++) {
+      const value = values[index];
+      words[Word.Lengths + index] = value ? value.length : -1;
+      if (!value) continue;
+      bytes.set(value, at);
+      at += value.length;
+    }
+  }
+
+  /** Returns the text of the last result. */
+  text(): string {
+    const words = this.#views();
+    const start = words[Word.TextAddress]!;
+    return decoder.decode(this.#memory.subarray(start, start + words[Word.TextLength]!));
+  }
+
+  /** Returns a copy of the value to put. */
+  value(): Uint8Array<ArrayBuffer> {
+    const words = this.#views();
+    const start = words[Word.ValueAddress]!;
+    return this.#memory.slice(start, start + words[Word.ValueLength]!);
+  }
+
+  /** Returns the words. */
+  #views(): Float64Array {
+    if (this.#words.length === 0) {
+      const { buffer } = wasmMemory() as { buffer: ArrayBuffer };
+      this.#memory = new Uint8Array(buffer);
+      this.#words = new Float64Array(buffer, this.#address, Word.Lengths + MAX_VALUES);
+    }
+    return this.#words;
+  }
+
+  /** Returns the bytes, at least `size` of them. */
+  #room(size: number): Uint8Array<ArrayBuffer> {
+    let words = this.#views();
+    if (words[Word.BytesLength]! < size) {
+      this.#settings.reserveArea(size);
+      words = this.#views();
+    }
+    const [start, length] = [words[Word.BytesAddress]!, words[Word.BytesLength]!];
+    if (this.#bytes.byteOffset !== start || this.#bytes.length !== length) this.#bytes = this.#memory.subarray(start, start + length);
+    return this.#bytes;
+  }
+}
