@@ -98,7 +98,8 @@ export class Area {
       this.#settings.reserveArea(size);
       words = this.#views();
     }
-    const [start, length] = [words[Word.BytesAddress]!, words[Word.BytesLength]!];
+    const start = words[Word.BytesAddress]!;
+    const length = words[Word.BytesLength]!;
     if (this.#bytes.byteOffset !== start || this.#bytes.length !== length) this.#bytes = this.#memory.subarray(start, start + length);
     return this.#bytes;
   }

@@ -14,6 +14,8 @@ export function performIo(store: Store, core: CoreSession, area: Area, request: 
   const text = area.word(Word.TextLength) > 0 ? area.text() : undefined;
   if (request === IoRequest.Read) {
     if (text !== undefined) lastReadKeys.splice(0, lastReadKeys.length, ...text.split(" "));
+    const [record, tombstone] = lastReadKeys;
+    if (lastReadKeys.length === 2) return Promise.all([store.get(record!), store.get(tombstone!)]);
     return Promise.all(lastReadKeys.map((key) => store.get(key)));
   }
   const key = text ?? lastReadKeys[0] ?? "";
@@ -33,31 +35,42 @@ export function performIo(store: Store, core: CoreSession, area: Area, request: 
   }
 }
 
-/** Checks what the store returned. Returns a function that reports it to the core, and returns the next request. */
-export function checkIo(core: CoreSession, area: Area, request: number, result: unknown): (now: number) => number {
+/** The checked result of one I/O request. */
+type Reply = (Uint8Array | undefined)[] | CheckedPage | IoResult;
+
+interface CheckedPage {
+  readonly entries: readonly (readonly [name: string, deadline: number | undefined])[];
+  readonly cursor: string | undefined;
+}
+
+/** Checks what the store returned for a request. An error counts as a failure of the store. */
+export function checkResult(request: number, result: unknown): Reply {
   switch (request) {
-    case IoRequest.Read: {
-      const values = (result as unknown[]).map(checkBytes);
-      return (now) => {
-        area.writeValues(values);
-        return core.completeRead(now);
-      };
-    }
+    case IoRequest.Read:
+      return (result as unknown[]).map(checkBytes);
     case IoRequest.Wait:
-      return (now) => core.complete(IoResult.Waited, now);
+      return IoResult.Waited;
     case IoRequest.Put:
+      return result === false ? IoResult.Conflict : IoResult.Written;
     case IoRequest.Delete:
-      return (now) => core.complete(request === IoRequest.Put && result === false ? IoResult.Conflict : IoResult.Written, now);
+      return IoResult.Written;
     default: {
       const { keys, cursor } = result as StorePage;
       const entries = keys.map(({ name, deadline }) => [checkString(name), Number.isFinite(deadline) ? deadline : undefined] as const);
-      const nextCursor = cursor ? checkString(cursor) : undefined;
-      return (now) => {
-        for (const [name, deadline] of entries) core.addListEntry(name, deadline);
-        return core.completeList(nextCursor, now);
-      };
+      return { entries, cursor: cursor ? checkString(cursor) : undefined };
     }
   }
+}
+
+/** Reports a checked result to the core. Returns the next request. */
+export function completeIo(core: CoreSession, area: Area, reply: Reply, now: number): number {
+  if (typeof reply === "number") return core.complete(reply, now);
+  if (Array.isArray(reply)) {
+    area.writeValues(reply);
+    return core.completeRead(now);
+  }
+  for (const [name, deadline] of reply.entries) core.addListEntry(name, deadline);
+  return core.completeList(reply.cursor, now);
 }
 
 /** Returns the bytes of a stored value; undefined for null. Any other value is a failure of the store, not a missing entry. */

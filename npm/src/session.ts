@@ -3,7 +3,7 @@
 import { type CoreMemory, type CoreSession, type CoreSettings, Flag, IoRequest, IoResult, Mark, OperationKind, Word } from "#core";
 import type { Area } from "./area.js";
 import { toPublicError } from "./core-errors.js";
-import { checkIo, performIo } from "./driver.js";
+import { checkResult, completeIo, performIo } from "./driver.js";
 import { definedEntries, toJsonObject } from "./entries.js";
 import { KeyError, PanicError, SessionBusyError, SessionClosedError } from "./errors.js";
 import { decodeDate, encodeExpiry, encodeExpiryOptions } from "./expiry.js";
@@ -124,17 +124,16 @@ export class StoredSession<Data extends object> implements Session<Data> {
     try {
       let request = this.#check(core, start(core, clock()));
       while (request !== IoRequest.Done) {
-        let complete: (now: number) => number;
+        let reply;
         try {
-          const result = await performIo(store, core, area, request, this.#lastReadKeys);
-          complete = checkIo(core, area, request, result);
+          reply = checkResult(request, await performIo(store, core, area, request, this.#lastReadKeys));
         } catch (error) {
           this.#storeError = error;
-          complete = (now) => core.complete(IoResult.Failed, now);
+          reply = IoResult.Failed;
         }
         const now = clock();
         if (this.#instance !== instance) throw new PanicError();
-        request = this.#check(core, complete(now));
+        request = this.#check(core, completeIo(core, area, reply, now));
       }
       return end(core);
     } catch (error) {
@@ -190,6 +189,10 @@ export class StoredSession<Data extends object> implements Session<Data> {
     }
   }
 
+  #flag(flag: Flag): boolean {
+    return this.#try(() => this.#idle.flag(flag));
+  }
+
   /** Calls the core, whose result is a truth value, or a negative number for an error. */
   #call(core: CoreSession, call: (core: CoreSession, area: Area) => number): boolean {
     try {
@@ -205,8 +208,8 @@ export class StoredSession<Data extends object> implements Session<Data> {
    */
   writeBack(willSave: boolean): void {
     if (!this.#objects) return;
-    const modified = this.#try(() => this.#idle.flag(Flag.Modified));
-    if (!modified && !willSave && !this.#try(() => this.#idle.flag(Flag.SaveEveryRequest))) return;
+    const modified = this.#flag(Flag.Modified);
+    if (!modified && !willSave && !this.#flag(Flag.SaveEveryRequest)) return;
     try {
       for (const [key, cached] of this.#objects) {
         const text = toJson(key, cached.value);

@@ -23,24 +23,28 @@ export function toJson(key: string, value: unknown): string {
 
 /** Parses the JSON text under a key. Without a key it is a text that Django signed: if it is not JSON, there are no data. */
 export function fromJson(key: string | undefined, text: string): unknown {
-  const path = () => (key === undefined ? "session" : appendPath("session", key));
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
     if (key === undefined) return {};
-    throw new ValueError(`${path()} is corrupt in the store`);
+    throw new ValueError(`${pathOf(key)} is corrupt in the store`);
   }
   // Other programs can write to the store. Without a key, the object itself is one more level around the values.
   if (mayNestDeep(text) && isDeeper(value, key === undefined ? MAX_DEPTH + 1 : MAX_DEPTH)) {
-    throw new ValueError(`${path()} nests deeper than ${MAX_DEPTH} levels`);
+    throw new ValueError(`${pathOf(key)} nests deeper than ${MAX_DEPTH} levels`);
   }
-  if (hasLongNumber(text)) checkIntegers(path(), text);
+  if (hasLongNumber(text)) checkIntegers(pathOf(key), text);
   return value;
+}
+
+function pathOf(key: string | undefined): string {
+  return key === undefined ? "session" : appendPath("session", key);
 }
 
 /** Returns whether the text has more opening brackets than levels are allowed. */
 function mayNestDeep(text: string): boolean {
+  if (text.length <= 2 * MAX_DEPTH) return false;
   let count = 0;
   for (const bracket of "{[") {
     for (let at = text.indexOf(bracket); at >= 0; at = text.indexOf(bracket, at + 1)) if (++count > MAX_DEPTH) return true;

@@ -93,7 +93,7 @@ async function respond<Data extends object>(
     return await sessions.commit(session, response);
   } catch (error) {
     const response = errorResponse(error);
-    mergeHeaders(response.headers, undefined);
+    mergeHeaders(response.headers, []);
     return response;
   }
 }

@@ -195,7 +195,7 @@ impl Commit {
     ) -> Option<NextStep> {
         let identity = session.key.identity().filter(|_| session.settings.check_ended)?;
         self.state = State::Verifying { lifetime, saved, purpose };
-        Some(Step::Read(vec![revoke::tombstone_key(&session.settings, identity)]))
+        Some(Step::Read(vec![session.tombstone_key(identity)]))
     }
 }
 
@@ -210,10 +210,10 @@ fn verified(
 ) -> Result<SessionHeaders> {
     let Some(identity) = session.key.identity() else { return Err(Error::unexpected_reply()) };
     let now = session.clock.latest_millis();
-    let key = revoke::tombstone_key(&session.settings, identity);
+    let key = session.tombstone_key(identity);
     let is_revoked = revoke::revocation(memory, &key, tombstone, now).is_some();
     // Another request of this isolate may have set an expiry in the past, which leaves no tombstone.
-    let newest = memory.newest(&revoke::record_key(&session.settings, identity), None, now).bytes;
+    let newest = memory.newest(&session.record_key(identity), None, now).bytes;
     let head = newest.as_deref().and_then(record::head);
     let is_over = is_revoked || head.is_some_and(|head| head.end().has_passed(session.now()));
     match purpose {

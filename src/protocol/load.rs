@@ -166,13 +166,13 @@ impl Load {
             for op in &ops {
                 memory.mark(op.key(), Revocation::Ended, session.clock.latest_millis());
             }
-            memory.forget(&revoke::record_key(&settings, &identity));
+            memory.forget(&session.record_key(&identity));
             ops.push(revoke::delete(&settings, &identity));
             self.state = State::Ending;
             return Step::Write(ops);
         }
         if let Some(identity) = session.incoming.opened.clone() {
-            let key = revoke::record_key(&settings, &identity);
+            let key = session.record_key(&identity);
             session.key = KeyState::Stored(identity);
             self.state = State::Reading(Vec::new());
             return Step::Read(vec![key]);
@@ -198,7 +198,7 @@ impl Load {
                     LoadReason::OtherSettings
                 } else {
                     live.push(place);
-                    keys.extend(keys_of(&session.settings, &token.identity));
+                    keys.extend(keys_of(session, &token.identity));
                     continue;
                 };
                 self.first.get_or_insert((place, FetchOutcome::Nothing(reason)));
@@ -272,13 +272,12 @@ impl Load {
         let Some(identity) = session.key.identity() else {
             return done(session, FetchOutcome::Nothing(LoadReason::Unknown));
         };
-        let key = revoke::record_key(&session.settings, identity);
+        let key = session.record_key(identity);
         let newest = memory.newest(&key, bytes.clone(), session.clock.latest_millis());
         let head = newest.bytes.as_deref().and_then(record::head);
         // mutation: rotations-searched
         let rotations = head.map_or(0..MAX_SEARCHED, |head| head.rotations..head.rotations.saturating_add(1));
-        let tombstone =
-            |rotations| revoke::tombstone_key(&session.settings, &Identity { rotations, ..identity.clone() });
+        let tombstone = |rotations| session.tombstone_key(&Identity { rotations, ..identity.clone() });
         let keys = rotations.clone().map(tombstone).collect();
         self.state = State::ReadingTombstones { record: bytes, first: rotations.start };
         Step::Read(keys)
@@ -330,9 +329,9 @@ fn unavailable(session: &mut Session, state: State, error: Error) -> Step<()> {
 }
 
 /// Returns the storage keys that a load of `identity` reads.
-fn keys_of(settings: &Settings, identity: &Identity) -> impl Iterator<Item = StorageKey> {
-    let tombstone = settings.check_ended.then(|| revoke::tombstone_key(settings, identity));
-    core::iter::once(revoke::record_key(settings, identity)).chain(tombstone)
+fn keys_of(session: &Session, identity: &Identity) -> impl Iterator<Item = StorageKey> {
+    let tombstone = session.settings.check_ended.then(|| session.tombstone_key(identity));
+    core::iter::once(session.record_key(identity)).chain(tombstone)
 }
 
 /// Returns whether a token with this outcome opens no session, so that another cookie may.
@@ -370,8 +369,8 @@ fn evaluate(
 ) -> FetchOutcome {
     let Some(identity) = session.key.identity() else { return FetchOutcome::Nothing(LoadReason::New) };
     let now = session.clock.latest_millis();
-    let key = revoke::tombstone_key(&session.settings, identity);
-    let record_key = revoke::record_key(&session.settings, identity);
+    let key = session.tombstone_key(identity);
+    let record_key = session.record_key(identity);
     let is_anonymous = identity.is_anonymous();
     let revocation = revoke::revocation(memory, &key, tombstone, now); // mutation: tombstone-loaded
     if revocation.is_some_and(|revocation| !revocation.is_superseding(now)) {

@@ -28,6 +28,14 @@ impl Session {
         }
     }
 
+    /// Returns the data, if they were accessed.
+    pub(crate) const fn evaluated_data(&self) -> Option<&Data> {
+        match &self.state {
+            LoadState::Evaluated(_, data) => Some(data),
+            LoadState::Pending(_) => None,
+        }
+    }
+
     fn evaluate(&mut self, fetched: FetchOutcome) -> (LoadReason, Data) {
         let reason = match fetched {
             FetchOutcome::Record(reason, record) if !record.head.end().has_passed(self.now()) => {

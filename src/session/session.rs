@@ -21,6 +21,7 @@ use super::load_state::{FetchOutcome, LoadState};
 use super::random::Random;
 use super::record_header::RecordHeader;
 use super::request_clock::RequestClock;
+use super::storage_key::{StorageKey, StorageKeys};
 use super::{signing, value};
 use crate::error::Result;
 use crate::json;
@@ -55,6 +56,7 @@ pub struct Session {
     /// The session cookies of the request.
     pub(crate) incoming: Incoming,
     pub(crate) key: KeyState,
+    storage_keys: StorageKeys,
     /// The browser's knowledge of the session's saves.
     pub(crate) known: Knowledge,
     /// The base of the next save, if it is known.
@@ -393,6 +395,7 @@ impl Session {
             clock: RequestClock::new(now),
             incoming,
             key: KeyState::None,
+            storage_keys: StorageKeys::default(),
             known: Knowledge::default(),
             stored: None,
             state: LoadState::Pending(FetchOutcome::Nothing(LoadReason::New)),
@@ -400,6 +403,16 @@ impl Session {
             flush: FlushState::NotRequested,
             events: Vec::new(),
         }
+    }
+
+    /// Returns the storage key of the record of an identity.
+    pub(crate) fn record_key(&self, identity: &Identity) -> StorageKey {
+        self.storage_keys.record(&self.settings.key_prefix, identity)
+    }
+
+    /// Returns the storage key of the tombstone that revokes an identity.
+    pub(crate) fn tombstone_key(&self, identity: &Identity) -> StorageKey {
+        self.storage_keys.tombstone(&self.settings.key_prefix, identity)
     }
 
     /// Adopts the identity and the position of one of the request's tokens, before the record is read.

@@ -1,7 +1,11 @@
 //! The storage keys of records and tombstones.
 
 use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::cell::RefCell;
 
+use super::identity::Identity;
 use super::key::SessionKey;
 use super::key_digest::KeyDigest;
 
@@ -11,9 +15,9 @@ const ENDED: &str = ":ended:";
 
 /// The key of an entry in the store: the prefix, the kind of entry, and a hash of the session key.
 ///
-/// The session key cannot be computed from it.
+/// The session key cannot be computed from it. Clones share the text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct StorageKey(String);
+pub struct StorageKey(Arc<str>);
 
 impl StorageKey {
     /// Returns the beginning of every storage key.
@@ -23,25 +27,64 @@ impl StorageKey {
 
     /// Returns the storage key of the record of `key`.
     pub(crate) fn record(prefix: &str, key: &SessionKey) -> Self {
-        Self([prefix, RECORD, key.digest().as_str()].concat())
+        Self([prefix, RECORD, key.digest().as_str()].concat().into())
     }
 
     /// Returns the storage key of the tombstone that revokes the keys of a family with this number of rotations.
     pub(crate) fn tombstone(prefix: &str, family: KeyDigest, rotations: u16) -> Self {
         let mut number = itoa::Buffer::new();
-        Self([prefix, ENDED, family.as_str(), ".", number.format(rotations)].concat())
+        Self([prefix, ENDED, family.as_str(), ".", number.format(rotations)].concat().into())
     }
 
     /// Wraps a key that a store listed.
     #[must_use]
     pub fn listed(name: impl Into<String>) -> Self {
-        Self(name.into())
+        Self(name.into().into())
     }
 
     /// Returns the text of the key.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// The storage keys of the identities of one session, each built once.
+#[derive(Debug, Default)]
+pub(crate) struct StorageKeys(RefCell<Vec<Built>>);
+
+/// The two storage keys of an identity.
+#[derive(Debug)]
+struct Built {
+    digest: KeyDigest,
+    rotations: u16,
+    record: StorageKey,
+    tombstone: StorageKey,
+}
+
+impl StorageKeys {
+    /// Returns the storage key of the record of `identity`.
+    pub(crate) fn record(&self, prefix: &str, identity: &Identity) -> StorageKey {
+        self.find(prefix, identity, |built| built.record.clone())
+    }
+
+    /// Returns the storage key of the tombstone that revokes `identity`.
+    pub(crate) fn tombstone(&self, prefix: &str, identity: &Identity) -> StorageKey {
+        self.find(prefix, identity, |built| built.tombstone.clone())
+    }
+
+    fn find(&self, prefix: &str, identity: &Identity, choose: impl Fn(&Built) -> StorageKey) -> StorageKey {
+        let (digest, rotations) = (identity.key.digest(), identity.rotations);
+        let mut all = self.0.borrow_mut();
+        if let Some(built) = all.iter().find(|built| built.rotations == rotations && built.digest == digest) {
+            return choose(built);
+        }
+        let record = StorageKey::record(prefix, &identity.key);
+        let tombstone = StorageKey::tombstone(prefix, identity.key.family(), rotations);
+        let built = Built { digest, rotations, record, tombstone };
+        let key = choose(&built);
+        all.push(built);
+        key
     }
 }
 

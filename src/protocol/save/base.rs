@@ -30,14 +30,14 @@ impl Save {
         let now = session.clock.latest_millis();
         // mutation: origin-of-save
         let Some(origin) = session.key.origin() else { return Err(Error::unexpected_reply()) };
-        let key = revoke::record_key(&session.settings, origin);
+        let key = session.record_key(origin);
         let is_login = session.key.is_new();
         let mut values = values.into_iter();
         let (bytes, tombstone, successor) = (values.next().flatten(), values.next().flatten(), values.next().flatten());
         self.check_revocation(session, memory, tombstone.as_deref(), successor.as_deref())?;
         if let Some(tombstone) = tombstone.filter(|_| is_login) {
             // A first login has put it. Its time is kept: the key counts as superseded from then on.
-            let tombstone_key = revoke::tombstone_key(&session.settings, origin);
+            let tombstone_key = session.tombstone_key(origin);
             if memory.revocation(&tombstone_key, now).is_none() {
                 memory.mark(&tombstone_key, Revocation::read(&tombstone), now);
             }
@@ -120,7 +120,7 @@ impl Save {
                 Some(_) => return Err(Error::interrupted()), // mutation: login-after-rotation
             }
         }
-        let key = revoke::tombstone_key(&session.settings, origin);
+        let key = session.tombstone_key(origin);
         // mutation: tombstone-before-save
         match revoke::revocation(memory, &key, tombstone, now) {
             None => Ok(()),
@@ -185,9 +185,23 @@ impl Session {
     /// Returns whether the session's data are based on the record in these bytes; `None` if it is missing or expired.
     fn is_fresh(&self, bytes: Option<&[u8]>, limit: usize) -> Option<bool> {
         let bytes = bytes.filter(|bytes| record::is_within(limit, bytes))?;
+        // The usual case: the store still returns the record that was loaded.
+        if let Some(stored) = self.loaded_header(bytes) {
+            let is_live = !stored.end().has_passed(self.now());
+            return is_live.then(|| stored.tags.first().is_some_and(|tag| self.has_seen(tag)));
+        }
         let head = record::head(bytes).filter(|head| !head.end().has_passed(self.now()))?;
         // mutation: base-of-save
         Some(head.tags.first().is_some_and(|tag| self.has_seen(tag)))
+    }
+}
+
+impl Session {
+    /// Returns the header of the loaded record, if `bytes` are that record. It is enough to compare the header, which has the tag.
+    fn loaded_header(&self, bytes: &[u8]) -> Option<&RecordHeader> {
+        let (header, length) = self.evaluated_data()?.loaded_header()?;
+        let is_same = bytes.len() == length && bytes.starts_with(header);
+        self.stored.as_ref().filter(|_| is_same).map(|stored| &stored.head)
     }
 }
 

@@ -9,7 +9,6 @@ use crate::error::{Error, Result};
 use crate::isolate::{GroupState, IsolateMemory, NewestRecord, PendingGroup, Ticket};
 use crate::protocol::Step;
 use crate::protocol::freshness;
-use crate::protocol::revoke;
 use crate::session::reconcile;
 use crate::session::record::{self, Record};
 use crate::session::saving::Group;
@@ -117,7 +116,7 @@ impl Save {
     ) -> Result<NextStep> {
         session.clock.catch_up();
         let Some(identity) = session.key.identity() else { return Err(Error::unexpected_reply()) };
-        let key = revoke::record_key(&session.settings, identity);
+        let key = session.record_key(identity);
         let now = session.clock.latest_millis();
         match memory.poll_group(&key, ticket, now) {
             GroupState::Acknowledged(group, at) => self.acknowledged(session, memory, SentRecord::Group(group), at),

@@ -167,7 +167,7 @@ impl Save {
             }
             (State::Writing { ticket, .. }, Reply::Conflict) => {
                 if let Some(identity) = session.key.identity() {
-                    memory.withdraw_put(&revoke::record_key(&session.settings, identity), ticket);
+                    memory.withdraw_put(&session.record_key(identity), ticket);
                 }
                 Err(Error::new(ErrorKind::KeyTaken, "there is a record under the session's new key"))
             }
@@ -175,7 +175,7 @@ impl Save {
                 self.retry(session, memory, attempt, ticket, sent, error)
             }
             (State::Revoking { old, .. }, Reply::Written) => {
-                memory.acknowledge_revocation(&revoke::tombstone_key(&session.settings, &old));
+                memory.acknowledge_revocation(&session.tombstone_key(&old));
                 Ok(self.revoked(session, memory, &old))
             }
             (State::Revoking { old, again: false }, Reply::Unavailable(_)) => {
@@ -183,7 +183,7 @@ impl Save {
                 Ok(Step::Wait(pause(session)))
             }
             (State::Revoking { old, again: true }, Reply::Unavailable(_)) => {
-                let tombstone = revoke::tombstone_key(&session.settings, &old);
+                let tombstone = session.tombstone_key(&old);
                 let is_revoked = memory.is_revoked(&tombstone, session.clock.latest_millis());
                 Ok(if is_revoked {
                     Step::Done(Ok(SaveOutcome::default()))
@@ -239,11 +239,11 @@ impl Save {
         let Some(origin) = session.key.origin() else {
             let Some(identity) = session.key_of_known_family() else { return self.write(session, memory, attempt) };
             let both = core::iter::once(identity).chain(session.rotated_from());
-            let keys = both.map(|identity| revoke::tombstone_key(settings, identity)).collect();
+            let keys = both.map(|identity| session.tombstone_key(identity)).collect();
             self.state = State::ReadingFamily(attempt);
             return Ok(Step::Read(keys));
         };
-        let mut keys = vec![revoke::record_key(settings, origin), revoke::tombstone_key(settings, origin)];
+        let mut keys = vec![session.record_key(origin), session.tombstone_key(origin)];
         if session.key.is_new() && origin.is_anonymous() {
             keys.push(successor_tombstone(settings, origin));
         }
@@ -261,11 +261,11 @@ impl Save {
     ) -> Result<NextStep> {
         session.clock.revocation_checked();
         let Some(identity) = session.key.identity() else { return Err(Error::unexpected_reply()) };
-        let (key, now) = (revoke::tombstone_key(&session.settings, identity), session.clock.latest_millis());
+        let (key, now) = (session.tombstone_key(identity), session.clock.latest_millis());
         let mut tombstones = values.iter().map(Option::as_deref);
         let tombstone = tombstones.next().flatten();
         if let Some((old, replaced)) = session.rotated_from().zip(tombstones.next().flatten()) {
-            let old = revoke::tombstone_key(&session.settings, old);
+            let old = session.tombstone_key(old);
             memory.mark(&old, Revocation::read(replaced), now);
             memory.acknowledge_revocation(&old);
         }
@@ -304,7 +304,7 @@ impl Session {
 /// Returns whether the save still has to wait for the lane. It reads nothing before the lane is free.
 fn must_hold(session: &Session, memory: &IsolateMemory) -> bool {
     session.key.origin().is_some_and(|origin| {
-        let key = revoke::record_key(&session.settings, origin);
+        let key = session.record_key(origin);
         memory.is_taken(&key, session.key.is_new(), session.clock.latest_millis())
     })
 }
@@ -312,7 +312,7 @@ fn must_hold(session: &Session, memory: &IsolateMemory) -> bool {
 /// Releases the lane of the key that a failed login would have replaced.
 fn release(session: &Session, memory: &IsolateMemory) {
     if let Some(origin) = session.key.origin().filter(|_| session.key.is_new()) {
-        memory.release(&revoke::record_key(&session.settings, origin));
+        memory.release(&session.record_key(origin));
     }
 }
 

@@ -8,7 +8,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::isolate::{IsolateMemory, Ticket};
 use crate::protocol::Step;
 use crate::protocol::freshness;
-use crate::protocol::revoke;
 use crate::session::data::Data;
 use crate::session::event::EventKind;
 use crate::session::record;
@@ -34,7 +33,7 @@ impl Save {
         let (mut head, data, time) = session.next_record(tag)?;
         let value = record_of(limit, &mut head, data)?;
         let Some(identity) = session.key.identity() else { return Err(Error::unexpected_reply()) };
-        let key = revoke::record_key(&session.settings, identity);
+        let key = session.record_key(identity);
         let now = session.clock.latest_millis();
         // mutation: new-record
         let only_if = if session.key.is_new() && !attempt.is_stored { OnlyIf::Absent } else { OnlyIf::Any };
@@ -51,7 +50,7 @@ impl Save {
 
     fn put_failed(&self, session: &mut Session, memory: &IsolateMemory, ticket: Ticket) {
         if let Some(identity) = session.key.identity() {
-            let key = revoke::record_key(&session.settings, identity);
+            let key = session.record_key(identity);
             memory.fail_put(&key, ticket, PAUSE_MILLIS, session.clock.latest_millis());
         }
     }
@@ -92,7 +91,7 @@ impl Save {
     ) -> Result<NextStep> {
         let Some(identity) = session.key.identity() else { return Err(Error::unexpected_reply()) };
         let now = session.clock.latest_millis();
-        let counts = memory.acknowledge_put(&revoke::record_key(&session.settings, identity), ticket, now);
+        let counts = memory.acknowledge_put(&session.record_key(identity), ticket, now);
         let failed = attempt.failed.saturating_add(1);
         if (counts && !is_overtaken(session, memory)) || failed >= MAX_ATTEMPTS {
             return self.acknowledged(session, memory, sent, now);
@@ -115,7 +114,7 @@ impl Save {
         at: i64,
     ) -> Result<NextStep> {
         let now = session.clock.latest_millis();
-        let tombstone = session.key.identity().map(|identity| revoke::tombstone_key(&session.settings, identity));
+        let tombstone = session.key.identity().map(|identity| session.tombstone_key(identity));
         match tombstone.and_then(|key| memory.revoked_before(&key, at, now)) {
             None => Ok(self.stored(session, memory, sent)),
             Some(revocation) if revocation.is_superseding(now) => Err(Error::superseded()),
@@ -127,7 +126,7 @@ impl Save {
 /// Returns whether a save under the key that a login replaces did not wait for the login's put, since it took too long.
 fn is_overtaken(session: &Session, memory: &IsolateMemory) -> bool {
     let Some(origin) = session.key.origin().filter(|_| session.key.is_new()) else { return false };
-    let newest = memory.last_tag(&revoke::record_key(&session.settings, origin), session.clock.latest_millis());
+    let newest = memory.last_tag(&session.record_key(origin), session.clock.latest_millis());
     let known = session.stored.as_ref().map(|stored| stored.head.tags.as_slice()).unwrap_or_default();
     newest.is_some_and(|tag| !known.contains(&tag))
 }

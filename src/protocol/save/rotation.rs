@@ -27,7 +27,7 @@ impl Save {
             }
             Some(old) => {
                 session.report(EventKind::Cycled);
-                memory.release(&revoke::record_key(&session.settings, &old));
+                memory.release(&session.record_key(&old));
                 // mutation: tombstone-of-rotation
                 self.revoke(session, memory, old, false)
             }
@@ -44,7 +44,7 @@ impl Save {
         again: bool,
     ) -> NextStep {
         let now = session.clock.latest_millis();
-        let tombstone = revoke::tombstone_key(&session.settings, &old);
+        let tombstone = session.tombstone_key(&old);
         if memory.is_revoked(&tombstone, now) {
             return Step::Done(Ok(SaveOutcome::default()));
         }
