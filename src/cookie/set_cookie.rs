@@ -16,6 +16,9 @@ pub(crate) enum CookieLifetime {
     Seconds(i64),
 }
 
+/// Room for the name and the attributes of a usual cookie, in bytes.
+const ATTRIBUTES: usize = 192;
+
 /// Returns the header that sets the cookie.
 pub(crate) fn set_cookie(
     settings: &Settings,
@@ -24,7 +27,10 @@ pub(crate) fn set_cookie(
     lifetime: CookieLifetime,
     now: DateTime<Utc>,
 ) -> String {
-    let mut header = [settings.name_of(slot), "=", token].concat();
+    let mut header = String::with_capacity(token.len().saturating_add(ATTRIBUTES));
+    header.push_str(settings.name_of(slot));
+    header.push('=');
+    header.push_str(token);
     if let CookieLifetime::Seconds(seconds) = lifetime {
         let seconds = seconds.clamp(-MAX_COOKIE_AGE, MAX_COOKIE_AGE);
         // The year of an HTTP date has four digits.

@@ -27,7 +27,6 @@ impl IsolateMemory {
         let ticket = memory.next_ticket();
         let lane = memory.enter(key, bytes.len(), now);
         lane.flight = Some(Flight { ticket, record: OwnRecord::new(head, bytes, now), group: None });
-        memory.count();
         ticket
     }
 
@@ -37,7 +36,7 @@ impl IsolateMemory {
         if let Some(flight) = memory.lane_mut(key).and_then(|lane| lane.flight.as_mut()) {
             flight.record.bytes = bytes.into();
         }
-        memory.count();
+        memory.bytes = memory.bytes.saturating_add(bytes.len());
     }
 
     /// Registers the acknowledgement of a put. Returns false if the put had counted as lost and others went on without it: then
@@ -63,7 +62,6 @@ impl IsolateMemory {
             lane.acknowledged = Some(flight.record);
             lane.finished.extend(flight.group.map(|group| (ticket, now, group)));
         }
-        memory.count();
         counts
     }
 
@@ -77,7 +75,6 @@ impl IsolateMemory {
             let soon = lane.acknowledged.as_ref().is_some_and(|last| is_within(last.at, now, INTERVAL));
             memory.limits_writes |= soon; // mutation: write-limit
         }
-        memory.count();
     }
 
     /// Removes a put that did not fail: it met a record under a new key, or was never begun.
@@ -86,6 +83,5 @@ impl IsolateMemory {
         if let Some(lane) = memory.lane_mut(key) {
             lane.flight.take_if(|flight| flight.ticket == ticket);
         }
-        memory.count();
     }
 }

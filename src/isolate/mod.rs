@@ -73,7 +73,7 @@ struct Memory {
     /// Sorted by storage key. Each is boxed, so that an insertion moves pointers only.
     #[allow(clippy::vec_box, reason = "lanes are large, and inserted in the middle")]
     lanes: Vec<Box<Lane>>,
-    /// The total size of the records that are remembered or in flight.
+    /// The total size of the records that are remembered or in flight, or more: it is counted only before it matters.
     bytes: usize,
     /// True if the store has refused a write within the interval.
     limits_writes: bool,
@@ -114,6 +114,9 @@ impl Memory {
 
     /// Removes idle lanes until there is room: the older half by the time of their last use, and all that have expired.
     fn make_room(&mut self, bytes: usize, now: i64) {
+        if self.bytes.saturating_add(bytes) > MAX_BYTES {
+            self.count();
+        }
         while self.lanes.len() >= MAX_LANES || self.bytes.saturating_add(bytes) > MAX_BYTES {
             // Lanes of vanished requests become idle only when they expire.
             self.lanes.iter_mut().for_each(|lane| lane.expire(now));
@@ -123,6 +126,7 @@ impl Memory {
             self.lanes.retain(|lane| !lane.is_idle() || age(lane) < (oldest / 2).min(REMEMBERED));
             self.count();
         }
+        self.bytes = self.bytes.saturating_add(bytes);
     }
 
     fn count(&mut self) {

@@ -64,7 +64,6 @@ impl IsolateMemory {
         let mut memory = self.0.borrow_mut();
         let lane = memory.enter(key, bytes.len(), now);
         lane.acknowledged = Some(OwnRecord::new(head, bytes, now));
-        memory.count();
     }
 
     /// Forgets the record under a key, and its puts in flight: it is being deleted.
@@ -72,7 +71,6 @@ impl IsolateMemory {
         let mut memory = self.0.borrow_mut();
         if let Ok(place) = memory.place(key) {
             memory.lanes.remove(place); // mutation: forgotten-record
-            memory.count();
         }
     }
 }

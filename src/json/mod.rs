@@ -69,14 +69,19 @@ pub(crate) fn member(key: &str, value: &str, out: &mut String) {
     out.push_str(value);
 }
 
+/// The number of digits that no `i64` overflows with. A check for each of them would be slow.
+const MAX_SAFE_DIGITS: usize = 18;
+
 /// Parses an integer that consists of digits and an optional minus sign.
 pub fn integer(text: &[u8]) -> Option<i64> {
     let (digits, sign) = text.strip_prefix(b"-").map_or((text, 1), |digits| (digits, -1));
-    let digit = |number: i64, byte: &u8| match byte {
-        b'0'..=b'9' => number.checked_mul(10)?.checked_add(i64::from(byte.wrapping_sub(b'0')).wrapping_mul(sign)),
-        _ => None,
-    };
-    if digits.is_empty() { None } else { digits.iter().try_fold(0, digit) }
+    let value = |byte: &u8| byte.is_ascii_digit().then(|| i64::from(byte & 15));
+    if digits.len() <= MAX_SAFE_DIGITS {
+        let add = |number: i64, byte| Some(number.wrapping_mul(10).wrapping_add(value(byte)?));
+        return digits.iter().try_fold(0, add).filter(|_| !digits.is_empty()).map(|number| number.wrapping_mul(sign));
+    }
+    let add = |number: i64, byte| number.checked_mul(10)?.checked_add(value(byte)?.wrapping_mul(sign));
+    digits.iter().try_fold(0, add)
 }
 
 #[cfg(test)]

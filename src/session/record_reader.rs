@@ -17,9 +17,17 @@ pub(super) const START: &str = "{\"edge-session\":1,\"deadline\":";
 /// Parses a tag: `"9f86d081"`.
 pub(super) fn tag(text: &[u8]) -> Option<Tag> {
     let [b'"', digits @ .., b'"'] = text else { return None };
-    let digit = |number: u32, digit: &u8| Some(number << 4 | char::from(*digit).to_digit(16)?);
-    let number = digits.iter().try_fold(0, digit)?;
-    (digits.len() == 8).then_some(number.to_be_bytes())
+    let digits: &[u8; 8] = digits.try_into().ok()?;
+    let mut number = 0_u32;
+    for digit in digits {
+        let value = match digit {
+            b'0'..=b'9' => digit & 15,
+            b'a'..=b'f' | b'A'..=b'F' => (digit & 7).wrapping_add(9),
+            _ => return None,
+        };
+        number = number << 4 | u32::from(value);
+    }
+    Some(number.to_be_bytes())
 }
 
 /// A position in a record.
@@ -90,7 +98,7 @@ impl<'a> RecordReader<'a> {
     /// Reads the sizes of the members' keys and values, up to the beginning of the first member.
     pub(super) fn sizes(&mut self) -> Option<Vec<(i64, i64)>> {
         self.word(",\"sizes\":[")?;
-        let mut sizes = Vec::new();
+        let mut sizes = Vec::with_capacity(8);
         while self.word("]").is_none() {
             if !sizes.is_empty() {
                 self.word(",")?;

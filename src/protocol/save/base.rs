@@ -44,7 +44,7 @@ impl Save {
         }
         let is_quiet = memory.is_quiet(&key, now);
         // Records in flight here are based on records of this isolate. They may lack the puts of other isolates.
-        let stored = bytes.clone().filter(|_| !is_quiet);
+        let stored = if is_quiet { None } else { bytes.clone() };
         let newest = memory.newest(&key, bytes, now); // mutation: memory-of-save
         // mutation: landed-after-all
         if let Some(head) = attempt.sent.as_ref().and_then(|sent| stored_head(&newest, sent.tag()))
