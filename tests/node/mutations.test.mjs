@@ -53,5 +53,5 @@ test("shares have nothing in common, contain all together, and a commit always h
   for (const share of ["0/3", "4/3", "1", "1/0", "a/b"]) assert.throws(() => shareOf(all, share), /is no share/);
   const commits = ["0000000", "0000001", "000000f", "f".repeat(39) + "0"];
   assert.deepEqual(commits.map((commit) => shareOfCommit(commit, 4)), ["1/4", "2/4", "4/4", "1/4"]);
-  assert.throws(() => shareOfCommit("HEAD", 5), /is no commit's hash/);
+  assert.throws(() => shareOfCommit("HEAD", 5), /is not the hash of a commit/);
 });
