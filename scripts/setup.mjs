@@ -14,8 +14,8 @@ const target = join(cache, "tools", ".target");
 
 /** Each part says whether it is ready, and knows how to get there. */
 const parts = {
-  packages: npmPackages("npm packages", "about 1 minute"),
-  peers: npmPackages("the libraries that edge-session is measured against", "about 1 minute", "tests/bench"),
+  packages: npmPackages("npm packages", "half a minute"),
+  peers: npmPackages("the libraries that edge-session is measured against", "half a minute", "tests/bench"),
   rust: {
     title: "Rust",
     takes: "about 1 minute",
@@ -34,7 +34,7 @@ const parts = {
     },
   },
   "wasm-bindgen": cargoTool("wasm-bindgen"),
-  "worker-build": cargoTool("worker-build"),
+  "wasm-bindgen-cli": cargoTool("wasm-bindgen-cli"),
   "wasm-pack": cargoTool("wasm-pack"),
   "cargo-fuzz": cargoTool("cargo-fuzz"),
   nightly: {
@@ -101,7 +101,7 @@ const parts = {
   },
 };
 
-const build = ["packages", "rust", "wasm-bindgen", "worker-build"];
+const build = ["packages", "rust", "wasm-bindgen"];
 
 /** What only `npm run bench` and the long tests need. */
 const seldom = ["peers", "nightly", "cargo-fuzz"];
@@ -116,7 +116,7 @@ export const needs = {
   ablation: ["rust"],
   package: ["packages", "rust", "wasm-bindgen"],
   node: ["packages", "rust", "wasm-bindgen"],
-  browser: ["browser", "rust", "wasm-bindgen", "wasm-pack"],
+  browser: ["browser", "rust", "wasm-bindgen-cli", "wasm-pack"],
   workerd: [...build, "secret"],
   e2e: ["browser", ...build, "secret"],
   packages: ["browser", "packages", "node20", "rust", "wasm-bindgen"],
@@ -236,13 +236,14 @@ const unoptimised = {
 
 /** A tool that cargo builds. The tools of one set-up share their target folder, so that what they have in common is compiled once. */
 function cargoTool(name) {
-  const { crate, version, takes } = tools[name];
+  const { crate, version, source, takes } = tools[name];
   return {
     title: name,
     takes,
     ready: () => folder(name) !== undefined,
     async install() {
-      const { code } = await run("cargo", ["install", `${crate}@${version()}`, "--root", home(name), "--force"], {
+      const wanted = source ? ["--path", join(root, source), "--locked"] : [`${crate}@${version()}`];
+      const { code } = await run("cargo", ["install", ...wanted, "--root", home(name), "--force"], {
         cwd: cache, // away from this crate's own cargo settings
         env: { CARGO_TARGET_DIR: target, RUSTUP_TOOLCHAIN: toolchain().channel, ...unoptimised },
       });
