@@ -60,6 +60,7 @@ const parts = {
   node20: {
     title: "Node 20",
     takes: "a moment",
+    npm: true,
     ready: () => node20() !== undefined,
     async install() {
       mkdirSync(oldNode.home, { recursive: true });
@@ -130,13 +131,28 @@ export const needs = {
 
 /** Makes the named parts ready. */
 export async function setUp(names) {
-  const missing = [];
-  for (const name of names) if (!(await parts[name].ready())) missing.push(name);
+  const missing = await missingOf(names);
   if (missing.length) await alone(() => install(missing));
   say(`Set-up is complete: ${names.map((name) => parts[name].title).join(", ")}.`);
 }
 
+/** Those of the named parts that are not ready. */
+export async function missingOf(names) {
+  const missing = [];
+  for (const name of names) if (!(await parts[name].ready())) missing.push(name);
+  return missing;
+}
+
+/** Installs the named parts: those of npm, which mostly wait for the network, beside those that are compiled. */
 async function install(names) {
+  const [npm, others] = [true, false].map((wanted) => names.filter((name) => Boolean(parts[name].npm) === wanted));
+  const outcomes = await Promise.allSettled([installInTurn(npm), installInTurn(others)]);
+  const failed = outcomes.find(({ status }) => status === "rejected");
+  if (failed) throw failed.reason;
+  rmSync(target, { recursive: true, force: true });
+}
+
+async function installInTurn(names) {
   for (const name of names) {
     const part = parts[name];
     if (await part.ready()) continue; // another set-up did it meanwhile
@@ -144,7 +160,6 @@ async function install(names) {
     await part.install();
     if (!(await part.ready())) throw new Stop(`${part.title} could not be set up. Read the messages above, then start again.`);
   }
-  rmSync(target, { recursive: true, force: true });
 }
 
 /** Does the work while no other set-up of this user runs. */
@@ -186,6 +201,7 @@ function npmPackages(title, takes, folder = ".") {
   return {
     title,
     takes,
+    npm: true,
     ready: () => existsSync(join(bin, "node")) && installed(folder),
     async install() {
       const { code } = await run("npm", ["ci", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: join(root, folder) });
