@@ -7,7 +7,10 @@ import * as crate from "./index.js";
 /** The crate `worker` shares it; its panic hook sets `criticalError`. */
 const state = crate.__worker_init_state();
 
-/** Replaces an instance that has trapped, since its memory may be inconsistent. Requests in flight on the old instance fail. */
+/**
+ * Replaces an instance that has trapped, since its memory may be inconsistent. Requests in flight on it fail. wasm-bindgen also replaces
+ * it, at the next call; if that call belongs to such a request, it runs with addresses of the old memory and can damage the new one.
+ */
 function recover() {
   if (!state.criticalError) return;
   console.log("The WebAssembly instance has trapped. Starting a new one.");
