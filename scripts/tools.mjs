@@ -21,7 +21,7 @@ export const tools = {
     crate: "wasm-bindgen-cli",
     version: () => locked("wasm-bindgen"),
     programs: ["wasm-bindgen", "wasm-bindgen-test-runner"],
-    takes: "about 2 minutes",
+    takes: "about 1 minute",
   },
   "wasm-pack": {
     crate: "wasm-pack",

@@ -18,8 +18,10 @@ export const features = ["bulk-memory", "multivalue", "mutable-globals", "nontra
  */
 export async function compile({ crate, profile, target, name, folder, rustflags = [], env = {} }) {
   const flags = [process.env.RUSTFLAGS, nameless, ...rustflags].filter(Boolean).join(" ");
-  await step("cargo", ["build", "--package", crate, "--lib", "--profile", profile, "--target", triple], { env: { ...env, RUSTFLAGS: flags } });
-  const compiled = join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), triple, profile, `${crate.replaceAll("-", "_")}.wasm`);
+  const built = process.env.CARGO_TARGET_DIR ?? join(root, "target");
+  const args = ["build", "--package", crate, "--lib", "--profile", profile, "--target", triple, "--target-dir", built];
+  await step("cargo", args, { env: { ...env, RUSTFLAGS: flags } });
+  const compiled = join(built, triple, profile, `${crate.replaceAll("-", "_")}.wasm`);
   await step(program("wasm-bindgen"), [target, compiled, name, folder]);
 }
 
