@@ -1,69 +1,88 @@
-// Builds the Worker into worker/build/ with worker-build, which runs cargo, wasm-bindgen and wasm-opt. wrangler runs this script
-// before it serves or deploys. A digest of all inputs is stored beside the result; if it is unchanged, nothing is built.
-// The tests also build other Workers that use the crate.
+// Builds the Worker into worker/build/: cargo, wasm-bindgen and wasm-opt for the crate, esbuild for the entry module. wrangler runs it
+// before it serves or deploys. A digest of everything that goes into the build lies beside the result; if it still fits, nothing is done.
+// The tests also build Workers of their own that use the crate.
 
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Stop, say, script, seconds } from "./print.mjs";
-import { bin, find, nameless, read, root } from "./project.mjs";
-import { run } from "./run.mjs";
-import { program } from "./tools.mjs";
+import { bin, find, read, root } from "./project.mjs";
+import { program, tools } from "./tools.mjs";
+import { compile, features, step } from "./wasm.mjs";
 
-/** This repository's Worker, and an example and a test Worker that use the crate as a dependency. */
+/** This repository's Worker, and those of the tests that use the crate as a stranger's would. */
 export const app = join(root, "worker");
 export const consumers = ["examples/rust-worker", "tests/packages/rust-pages"].map((folder) => join(root, folder));
 
-/** A digest of the sources, the settings and the versions of the tools. File times are wrong after a checkout. */
+const outputs = ["index.js", "index_bg.wasm"];
+const entry = join(root, "scripts/worker-entry.js");
+
+/** A digest of the sources, the settings and the versions of the tools. Times of files would lie after a checkout. */
 function inputs(folder) {
   const sources = [root, join(root, "crates/crypto"), folder].flatMap((place) =>
     readdirSync(join(place, "src"), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile() && !entry.name.endsWith(".ts"))
       .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
       .sort());
-  const settings = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "scripts/build.mjs"].map((name) => join(root, name));
+  const settings = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "scripts/build.mjs", "scripts/wasm.mjs"].map((name) => join(root, name));
   const digest = createHash("sha256");
-  for (const path of [...settings, join(folder, "Cargo.toml"), ...sources]) {
+  for (const path of [...settings, entry, join(folder, "Cargo.toml"), ...sources]) {
     digest.update(`${path.slice(root.length)}\0`).update(readFileSync(path));
   }
+  digest.update(tools["wasm-bindgen"].version());
   for (const name of ["binaryen", "esbuild"]) digest.update(JSON.parse(read("node_modules", name, "package.json")).version);
   return digest.update(process.env.RUSTFLAGS ?? "").digest("hex");
 }
 
+/** Builds the Worker whose crate is in `folder`, into `build` in it. */
 export async function build(folder = app) {
   const started = Date.now();
-  const built = join(folder, "build");
-  const note = join(built, "inputs.sha256");
-  const outputs = ["index.js", "index_bg.wasm"].map((name) => join(built, name));
-  const builder = program("worker-build");
-  const env = {
-    WASM_BINDGEN_BIN: program("wasm-bindgen"),
-    WASM_OPT_BIN: find("wasm-opt", [bin]),
-    ESBUILD_BIN: find("esbuild", [bin]),
-    RUST_BACKTRACE: "0", // a backtrace of worker-build itself does not help
-    RUSTFLAGS: [process.env.RUSTFLAGS, nameless].filter(Boolean).join(" "),
-  };
-  if (![builder, ...Object.values(env)].every(Boolean)) {
+  if (![program("wasm-bindgen"), find("wasm-opt", [bin]), find("esbuild", [bin])].every(Boolean)) {
     throw new Stop("The tools that build the Worker are not complete. Run `npm run setup build`, then build again.");
   }
+  const built = join(folder, "build");
+  const note = join(built, "inputs.sha256");
+  const complete = () => outputs.every((name) => existsSync(join(built, name)));
   const wanted = inputs(folder);
-  if (outputs.every(existsSync) && existsSync(note) && readFileSync(note, "utf8") === wanted) {
+  if (complete() && existsSync(note) && readFileSync(note, "utf8") === wanted) {
     return say("The Worker is up to date.");
   }
-  say("Building the Worker, which takes about a minute the first time.");
-  const { code } = await run(builder, ["--release"], { env, cwd: folder });
-  if (code) {
-    if (process.env.WRANGLER_COMMAND === "dev" && outputs.every(existsSync)) {
-      return say("The Worker could not be built. The last good build is served until the compiler errors above are fixed.");
-    }
-    throw new Stop("The Worker could not be built. Fix the compiler errors above, then build again.");
+  say(`Building the Worker, which takes ${complete() ? "half a minute" : "about 1½ minutes the first time"}.`);
+  mkdirSync(built, { recursive: true });
+  const staging = mkdtempSync(join(built, "staging-"));
+  const discard = () => rmSync(staging, { recursive: true, force: true });
+  process.once("exit", discard);
+  try {
+    await produce(folder, staging);
+    rmSync(note, { force: true });
+    for (const name of outputs) renameSync(join(staging, "out", name), join(built, name));
+    writeFileSync(note, wanted);
+  } catch (error) {
+    if (!(error instanceof Stop && process.env.WRANGLER_COMMAND === "dev" && complete())) throw error;
+    return say("The Worker could not be built. The last good one is served until the errors above are fixed.");
+  } finally {
+    process.off("exit", discard);
+    discard();
   }
-  // worker-build keeps the names of all functions, a quarter of the upload.
-  const wasm = join(built, "index_bg.wasm");
-  const stripped = await run(env.WASM_OPT_BIN, [wasm, "--strip-debug", "--strip-producers", "--output", wasm], { env });
-  if (stripped.code) throw new Stop("wasm-opt could not finish the Worker. Read its message above, then build again.");
-  writeFileSync(note, wanted);
   say(`The Worker was built in ${seconds(Date.now() - started)}.`);
+}
+
+/** Writes the Worker's two files into `out` in a folder, which also gets what is made on the way. */
+async function produce(folder, staging) {
+  const [, crate] = readFileSync(join(folder, "Cargo.toml"), "utf8").match(/^name = "(.+)"/m);
+  const glue = join(staging, "index.js");
+  const wasm = join(staging, "index_bg.wasm");
+  // With the variable, the macros of `worker` use the futures of js-sys, as in the tool worker-build.
+  await compile({ crate, profile: "release", target: "worker", name: "index", folder: staging, env: { WASM_BINDGEN_USE_JS_SYS: "1" } });
+  // workerd has no source phase imports; there, an import of a .wasm file is a compiled module.
+  writeFileSync(glue, readFileSync(glue, "utf8").replace("import source ", "import "));
+  cpSync(entry, join(staging, "entry.js"));
+  const bundled = ["--bundle", "--minify", "--format=esm", "--external:./index_bg.wasm", "--external:cloudflare:*", "--log-level=warning"];
+  // A crate need not handle every event that the entry knows.
+  const silent = "--log-override:import-is-undefined=silent";
+  await step(find("esbuild", [bin]), [join(staging, "entry.js"), ...bundled, silent, `--outfile=${join(staging, "out/index.js")}`]);
+  const passes = ["-O3", "--strip-debug", "--strip-producers"];
+  await step(find("wasm-opt", [bin]), [wasm, ...features, "--enable-exception-handling", ...passes, "--output", join(staging, "out/index_bg.wasm")]);
 }
 
 await script(import.meta.url, () => build());

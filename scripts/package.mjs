@@ -4,17 +4,13 @@
 
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
-import { Stop, say, script, seconds } from "./print.mjs";
-import { bin, find, nameless, read, root } from "./project.mjs";
-import { run } from "./run.mjs";
+import { say, script, seconds } from "./print.mjs";
+import { bin, find, read, root } from "./project.mjs";
 import { needs, setUp } from "./setup.mjs";
-import { program } from "./tools.mjs";
+import { compile, features, step } from "./wasm.mjs";
 
 const glue = join(root, "target", "npm");
 const distribution = join(root, "dist");
-
-/** The WebAssembly features that rustc enables by default. Newer ones would exclude older platforms. */
-const features = ["bulk-memory", "multivalue", "mutable-globals", "nontrapping-float-to-int", "reference-types", "sign-ext"];
 
 /** SHA-256 in a loop instead of written out: 1.5 KB gzipped less, for about a microsecond a visit. */
 const compact = '--cfg sha2_backend_soft="compact"';
@@ -68,18 +64,12 @@ export async function buildPackage({ panics = false, dist = distribution } = {})
 
 /** Compiles a crate to `wasm`, and generates its glue under a name. */
 async function buildWasm(crate, name, wasm, panics = false) {
-  const flags = [process.env.RUSTFLAGS, nameless, compact, panics && "--cfg panics"];
-  const env = { RUSTFLAGS: flags.filter(Boolean).join(" ") };
-  await step("cargo", ["build", "--package", crate, "--profile", "npm", "--target", "wasm32-unknown-unknown"], { env });
-  const target = process.env.CARGO_TARGET_DIR ?? join(root, "target");
-  const compiled = join(target, "wasm32-unknown-unknown/npm", `${crate.replaceAll("-", "_")}.wasm`);
-  const outputs = ["--target", "web", "--omit-default-module-path", "--out-name", name, "--out-dir", glue];
-  await step(program("wasm-bindgen"), [compiled, ...outputs]);
+  const rustflags = [compact, panics && "--cfg panics"];
+  await compile({ crate, profile: "npm", target: "package", name, folder: glue, rustflags });
 
   mkdirSync(dirname(wasm), { recursive: true });
   const passes = ["--flatten", "--rereloop", "-Oz", "-Oz", "--strip-debug", "--strip-producers", "--strip-target-features", "--minify-imports-and-exports"];
-  const enabled = features.map((name) => `--enable-${name}`);
-  const names = await step(find("wasm-opt", [bin]), [join(glue, `${name}_bg.wasm`), ...enabled, ...passes, "--output", wasm], { quiet: true });
+  const names = await step(find("wasm-opt", [bin]), [join(glue, `${name}_bg.wasm`), ...features, ...passes, "--output", wasm], { quiet: true });
   shorten(name, new Map([...names.matchAll(/\["(.+?)", "(.+?)"\]/g)].map(([, long, short]) => [long, short])));
 }
 
@@ -108,12 +98,6 @@ function shorten(name, short) {
   const file = join(glue, `${name}.js`);
   const text = readFileSync(file, "utf8").replace(/, "\d+": "\w+",$/gm, ",");
   writeFileSync(file, text.replace(/\bwasm\.(\w+)/g, (_, name) => `wasm[${JSON.stringify(short.get(name) ?? name)}]`));
-}
-
-async function step(command, args, options) {
-  const { code, output } = await run(command, args, options);
-  if (code) throw new Stop(`The package could not be built: ${command.split("/").at(-1)} failed. Fix the errors above, then build again.`);
-  return output;
 }
 
 await script(import.meta.url, async () => {

@@ -14,10 +14,11 @@ export const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"
 
 export const read = (...path) => readFileSync(join(root, ...path), "utf8");
 
-/** The version of a crate that Cargo.lock names. */
-export function locked(crate) {
-  const entry = read("Cargo.lock").match(new RegExp(`name = "${crate}"\nversion = "(.+)"`));
-  if (!entry) throw new Stop(`Cargo.lock does not name the crate ${crate}. Bring it back with \`git checkout Cargo.lock\`.`);
+/** The version of a crate that a Cargo.lock names: the repository's, or that of another folder in it. */
+export function locked(crate, folder = ".") {
+  const file = join(folder, "Cargo.lock");
+  const entry = read(file).match(new RegExp(`name = "${crate}"\nversion = "(.+)"`));
+  if (!entry) throw new Stop(`${file} does not name the crate ${crate}. Restore it with \`git checkout ${file}\`.`);
   return entry[1];
 }
 

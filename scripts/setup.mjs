@@ -14,8 +14,8 @@ const target = join(cache, "tools", ".target");
 
 /** The parts: whether each is ready, and how to install it. */
 const parts = {
-  packages: npmPackages("npm packages", "about 1 minute"),
-  peers: npmPackages("the libraries that edge-session is measured against", "about 1 minute", "tests/bench"),
+  packages: npmPackages("npm packages", "half a minute"),
+  peers: npmPackages("the libraries that edge-session is measured against", "half a minute", "tests/bench"),
   rust: {
     title: "Rust",
     takes: "about 1 minute",
@@ -34,7 +34,7 @@ const parts = {
     },
   },
   "wasm-bindgen": cargoTool("wasm-bindgen"),
-  "worker-build": cargoTool("worker-build"),
+  "wasm-bindgen-cli": cargoTool("wasm-bindgen-cli"),
   "wasm-pack": cargoTool("wasm-pack"),
   "cargo-fuzz": cargoTool("cargo-fuzz"),
   nightly: {
@@ -60,6 +60,7 @@ const parts = {
   node20: {
     title: "Node 20",
     takes: "a moment",
+    npm: true,
     ready: () => node20() !== undefined,
     async install() {
       mkdirSync(oldNode.home, { recursive: true });
@@ -101,7 +102,7 @@ const parts = {
   },
 };
 
-const build = ["packages", "rust", "wasm-bindgen", "worker-build"];
+const build = ["packages", "rust", "wasm-bindgen"];
 
 /** The parts that only `npm run bench` and the long tests need. */
 const seldom = ["peers", "nightly", "cargo-fuzz"];
@@ -116,7 +117,7 @@ export const needs = {
   ablation: ["rust"],
   package: ["packages", "rust", "wasm-bindgen"],
   node: ["packages", "rust", "wasm-bindgen"],
-  browser: ["browser", "rust", "wasm-bindgen", "wasm-pack"],
+  browser: ["browser", "rust", "wasm-bindgen-cli", "wasm-pack"],
   workerd: [...build, "secret"],
   e2e: ["browser", ...build, "secret"],
   packages: ["browser", "packages", "node20", "rust", "wasm-bindgen"],
@@ -130,13 +131,28 @@ export const needs = {
 
 /** Makes the named parts ready. */
 export async function setUp(names) {
-  const missing = [];
-  for (const name of names) if (!(await parts[name].ready())) missing.push(name);
+  const missing = await missingOf(names);
   if (missing.length) await alone(() => install(missing));
   say(`Set-up is complete: ${names.map((name) => parts[name].title).join(", ")}.`);
 }
 
+/** Those of the named parts that are not ready. */
+export async function missingOf(names) {
+  const missing = [];
+  for (const name of names) if (!(await parts[name].ready())) missing.push(name);
+  return missing;
+}
+
+/** Installs the named parts: those of npm, which mostly wait for the network, beside those that are compiled. */
 async function install(names) {
+  const [npm, others] = [true, false].map((wanted) => names.filter((name) => Boolean(parts[name].npm) === wanted));
+  const outcomes = await Promise.allSettled([installInTurn(npm), installInTurn(others)]);
+  const failed = outcomes.find(({ status }) => status === "rejected");
+  if (failed) throw failed.reason;
+  rmSync(target, { recursive: true, force: true });
+}
+
+async function installInTurn(names) {
   for (const name of names) {
     const part = parts[name];
     if (await part.ready()) continue; // installed by another set-up meanwhile
@@ -144,7 +160,6 @@ async function install(names) {
     await part.install();
     if (!(await part.ready())) throw new Stop(`${part.title} could not be set up. Read the messages above, then start again.`);
   }
-  rmSync(target, { recursive: true, force: true });
 }
 
 /** Runs `work` while no other set-up of this user runs. */
@@ -186,6 +201,7 @@ function npmPackages(title, takes, folder = ".") {
   return {
     title,
     takes,
+    npm: true,
     ready: () => existsSync(join(bin, "node")) && installed(folder),
     async install() {
       const { code } = await run("npm", ["ci", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: join(root, folder) });
@@ -236,13 +252,14 @@ const unoptimised = {
 
 /** A tool that cargo builds. The tools of one set-up share their target folder, so that common dependencies are compiled once. */
 function cargoTool(name) {
-  const { crate, version, takes } = tools[name];
+  const { crate, version, source, takes } = tools[name];
   return {
     title: name,
     takes,
     ready: () => folder(name) !== undefined,
     async install() {
-      const { code } = await run("cargo", ["install", `${crate}@${version()}`, "--root", home(name), "--force"], {
+      const wanted = source ? ["--path", join(root, source), "--locked"] : [`${crate}@${version()}`];
+      const { code } = await run("cargo", ["install", ...wanted, "--root", home(name), "--force"], {
         cwd: cache, // away from this crate's own cargo settings
         env: { CARGO_TARGET_DIR: target, RUSTUP_TOOLCHAIN: toolchain().channel, ...unoptimised },
       });

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { build } from "./build.mjs";
 import { Stop, say, script, seconds } from "./print.mjs";
 import { run } from "./run.mjs";
-import { needs, setUp } from "./setup.mjs";
+import { missingOf, needs, setUp } from "./setup.mjs";
 
 async function start(flags) {
   const began = Date.now();
@@ -15,8 +15,10 @@ async function start(flags) {
   if (!(await free(port))) {
     throw new Stop(`Port ${port} is taken by another program. Choose another one with \`PORT=${port + 1} npm start\`.`);
   }
+  if ((await missingOf(["wasm-bindgen"])).length) say("The first start installs and compiles what it needs, which takes about 2 minutes.");
   await setUp(needs.start);
   await build();
+  say("Starting wrangler, which takes a few seconds.");
 
   process.exitCode = 0; // a signal is the regular end
   if (process.channel) process.on("disconnect", () => process.kill(process.pid, "SIGTERM"));

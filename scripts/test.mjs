@@ -114,7 +114,7 @@ async function inBrowser() {
   const file = join(scratch, "webdriver.json");
   writeFileSync(file, JSON.stringify(settings));
   const env = {
-    PATH: `${folder("wasm-bindgen")}${delimiter}${process.env.PATH}`,
+    PATH: `${folder("wasm-bindgen-cli")}${delimiter}${process.env.PATH}`,
     WASM_BINDGEN_TEST_TIMEOUT: "300",
     WASM_BINDGEN_TEST_WEBDRIVER_JSON: file,
   };

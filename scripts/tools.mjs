@@ -2,22 +2,26 @@
 // in a folder for each version that all clones share. A tool of the same version in PATH is used instead.
 
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
+import { Stop } from "./print.mjs";
 import { cache, find, locked, read } from "./project.mjs";
 
+/** By name: the crate and its version, or `source`, the crate's folder in this repository. The first of its programs is the tool itself. */
 export const tools = {
   "wasm-bindgen": {
+    crate: "edge-session-wasm-bindgen",
+    source: "scripts/wasm-bindgen",
+    version: bindgenVersion,
+    programs: ["edge-session-wasm-bindgen"],
+    takes: "half a minute",
+  },
+  "wasm-bindgen-cli": {
     crate: "wasm-bindgen-cli",
     version: () => locked("wasm-bindgen"),
     programs: ["wasm-bindgen", "wasm-bindgen-test-runner"],
-    takes: "about 3 minutes",
-  },
-  "worker-build": {
-    crate: "worker-build",
-    version: () => locked("worker"),
-    programs: ["worker-build"],
-    takes: "about 5 minutes",
+    takes: "about 1 minute",
   },
   "wasm-pack": {
     crate: "wasm-pack",
@@ -33,6 +37,21 @@ export const tools = {
   },
 };
 
+/** The version of wasm-bindgen, and a digest of the program around it. */
+function bindgenVersion() {
+  const { source } = tools["wasm-bindgen"];
+  const [wanted, present] = [locked("wasm-bindgen"), locked("wasm-bindgen-cli-support", source)];
+  if (present !== wanted) {
+    throw new Stop(
+      `${source}/Cargo.lock names wasm-bindgen ${present}, Cargo.lock ${wanted}. Put ${wanted} into ${source}/Cargo.toml, then run ` +
+        `\`cargo update --manifest-path ${source}/Cargo.toml\`.`,
+    );
+  }
+  const digest = createHash("sha256");
+  for (const file of ["Cargo.toml", "Cargo.lock", "src/main.rs"]) digest.update(read(source, file));
+  return `${wanted}-${digest.digest("hex").slice(0, 8)}`;
+}
+
 /** The folder into which cargo installs a tool; its programs are in `bin`. */
 export function home(name) {
   const { crate, version } = tools[name];
@@ -44,16 +63,16 @@ export function folder(name) {
   const { programs } = tools[name];
   const own = join(home(name), "bin");
   if (programs.every((program) => find(program, [own]))) return own;
-  const other = find(name);
+  const other = find(programs[0]);
   if (other && hasVersion(other, tools[name].version()) && programs.every((program) => find(program, [dirname(other)]))) {
     return dirname(other);
   }
 }
 
-/** The path of the program that has the tool's name, or undefined. */
+/** The path of the tool's program, or undefined. */
 export function program(name) {
   const place = folder(name);
-  return place && join(place, name);
+  return place && join(place, tools[name].programs[0]);
 }
 
 function hasVersion(program, version) {

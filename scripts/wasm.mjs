@@ -1,0 +1,33 @@
+// Compiles a crate to WebAssembly and generates its JavaScript: the steps that the Worker and the npm package have in common.
+
+import { join } from "node:path";
+import { Stop } from "./print.mjs";
+import { nameless, root } from "./project.mjs";
+import { run } from "./run.mjs";
+import { program } from "./tools.mjs";
+
+const triple = "wasm32-unknown-unknown";
+
+/** What rustc's built-in optimizations assume. Anything newer would exclude older platforms. */
+export const features = ["bulk-memory", "multivalue", "mutable-globals", "nontrapping-float-to-int", "reference-types", "sign-ext"]
+  .map((name) => `--enable-${name}`);
+
+/**
+ * Compiles the package `crate` with a cargo profile, and writes `<name>_bg.wasm` and `<name>.js` into `folder`. `target` is `worker` or
+ * `package`: see scripts/wasm-bindgen.
+ */
+export async function compile({ crate, profile, target, name, folder, rustflags = [], env = {} }) {
+  const flags = [process.env.RUSTFLAGS, nameless, ...rustflags].filter(Boolean).join(" ");
+  const built = process.env.CARGO_TARGET_DIR ?? join(root, "target");
+  const args = ["build", "--package", crate, "--lib", "--profile", profile, "--target", triple, "--target-dir", built];
+  await step("cargo", args, { env: { ...env, RUSTFLAGS: flags } });
+  const compiled = join(built, triple, profile, `${crate.replaceAll("-", "_")}.wasm`);
+  await step(program("wasm-bindgen"), [target, compiled, name, folder]);
+}
+
+/** Runs one program of a build and returns its output. */
+export async function step(command, args, options) {
+  const { code, output } = await run(command, args, options);
+  if (code) throw new Stop(`The build failed in ${command.split("/").at(-1)}. Fix what it reports above, then build again.`);
+  return output;
+}
