@@ -387,7 +387,7 @@ impl Session {
     pub fn keys_json(&mut self) -> Result<String> {
         let keys: Vec<&[u8]> = self.read()?.members().map(|(key, _)| key).collect();
         let array = [b"[".as_slice(), &keys.join(&b","[..]), b"]"].concat();
-        String::from_utf8(array).map_err(|_| Error::value("a key of the session is damaged in the store"))
+        String::from_utf8(array).map_err(|_| Error::value("a key of the session is corrupt in the store"))
     }
 
     /// Marks `key` as modified; its value is set later, and a new key is `null` until then. `None` marks an empty update.

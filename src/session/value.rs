@@ -24,14 +24,14 @@ pub(crate) fn from_json<T: DeserializeOwned>(key: &str, json: &[u8]) -> Result<T
         check_json(key, text(key, json)?)?;
     }
     serde_json::from_slice(json).map_err(|error| {
-        let category = if error.is_data() { "is not of the type asked for" } else { "is damaged in the store" };
+        let category = if error.is_data() { "is not of the type asked for" } else { "is corrupt in the store" };
         Error::value(["session.", key, " ", category].concat())
     })
 }
 
 /// Validates the stored value of `key` as UTF-8.
 pub(crate) fn text<'a>(key: &str, json: &'a [u8]) -> Result<&'a str> {
-    str::from_utf8(json).map_err(|_| Error::value(["session.", key, " is damaged in the store"].concat()))
+    str::from_utf8(json).map_err(|_| Error::value(["session.", key, " is corrupt in the store"].concat()))
 }
 
 /// Validates `text` as the JSON value of `key`.

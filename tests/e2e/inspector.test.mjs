@@ -146,7 +146,7 @@ async function sameCookie(page, context, name) {
 visit("the cookie's attributes are those of the browser's cookie, and its value is not shown", async ({ page, context }) => {
   const shown = await sameCookie(page, context);
   assert.match(shown.Expires.value, /Max-Age=1209600$/);
-  assert.match(shown.Name.meaning, /no other host can plant one/);
+  assert.match(shown.Name.meaning, /no other host can set such a cookie/);
   await click(page, "Until the browser closes");
   await showsStatus(page, "The session ends when the browser closes.");
   await sameCookie(page, context);

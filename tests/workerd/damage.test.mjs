@@ -52,7 +52,7 @@ for (const [implementation, Worker] of Object.entries({ "the Rust Worker": App, 
         const answered = await one.get("/session").catch((error) => ({ json: { error } }));
         const { status, json: { data, error } } = answered;
         if (error) {
-          expect([error.code, error.message], `bit ${bit}`).toEqual(["ES_VALUE", expect.stringMatching(/^session\.\w+ is (damaged in the store|not JSON that can be kept: [^"]*)$/)]);
+          expect([error.code, error.message], `bit ${bit}`).toEqual(["ES_VALUE", expect.stringMatching(/^session\.\w+ is (corrupt in the store|not JSON that can be kept: [^"]*)$/)]);
           seen.damaged += 1;
         } else {
           expect(status, `bit ${bit}`).toBe(200);

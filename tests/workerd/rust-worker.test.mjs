@@ -124,7 +124,7 @@ test("the log says which setting is wrong, and that an old key remains", async (
     expect(log.mock.calls.flat().join()).toMatch(/ES_CONFIG: SESSION_SECRET .* 32 bytes/);
     const { one } = await alice({ put: refusingTombstones });
     expect((await one.get("/login")).status).toBe(200);
-    expect(log.mock.calls.flat().join()).toContain("the old key could not be ended");
+    expect(log.mock.calls.flat().join()).toContain("the old key could not be revoked");
   } finally {
     log.mockRestore();
   }
