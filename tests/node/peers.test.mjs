@@ -7,7 +7,7 @@ import * as module from "node:module";
 import { test } from "node:test";
 import { createSessions, EdgeSessionError, kv as kvStore } from "../../dist/node.js";
 import { contenders } from "../bench/contenders.mjs";
-import { effects } from "../bench/effects.mjs";
+import { effects, pagesOf } from "../bench/effects.mjs";
 import { namespace } from "../bench/kv.mjs";
 import { honoVisit, request } from "../bench/shell.mjs";
 import { modes } from "../bench/visit.mjs";
@@ -255,3 +255,10 @@ for (const { name, fits } of contenders.filter(({ peer }) => peer)) {
     }
   });
 }
+
+test("in the benchmark of Workers, Hono's page counts the visits of its session", { skip }, async () => {
+  const { default: worker } = await peer("./workers/hono.mjs");
+  const { bodies, calls } = await pagesOf(worker);
+  assert.deepEqual(bodies, [{ visits: 1 }, { visits: 2 }, { visits: 3 }]);
+  assert.deepEqual(calls, { get: 1, put: 1, delete: 0 });
+});
