@@ -68,7 +68,8 @@ export function parsed(text) {
   const head = text.indexOf("\r\n\r\n");
   if (head < 0) return;
   const header = (name) => new RegExp(`\r\n${name}: *([^\r]*)`, "i").exec(text.slice(0, head))?.[1];
-  const body = header("transfer-encoding") ? unchunked(text, head + 4) : complete(text.slice(head + 4), Number(header("content-length")));
+  const isChunked = header("transfer-encoding");
+  const body = isChunked ? unchunked(text, head + 4) : complete(text.slice(head + 4), Number(header("content-length")));
   if (body === undefined) return;
   return { status: text.slice(9, 12), cookie: header("set-cookie")?.split(";")[0], body };
 }

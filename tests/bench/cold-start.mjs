@@ -58,8 +58,9 @@ export function summary(starts, clock) {
   const results = Object.entries(starts).map(([name, rounds]) => {
     const all = (figure, value) => (rounds[0][figure] === undefined ? undefined : median(rounds.map(value)));
     const each = (value) => Object.fromEntries(Object.keys(titles).map((figure) => [figure, all(figure, value(figure))]));
-    const difference = name === plain ? undefined : each((figure) => (times, round) => times[figure] - starts[plain][round][figure]);
-    return { worker: name, milliseconds: each((figure) => (times) => times[figure]), difference, rounds };
+    const milliseconds = each((figure) => (times) => times[figure]);
+    const added = (figure) => (times, round) => times[figure] - starts[plain][round][figure];
+    return { worker: name, milliseconds, ...(name !== plain && { difference: each(added) }), rounds };
   });
   const [added] = results.filter(({ worker }) => worker === "package");
   return { goal: { most: goal, clock, met: added.difference[clock] <= goal }, results };

@@ -10,7 +10,7 @@ import { read, root } from "../../scripts/project.mjs";
 import { run } from "../../scripts/run.mjs";
 
 const here = join(root, "tests", "bench");
-const inWorkerd = { platform: "neutral", conditions: ["workerd", "worker"], mainFields: ["module", "main"], external: ["cloudflare:*"] };
+const inWorkerd = { platform: "neutral", conditions: ["workerd", "worker"], mainFields: ["module", "main"] };
 const agent = new Agent({ keepAlive: true });
 export const socket = (folder, name) => join(folder, `${name}.sock`);
 
@@ -26,18 +26,24 @@ export const runtimes = {
       const files = await bundleForWorkerd(contender.name, page(contender, "workerd"), folder, contender.dist);
       services.push(service(contender.name, files));
     }
-    return start(folder, [{ ...(await workerd(folder, "config", services, names.map((name) => ({ name, service: name })))), names }]);
+    const sockets = names.map((name) => ({ name, service: name }));
+    return start(folder, [{ ...(await workerd(folder, "config", services, sockets)), names }]);
   },
   async node(contenders, folder) {
     const names = contenders.map(({ name }) => name);
-    for (const contender of contenders) await bundle(contender.name, page(contender, "node"), folder, { platform: "node", plugins: [imports(contender.dist)] });
+    for (const contender of contenders) {
+      const options = { platform: "node", plugins: [imports(contender.dist)] };
+      await bundle(contender.name, page(contender, "node"), folder, options);
+    }
     return start(folder, names.map((name) => ({ program: "node", args: [join(folder, name, `${name}.js`), socket(folder, name)], names: [name] })));
   },
 };
 
 /** The program of a contender. */
 function page({ name, module = name }, runtime) {
-  return `import contender from "./contenders/${module}.mjs"; import { serve } from "./${runtime}.mjs"; export default serve(contender);`;
+  return `import contender from "./contenders/${module}.mjs";
+    import { serve } from "./${runtime}.mjs";
+    export default serve(contender);`;
 }
 
 /** Bundles a Worker as `bundle` does, with the package in `dist`. */
@@ -48,11 +54,15 @@ export function bundleForWorkerd(name, contents, folder, dist = join(root, "dist
 /** The service of a Worker for workerd's configuration, from the names of its files, the script first. */
 export function service(name, files, bindings = []) {
   const [, date] = read("wrangler.toml").match(/^compatibility_date = "(.+)"/m);
-  const modules = files.map((file) => `(name = "${file}", ${file.endsWith(".wasm") ? "wasm" : "esModule"} = embed "${name}/${file}")`);
+  const kind = (file) => (file.endsWith(".wasm") ? "wasm" : "esModule");
+  const modules = files.map((file) => `(name = "${file}", ${kind(file)} = embed "${name}/${file}")`);
   return `(name = "${name}", worker = (modules = [${modules}], compatibilityDate = "${date}", bindings = [${bindings}]))`;
 }
 
-/** Writes a configuration of workerd, and returns the program that serves it. Each of `sockets` has a name, a service and an entrypoint. */
+/**
+ * Writes a configuration of workerd, and returns the program that serves it. Each of `sockets` has a name, a service and, unless it
+ * is the default one, an entrypoint.
+ */
 export async function workerd(folder, name, services, sockets) {
   const listed = sockets.map(({ name, service, entrypoint }) => {
     const target = entrypoint ? `(name = "${service}", entrypoint = "${entrypoint}")` : `"${service}"`;

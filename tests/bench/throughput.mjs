@@ -1,5 +1,5 @@
-// Measures requests a second of whole Workers in workerd, with KV in memory: in Rust, by hand in JavaScript with the same KV calls,
-// and with Hono and hono-sessions. `npm run bench:worker -- --help` lists the options.
+// Measures requests a second of whole Workers in workerd, with KV in memory: in Rust, without a library in JavaScript with the same
+// KV calls, and with Hono and hono-sessions. `npm run bench:worker -- --help` lists the options.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -81,13 +81,14 @@ async function measured(folder, { rounds, browsers, clock }) {
 export function summary(results) {
   const [rust] = results.filter(({ worker }) => worker === "rust");
   return results.map(({ worker, calls, milliseconds }) => {
+    const rates = milliseconds.map((time) => 1000 / time);
     const ratio = median(milliseconds.map((time, round) => time / rust.milliseconds[round]));
     const most = goals[worker];
     const isMet = worker === "javascript" ? ratio >= most && sameCalls(calls, rust.calls) : ratio > most;
     return {
       worker,
       calls,
-      requestsPerSecond: { median: median(milliseconds.map((time) => 1000 / time)), rounds: milliseconds.map((time) => 1000 / time) },
+      requestsPerSecond: { median: median(rates), rounds: rates },
       rustTimes: ratio,
       ...(most && { goal: { least: most, met: isMet } }),
     };
@@ -114,7 +115,7 @@ function print(results, { rounds, browsers, clock }) {
   ]);
   const of = (name) => results.find(({ worker }) => worker === name).calls;
   if (!sameCalls(of("rust"), of("javascript"))) {
-    say("\nThe Worker without a library does not make the same KV calls as the one in Rust: adapt tests/bench/workers/javascript.mjs.");
+    say("\nThe Worker without a library makes other KV calls than the one in Rust: adapt tests/bench/workers/javascript.mjs.");
   }
 }
 
@@ -146,7 +147,8 @@ function chosen(args) {
     });
     const { clock = usual } = values;
     if (!clocks[clock]) throw new Error(`--clock does not know ${clock}`);
-    return { ...values, clock, rounds: number("rounds", values.rounds ?? 9), browsers: number("browsers", values.browsers ?? 16) };
+    const { rounds, browsers } = { rounds: 9, browsers: 16, ...values };
+    return { ...values, clock, rounds: number("rounds", rounds), browsers: number("browsers", browsers) };
   } catch (error) {
     throw new Stop(`${error.message}.\n\n${help}`);
   }

@@ -29,7 +29,7 @@ export const modes = {
     field: "visits",
     count: (visits) => visits,
   },
-  /** Looks for the user without a session cookie. The floor, which has nothing to do there, reads a session of this size instead. */
+  /** Looks for the user without a session cookie. The floor has nothing to do there: it reads a session of this size instead. */
   anonymous: {
     title: "no session cookie",
     note: "× the floor's reading visit of a session",
@@ -135,7 +135,9 @@ export class Visitor {
     // The application's code. The write of the last visit has to be present, so that no contender gains time by losing data.
     const look = (user, value) => {
       const found = count(value);
-      if (user.id !== 48151 || found !== this.#expected) throw new Error(`count ${found} was read where ${this.#expected} was written`);
+      if (user.id !== 48151 || found !== this.#expected) {
+        throw new Error(`count ${found} was read where ${this.#expected} was written`);
+      }
       this.#visits += 1;
     };
     const turn = (user, value) => {

@@ -1,8 +1,8 @@
-// The Workers of `bench:start` and `bench:worker`. All have the same page, `/`: it reads the session, counts a visit, and responds
-// with `{"visits":1}`. Each runs in a workerd of its own, beside a KV in memory.
+// The Workers of `bench:start` and `bench:worker`. All have the same page, `/`: it reads the session, counts a visit, and
+// responds with `{"visits":1}`. Each runs in a workerd of its own, beside a KV in memory.
 
 import { cpSync, existsSync, mkdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Stop } from "../../scripts/print.mjs";
@@ -13,38 +13,39 @@ import { bundleForWorkerd, service, socket, workerd } from "./runtimes.mjs";
 
 /** The crate of the Rust Worker. */
 export const crate = join(root, "tests/bench/workers/rust");
-const built = ["index.js", "index_bg.wasm"];
-const dist = join(root, "dist/workerd.js");
+const rust = ["index.js", "index_bg.wasm"].map((file) => join(crate, "build", file));
 
-/** By their names. A Worker without `rust` is a module of `workers/`; `files` have to be built. */
+/** By their names. `built` are the files that have to be built; a Worker without `isRust` is a module of `workers/`. */
 export const workers = {
-  rust: { title: "edge-session in Rust (Sessions::serve)", rust: join(crate, "build"), files: built.map((file) => join(crate, "build", file)) },
-  package: { title: "edge-session from npm", files: [dist] },
+  rust: { title: "edge-session in Rust (Sessions::serve)", isRust: true, built: rust },
+  package: { title: "edge-session from npm", built: [join(root, "dist/workerd.js")] },
   javascript: { title: "JavaScript, no library" },
   hono: { title: "Hono with hono-sessions" },
 };
 
-export const isBuilt = (name) => (workers[name].files ?? []).every(existsSync);
+export const isBuilt = (name) => (workers[name].built ?? []).every(existsSync);
 
-/** Puts a Worker into a folder. Returns the program that serves it, and its sockets: of the page, and of the counts of KV calls. */
+/** Puts a Worker into a folder. Returns the program that serves it, and its sockets: `page`, and `counts` of the KV calls. */
 export async function installed(name, folder) {
   const kv = `${name}-kv`;
-  const bindings = [`(name = "SESSIONS", kvNamespace = "${kv}")`, '(name = "SESSION_SECRET", text = "the benchmark\'s secret, of more than 32 bytes")'];
+  const secret = '(name = "SESSION_SECRET", text = "the benchmark\'s secret, of more than 32 bytes")';
+  const bindings = [`(name = "SESSIONS", kvNamespace = "${kv}")`, secret];
   const services = [service(name, await filesOf(name, folder), bindings), service(kv, await filesOf("kv", folder, kv))];
-  const program = await workerd(folder, name, services, [{ name, service: name }, { name: kv, service: kv, entrypoint: "counts" }]);
+  const sockets = [{ name, service: name }, { name: kv, service: kv, entrypoint: "counts" }];
+  const program = await workerd(folder, name, services, sockets);
   return { ...program, page: socket(folder, name), counts: socket(folder, kv) };
 }
 
 /** Returns the names of a Worker's files, the script first. */
 async function filesOf(name, folder, target = name) {
-  const { rust } = workers[name] ?? {};
-  if (!rust) return bundleForWorkerd(target, `export * from "./workers/${name}.mjs"; export { default } from "./workers/${name}.mjs";`, folder);
+  const module = `"./workers/${name}.mjs"`;
+  if (!workers[name]?.isRust) return bundleForWorkerd(target, `export * from ${module}; export { default } from ${module};`, folder);
   mkdirSync(join(folder, target));
-  for (const file of built) cpSync(join(rust, file), join(folder, target, file));
-  return built;
+  for (const file of rust) cpSync(file, join(folder, target, basename(file)));
+  return rust.map((file) => basename(file));
 }
 
-/** Starts an installed Worker. Returns its process, the time before the start, and `connect`, which waits until a socket listens. */
+/** Starts an installed Worker. Returns its process, the time before the start, and `connect`, which waits for a socket. */
 export function started({ program, args, page, counts }) {
   for (const path of [page, counts]) rmSync(path, { force: true }); // of an earlier process
   const began = performance.now();

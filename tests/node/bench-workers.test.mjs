@@ -21,7 +21,8 @@ test("each page counts the visits of its session, the one without a library with
 });
 
 test("the KV of the Workers keeps values under any key, and counts its calls", async () => {
-  const call = (method, key, body) => kv.fetch(new Request(`http://kv/${encodeURIComponent(key)}?urlencoded=true`, { method, body }));
+  const url = (key) => `http://kv/${encodeURIComponent(key)}?urlencoded=true`;
+  const call = (method, key, body) => kv.fetch(new Request(url(key), { method, body }));
   const key = "edge-session:session:ä/b?c";
   assert.equal((await call("GET", key)).status, 404);
   await call("PUT", key, "value");
@@ -37,7 +38,9 @@ test("a response is read once it is complete", () => {
   assert.deepEqual(parsed(whole), { status: "200", cookie: "sid=1", body: '{"visits":1}' });
   const chunked = "HTTP/1.1 500 Error\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\na\r\n0123456789\r\n0\r\n\r\n";
   assert.deepEqual(parsed(chunked), { status: "500", cookie: undefined, body: "abc0123456789" });
-  for (const text of [whole, chunked]) for (let length = 0; length < text.length; length++) assert.equal(parsed(text.slice(0, length)), undefined);
+  for (const text of [whole, chunked]) {
+    for (let length = 0; length < text.length; length++) assert.equal(parsed(text.slice(0, length)), undefined);
+  }
 });
 
 test("a browser keeps its cookie, and detects a lost visit and a failure", async () => {
@@ -67,7 +70,8 @@ test("a browser keeps its cookie, and detects a lost visit and a failure", async
 
 test("cold starts: medians, and differences inside a round", () => {
   const start = (wall, cpu) => ({ wall, cpu, first: 1, second: 1 });
-  const starts = { javascript: [start(20, 10), start(90, 11), start(30, 12)], package: [start(33, 19), start(101, 21), start(42, 21)] };
+  const javascript = [start(20, 10), start(90, 11), start(30, 12)];
+  const starts = { javascript, package: [start(33, 19), start(101, 21), start(42, 21)] };
   const { goal, results: [plain, added] } = startSummary(starts, "cpu");
   assert.deepEqual([plain.milliseconds.wall, plain.difference], [30, undefined]);
   assert.deepEqual([added.milliseconds.wall, added.difference.wall, added.difference.cpu], [42, 12, 9]);

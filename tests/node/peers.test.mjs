@@ -1,5 +1,5 @@
-// The comparison with other libraries in README.md and docs/concepts/benchmarks.md: the rows that a test can observe; and the visits
-// of these libraries in the benchmark. `npm run bench` installs them; without them their tests are skipped.
+// The comparison with other libraries in README.md and docs/concepts/benchmarks.md: the rows that a test can observe; and the
+// visits of these libraries in the benchmark. `npm run bench` installs them; without them their tests are skipped.
 
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
@@ -231,7 +231,7 @@ for (const [library, make] of Object.entries(libraries)) {
   });
 }
 
-/** The puts and Set-Cookie headers of three visits in the benchmark. hono-sessions also puts an access time once it has changed. */
+/** The puts and Set-Cookie headers of three visits in the benchmark. hono-sessions also puts an access time that changed. */
 const none = { puts: 0, cookies: 0 };
 const both = { puts: 3, cookies: 3 };
 const put = { puts: 3, cookies: 0 };

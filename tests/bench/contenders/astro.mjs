@@ -24,8 +24,12 @@ export default function astro(kv = namespace()) {
         for (const [key, value] of Object.entries(data)) session.set(key, value);
       });
     },
-    visit: (cookie, field, turn) => visit(cookie, async (session) => session.set(field, turn(await session.get("user"), await session.get(field)))),
-    read: (cookie, field, look) => visit(cookie, async (session) => look(await session.get("user"), await session.get(field))),
+    visit(cookie, field, turn) {
+      return visit(cookie, async (session) => session.set(field, turn(await session.get("user"), await session.get(field))));
+    },
+    read(cookie, field, look) {
+      return visit(cookie, async (session) => look(await session.get("user"), await session.get(field)));
+    },
     anonymous: (cookie, look) => visit(cookie, async (session) => look(await session.get("user"))),
   };
 }

@@ -7,7 +7,10 @@ export default function edgeSession(kv = namespace()) {
   return contenderOn(kvStore(kv));
 }
 
-/** The contender on a store. `pause` is the time between a write and the next visit in milliseconds; without it visits follow at once. */
+/**
+ * The contender on a store. `pause` is the time between a write and the next visit in milliseconds; without it visits follow at
+ * once.
+ */
 export function contenderOn(store, pause) {
   let now; // undefined: the real time
   let written;

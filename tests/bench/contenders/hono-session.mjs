@@ -25,7 +25,9 @@ export default function honoSession(kv = namespace()) {
   const visit = honoVisit(app);
   return {
     fill: (cookie, data) => visit(cookie, (session) => session.update(() => data)),
-    visit: (cookie, field, turn) => visit(cookie, (session) => session.update((data) => ({ ...data, [field]: turn(data.user, data[field]) }))),
+    visit(cookie, field, turn) {
+      return visit(cookie, (session) => session.update((data) => ({ ...data, [field]: turn(data.user, data[field]) })));
+    },
     read(cookie, field, look) {
       return visit(cookie, async (session) => {
         const data = await session.get();

@@ -11,7 +11,8 @@ export default function shell() {
     return context.body(null);
   });
   const visit = honoVisit(app);
-  const write = (cookie) => visit(cookie, (context, id = "1") => setCookie(context, "sid", id, { path: "/", secure: true, httpOnly: true, sameSite: "Lax" }));
+  const options = { path: "/", secure: true, httpOnly: true, sameSite: "Lax" };
+  const write = (cookie) => visit(cookie, (context, id = "1") => setCookie(context, "sid", id, options));
   const read = (cookie) => visit(cookie, () => {});
   return { shell: true, fill: write, visit: write, read, anonymous: read };
 }

@@ -1,5 +1,5 @@
-// A Worker written by hand, without a library: an opaque id in the cookie, JSON in KV. It makes the same KV calls as edge-session,
-// which reads two keys when it loads, and reads both again before it writes one.
+// A Worker written by hand, without a library: an opaque id in the cookie, JSON in KV. It makes the same KV calls as
+// edge-session, which reads two keys when it loads, and reads both again before it writes one.
 
 import { find } from "../contenders/floor.mjs";
 
@@ -9,7 +9,7 @@ export default {
   async fetch(request, { SESSIONS }) {
     const brought = find(request.headers.get("Cookie") ?? "");
     const id = brought ?? crypto.randomUUID();
-    const read = () => Promise.all([SESSIONS.get(id, { type: "text", cacheTtl: 30 }), SESSIONS.get(`${id}:ended`, { type: "text", cacheTtl: 30 })]);
+    const read = () => Promise.all([id, `${id}:ended`].map((key) => SESSIONS.get(key, { type: "text", cacheTtl: 30 })));
     const [text, ended] = brought ? await read() : [];
     const session = text && !ended ? JSON.parse(text) : {};
     session.visits = (session.visits ?? 0) + 1;
