@@ -60,7 +60,7 @@ export function median(values) {
 
 const query = ({ mode, bytes }, visits) => `mode=${mode}&bytes=${bytes}&visits=${visits}`;
 
-function shuffled(list) {
+export function shuffled(list) {
   const rest = [...list];
   for (let n = rest.length - 1; n > 0; n--) {
     const other = Math.floor(Math.random() * (n + 1));

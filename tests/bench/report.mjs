@@ -3,14 +3,16 @@
 import { say } from "../../scripts/print.mjs";
 import { contenders } from "./contenders.mjs";
 import { median } from "./measure.mjs";
+import { modes } from "./visit.mjs";
 
 /** The maximum ratio of edge-session's time to the floor's in workerd. */
 const goals = {
-  small: { 200: 5.5, 2048: 0.65, 16384: 0.12, 131072: 0.05 },
-  large: { 2048: 1.8, 16384: 1.6, 131072: 1.5 },
+  small: { 200: 7.5, 2048: 1.7, 16384: 0.25, 131072: 0.06 },
+  large: { 200: 9, 2048: 2.7, 16384: 1.3, 131072: 1 },
+  read: { 200: 8, 2048: 1, 16384: 0.15, 131072: 0.04 },
+  anonymous: { 200: 1 },
 };
 
-const titles = { small: "small fields only", large: "one large field rewritten" };
 const peers = contenders.filter(({ peer }) => peer);
 
 /** The summary of the rounds of each result, in its cell. */
@@ -24,7 +26,7 @@ export function judged(results) {
       timesFloor: ratio("floor"),
     };
     if (cell.contender !== "edge-session") return result;
-    const most = cell.runtime === "workerd" ? goals[cell.mode][cell.bytes] : undefined;
+    const most = cell.runtime === "workerd" ? goals[cell.mode]?.[cell.bytes] : undefined;
     return {
       ...result,
       ...(most && result.timesFloor && { goal: { most, met: result.timesFloor <= most } }),
@@ -34,33 +36,41 @@ export function judged(results) {
 }
 
 /** Prints a table for each runtime and mode, and the comparison. */
-export function print(results, { only, sizes, runtime, mode, clock, rounds }) {
+export function print(results, { only, runtime, mode, clock, rounds }) {
   say(`\nMicroseconds of ${clock === "cpu" ? "processor time" : "time"} a visit: the median of ${rounds} rounds [least–most] × the floor in the same round.`);
   for (const where of runtime) for (const what of mode) {
-    const of = (name, { bytes }) => results.find((result) => isIn(result, { runtime: where, mode: what, bytes }) && result.contender === name);
-    const rows = only.map(({ name, title }) => [title, ...sizes.map((size) => figures(of(name, size)))]);
-    const verdicts = sizes.map((size) => verdict(of("edge-session", size)?.goal));
+    const here = results.filter((result) => result.runtime === where && result.mode === what);
+    const sizes = [...new Set(here.map(({ bytes }) => bytes))];
+    const of = (name, bytes) => here.find((result) => result.bytes === bytes && result.contender === name);
+    const taking = only.filter(({ name }) => sizes.some((bytes) => of(name, bytes)));
+    const rows = taking.map(({ name, title }) => [title, ...sizes.map((bytes) => figures(of(name, bytes)))]);
+    const verdicts = sizes.map((bytes) => verdict(of("edge-session", bytes)?.goal));
     if (verdicts.some(Boolean)) rows.push(["goals for edge-session", ...verdicts]);
-    say(`\n${where}, ${titles[what]}\n`);
-    table([["", ...sizes.map(({ name }) => name)], ...rows]);
+    say(`\n${[where, modes[what].title, modes[what].note].filter(Boolean).join(", ")}\n`);
+    table([["", ...sizes.map(sizeName)], ...rows]);
   }
   say("");
   for (const { why } of only) if (why) say(`–: ${why}`);
-  for (const line of standing(results, runtime, sizes)) say(line);
+  for (const { runtime, isFastest, slower } of standing(results)) {
+    say(`In ${runtime}, edge-session is ${isFastest ? "" : "not "}faster than every peer in every cell${isFastest ? "." : ":"}`);
+    for (const { mode, bytes, peer, ratio } of slower) {
+      say(`  ${sizeName(bytes)}, ${modes[mode].title}: ${ratio.toFixed(2)} × ${peers.find(({ name }) => name === peer).title}`);
+    }
+  }
 }
 
-/** The cells in which edge-session is faster than every peer, and the others. */
-function standing(results, runtimes, sizes) {
-  const name = (bytes) => sizes.find((size) => size.bytes === bytes).name;
-  return runtimes.flatMap((runtime) => {
+/** For each runtime, whether edge-session is faster than every peer in every cell, and the cells in which it is not. */
+export function standing(results) {
+  return [...new Set(results.map(({ runtime }) => runtime))].flatMap((runtime) => {
     const pairs = results.filter((result) => result.runtime === runtime && result.timesPeers).flatMap(({ mode, bytes, timesPeers }) =>
-      peers.filter((peer) => timesPeers[peer.name]).map((peer) => ({ mode, bytes, peer, ratio: timesPeers[peer.name] })));
+      Object.entries(timesPeers).filter(([, ratio]) => ratio).map(([peer, ratio]) => ({ mode, bytes, peer, ratio })));
     const slower = pairs.filter(({ ratio }) => ratio >= 1);
-    if (pairs.length === 0) return [];
-    if (slower.length === 0) return [`In ${runtime}, edge-session is faster than every peer in every cell.`];
-    const list = slower.map(({ mode, bytes, peer, ratio }) => `  ${name(bytes)}, ${titles[mode]}: ${ratio.toFixed(2)} × ${peer.title}`);
-    return [`In ${runtime}, edge-session is not faster than every peer in every cell:`, ...list];
+    return pairs.length ? [{ runtime, isFastest: slower.length === 0, slower }] : [];
   });
+}
+
+function sizeName(bytes) {
+  return bytes < 1024 ? `${bytes} B` : `${bytes / 1024} KB`;
 }
 
 function isIn(cell, other) {
@@ -82,7 +92,8 @@ function short(number) {
   return number < 100 ? number.toPrecision(3) : String(Math.round(number));
 }
 
-function table(rows) {
+/** Prints rows of texts in columns, the first one to the left. */
+export function table(rows) {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const line = (row) => row.map((text = "", column) => (column ? text.padStart(widths[column]) : text.padEnd(widths[0]))).join("   ");
   for (const row of rows) say(line(row).trimEnd());

@@ -1,5 +1,5 @@
-// Measures the session cycle against other libraries and against no library, in workerd and in Node: Cookie header in, load,
-// read two fields, write one, commit, Set-Cookie out. `npm run bench -- --help` lists the options.
+// Measures visits against other libraries and against no library, in workerd and in Node: Cookie header in, load, read two
+// fields, write one or none, commit, Set-Cookie out. `npm run bench -- --help` lists the options.
 
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,17 +12,19 @@ import { needs, setUp } from "../../scripts/setup.mjs";
 import { clocks, usual } from "./clock.mjs";
 import { contenders } from "./contenders.mjs";
 import { measure } from "./measure.mjs";
-import { judged, print } from "./report.mjs";
+import { judged, print, standing } from "./report.mjs";
 import { runtimes } from "./runtimes.mjs";
 import { modes } from "./visit.mjs";
 
-const sizes = [200, 2048, 16_384, 131_072].map((bytes) => ({ bytes, name: bytes < 1024 ? `${bytes} B` : `${bytes / 1024} KB` }));
+const sizes = [200, 2048, 16_384, 131_072];
 
 const help = `npm run bench -- [options]
 
   --runtime workerd,node          in which runtimes
-  --mode small,large              what is written: a small field, or the one that holds most of the session
-  --sizes 200,2048,16384,131072   bytes of the session's JSON
+  --mode small,large,read,anonymous
+                                  what a visit does: it writes a small field, or the one that holds most of the session; it
+                                  only reads; it looks for a value without a session cookie
+  --sizes 200,2048,16384,131072   bytes of the session's JSON, where there is a session
   --only floor,edge-session       who takes part, of ${contenders.map(({ name }) => name).join(", ")}
   --before path/to/dist           another build of the package, such as the one before a change, measured beside this one
   --rounds 15                     how often each is measured
@@ -37,7 +39,7 @@ async function bench(args) {
   await setUp([...(options.build ? needs.package : ["packages"]), ...(options.only.some(({ peer, npm }) => peer || npm) ? ["peers"] : [])]);
   if (options.build) await buildPackage();
   else if (!existsSync(join(root, "dist", "node.js"))) throw new Stop("There is no dist/ to measure. Run it without --no-build.");
-  const cells = options.mode.flatMap((mode) => options.sizes.map(({ bytes }) => ({ mode, bytes })));
+  const cells = options.mode.flatMap((mode) => (modes[mode].sizes ?? options.sizes).map((bytes) => ({ mode, bytes })));
   const measured = [];
   for (const runtime of options.runtime) {
     const folder = mkdtempSync(join(tmpdir(), "edge-session-bench-"));
@@ -52,7 +54,8 @@ async function bench(args) {
     }
   }
   const results = judged(measured);
-  if (options.json) process.stdout.write(`${JSON.stringify({ clock: options.clock, rounds: options.rounds, results }, null, 2)}\n`);
+  const { clock, rounds } = options;
+  if (options.json) process.stdout.write(`${JSON.stringify({ clock, rounds, standing: standing(results), results }, null, 2)}\n`);
   else print(results, options);
 }
 
@@ -73,7 +76,7 @@ function chosen(args) {
       clock: among(Object.keys(clocks), "clock", { clock: usual, ...values })[0],
       runtime: among(Object.keys(runtimes), "runtime", values),
       mode: among(Object.keys(modes), "mode", values),
-      sizes: among(sizes, "sizes", values, ({ bytes }) => String(bytes)),
+      sizes: among(sizes, "sizes", values),
       only: among(contenders, "only", values, ({ name }) => name).concat(values.before ? [otherBuild(values.before)] : []),
     };
   } catch (error) {

@@ -1,15 +1,20 @@
-// The data of the visitor's session, and the change of each visit. Both are the same for every contender.
+// The data of the visitor's session, and the visits of each mode. Both are the same for every contender.
 
-/** The modes: the field that each visit writes, and the count inside of it. */
+/**
+ * The modes: `title`, the `field` that each visit reads beside the user, the `count` inside of it, and `next`, the value that the
+ * visit writes. `sizes` overrides the sizes of the sessions, `note` explains the ratio.
+ */
 export const modes = {
-  /** A number of seven digits, beside everything else. */
+  /** Writes a number of seven digits, beside everything else. */
   small: {
+    title: "a small field written",
     field: "visits",
     count: (visits) => visits,
     next: (visits) => visits + 1,
   },
-  /** The object that holds most of the session's bytes, changed inside. */
+  /** Writes the object that holds most of the session's bytes, changed inside. */
   large: {
+    title: "one large field rewritten",
     field: "cart",
     count: (cart) => cart.revision,
     next(cart) {
@@ -17,6 +22,18 @@ export const modes = {
       cart.items[cart.revision % cart.items.length].quantity = 1 + (cart.revision % 9);
       return cart;
     },
+  },
+  /** Writes nothing. */
+  read: {
+    title: "reading only",
+    field: "visits",
+    count: (visits) => visits,
+  },
+  /** Looks for the user without a session cookie. The floor has nothing to do there: it reads a session of this size instead. */
+  anonymous: {
+    title: "no session cookie",
+    note: "× the floor's reading visit of a session",
+    sizes: [200],
   },
 };
 
@@ -66,52 +83,78 @@ function page(n) {
   return { path: `/articles/${n}?from=search`, seen: 1_767_225_600 + n, scrolled: (n % 10) / 10 };
 }
 
-/** A browser that visits one contender repeatedly, and keeps its cookie beside another one of the site. */
+const stranger = "consent=yes"; // the Cookie header without a session: another cookie of the site
+
+/**
+ * A browser that visits one contender repeatedly, and keeps its cookie beside another one of the site. Each method of a contender
+ * returns the text of its Set-Cookie header, if it sets one: `fill`, `visit`, which writes, `read`, and `anonymous`.
+ */
 export class Visitor {
   #contender;
   #mode;
   #data;
-  #cookie = "consent=yes";
+  #cookie = stranger;
   #expected = start;
-  #turn;
+  #visits = 0;
+  #visit;
 
   constructor(contender, mode, bytes) {
     this.#contender = contender;
     this.#mode = mode;
     this.#data = data(bytes);
-    // The application's code: from the two fields that it read, it returns the one to write. The write of the last visit has
-    // to be present, so that no contender gains time by losing data.
-    this.#turn = (user, value) => {
-      const count = mode.count(value);
-      if (user.id !== 48151 || count !== this.#expected) throw new Error(`count ${count} was read where ${this.#expected} was written`);
-      this.#expected = count + 1;
-      return mode.next(value);
-    };
+    this.#visit = this.#visitOf(contender, mode);
   }
 
   /** The first visit, which fills the session. */
   async arrive() {
-    this.#keep(await this.#contender.fill(this.#cookie, structuredClone(this.#data)));
+    if (this.#hasSession) this.#keep(await this.#contender.fill(this.#cookie, structuredClone(this.#data)));
   }
 
   async visit(times) {
-    const { field } = this.#mode;
-    const before = this.#expected;
-    for (let n = 0; n < times; n++) this.#keep(await this.#contender.visit(this.#cookie, field, this.#turn));
-    if (!this.#contender.shell && this.#expected !== before + times) throw new Error("a visit did not read and write its session");
+    const before = this.#visits;
+    for (let n = 0; n < times; n++) this.#keep(await this.#visit(this.#cookie));
+    if (!this.#contender.shell && this.#visits !== before + times) throw new Error("a visit did not use its session");
   }
 
   /** The last visits: checks that unwritten fields are unchanged. */
   async leave() {
-    if (this.#contender.shell) return;
-    for (const [field, value] of Object.entries(this.#data).filter(([field]) => field !== this.#mode.field)) {
+    if (this.#contender.shell || !this.#hasSession) return;
+    for (const [field, value] of Object.entries(this.#data).filter(([field]) => !this.#mode.next || field !== this.#mode.field)) {
       let found;
-      await this.#contender.visit(this.#cookie, field, (_user, kept) => (found = kept));
+      await this.#contender.read(this.#cookie, field, (_user, kept) => (found = kept));
       if (JSON.stringify(found) !== JSON.stringify(value)) throw new Error(`${field} is not what it was at first`);
     }
   }
 
+  get #hasSession() {
+    return Boolean(this.#mode.field) || !this.#contender.anonymous;
+  }
+
+  /** Returns the visit of a mode: a function from the Cookie header to the Set-Cookie header. */
+  #visitOf(contender, { field = "visits", count = (visits) => visits, next }) {
+    // The application's code. The write of the last visit has to be present, so that no contender gains time by losing data.
+    const look = (user, value) => {
+      const found = count(value);
+      if (user.id !== 48151 || found !== this.#expected) {
+        throw new Error(`count ${found} was read where ${this.#expected} was written`);
+      }
+      this.#visits += 1;
+    };
+    const turn = (user, value) => {
+      look(user, value);
+      this.#expected += 1;
+      return next(value);
+    };
+    const miss = (user) => {
+      if (user !== undefined && user !== null) throw new Error("a visitor without a session has a user");
+      this.#visits += 1;
+    };
+    if (next) return (cookie) => contender.visit(cookie, field, turn);
+    if (this.#hasSession) return (cookie) => contender.read(cookie, field, look);
+    return async () => void (await contender.anonymous(stranger, miss)); // keeps no cookie: each is another visitor
+  }
+
   #keep(setCookie) {
-    if (setCookie) this.#cookie = `consent=yes; ${setCookie.slice(0, setCookie.indexOf(";"))}`;
+    if (setCookie) this.#cookie = `${stranger}; ${setCookie.slice(0, setCookie.indexOf(";"))}`;
   }
 }

@@ -1,13 +1,16 @@
-// The comparison with other libraries in README.md and docs/concepts/benchmarks.md: the rows that a test can observe. The other
-// libraries are those of the benchmark, which `npm run bench` installs; without them their tests are skipped.
+// The comparison with other libraries in README.md and docs/concepts/benchmarks.md: the rows that a test can observe; and the
+// visits of these libraries in the benchmark. `npm run bench` installs them; without them their tests are skipped.
 
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import * as module from "node:module";
 import { test } from "node:test";
 import { createSessions, EdgeSessionError, kv as kvStore } from "../../dist/node.js";
+import { contenders } from "../bench/contenders.mjs";
+import { effects, pagesOf } from "../bench/effects.mjs";
 import { namespace } from "../bench/kv.mjs";
 import { honoVisit, request } from "../bench/shell.mjs";
+import { modes } from "../bench/visit.mjs";
 
 const secret = "the comparison's secret, of more than 32 bytes";
 const areInstalled = existsSync(new URL("../bench/node_modules", import.meta.url)) && module.registerHooks;
@@ -227,3 +230,35 @@ for (const [library, make] of Object.entries(libraries)) {
     }
   });
 }
+
+/** The puts and Set-Cookie headers of three visits in the benchmark. hono-sessions also puts an access time that changed. */
+const none = { puts: 0, cookies: 0 };
+const both = { puts: 3, cookies: 3 };
+const put = { puts: 3, cookies: 0 };
+const cookie = { puts: 0, cookies: 3 };
+const visits = {
+  "react-router": { small: both, large: both, read: none, anonymous: none },
+  astro: { small: both, large: both, read: none, anonymous: none },
+  "hono-sessions": { small: both, large: both, read: { cookies: 3 }, anonymous: { cookies: 3 } },
+  "hono-session": { small: put, large: put, read: none, anonymous: cookie }, // sets a cookie for a session without data
+  "iron-session": { small: cookie, large: cookie, read: none, anonymous: none },
+};
+
+for (const { name, fits } of contenders.filter(({ peer }) => peer)) {
+  test(`in the benchmark, ${name} writes what its visits write`, { skip }, async () => {
+    const { default: make } = await peer(`./contenders/${name}.mjs`);
+    for (const [mode, expected] of Object.entries(visits[name])) {
+      for (const bytes of modes[mode].sizes ?? [200, 2048, 16_384]) {
+        if (!(fits?.({ mode, bytes }) ?? true)) continue;
+        assert.partialDeepStrictEqual(await effects(make, modes[mode], bytes), expected, `${mode}, ${bytes} B`);
+      }
+    }
+  });
+}
+
+test("in the benchmark of Workers, Hono's page counts the visits of its session", { skip }, async () => {
+  const { default: worker } = await peer("./workers/hono.mjs");
+  const { bodies, calls } = await pagesOf(worker);
+  assert.deepEqual(bodies, [{ visits: 1 }, { visits: 2 }, { visits: 3 }]);
+  assert.deepEqual(calls, { get: 1, put: 1, delete: 0 });
+});

@@ -6,9 +6,11 @@ import { AstroSession, PERSIST_SYMBOL } from "../node_modules/astro/dist/core/se
 import { namespace } from "../kv.mjs";
 import { request } from "../shell.mjs";
 
-const config = { driver: "cloudflare-kv-binding", options: { binding: namespace() } }; // Astro has one storage for a driver
+let drivers = 0; // Astro has one storage for the name of a driver
 
-export default function astro() {
+export default function astro(kv = namespace()) {
+  const config = { driver: `cloudflare-kv-binding-${drivers++}`, options: { binding: kv } };
+
   async function visit(cookie, change) {
     const cookies = new AstroCookies(request(cookie), console);
     const session = new AstroSession({ cookies, config, runtimeMode: "production", driverFactory: driver, mockStorage: null, logger: console });
@@ -25,5 +27,9 @@ export default function astro() {
     visit(cookie, field, turn) {
       return visit(cookie, async (session) => session.set(field, turn(await session.get("user"), await session.get(field))));
     },
+    read(cookie, field, look) {
+      return visit(cookie, async (session) => look(await session.get("user"), await session.get(field)));
+    },
+    anonymous: (cookie, look) => visit(cookie, async (session) => look(await session.get("user"))),
   };
 }

@@ -1,25 +1,47 @@
 // This package, through its public API: the signed token, the hashed storage key, bytes in KV.
 
-import { createSessions, kv } from "../../../dist/node.js";
+import { createSessions, kv as kvStore } from "../../../dist/node.js";
 import { namespace } from "../kv.mjs";
 
-export default function edgeSession() {
+export default function edgeSession(kv = namespace()) {
+  return contenderOn(kvStore(kv));
+}
+
+/**
+ * The contender on a store. `pause` is the time between a write and the next visit in milliseconds; without it visits follow at
+ * once.
+ */
+export function contenderOn(store, pause) {
+  let now; // undefined: the real time
+  let written;
   const sessions = createSessions({
-    store: kv(namespace()),
+    store,
     secrets: ["the benchmark's secret, of more than 32 bytes"],
     maxRecordBytes: 262_144, // the default keeps 128 KB out
+    absoluteAge: 3_155_760_000, // more than all pauses together
+    clock: () => now ?? Date.now(),
   });
+
+  async function page(cookie, handler) {
+    const session = await sessions.load(cookie);
+    handler(session);
+    return setCookie(await sessions.commitHeaders(session, 200));
+  }
   return {
-    async fill(cookie, data) {
-      const session = await sessions.load(cookie);
-      session.update(data);
-      return setCookie(await sessions.commitHeaders(session, 200));
+    fill(cookie, data) {
+      written = Date.now();
+      if (pause) now = written;
+      return page(cookie, (session) => session.update(data));
     },
-    async visit(cookie, field, turn) {
-      const session = await sessions.load(cookie);
-      session.set(field, turn(session.get("user"), session.get(field)));
-      return setCookie(await sessions.commitHeaders(session, 200));
+    visit(cookie, field, turn) {
+      if (pause) now = written += pause;
+      return page(cookie, (session) => session.set(field, turn(session.get("user"), session.get(field))));
     },
+    read(cookie, field, look) {
+      now = pause ? written + pause : (now ?? Date.now()); // stands still, so that the benchmark's duration does not matter
+      return page(cookie, (session) => look(session.get("user"), session.get(field)));
+    },
+    anonymous: (cookie, look) => page(cookie, (session) => look(session.get("user"))),
   };
 }
 

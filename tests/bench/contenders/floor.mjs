@@ -6,9 +6,7 @@ const name = "sid";
 const start = `${name}=`;
 const age = 1_209_600;
 
-export default function floor() {
-  const kv = namespace();
-
+export default function floor(kv = namespace()) {
   async function save(id, session) {
     await kv.put(id, JSON.stringify(session), { expirationTtl: age });
     return `${name}=${id}; Max-Age=${age}; Path=/; Secure; HttpOnly; SameSite=Lax`;
@@ -24,10 +22,15 @@ export default function floor() {
       session[field] = turn(session.user, session[field]);
       return save(id, session);
     },
+    async read(cookie, field, look) {
+      const session = JSON.parse(await kv.get(find(cookie), "text"));
+      look(session.user, session[field]);
+    },
   };
 }
 
-function find(cookie) {
+/** Returns the id in a Cookie header, or undefined. */
+export function find(cookie) {
   for (let at = 0; at < cookie.length; ) {
     let end = cookie.indexOf(";", at);
     if (end < 0) end = cookie.length;

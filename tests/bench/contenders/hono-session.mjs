@@ -1,5 +1,5 @@
-// @hono/session with the id in an encrypted cookie and its example's storage in KV. It reads within `update`: a `get` before
-// it would read and decrypt a second time.
+// @hono/session with the id in an encrypted cookie and its example's storage in KV. A visit that writes reads within `update`: a
+// `get` before it would read and decrypt a second time.
 
 import { useSession, useSessionStorage } from "@hono/session";
 import { Hono } from "hono";
@@ -8,8 +8,7 @@ import { honoVisit } from "../shell.mjs";
 
 const age = 1_209_600;
 
-export default function honoSession() {
-  const kv = namespace();
+export default function honoSession(kv = namespace()) {
   const app = new Hono();
   app.use(
     useSessionStorage({
@@ -20,12 +19,21 @@ export default function honoSession() {
     useSession({ secret: "the benchmark's secret, of more than 32 bytes", duration: { absolute: age } }),
   );
   app.get("/", async (context) => {
-    await context.var.session.update(context.env.change);
+    await context.env.change(context.var.session);
     return context.body(null);
   });
   const visit = honoVisit(app);
   return {
-    fill: (cookie, data) => visit(cookie, () => data),
-    visit: (cookie, field, turn) => visit(cookie, (session) => ({ ...session, [field]: turn(session.user, session[field]) })),
+    fill: (cookie, data) => visit(cookie, (session) => session.update(() => data)),
+    visit(cookie, field, turn) {
+      return visit(cookie, (session) => session.update((data) => ({ ...data, [field]: turn(data.user, data[field]) })));
+    },
+    read(cookie, field, look) {
+      return visit(cookie, async (session) => {
+        const data = await session.get();
+        look(data.user, data[field]);
+      });
+    },
+    anonymous: (cookie, look) => visit(cookie, async (session) => look((await session.get())?.user)),
   };
 }

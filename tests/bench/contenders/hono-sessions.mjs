@@ -7,8 +7,7 @@ import { honoVisit } from "../shell.mjs";
 
 const age = 1_209_600;
 
-export default function honoSessions() {
-  const kv = namespace();
+export default function honoSessions(kv = namespace()) {
   const put = (id, session) => kv.put(id, JSON.stringify(session), { expirationTtl: age });
   const app = new Hono();
   app.use(sessionMiddleware({
@@ -32,8 +31,8 @@ export default function honoSessions() {
         for (const [key, value] of Object.entries(data)) session.set(key, value);
       });
     },
-    visit(cookie, field, turn) {
-      return visit(cookie, (session) => session.set(field, turn(session.get("user"), session.get(field))));
-    },
+    visit: (cookie, field, turn) => visit(cookie, (session) => session.set(field, turn(session.get("user"), session.get(field)))),
+    read: (cookie, field, look) => visit(cookie, (session) => look(session.get("user"), session.get(field))),
+    anonymous: (cookie, look) => visit(cookie, (session) => look(session.get("user"))),
   };
 }

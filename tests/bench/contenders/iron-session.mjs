@@ -13,8 +13,16 @@ export default function ironSession() {
     await session.save();
     return cookieHeader(headers);
   }
+  /** A page that only reads does not save. */
+  async function read(cookie, handler) {
+    const headers = new Headers();
+    handler(await getIronSession(webCookies(request(cookie), headers), options));
+    return cookieHeader(headers);
+  }
   return {
     fill: (cookie, data) => visit(cookie, (session) => Object.assign(session, data)),
     visit: (cookie, field, turn) => visit(cookie, (session) => (session[field] = turn(session.user, session[field]))),
+    read: (cookie, field, look) => read(cookie, (session) => look(session.user, session[field])),
+    anonymous: (cookie, look) => read(cookie, (session) => look(session.user)),
   };
 }

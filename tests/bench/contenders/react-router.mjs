@@ -1,11 +1,11 @@
-// React Router's sessions in KV: the id signed, the session as JSON text.
+// React Router's sessions in KV: the id signed, the session as JSON text. A page that only reads does not commit.
 
 import { createWorkersKVSessionStorage } from "@react-router/cloudflare";
 import { namespace } from "../kv.mjs";
 
-export default function reactRouter() {
+export default function reactRouter(kv = namespace()) {
   const { getSession, commitSession } = createWorkersKVSessionStorage({
-    kv: namespace(),
+    kv,
     cookie: {
       name: "__session",
       secrets: ["the benchmark's secret, of more than 32 bytes"],
@@ -26,6 +26,13 @@ export default function reactRouter() {
       const session = await getSession(cookie);
       session.set(field, turn(session.get("user"), session.get(field)));
       return commitSession(session);
+    },
+    async read(cookie, field, look) {
+      const session = await getSession(cookie);
+      look(session.get("user"), session.get(field));
+    },
+    async anonymous(cookie, look) {
+      look((await getSession(cookie)).get("user"));
     },
   };
 }

@@ -1,22 +1,18 @@
-// No session: the cost of a Hono application that sets a cookie.
+// No session: the cost of a Hono application that reads a cookie, and sets it in a visit that writes.
 
 import { Hono } from "hono";
 import { getCookie, setCookie } from "hono/cookie";
-import { cookieHeader, request } from "../shell.mjs";
+import { honoVisit } from "../shell.mjs";
 
 export default function shell() {
   const app = new Hono();
   app.get("/", (context) => {
-    setCookie(context, "sid", getCookie(context, "sid") ?? "1", { path: "/", secure: true, httpOnly: true, sameSite: "Lax" });
+    context.env.change(context, getCookie(context, "sid"));
     return context.body(null);
   });
-  return {
-    shell: true,
-    async fill(cookie) {
-      return this.visit(cookie);
-    },
-    async visit(cookie) {
-      return cookieHeader((await app.fetch(request(cookie))).headers);
-    },
-  };
+  const visit = honoVisit(app);
+  const options = { path: "/", secure: true, httpOnly: true, sameSite: "Lax" };
+  const write = (cookie) => visit(cookie, (context, id = "1") => setCookie(context, "sid", id, options));
+  const read = (cookie) => visit(cookie, () => {});
+  return { shell: true, fill: write, visit: write, read, anonymous: read };
 }

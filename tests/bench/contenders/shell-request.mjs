@@ -3,16 +3,15 @@
 import { cookieHeader, request } from "../shell.mjs";
 
 export default function shell() {
-  return {
-    shell: true,
-    async fill(cookie) {
-      return this.visit(cookie);
-    },
-    async visit(cookie) {
-      const asked = request(cookie).headers.get("Cookie");
-      const headers = new Headers();
-      headers.append("Set-Cookie", `sid=${asked.length}; Path=/; Secure; HttpOnly; SameSite=Lax`);
-      return cookieHeader(headers);
-    },
-  };
+  async function write(cookie) {
+    const asked = request(cookie).headers.get("Cookie");
+    const headers = new Headers();
+    headers.append("Set-Cookie", `sid=${asked.length}; Path=/; Secure; HttpOnly; SameSite=Lax`);
+    return cookieHeader(headers);
+  }
+  async function read(cookie) {
+    request(cookie).headers.get("Cookie");
+    return cookieHeader(new Headers());
+  }
+  return { shell: true, fill: write, visit: write, read, anonymous: read };
 }
