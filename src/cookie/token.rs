@@ -252,7 +252,7 @@ mod tests {
         let (head, text) = bytes.split_at_mut(HEAD_BYTES);
         let nonce = head.last_chunk().unwrap();
         let length = settings().secrets.unseal(nonce, &[VERSION], text).unwrap().len();
-        bytes.truncate(HEAD_BYTES + length);
+        bytes.truncate(HEAD_BYTES.saturating_add(length));
         bytes
     }
 

@@ -126,7 +126,8 @@ mod tests {
     fn a_tag_and_a_nonce_share_a_block_and_no_byte_is_given_out_twice() {
         let seed = [1; HASH_BYTES];
         let mut random = Random::new(seed);
-        (random.tag(), random.nonce());
+        random.tag();
+        random.nonce();
         assert_eq!(random.drawn, 1);
         let blocks: Vec<_> = (1..400_u64).flat_map(|number| sha256(&[&seed, &number.to_be_bytes()])).collect();
         let mut given = vec![false; blocks.len()];

@@ -116,6 +116,7 @@ pub fn from_base64(text: &[u8]) -> Option<Vec<u8>> {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "a panic is what a test fails with")]
 mod tests {
     use super::*;
     use base64ct::{Base64UrlUnpadded, Encoding};
