@@ -1,4 +1,4 @@
-//! The application's secrets: signing and sealing with keys derived from them.
+//! The application's secrets, and the keys derived from them.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -12,22 +12,25 @@ use crate::error::{Error, Result};
 /// The minimum length of a secret, in bytes.
 const MIN_BYTES: usize = 32;
 
-/// The length of a MAC (HMAC-SHA-256), in bytes.
-pub(crate) const MAC_BYTES: usize = HASH_BYTES;
-
 /// Key derivation labels. Each purpose and each cookie name has a separate key.
-const TOKEN_PURPOSE: &[u8] = b"edge-session token v1 ";
-const JOURNAL_PURPOSE: &[u8] = b"edge-session journal v1 ";
+const TOKEN_PURPOSE: &[u8] = b"edge-session token v2 ";
+const EVENT_PURPOSE: &[u8] = b"edge-session event v1 ";
 
 /// One secret: its bytes, and the keys derived from it once the cookie name is known.
 #[derive(Clone)]
 struct Secret {
     bytes: Zeroizing<Vec<u8>>,
-    token_mac: Option<MacKey>,
-    journal_key: Zeroizing<[u8; 32]>,
+    keys: Option<Keys>,
 }
 
-/// The active secrets. The first one signs and seals; all of them verify and unseal.
+/// The keys of one cookie name.
+#[derive(Clone)]
+struct Keys {
+    token: Zeroizing<[u8; HASH_BYTES]>,
+    event: MacKey,
+}
+
+/// The active secrets. The first one seals and signs; all of them unseal and verify.
 #[derive(Clone)]
 pub(crate) struct Secrets(Vec<Secret>);
 
@@ -51,7 +54,7 @@ impl Secrets {
         Self(secrets.iter().map(secret).collect())
     }
 
-    /// The placeholder of a settings builder. It neither signs nor verifies.
+    /// The placeholder of a settings builder. It neither seals nor unseals.
     pub(crate) const fn none() -> Self {
         Self(Vec::new())
     }
@@ -60,34 +63,33 @@ impl Secrets {
     pub(crate) fn for_cookie(mut self, name: &str) -> Self {
         for secret in &mut self.0 {
             let derived = |purpose: &[u8]| derive(&secret.bytes, &[purpose, name.as_bytes()]);
-            let (token_mac, journal_key) = (derived(TOKEN_PURPOSE), derived(JOURNAL_PURPOSE));
-            secret.token_mac = Some(MacKey::new(token_mac.as_slice()));
-            secret.journal_key = journal_key;
+            let event = MacKey::new(derived(EVENT_PURPOSE).as_slice());
+            secret.keys = Some(Keys { token: derived(TOKEN_PURPOSE), event });
         }
         self
     }
 
-    /// Returns the MAC over `payload`.
-    pub(crate) fn sign(&self, payload: &[u8]) -> Option<[u8; MAC_BYTES]> {
-        Some(self.0.first()?.token_mac.as_ref()?.sign(payload))
+    /// Encrypts a token's `text` in place, bound to `context`, and returns its tag. A `nonce` must not be used twice.
+    pub(crate) fn seal(&self, nonce: &[u8; NONCE_BYTES], context: &[u8], text: &mut [u8]) -> Option<[u8; SEAL_BYTES]> {
+        seal(&self.0.first()?.keys.as_ref()?.token, nonce, context, text)
     }
 
-    /// Returns whether `mac` is valid for `payload` under any of the secrets. Compares in constant time.
-    pub(crate) fn verify(&self, payload: &[u8], mac: &[u8]) -> bool {
-        self.0.iter().filter_map(|secret| secret.token_mac.as_ref()).any(|key| key.verify(payload, mac))
+    /// Decrypts in place a text with its tag that one of the secrets sealed with this `context`, and returns the text.
+    pub(crate) fn unseal<'a>(
+        &self,
+        nonce: &[u8; NONCE_BYTES],
+        context: &[u8],
+        sealed: &'a mut [u8],
+    ) -> Option<&'a mut [u8]> {
+        // A key that does not fit leaves the bytes as they are.
+        let keys = self.0.iter().filter_map(|secret| secret.keys.as_ref());
+        let length = keys.filter_map(|keys| Some(unseal(&keys.token, nonce, context, sealed)?.len())).next()?;
+        sealed.get_mut(..length)
     }
 
-    /// Encrypts `text`, bound to `context`. A `nonce` must not be used twice.
-    pub(crate) fn seal(&self, nonce: [u8; NONCE_BYTES], context: &[u8], mut text: Vec<u8>) -> Option<Vec<u8>> {
-        seal(&self.0.first()?.journal_key, &nonce, context, &mut text).then_some(text)
-    }
-
-    /// Decrypts a text that one of the secrets sealed with this `context`.
-    pub(crate) fn unseal(&self, nonce: [u8; NONCE_BYTES], context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
-        self.0.iter().find_map(|secret| {
-            let mut text = sealed.to_vec();
-            unseal(&secret.journal_key, &nonce, context, &mut text).then_some(text)
-        })
+    /// Returns the MAC over the key in an event, for its pseudonym.
+    pub(crate) fn event_mac(&self, key: &[u8]) -> Option<[u8; HASH_BYTES]> {
+        Some(self.0.first()?.keys.as_ref()?.event.sign(key))
     }
 
     /// Returns the bytes of the secrets, in order, for Django's own key derivation.
@@ -98,7 +100,7 @@ impl Secrets {
 
 impl Secret {
     fn unbound(bytes: &[u8]) -> Self {
-        Self { bytes: Zeroizing::new(bytes.to_vec()), token_mac: None, journal_key: Zeroizing::default() }
+        Self { bytes: Zeroizing::new(bytes.to_vec()), keys: None }
     }
 
     fn new(bytes: &[u8]) -> Result<Self> {
@@ -135,12 +137,28 @@ mod tests {
         Secrets::new(list).unwrap().for_cookie("sessionid")
     }
 
+    const NONCE: [u8; NONCE_BYTES] = [7; NONCE_BYTES];
+
+    /// Seals a text, and appends its tag.
+    fn sealed(secrets: &Secrets, text: &[u8]) -> Vec<u8> {
+        let mut bytes = text.to_vec();
+        let tag = secrets.seal(&NONCE, b"context", &mut bytes).unwrap();
+        bytes.extend(tag);
+        bytes
+    }
+
+    fn unsealed(secrets: &Secrets, sealed: &[u8]) -> Option<Vec<u8>> {
+        secrets.unseal(&NONCE, b"context", &mut sealed.to_vec()).map(|text| text.to_vec())
+    }
+
     #[test]
-    fn the_first_secret_signs_and_all_verify() {
+    fn the_first_secret_seals_and_all_unseal() {
         let (old, both, new) = (secrets(&[OLD]), secrets(&[NEW, OLD]), secrets(&[NEW]));
-        assert!(both.verify(b"a", &old.sign(b"a").unwrap()));
-        assert!(new.verify(b"a", &both.sign(b"a").unwrap()));
-        assert!(!new.verify(b"a", &old.sign(b"a").unwrap()));
+        let text = || Some(b"a".to_vec());
+        assert_eq!(unsealed(&both, &sealed(&old, b"a")), text());
+        assert_eq!(unsealed(&both, &sealed(&new, b"a")), text());
+        assert_eq!(unsealed(&new, &sealed(&both, b"a")), text());
+        assert_eq!(unsealed(&new, &sealed(&old, b"a")), None);
     }
 
     // CVE-2026-6873 (Django): a name and a salt were concatenated without a separator, so that two pairs had one key. Here the
@@ -148,65 +166,69 @@ mod tests {
     #[test]
     fn cve_2026_6873_another_name_is_another_key() {
         let named = |name| Secrets::new([OLD]).unwrap().for_cookie(name);
-        let mac = named("ab").sign(b"c").unwrap();
-        assert!(named("ab").verify(b"c", &mac));
-        assert!(!named("a").verify(b"bc", &mac));
-        assert!(!named("a").verify(b"c", &mac));
-        assert!(!named("").verify(b"abc", &mac));
+        let sealed = sealed(&named("ab"), b"c");
+        assert!(unsealed(&named("ab"), &sealed).is_some());
+        for name in ["a", "", "abc", " ab"] {
+            assert_eq!(unsealed(&named(name), &sealed), None);
+        }
     }
 
     #[test]
-    fn without_a_cookie_name_no_token_is_signed_or_verified() {
-        let mac = secrets(&[OLD]).sign(b"x").unwrap();
+    fn without_a_cookie_name_nothing_is_sealed_or_unsealed() {
+        let sealed = sealed(&secrets(&[OLD]), b"x");
         let unbound = Secrets::new([OLD]).unwrap();
-        assert!(unbound.sign(b"x").is_none());
-        assert!(!unbound.verify(b"x", &mac));
+        assert!(unbound.seal(&NONCE, b"context", &mut [1]).is_none());
+        assert!(unbound.event_mac(b"x").is_none());
+        assert_eq!(unsealed(&unbound, &sealed), None);
     }
 
     // D13, Auth0-PHP #808: the secret itself was the key for every purpose. Here HKDF derives a key for each purpose and cookie.
     #[test]
     fn auth0_php_808_each_purpose_has_a_key_of_its_own() {
         let secrets = secrets(&[OLD]);
-        assert_ne!(secrets.sign(b"x").unwrap(), MacKey::new(OLD.as_bytes()).sign(b"x"));
-        let keys = ["sessionid", "sessionid2", ""].map(|name| {
-            [TOKEN_PURPOSE, JOURNAL_PURPOSE].map(|purpose| {
-                let key = derive(OLD.as_bytes(), &[purpose, name.as_bytes()]);
-                assert_ne!(key.as_slice(), [0; 32]);
-                *key
-            })
-        });
+        let key = |purpose: &[u8], name: &str| *derive(OLD.as_bytes(), &[purpose, name.as_bytes()]);
+        // Each key is the one of its purpose, and not the secret itself.
+        let mut sealed = sealed(&secrets, b"x");
+        assert!(unseal(&key(TOKEN_PURPOSE, "sessionid"), &NONCE, b"context", &mut sealed).is_some());
+        let mac = secrets.event_mac(b"x").unwrap();
+        assert_eq!(mac, MacKey::new(&key(EVENT_PURPOSE, "sessionid")).sign(b"x"));
+        assert_ne!(mac, MacKey::new(OLD.as_bytes()).sign(b"x"));
+        let keys = ["sessionid", "sessionid2", ""].map(|name| [TOKEN_PURPOSE, EVENT_PURPOSE].map(|of| key(of, name)));
         let all: std::collections::BTreeSet<_> = keys.iter().flatten().collect();
         assert_eq!(all.len(), 6);
+        assert!(!all.contains(&[0; HASH_BYTES]));
         // Another secret has other keys.
         assert_ne!(*derive(NEW.as_bytes(), &[TOKEN_PURPOSE, b"sessionid"]), keys[0][0]);
     }
 
-    // A11, CVE-2013-0263 (Rack): the time of a comparison revealed how many bytes of a guess were right. Here a MAC that differs
+    // A11, CVE-2013-0263 (Rack): the time of a comparison revealed how many bytes of a guess were right. Here a tag that differs
     // in its first byte takes as long as one that differs in its last. The difference has to be far below that of a comparison
     // which stops at the first difference; the two are measured alternately.
     #[test]
     fn cve_2013_0263_a_comparison_takes_as_long_wherever_the_difference_is() {
+        type Sealed = [u8; 1 + SEAL_BYTES];
         let secrets = secrets(&[OLD]);
-        let good = secrets.sign(b"x").unwrap();
+        let good: Sealed = sealed(&secrets, b"x").try_into().unwrap();
         let (mut first, mut last) = (good, good);
-        first[0] ^= 1;
-        last[MAC_BYTES - 1] ^= 1;
-        let early = |mac: &[u8; MAC_BYTES]| {
-            let wanted = secrets.sign(b"x").unwrap();
+        first[1] ^= 1;
+        last[SEAL_BYTES] ^= 1;
+        let early = |sealed: &Sealed| {
+            let mut text = *b"x";
+            let wanted = secrets.seal(&NONCE, b"context", &mut text).unwrap();
             let mut at = 0;
-            while at < MAC_BYTES && std::hint::black_box(wanted[at]) == std::hint::black_box(mac[at]) {
+            while at < SEAL_BYTES && std::hint::black_box(wanted[at]) == std::hint::black_box(sealed[at + 1]) {
                 at += 1;
             }
-            at == MAC_BYTES
+            at == SEAL_BYTES
         };
-        let verify = |mac: &[u8; MAC_BYTES]| secrets.verify(b"x", mac);
-        let cost = |compare: &dyn Fn(&[u8; MAC_BYTES]) -> bool, mac: &[u8; MAC_BYTES]| {
+        let unseal = |sealed: &Sealed| secrets.unseal(&NONCE, b"context", &mut sealed.clone()).is_some();
+        let cost = |compare: &dyn Fn(&Sealed) -> bool, sealed: &Sealed| {
             let begun = std::time::Instant::now();
-            assert!(!std::hint::black_box(compare(std::hint::black_box(mac))));
+            assert!(!std::hint::black_box(compare(std::hint::black_box(sealed))));
             begun.elapsed().as_nanos() as f64
         };
         let cases: [(&dyn Fn(&_) -> _, _); 4] =
-            [(&verify, &first), (&verify, &last), (&early, &first), (&early, &last)];
+            [(&unseal, &first), (&unseal, &last), (&early, &first), (&early, &last)];
         let mut costs: [Vec<f64>; 4] = Default::default();
         let mut state = 1_u32;
         for _ in 0..24_000 {
@@ -216,23 +238,23 @@ mod tests {
             costs[at].push(cost(cases[at].0, cases[at].1));
         }
         // The median of the faster half: the slower half shows other load of the machine.
-        let [verify_first, verify_last, early_first, early_last] = costs.map(|mut costs| {
+        let [unseal_first, unseal_last, early_first, early_last] = costs.map(|mut costs| {
             costs.sort_by(f64::total_cmp);
             costs[costs.len() / 4]
         });
-        let (constant, leaking) = ((verify_last - verify_first).abs(), early_last - early_first);
+        let (constant, leaking) = ((unseal_last - unseal_first).abs(), early_last - early_first);
         assert!(constant < leaking / 2.0, "{constant} ns between first and last byte; with an early exit {leaking} ns");
     }
 
     // CVE-2025-47275 (Auth0-PHP): short tags were guessed.
     #[test]
-    fn cve_2025_47275_the_mac_has_exactly_its_length() {
+    fn cve_2025_47275_the_tag_has_exactly_its_length() {
         let secrets = secrets(&[OLD]);
-        let mac = secrets.sign(b"x").unwrap();
-        for cut in 0..MAC_BYTES {
-            assert!(!secrets.verify(b"x", &mac[..cut]), "{cut} bytes were enough");
+        let sealed = sealed(&secrets, b"x");
+        for cut in 0..sealed.len() {
+            assert_eq!(unsealed(&secrets, &sealed[..cut]), None, "{cut} bytes were enough");
         }
-        assert!(!secrets.verify(b"x", &[&mac[..], b"\0"].concat()));
+        assert_eq!(unsealed(&secrets, &[&sealed[..], b"\0"].concat()), None);
     }
 
     #[test]

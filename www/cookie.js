@@ -61,7 +61,7 @@ function attributes({ cookie, loadReason }) {
   return [
     ["Name", element("code", cookie.name), prefix(cookie.name)],
     otherName(cookie),
-    ["Value", "signed, never shown", "It names the session’s key, and its signature cannot be forged. No route returns it. Each save gives a new one; a login changes the key in it."],
+    ["Value", "sealed, never shown", "It names the session’s key, and can neither be read nor forged. No route returns it. Each save gives a new one; a login changes the key in it."],
     ["Expires", expires(cookie, loadReason), "The browser deletes it then. Each save moves this time, together with the record’s deadline."],
     ["Domain", cookie.domain ?? "none", cookie.domain === null ? "Sent to this host only." : "Sent to this host and its subdomains."],
     ["Path", element("code", cookie.path), cookie.path === "/" ? "Sent with every request to the host." : "Sent with requests below this path."],

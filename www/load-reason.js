@@ -82,7 +82,7 @@ export const LOAD_REASONS = {
   "malformed": {
     label: "Not verified",
     badge: "plain",
-    meaning: "This browser’s cookie was changed, or was signed with another secret.",
+    meaning: "This browser’s cookie was changed, or was sealed with another secret.",
     next: STARTS_NEW,
     cookie: "The browser sent a cookie that this server did not sign. This answer deletes it.",
   },

@@ -1,10 +1,19 @@
-//! The cookie's value, a signed token: the session's identity and the last save that the browser knows of.
+//! The cookie's value, a sealed token: the session's identity, the last save that the browser knows of, and the journal.
 //!
 //! It is the base64url encoding, without padding, of:
 //!
 //! | bytes | content |
 //! | --- | --- |
-//! | 1 | upper half: version, 1; lower half: rotations of the key, 14 if they follow at the end, or 15 for an ending token |
+//! | 1 | version, 2 |
+//! | 24 | nonce |
+//! | 55 or more | the text below, encrypted with XChaCha20-Poly1305, with a key that is derived for this purpose and this cookie's name |
+//! | 16 | the encryption's tag, which also authenticates the version |
+//!
+//! The text:
+//!
+//! | bytes | content |
+//! | --- | --- |
+//! | 1 | kind: rotations of the key, 14 if they follow after the issue time, or 15 for an ending token |
 //! | 32 | session key |
 //! | 6 | absolute deadline, milliseconds of Unix time |
 //! | 2 | hash of the key prefix |
@@ -12,19 +21,16 @@
 //! | 4 | tag |
 //! | 6 | issue time, milliseconds of Unix time |
 //! | 0 or 2 | rotations |
-//! | 32 | HMAC-SHA-256 over all of the above, with a key that is derived for this purpose and this cookie's name |
-//! | 0 or more | the [journal](super::sealed_journal), sealed and bound to this MAC |
+//! | 0 or more | the [journal](super::journal_codec) |
 //!
-//! Up to 13 rotations, the signed bytes fit into one block of the hash. An *ending* token names a session that a logout could not
-//! revoke yet. It opens no session.
+//! An *ending* token names a session that a logout could not revoke yet. It opens no session, and has no journal.
 
-use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use edge_session_crypto::{from_base64, to_base64};
 
-use super::sealed_journal::{self, MIN_SEALED};
-use crate::secret::{MAC_BYTES, NONCE_BYTES, SEAL_BYTES};
+use super::journal_codec;
+use crate::secret::{NONCE_BYTES, SEAL_BYTES};
 use crate::session::deadline::Deadline;
 use crate::session::identity::{Identity, Position};
 use crate::session::incoming::SessionToken;
@@ -32,27 +38,32 @@ use crate::session::journal::Journal;
 use crate::session::key::{KEY_CHARS, SessionKey};
 use crate::settings::{CookieSlot, Settings};
 
-const VERSION: u8 = 1;
+pub(crate) const VERSION: u8 = 2;
 
-/// Values of the lower half of the first byte: the rotations follow at the end; the token is an ending token.
+/// Kinds of tokens that are not a number of rotations: the rotations follow; the token is an ending token.
 const MORE_ROTATIONS: u8 = 14;
 const ENDING: u8 = 15;
 
-const HEAD_BYTES: usize = 23 + KEY_CHARS;
+/// The length of version and nonce, in bytes.
+const HEAD_BYTES: usize = 1 + NONCE_BYTES;
+
+/// The length of the text without rotations and journal, in bytes.
+const FIELDS_BYTES: usize = 23 + KEY_CHARS;
 const ROTATIONS_BYTES: usize = 2;
 
 /// The maximum length of a cookie's name and value together, in bytes (RFC 6265bis, section 5.7).
 const MAX_COOKIE: usize = 4096;
 
-/// The length of the shortest token, in characters.
-const SHORTEST: usize = chars(HEAD_BYTES + MAC_BYTES);
+/// The length of the shortest token, in bytes and in characters.
+const SHORTEST_BYTES: usize = HEAD_BYTES + FIELDS_BYTES + SEAL_BYTES;
+const SHORTEST: usize = chars(SHORTEST_BYTES);
 
 /// Returns the number of base64 characters for `bytes`, without padding.
 const fn chars(bytes: usize) -> usize {
     bytes.saturating_mul(4).div_ceil(3)
 }
 
-/// A verified token.
+/// A token that one of the secrets sealed.
 #[derive(Debug)]
 pub(crate) enum Token {
     Session(SessionToken),
@@ -60,39 +71,50 @@ pub(crate) enum Token {
     Ending(Identity),
 }
 
-/// Signs a token with the first secret. The journal drops its oldest entries until the token fits into its cookie.
-pub(crate) fn sign(
+/// Seals a token with the first secret. The journal drops its oldest entries until the token fits into its cookie.
+pub(crate) fn seal(
     settings: &Settings,
+    nonce: [u8; NONCE_BYTES],
     identity: &Identity,
     position: Position,
-    carried: Option<(&mut Journal, [u8; NONCE_BYTES])>,
+    journal: Option<&mut Journal>,
 ) -> Option<String> {
     let kind = u8::try_from(identity.rotations).unwrap_or(u8::MAX).min(MORE_ROTATIONS);
-    let mut bytes = payload(settings, kind, identity, position);
-    let mac = settings.secrets.sign(&bytes)?;
-    bytes.extend_from_slice(&mac);
-    if let Some((journal, nonce)) = carried {
+    let room = journal.as_deref().map_or(0, journal_codec::size);
+    let mut bytes = unsealed(settings, nonce, kind, identity, position, room);
+    if let Some(journal) = journal {
         let name = settings.name_of(CookieSlot::of(identity));
         let room = MAX_COOKIE.saturating_sub(name.len()).saturating_mul(3) / 4;
-        let room = room.saturating_sub(bytes.len());
-        let room = room.min(settings.journal_bytes.saturating_add(NONCE_BYTES + SEAL_BYTES));
-        let sealed = sealed_journal::seal(&settings.secrets, nonce, &mac, journal, position.issued, room);
-        bytes.extend_from_slice(sealed.as_deref().unwrap_or_default());
+        let room = room.saturating_sub(bytes.len()).saturating_sub(SEAL_BYTES).min(settings.journal_bytes);
+        journal_codec::encode(journal, position.issued / 1000, room, &mut bytes);
     }
-    Some(to_base64(&bytes))
+    seal_bytes(settings, bytes)
 }
 
-/// Signs an ending token issued at `issued` (microseconds of Unix time).
-pub(crate) fn sign_ending(settings: &Settings, identity: &Identity, issued: i64) -> Option<String> {
-    let mut bytes = payload(settings, ENDING, identity, Position { generation: 0, tag: [0; 4], issued });
-    let mac = settings.secrets.sign(&bytes)?;
-    bytes.extend_from_slice(&mac);
-    Some(to_base64(&bytes))
+/// Seals an ending token issued at `issued` (microseconds of Unix time).
+pub(crate) fn seal_ending(
+    settings: &Settings,
+    nonce: [u8; NONCE_BYTES],
+    identity: &Identity,
+    issued: i64,
+) -> Option<String> {
+    let position = Position { generation: 0, tag: [0; 4], issued };
+    seal_bytes(settings, unsealed(settings, nonce, ENDING, identity, position, 0))
 }
 
-fn payload(settings: &Settings, kind: u8, identity: &Identity, position: Position) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(HEAD_BYTES + ROTATIONS_BYTES + MAC_BYTES);
-    bytes.push(VERSION << 4 | kind);
+/// Returns the bytes of a token before its text is encrypted, with room for a journal of `room` bytes.
+pub(crate) fn unsealed(
+    settings: &Settings,
+    nonce: [u8; NONCE_BYTES],
+    kind: u8,
+    identity: &Identity,
+    position: Position,
+    room: usize,
+) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(SHORTEST_BYTES.saturating_add(ROTATIONS_BYTES).saturating_add(room));
+    bytes.push(VERSION);
+    bytes.extend_from_slice(&nonce);
+    bytes.push(kind);
     bytes.extend_from_slice(identity.key.as_bytes());
     bytes.extend_from_slice(&six_bytes(identity.absolute.0));
     bytes.extend_from_slice(&settings.prefix_mark);
@@ -105,39 +127,52 @@ fn payload(settings: &Settings, kind: u8, identity: &Identity, position: Positio
     bytes
 }
 
-/// Verifies and parses a token that one of the secrets signed for this cookie. The MAC is verified before any field is parsed.
-pub(crate) fn verify(settings: &Settings, text: &[u8]) -> Option<Token> {
+/// Encrypts the text of a token, appends the tag, and encodes the token.
+pub(crate) fn seal_bytes(settings: &Settings, mut bytes: Vec<u8>) -> Option<String> {
+    let ([version, nonce @ ..], text) = bytes.split_first_chunk_mut::<HEAD_BYTES>()?;
+    let tag = settings.secrets.seal(nonce, &[*version], text)?;
+    bytes.extend_from_slice(&tag);
+    Some(to_base64(&bytes))
+}
+
+/// Unseals and parses a token that one of the secrets sealed for this cookie. All of it is authenticated before any field is
+/// parsed.
+pub(crate) fn unseal(settings: &Settings, text: &[u8]) -> Option<Token> {
     if !(SHORTEST..=MAX_COOKIE).contains(&text.len()) {
         return None;
     }
-    let bytes = from_base64(text)?;
-    let kind = bytes.first()? & 15;
-    let more = if kind >= MORE_ROTATIONS { ROTATIONS_BYTES } else { 0 };
-    let (payload, rest) = bytes.split_at_checked(HEAD_BYTES.saturating_add(more))?;
-    let (mac, sealed) = rest.split_at_checked(MAC_BYTES)?;
-    if !(sealed.is_empty() || sealed.len() >= MIN_SEALED) || !settings.secrets.verify(payload, mac) {
+    let mut bytes = from_base64(text)?;
+    let ([version, nonce @ ..], sealed) = bytes.split_first_chunk_mut::<HEAD_BYTES>()?;
+    if *version != VERSION {
         return None;
     }
-    let mut fields = Fields(payload);
-    let [first] = fields.take()?;
-    if first >> 4 != VERSION {
-        return None;
-    }
+    let mut fields = Fields(settings.secrets.unseal(nonce, &[VERSION], sealed)?);
+    let [kind] = fields.take()?;
     let key = SessionKey::from_bytes(&fields.take::<KEY_CHARS>()?)?;
     let absolute = Deadline(fields.micros()?);
     let same_prefix = fields.take()? == settings.prefix_mark;
     let generation = u32::from_be_bytes(fields.take()?);
     let tag = fields.take()?;
     let issued = fields.micros()?;
-    let rotations = if more > 0 { u16::from_be_bytes(fields.take()?) } else { u16::from(kind) };
+    let rotations = match kind {
+        ..MORE_ROTATIONS => u16::from(kind),
+        MORE_ROTATIONS | ENDING => u16::from_be_bytes(fields.take()?),
+        _ => return None,
+    };
+    let journal_bytes = fields.0.len();
     let identity = Identity { key, rotations, absolute };
     if kind == ENDING {
-        return sealed.is_empty().then_some(Token::Ending(identity));
+        return (journal_bytes == 0).then_some(Token::Ending(identity));
     }
-    // Each token has one encoding: fewer rotations are in the first byte.
-    (more == 0 || rotations >= u16::from(MORE_ROTATIONS)).then_some(())?;
-    let sealed = if sealed.is_empty() { Box::default() } else { rest.into() };
-    Some(Token::Session(SessionToken { identity, position: Position { generation, tag, issued }, same_prefix, sealed }))
+    // Each token has one encoding: fewer rotations are the kind.
+    if kind == MORE_ROTATIONS && rotations < u16::from(MORE_ROTATIONS) {
+        return None;
+    }
+    // Only the journal remains.
+    bytes.truncate(bytes.len().saturating_sub(SEAL_BYTES));
+    bytes.drain(..bytes.len().saturating_sub(journal_bytes));
+    let position = Position { generation, tag, issued };
+    Some(Token::Session(SessionToken { identity, position, same_prefix, journal: bytes }))
 }
 
 /// Encodes a time in microseconds as milliseconds in 48 bits: 4459 years around 1970. Other times are clamped.
@@ -146,7 +181,7 @@ fn six_bytes(micros: i64) -> [u8; 6] {
     bytes
 }
 
-/// The unparsed rest of a payload.
+/// The unparsed rest of a text.
 struct Fields<'a>(&'a [u8]);
 
 impl Fields<'_> {
@@ -165,9 +200,13 @@ impl Fields<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::journal::{Change, JournalEntry, Origin};
     use proptest::prelude::*;
 
-    const LONGEST: usize = chars(HEAD_BYTES + ROTATIONS_BYTES + MAC_BYTES);
+    /// The length of a token with rotations and without a journal, in characters.
+    const LONGEST: usize = chars(SHORTEST_BYTES + ROTATIONS_BYTES);
+
+    const NONCE: [u8; NONCE_BYTES] = [0x5a; NONCE_BYTES];
 
     const SECRET: &str = "a secret of at least thirty-two bytes";
 
@@ -188,24 +227,42 @@ mod tests {
         )
     }
 
-    fn signed(rotations: u16) -> String {
+    fn sealed(rotations: u16) -> String {
         let (identity, position) = parts(rotations);
-        sign(&settings(), &identity, position, None).unwrap()
+        seal(&settings(), NONCE, &identity, position, None).unwrap()
     }
 
-    fn resigned(payload: &[u8]) -> String {
-        let mut bytes = payload.to_vec();
-        bytes.extend(settings().secrets.sign(payload).unwrap());
-        to_base64(&bytes)
+    fn journal() -> Journal {
+        let mut journal = Journal::starting_at([0, 0, 0, 1], 1_893_455_999_000);
+        journal.entries.push(JournalEntry { tag: [1, 2, 3, 4], time: 1_893_456_000_000, origin: Origin::Own });
+        let (key, value) = (b"\"k\"".as_slice().into(), Some(b"12".as_slice().into()));
+        journal.changes.push(Change { tag: [1, 2, 3, 4], key, value });
+        journal
+    }
+
+    /// A token with a journal.
+    fn carrying() -> String {
+        let (identity, position) = parts(3);
+        seal(&settings(), NONCE, &identity, position, Some(&mut journal())).unwrap()
+    }
+
+    /// Returns version, nonce and decrypted text of a token.
+    fn opened(token: &str) -> Vec<u8> {
+        let mut bytes = from_base64(token.as_bytes()).unwrap();
+        let (head, text) = bytes.split_at_mut(HEAD_BYTES);
+        let nonce = head.last_chunk().unwrap();
+        let length = settings().secrets.unseal(nonce, &[VERSION], text).unwrap().len();
+        bytes.truncate(HEAD_BYTES.saturating_add(length));
+        bytes
     }
 
     #[test]
-    fn verifying_reverses_signing() {
+    fn unsealing_reverses_sealing() {
         for (rotations, length) in [(0, SHORTEST), (13, SHORTEST), (14, LONGEST), (15, LONGEST), (u16::MAX, LONGEST)] {
-            let token = signed(rotations);
+            let token = sealed(rotations);
             assert_eq!(token.len(), length);
-            let Some(Token::Session(read)) = verify(&settings(), token.as_bytes()) else { panic!("{rotations}") };
-            assert!(read.sealed.is_empty() && read.same_prefix);
+            let Some(Token::Session(read)) = unseal(&settings(), token.as_bytes()) else { panic!("{rotations}") };
+            assert!(read.journal.is_empty() && read.same_prefix);
             let (expected, at) = parts(rotations);
             let identity = read.identity;
             assert_eq!(
@@ -215,15 +272,15 @@ mod tests {
             assert_eq!(read.position, at);
         }
         // Far below the limit of browsers.
-        const { assert!(LONGEST < 130) };
+        const { assert!(LONGEST < 132) };
     }
 
     #[test]
     fn an_ending_token_opens_no_session() {
         for rotations in [0, 1, 20] {
             let (identity, position) = parts(rotations);
-            let token = sign_ending(&settings(), &identity, position.issued).unwrap();
-            let Some(Token::Ending(read)) = verify(&settings(), token.as_bytes()) else { panic!("{rotations}") };
+            let token = seal_ending(&settings(), NONCE, &identity, position.issued).unwrap();
+            let Some(Token::Ending(read)) = unseal(&settings(), token.as_bytes()) else { panic!("{rotations}") };
             assert_eq!((read.key, read.rotations), (identity.key, rotations));
         }
     }
@@ -231,54 +288,74 @@ mod tests {
     #[test]
     fn a_token_of_another_key_prefix_is_recognised() {
         let other = Settings::builder([SECRET]).key_prefix("shop").build().unwrap();
-        let Some(Token::Session(read)) = verify(&other, signed(1).as_bytes()) else { panic!("it verifies") };
+        let Some(Token::Session(read)) = unseal(&other, sealed(1).as_bytes()) else { panic!("it is valid") };
         assert!(!read.same_prefix);
     }
 
-    // The golden token of version 1. A change logs every visitor out.
     #[test]
-    fn the_format_of_version_1_is_unchanged() {
-        let golden = "HmN3NjNjM2Jtano3dDNyNGQ2enZvbWZnOWtsM21mZjhwAcAy8PIAOTcAAAAHAQIDBAG42sW0AAAOMf6K55YiJ6oIXxX7rxXDlupxRtOhrv3CGb7iDvLx8P8";
-        assert_eq!(signed(14), golden);
+    fn the_journal_is_returned_as_it_was_encoded() {
+        let Some(Token::Session(read)) = unseal(&settings(), carrying().as_bytes()) else { panic!("it is valid") };
+        assert_eq!(journal_codec::decode(&read.journal, 1_893_456_000_000), Some(journal()));
+        assert_eq!((read.identity.rotations, read.position), (3, parts(3).1));
+    }
+
+    // Golden tokens of version 2: with 14 rotations, and with a journal. A change logs every visitor out.
+    #[test]
+    fn the_format_of_version_2_is_unchanged() {
+        assert_eq!(
+            sealed(14),
+            "AlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWqopSBJg6GlU1DbwRNffHYa3P8CNhYzlBUToyHbEcst_lgN-s4zZ8tQktx8b7q3LMfO0Ug6BshLlHRsGD4bZfym61wq-2adZRdc"
+        );
+        assert_eq!(carrying(), "AlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWqcpSBJg6GlU1DbwRNffHYa3P8CNhYzlBUToyHbEcst_lgN-s4zZ8tQktx8b7q3LMfO0Ug6BshLnM67t7dAgxKh9nGs0UrpILCPM3RVlXFrZ9JZJStygfVIegwFlmcjN_g");
     }
 
     #[test]
     fn a_changed_character_anywhere_is_detected() {
-        let token = signed(0);
-        for at in 0..token.len() {
-            for other in ["A", "b", "_", "=", "%", " ", "\0"] {
-                let forged = format!("{}{other}{}", &token[..at], &token[at + 1..]);
-                assert!(forged == token || verify(&settings(), forged.as_bytes()).is_none(), "{at} {other:?}");
+        for token in [sealed(0), carrying()] {
+            for at in 0..token.len() {
+                for other in ["A", "b", "_", "=", "%", " ", "\0"] {
+                    let forged = format!("{}{other}{}", &token[..at], &token[at + 1..]);
+                    assert!(forged == token || unseal(&settings(), forged.as_bytes()).is_none(), "{at} {other:?}");
+                }
             }
         }
     }
 
     #[test]
     fn a_truncated_or_extended_token_is_detected() {
-        let token = signed(14);
-        for end in 0..token.len() {
-            assert!(verify(&settings(), &token.as_bytes()[..end]).is_none());
+        for token in [sealed(14), carrying()] {
+            for end in 0..token.len() {
+                assert!(unseal(&settings(), &token.as_bytes()[..end]).is_none());
+            }
+            for more in ["A", "=", "==", "AAAA", "."] {
+                assert!(unseal(&settings(), format!("{token}{more}").as_bytes()).is_none());
+            }
+            assert!(unseal(&settings(), format!("\"{token}\"").as_bytes()).is_none());
         }
-        for more in ["A", "=", "==", "AAAA", "."] {
-            assert!(verify(&settings(), format!("{token}{more}").as_bytes()).is_none());
-        }
-        assert!(verify(&settings(), format!("\"{token}\"").as_bytes()).is_none());
+    }
+
+    #[test]
+    fn no_field_of_a_token_is_readable() {
+        let token = from_base64(carrying().as_bytes()).unwrap();
+        let text = &opened(&carrying())[HEAD_BYTES..];
+        let shared = text.windows(4).filter(|field| token.windows(4).any(|window| window == *field)).count();
+        assert_eq!(shared, 0);
     }
 
     #[test]
     fn only_the_canonical_base64_is_a_token() {
-        // 87 bytes are exactly 116 characters, without spare bits.
-        let token = signed(0);
+        // 96 bytes are exactly 128 characters, without unused bits.
+        let token = sealed(0);
         let standard = token.replace('-', "+").replace('_', "/");
-        assert!(standard == token || verify(&settings(), standard.as_bytes()).is_none());
+        assert!(standard == token || unseal(&settings(), standard.as_bytes()).is_none());
     }
 
     #[test]
     fn a_token_is_valid_for_one_cookie_name_only() {
-        let token = signed(0);
-        assert!(verify(&settings(), token.as_bytes()).is_some());
+        let token = sealed(0);
+        assert!(unseal(&settings(), token.as_bytes()).is_some());
         for name in ["sessionid", "__Host-sessionid2"] {
-            assert!(verify(&named(name), token.as_bytes()).is_none());
+            assert!(unseal(&named(name), token.as_bytes()).is_none());
         }
     }
 
@@ -287,30 +364,34 @@ mod tests {
     fn cve_2026_39324_there_is_no_other_decoder() {
         let (identity, position) = parts(0);
         let other = Settings::builder(["another secret of at least thirty-two bytes"]).build().unwrap();
-        let foreign = sign(&other, &identity, position, None).unwrap();
+        let foreign = seal(&other, NONCE, &identity, position, None).unwrap();
         for text in [identity.key.as_str(), &foreign, "{}", ""] {
-            assert!(verify(&settings(), text.as_bytes()).is_none());
+            assert!(unseal(&settings(), text.as_bytes()).is_none());
         }
     }
 
     #[test]
-    fn a_signed_token_of_another_version_or_kind_is_invalid() {
-        let good = from_base64(signed(0).as_bytes()).unwrap();
-        let payload = &good[..HEAD_BYTES];
-        for (at, byte) in [(0, 0x00), (0, 0x20), (1, b'A'), (1, 0)] {
-            let mut changed = payload.to_vec();
-            changed[at] = byte;
-            assert!(verify(&settings(), resigned(&changed).as_bytes()).is_none());
+    fn a_sealed_token_of_another_version_or_kind_is_invalid() {
+        let reopened = |token: &str, changes: &[(usize, u8)], more: &[u8]| {
+            let mut bytes = opened(token);
+            changes.iter().for_each(|(at, byte)| bytes[*at] = *byte);
+            bytes.extend(more);
+            unseal(&settings(), seal_bytes(&settings(), bytes).unwrap().as_bytes())
+        };
+        let kind = HEAD_BYTES;
+        assert!(matches!(reopened(&sealed(0), &[], b""), Some(Token::Session(_))));
+        for (at, byte) in [(0, 1), (0, 3), (kind, 16), (kind, 255), (kind + 1, b'A'), (kind + 1, 0)] {
+            assert!(reopened(&sealed(0), &[(at, byte)], b"").is_none(), "{at} {byte}");
         }
-        // Fewer than 14 rotations are not at the end, and an ending token has no journal.
-        let long = from_base64(signed(14).as_bytes()).unwrap();
-        let mut changed = long[..HEAD_BYTES + ROTATIONS_BYTES].to_vec();
-        changed[HEAD_BYTES + 1] = 13;
-        assert!(verify(&settings(), resigned(&changed).as_bytes()).is_none());
-        changed[0] = VERSION << 4 | ENDING;
-        let ending = from_base64(resigned(&changed).as_bytes()).unwrap();
-        let longer = to_base64(&[&*ending, &[0; MIN_SEALED]].concat());
-        assert!(verify(&settings(), longer.as_bytes()).is_none());
+        // The rotations do not follow.
+        for byte in [MORE_ROTATIONS, ENDING] {
+            assert!(reopened(&sealed(0), &[(kind, byte)], b"").is_none());
+        }
+        // Fewer than 14 rotations do not follow, and an ending token has no journal.
+        let last = HEAD_BYTES + FIELDS_BYTES + 1;
+        assert!(reopened(&sealed(14), &[(last, 13)], b"").is_none());
+        assert!(matches!(reopened(&sealed(14), &[(kind, ENDING)], b""), Some(Token::Ending(_))));
+        assert!(reopened(&sealed(14), &[(kind, ENDING)], b"\x01").is_none());
     }
 
     #[test]
@@ -326,12 +407,12 @@ mod tests {
     proptest! {
         #[test]
         fn random_bytes_are_not_a_token(text in prop::collection::vec(any::<u8>(), 0..200)) {
-            prop_assert!(verify(&settings(), &text).is_none());
+            prop_assert!(unseal(&settings(), &text).is_none());
         }
 
         #[test]
-        fn random_text_of_the_right_form_is_not_a_token(text in "[A-Za-z0-9_-]{116,148}") {
-            prop_assert!(verify(&settings(), text.as_bytes()).is_none());
+        fn random_text_of_the_right_form_is_not_a_token(text in "[A-Za-z0-9_-]{128,160}") {
+            prop_assert!(unseal(&settings(), text.as_bytes()).is_none());
         }
     }
 }

@@ -227,12 +227,12 @@ fn verified(
 }
 
 /// Returns the headers of a response without a save.
-fn without_save(session: &Session) -> Result<SessionHeaders> {
-    let ending = match &session.flush {
-        // mutation: ending-token-given
-        FlushState::Pending(identities) => identities.first().map(|identity| ending(session, identity)).transpose()?,
+fn without_save(session: &mut Session) -> Result<SessionHeaders> {
+    let pending = match &session.flush {
+        FlushState::Pending(identities) => identities.first().cloned(), // mutation: ending-token-given
         FlushState::NotRequested | FlushState::Done => None,
     };
+    let ending = pending.map(|identity| ending(session, &identity)).transpose()?;
     // mutation: vary-of-read
     Ok(headers(session, ending, session.accessed(), SaveOutcome::default()))
 }
@@ -264,9 +264,9 @@ fn headers(
 }
 
 /// Returns the cookie with the ending token of a session whose flush failed: with it, later requests retry.
-fn ending(session: &Session, identity: &Identity) -> Result<(CookieSlot, String)> {
-    let now = session.now();
-    let token = token::sign_ending(&session.settings, identity, now.timestamp_micros()).ok_or_else(no_secret)?;
+fn ending(session: &mut Session, identity: &Identity) -> Result<(CookieSlot, String)> {
+    let (now, nonce) = (session.now(), session.random.nonce());
+    let token = token::seal_ending(&session.settings, nonce, identity, now.timestamp_micros()).ok_or_else(no_secret)?;
     let lifetime = CookieLifetime::Seconds(identity.absolute.seconds_from(now));
     let slot = CookieSlot::Rotated;
     Ok((slot, set_cookie::set_cookie(&session.settings, slot, &token, lifetime, now)))
@@ -282,8 +282,7 @@ fn with_cookie(session: &mut Session, lifetime: CookieLifetime, saved: SaveOutco
         CookieLifetime::UntilBrowserCloses => lifetime,
     };
     let carried = known.journal.as_ref().map_or(0, |journal| journal.entries.len());
-    let journal = known.journal.as_mut().map(|journal| (journal, nonce));
-    let token = token::sign(settings, identity, position, journal).ok_or_else(no_secret)?;
+    let token = token::seal(settings, nonce, identity, position, known.journal.as_mut()).ok_or_else(no_secret)?;
     let slot = CookieSlot::of(identity);
     let cookie = set_cookie::set_cookie(settings, slot, &token, lifetime, now);
     session.report_cut(carried);

@@ -1,6 +1,6 @@
 //! Staleness: compares a record with the last save that the browser knows of.
 
-use crate::cookie::sealed_journal;
+use crate::cookie::journal_codec;
 use crate::session::journal::Journal;
 use crate::session::limits::{JOURNAL_WINDOW, MAX_TAGS};
 use crate::session::record::Record;
@@ -53,13 +53,14 @@ pub(super) fn may_not_be_visible_yet(session: &Session) -> bool {
     session.known.position.is_some() && is_recent(session, NOT_YET_VISIBLE)
 }
 
-/// Unseals the journal in the token, unless that was done before or the journal is too old.
+/// Decodes the journal in the token, unless that was done before or the journal is too old.
 pub(super) fn open_journal(session: &mut Session) {
     let Some(position) = session.known.position.filter(|_| session.known.journal.is_none()) else { return };
-    let sealed = &session.known.sealed;
-    let is_carried = is_recent(session, JOURNAL_WINDOW) && !sealed.is_empty();
-    let opened = if is_carried { sealed_journal::unseal(&session.settings.secrets, sealed, position) } else { None };
-    let mut journal = opened.unwrap_or_else(|| Journal::starting_at(position.tag, position.issued / 1000));
+    let issued = position.issued / 1000;
+    let token = session.known.token.and_then(|place| session.incoming.tokens.get(place));
+    let token = token.filter(|_| is_recent(session, JOURNAL_WINDOW));
+    let decoded = token.and_then(|token| journal_codec::decode(&token.journal, issued));
+    let mut journal = decoded.unwrap_or_else(|| Journal::starting_at(position.tag, issued));
     journal.expire(session.now().timestamp_millis());
     session.known.journal = Some(journal);
 }

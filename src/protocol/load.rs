@@ -65,7 +65,7 @@ pub fn session_from_cookie_header(
         }
         let first = incoming.tokens.len();
         for value in found.values {
-            match token::verify(&settings, value) {
+            match token::unseal(&settings, value) {
                 // mutation: name-of-token
                 Some(Token::Session(token)) if CookieSlot::of(&token.identity) == slot => {
                     add(&mut incoming.tokens, token)

@@ -67,9 +67,9 @@ impl Event {
     }
 }
 
-/// Returns the log pseudonym of a key: a MAC under a domain-separated prefix that no token can have.
+/// Returns the log pseudonym of a key.
 fn pseudonym(digest: KeyDigest, secrets: &Secrets) -> String {
-    let mac = secrets.sign(&[b"\0event ", digest.as_str().as_bytes()].concat()).unwrap_or_default();
+    let mac = secrets.event_mac(digest.as_str().as_bytes()).unwrap_or_default();
     let [a, b, c, d, e, f, g, h, ..] = mac;
     to_base64(&[a, b, c, d, e, f, g, h])
 }

@@ -1,6 +1,5 @@
 //! The session cookies of a request, and the identities that they prove.
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::identity::{Identity, Position};
@@ -14,8 +13,8 @@ pub(crate) struct SessionToken {
     pub(crate) position: Position,
     /// Whether the token was issued under this `SESSION_KEY_PREFIX`.
     pub(crate) same_prefix: bool,
-    /// The MAC and the sealed journal after it; empty without a journal.
-    pub(crate) sealed: Box<[u8]>,
+    /// The encoded journal; empty without one.
+    pub(crate) journal: Vec<u8>,
 }
 
 /// The session cookies of a request's `Cookie` header, or the key with which a session was opened.
@@ -87,8 +86,8 @@ impl Incoming {
 pub(crate) struct Knowledge {
     /// The last save that the browser knows of.
     pub(crate) position: Option<Position>,
-    /// The sealed journal in its token.
-    pub(crate) sealed: Box<[u8]>,
-    /// The journal, once it is unsealed.
+    /// The index of its token in [`Incoming::tokens`], which has the encoded journal.
+    pub(crate) token: Option<usize>,
+    /// The journal, once it is decoded.
     pub(crate) journal: Option<Journal>,
 }

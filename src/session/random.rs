@@ -2,28 +2,44 @@
 
 use core::fmt;
 
-use edge_session_crypto::sha256;
+use edge_session_crypto::{HASH_BYTES, NONCE_BYTES, sha256};
 use zeroize::Zeroizing;
 
 use super::key::{ALPHABET, FAMILY_CHARS, KEY_CHARS, SessionKey};
 
 /// The random generator of one session object: SHA-256 over a seed and a counter.
 ///
-/// The core has no source of randomness: the caller that creates a session passes the seed.
-#[derive(Clone)]
+/// The core has no source of randomness: the caller that creates a session passes the seed. Invariant: no byte of a block is given
+/// out twice. A clone would give out nonces twice, so there is none.
 pub(crate) struct Random {
-    seed: Zeroizing<[u8; 32]>,
+    seed: Zeroizing<[u8; HASH_BYTES]>,
     drawn: u64,
+    /// The last block of which a part was drawn, and the number of its bytes that were not.
+    block: Zeroizing<[u8; HASH_BYTES]>,
+    left: usize,
 }
 
 impl Random {
-    pub(crate) fn new(seed: [u8; 32]) -> Self {
-        Self { seed: Zeroizing::new(seed), drawn: 0 }
+    pub(crate) fn new(seed: [u8; HASH_BYTES]) -> Self {
+        Self { seed: Zeroizing::new(seed), drawn: 0, block: Zeroizing::default(), left: 0 }
     }
 
-    fn block(&mut self) -> [u8; 32] {
+    fn draw_block(&mut self) -> [u8; HASH_BYTES] {
         self.drawn = self.drawn.wrapping_add(1);
         sha256(&[self.seed.as_slice(), &self.drawn.to_be_bytes()])
+    }
+
+    /// Draws at most as many bytes as a block has. A tag and a nonce share a block.
+    fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        if self.left < N {
+            self.block = Zeroizing::new(self.draw_block());
+            self.left = HASH_BYTES;
+        }
+        let mut bytes = [0; N];
+        let unused = self.block.iter().skip(HASH_BYTES.saturating_sub(self.left));
+        bytes.iter_mut().zip(unused).for_each(|(to, from)| *to = *from);
+        self.left = self.left.saturating_sub(N);
+        bytes
     }
 
     /// Draws a new session key. Rejection sampling makes all characters equally likely.
@@ -42,7 +58,7 @@ impl Random {
         let mut places = key.iter_mut().skip(first);
         let mut place = places.next();
         while place.is_some() {
-            for byte in self.block() {
+            for byte in self.draw_block() {
                 // 252 is the largest multiple of 36 in a byte.
                 let letter = if byte < 252 { ALPHABET.get(usize::from(byte % 36)) } else { None };
                 if let (Some(letter), Some(here)) = (letter, place.as_deref_mut()) {
@@ -56,15 +72,12 @@ impl Random {
 
     /// Draws the tag of a save.
     pub(crate) fn tag(&mut self) -> [u8; 4] {
-        let [a, b, c, d, ..] = self.block();
-        [a, b, c, d]
+        self.bytes()
     }
 
     /// Draws a nonce.
-    pub(crate) fn nonce(&mut self) -> [u8; 24] {
-        let mut nonce = [0; 24];
-        nonce.iter_mut().zip(self.block()).for_each(|(to, from)| *to = from);
-        nonce
+    pub(crate) fn nonce(&mut self) -> [u8; NONCE_BYTES] {
+        self.bytes()
     }
 }
 
@@ -106,6 +119,35 @@ mod tests {
             for _ in 0..200 {
                 assert!(seen.insert(random.session_key().as_str().to_owned()));
             }
+        }
+    }
+
+    #[test]
+    fn a_tag_and_a_nonce_share_a_block_and_no_byte_is_given_out_twice() {
+        let seed = [1; HASH_BYTES];
+        let mut random = Random::new(seed);
+        random.tag();
+        random.nonce();
+        assert_eq!(random.drawn, 1);
+        let blocks: Vec<_> = (1..400_u64).flat_map(|number| sha256(&[&seed, &number.to_be_bytes()])).collect();
+        let mut given = vec![false; blocks.len()];
+        let mut give = |places: core::ops::Range<usize>| {
+            places.for_each(|at| assert!(!core::mem::replace(&mut given[at], true), "byte {at} was given out twice"));
+        };
+        for number in 0..100 {
+            // Each order ends at another place of a block.
+            let draws = match number % 3 {
+                0 => [random.tag().to_vec(), random.tag().to_vec(), random.nonce().to_vec()],
+                1 => [random.nonce().to_vec(), random.nonce().to_vec(), random.tag().to_vec()],
+                _ => [random.tag().to_vec(), random.nonce().to_vec(), random.nonce().to_vec()],
+            };
+            for bytes in draws {
+                let at = blocks.windows(bytes.len()).position(|window| window == bytes).unwrap();
+                give(at..at + bytes.len());
+            }
+            let before = usize::try_from(random.drawn).unwrap() * HASH_BYTES;
+            random.session_key();
+            give(before..usize::try_from(random.drawn).unwrap() * HASH_BYTES);
         }
     }
 

@@ -417,9 +417,9 @@ impl Session {
 
     /// Adopts the identity and the position of one of the request's tokens, before the record is read.
     pub(crate) fn adopt(&mut self, place: usize) {
-        let Some(SessionToken { identity, position, sealed, .. }) = self.incoming.tokens.get(place) else { return };
+        let Some(SessionToken { identity, position, .. }) = self.incoming.tokens.get(place) else { return };
         self.key = KeyState::Stored(identity.clone());
-        self.known = Knowledge { position: Some(*position), sealed: sealed.clone(), journal: None };
+        self.known = Knowledge { position: Some(*position), token: Some(place), journal: None };
         self.stored = None;
     }
 

@@ -183,7 +183,7 @@ test("a value set in one request is visible in the next one, and to no other vis
   expect([put.status, put.text]).toEqual([204, ""]);
   expect(put.headers.get("Cache-Control")).toBe("private, no-store");
   expect(put.headers.get("Set-Cookie")).toMatch(
-    /^__Host-sessionid-anonymous=[\w-]{116}; Expires=\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT; Max-Age=1209600; Path=\/; Secure; HttpOnly; SameSite=Lax$/,
+    /^__Host-sessionid-anonymous=[\w-]{128}; Expires=\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT; Max-Age=1209600; Path=\/; Secure; HttpOnly; SameSite=Lax$/,
   );
   expect((await alice.get("/session/data/cart")).json).toEqual({ items: [1, "é"] });
   expect((await alice.get("/session")).json).toMatchObject({ data: { cart: { items: [1, "é"] } }, isNew: false });
@@ -351,7 +351,7 @@ test("a login gives the cookie its own name, and takes the anonymous one away", 
   await alice.put("/session/data/cart", [1]);
   const { headers } = await alice.post("/session/cycle-key");
   const [given, taken, ...others] = headers.getSetCookie();
-  expect(given).toMatch(/^__Host-sessionid=[\w-]{116}; Expires=\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT; Max-Age=1209600; Path=\/; Secure; HttpOnly; SameSite=Lax$/);
+  expect(given).toMatch(/^__Host-sessionid=[\w-]{128}; Expires=\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT; Max-Age=1209600; Path=\/; Secure; HttpOnly; SameSite=Lax$/);
   expect([taken, others]).toEqual(["__Host-sessionid-anonymous=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; Secure; HttpOnly; SameSite=Lax", []]);
   expect([headers.get("Vary"), headers.get("Cache-Control")]).toEqual(["Cookie", "private, no-store"]);
   expect(await alice.data()).toEqual({ cart: [1] });

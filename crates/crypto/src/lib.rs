@@ -1,7 +1,7 @@
 //! The cryptography of [edge-session](https://docs.rs/edge-session): SHA-256, HMAC, HKDF, XChaCha20-Poly1305 and base64url.
 //!
-//! RustCrypto's crates do the work. Their code is generic, so it is compiled where it is used, at that crate's `opt-level`. Nothing
-//! here is generic: a build for size compiles this crate for speed, and its own code for size.
+//! RustCrypto's crates do the work, except for base64. Their code is generic, so it is compiled where it is used, at that crate's
+//! `opt-level`. Nothing here is generic: a build for size compiles this crate for speed, and its own code for size.
 //!
 //! ```toml
 //! [profile.release]
@@ -14,17 +14,17 @@
 
 extern crate alloc;
 
-use alloc::string::String;
-use alloc::vec;
-use alloc::vec::Vec;
+mod base64;
+
 use core::fmt;
 
-use base64ct::{Base64UrlUnpadded, Encoding};
-use chacha20poly1305::{AeadInOut, Key, XChaCha20Poly1305, XNonce};
+use chacha20poly1305::{AeadInOut, Key, Tag, XChaCha20Poly1305, XNonce};
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
+
+pub use base64::{digest_to_base64, from_base64, to_base64};
 
 /// Bytes of a hash (SHA-256) and of a MAC (HMAC-SHA-256).
 pub const HASH_BYTES: usize = 32;
@@ -32,7 +32,7 @@ pub const HASH_BYTES: usize = 32;
 /// Bytes of the number that each sealed text must have for itself.
 pub const NONCE_BYTES: usize = 24;
 
-/// Bytes by which a sealed text is longer.
+/// Bytes of a sealed text's tag.
 pub const SEAL_BYTES: usize = 16;
 
 /// The SHA-256 hash of these parts, one after the other.
@@ -108,68 +108,47 @@ pub fn derive(secret: &[u8], purpose: &[&[u8]]) -> Zeroizing<[u8; HASH_BYTES]> {
     key
 }
 
-/// Encrypts a text in place with XChaCha20-Poly1305, bound to a context. Each nonce is good for one text. `false`: the text is too
-/// long (256 GiB).
+/// Encrypts a text in place with XChaCha20-Poly1305, bound to a context, and returns its tag. A nonce must not be used twice.
+/// Returns `None` for a text of more than 256 GiB.
 ///
 /// ```
 /// use edge_session_crypto::{seal, unseal};
 ///
-/// let (key, nonce, mut text) = ([1; 32], [2; 24], b"text".to_vec());
-/// assert!(seal(&key, &nonce, b"context", &mut text));
-/// assert!(!unseal(&key, &nonce, b"another context", &mut text.clone()));
-/// assert!(unseal(&key, &nonce, b"context", &mut text));
-/// assert_eq!(text, b"text");
+/// let (key, nonce, mut sealed) = ([1; 32], [2; 24], b"text".to_vec());
+/// let tag = seal(&key, &nonce, b"context", &mut sealed).unwrap();
+/// sealed.extend_from_slice(&tag);
+/// assert!(unseal(&key, &nonce, b"another context", &mut sealed).is_none());
+/// assert_eq!(unseal(&key, &nonce, b"context", &mut sealed).unwrap(), b"text");
 /// ```
 #[inline(never)]
 #[must_use]
-pub fn seal(key: &[u8; HASH_BYTES], nonce: &[u8; NONCE_BYTES], context: &[u8], text: &mut Vec<u8>) -> bool {
-    cipher(key).encrypt_in_place(&XNonce::from(*nonce), context, text).is_ok()
+pub fn seal(
+    key: &[u8; HASH_BYTES],
+    nonce: &[u8; NONCE_BYTES],
+    context: &[u8],
+    text: &mut [u8],
+) -> Option<[u8; SEAL_BYTES]> {
+    cipher(key).encrypt_inout_detached(&XNonce::from(*nonce), context, text.into()).ok().map(Into::into)
 }
 
-/// Decrypts in place what [`seal`] encrypted. `false`: it was sealed with another key, nonce or context, or changed.
+/// Decrypts a text in place, which its tag follows, and returns it without the tag. Returns `None`, and leaves the bytes as they
+/// are, if the text was changed, or sealed with another key, nonce or context. The tag is compared in constant time.
 #[inline(never)]
 #[must_use]
-pub fn unseal(key: &[u8; HASH_BYTES], nonce: &[u8; NONCE_BYTES], context: &[u8], sealed: &mut Vec<u8>) -> bool {
-    cipher(key).decrypt_in_place(&XNonce::from(*nonce), context, sealed).is_ok()
+pub fn unseal<'a>(
+    key: &[u8; HASH_BYTES],
+    nonce: &[u8; NONCE_BYTES],
+    context: &[u8],
+    sealed: &'a mut [u8],
+) -> Option<&'a mut [u8]> {
+    let (text, tag) = sealed.split_last_chunk_mut::<SEAL_BYTES>()?;
+    let tag = Tag::from(*tag);
+    cipher(key).decrypt_inout_detached(&XNonce::from(*nonce), context, (&mut *text).into(), &tag).ok()?;
+    Some(text)
 }
 
 fn cipher(key: &[u8; HASH_BYTES]) -> XChaCha20Poly1305 {
     XChaCha20Poly1305::new(&Key::from(*key))
-}
-
-/// Bytes as base64url without padding (RFC 4648, section 5), in a time that depends on their number alone.
-///
-/// ```
-/// use edge_session_crypto::{from_base64, to_base64};
-///
-/// assert_eq!(to_base64(b"\xff\xfe"), "__4");
-/// assert_eq!(from_base64(b"__4").unwrap(), b"\xff\xfe");
-/// assert!(from_base64(b"__5").is_none(), "not what `to_base64` would write");
-/// ```
-#[inline(never)]
-#[must_use]
-pub fn to_base64(bytes: &[u8]) -> String {
-    Base64UrlUnpadded::encode_string(bytes)
-}
-
-/// The 24 bytes of a shortened hash as [`to_base64`] writes them, without an allocation.
-#[inline(never)]
-#[must_use]
-pub fn digest_to_base64(bytes: &[u8; 24]) -> [u8; 32] {
-    let mut text = [0; 32];
-    // 24 bytes make 32 characters.
-    _ = Base64UrlUnpadded::encode(bytes, &mut text);
-    text
-}
-
-/// The bytes that [`to_base64`] would write as this text. `None` for any other text.
-#[inline(never)]
-#[must_use]
-pub fn from_base64(text: &[u8]) -> Option<Vec<u8>> {
-    let mut bytes = vec![0; text.len()];
-    let length = Base64UrlUnpadded::decode(text, &mut bytes).ok()?.len();
-    bytes.truncate(length);
-    Some(bytes)
 }
 
 #[cfg(test)]
@@ -177,12 +156,14 @@ pub fn from_base64(text: &[u8]) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
     use alloc::format;
+    use alloc::string::String;
+    use proptest::prelude::*;
 
     fn hex(bytes: &[u8]) -> String {
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    // FIPS 180-2, RFC 4231 (its first), RFC 5869 (its third, which has no salt), RFC 4648 (section 10).
+    // FIPS 180-2, RFC 4231 (its first), RFC 5869 (its third, which has no salt).
     #[test]
     fn each_gives_the_answers_of_its_standard() {
         assert_eq!(hex(&sha256(&[b"abc"])), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
@@ -190,11 +171,6 @@ mod tests {
         assert_eq!(hex(&mac), "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
         let key = derive(&[0x0b; 22], &[]);
         assert_eq!(hex(key.as_slice()), "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d");
-        for (bytes, text) in [("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")] {
-            assert_eq!(to_base64(bytes.as_bytes()), text);
-            assert_eq!(from_base64(text.as_bytes()).as_deref(), Some(bytes.as_bytes()));
-        }
-        assert_eq!(to_base64(&[7; 24]).as_bytes(), digest_to_base64(&[7; 24]));
     }
 
     // The example of draft-irtf-cfrg-xchacha-03, appendix A.3.1.
@@ -205,17 +181,33 @@ mod tests {
         let context = [0x50, 0x51, 0x52, 0x53, 0xc0, 0xc1, 0xc2, 0xc3, 0xc4, 0xc5, 0xc6, 0xc7];
         let plain = b"Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, sunscreen would be it.";
         let mut text = plain.to_vec();
-        assert!(seal(&key, &nonce, &context, &mut text));
-        assert_eq!(hex(&text[text.len() - SEAL_BYTES..]), "c0875924c1c7987947deafd8780acf49");
+        let tag = seal(&key, &nonce, &context, &mut text).unwrap();
+        assert_eq!(hex(&tag), "c0875924c1c7987947deafd8780acf49");
         assert_eq!(hex(&text[..8]), "bd6d179d3e83d43b");
-        assert!(unseal(&key, &nonce, &context, &mut text));
-        assert_eq!(text, plain);
+        text.extend_from_slice(&tag);
+        assert_eq!(unseal(&key, &nonce, &context, &mut text).unwrap(), plain);
     }
 
-    #[test]
-    fn base64_that_no_one_would_write_is_none() {
-        for text in ["Z", "Zg=", "Zg==", "Zh", "Zm9v+", "Zm9v/", "Zm 9v", "Zm9v\n", "ü"] {
-            assert_eq!(from_base64(text.as_bytes()), None, "{text:?}");
+    proptest! {
+        // The tag is verified before anything is decrypted: another key can be tried on the same bytes.
+        #[test]
+        fn a_failure_leaves_the_bytes_as_they_are(text in prop::collection::vec(any::<u8>(), 0..200), at in any::<prop::sample::Index>()) {
+            let (key, nonce) = ([1; 32], [2; 24]);
+            let mut sealed = text.clone();
+            let tag = seal(&key, &nonce, b"context", &mut sealed).unwrap();
+            sealed.extend_from_slice(&tag);
+            let kept = sealed.clone();
+            for (other_key, other_nonce, context) in [([3; 32], nonce, "context"), (key, [3; 24], "context"), (key, nonce, "")] {
+                prop_assert!(unseal(&other_key, &other_nonce, context.as_bytes(), &mut sealed).is_none());
+                prop_assert_eq!(&sealed, &kept);
+            }
+            let at = at.index(sealed.len());
+            sealed[at] ^= 1;
+            prop_assert!(unseal(&key, &nonce, b"context", &mut sealed).is_none());
+            sealed[at] ^= 1;
+            prop_assert!(unseal(&key, &nonce, b"context", &mut sealed[..kept.len() - 1]).is_none());
+            prop_assert_eq!(&sealed, &kept);
+            prop_assert_eq!(unseal(&key, &nonce, b"context", &mut sealed).unwrap(), text);
         }
     }
 

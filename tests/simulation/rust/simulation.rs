@@ -280,13 +280,15 @@ impl Simulation {
             .merge_stale(self.plan.merge_stale)
             .key_prefix(version.prefix)
             .max_record_bytes(version.max_record_bytes);
+        // Older code gives tokens without a journal, and records without a list of writes.
+        let older = now < self.plan.older[location];
+        let settings = if older { settings.journal_bytes(0) } else { settings };
         let settings = match version.scope {
             Scope::Host => settings,
             Scope::Path(path) => settings.cookie_path(path),
             Scope::Domain(domain) => settings.cookie_domain(domain),
         };
         let location_of = self.model.at(LOCATIONS[location]).invocation();
-        let older = now < self.plan.older[location];
         let store = RecordingStore { location: location_of, memory, simulation: Rc::clone(self), id, older };
         let (model, skew) = (self.model.clone(), TimeDelta::milliseconds(self.plan.skews[location]));
         let entropy = RefCell::new(Rng::new(self.plan.seed.wrapping_mul(1_000_003) ^ id as u64));
@@ -303,9 +305,7 @@ impl Simulation {
         let isolate = self.isolate(step.location, step.slot);
         let sessions = self.sessions(id, step.location, version, isolate.memory);
         self.begins(id, isolate.number);
-        let text =
-            |value: &str| if self.is_older(&step) { without_journal(value).to_owned() } else { value.to_owned() };
-        let pairs: Vec<_> = cookies.iter().map(|(name, value)| format!("{name}={}", text(value))).collect();
+        let pairs: Vec<_> = cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let mut session = sessions.load(pairs.join("; ")).await.unwrap();
         self.note_load(id, session.load_reason(), session.session_key().map(|key| key.as_str().to_owned()));
         let handled = self.handle(&sessions, &mut session, id, &step).await;
@@ -327,10 +327,7 @@ impl Simulation {
             Err(error) => (Err(error.kind()), SessionHeaders::for_failure()),
         };
         self.note_commit(id, began, outcome, headers.saved().old_record_remains);
-        let mut set_cookies = set_cookies(&headers);
-        if self.is_older(&step) {
-            set_cookies = set_cookies.iter().map(|line| older_line(line)).collect();
-        }
+        let set_cookies = set_cookies(&headers);
         self.note_cookies(id, version, &set_cookies);
         Answer { set_cookies, is_ok: outcome.is_ok() }
     }
@@ -390,12 +387,6 @@ impl Simulation {
         // A deliberate refusal is not tried again.
         let is_ok = saved.is_ok() || step.action == Action::CommitOpened;
         Some(Answer { set_cookies: Vec::new(), is_ok })
-    }
-
-    /// Returns whether the location of a request runs older code now: its tokens have no journal, its records no list of
-    /// writes.
-    fn is_older(&self, step: &Step) -> bool {
-        self.model.now() < self.plan.older[step.location]
     }
 
     fn begins(&self, id: Id, isolate: usize) {
@@ -596,18 +587,4 @@ fn known(history: &History, id: Id) -> (Marks, Option<Saves>) {
     let mut marks = request.read.unwrap_or_default();
     request.removed.iter().for_each(|key| marks[*key] = SaveMark { by: id, present: false });
     (marks, request.saves)
-}
-
-/// A token as older code gives it, and as far as it reads one: the journal comes after the signed part.
-fn without_journal(token: &str) -> &str {
-    // The upper bits of the second character say whether the family is another key's, which takes 24 bytes.
-    let has_family = matches!(token.as_bytes().get(1), Some(b'g'..=b'v'));
-    token.get(..if has_family { 148 } else { 116 }).unwrap_or(token)
-}
-
-/// A `Set-Cookie` line as older code writes it.
-fn older_line(line: &str) -> String {
-    let (pair, attributes) = line.split_once(';').unwrap();
-    let (name, value) = pair.split_once('=').unwrap();
-    format!("{name}={};{attributes}", without_journal(value))
 }

@@ -98,7 +98,7 @@ const odd = {
 
   "cookies": (worker, path) => [
     "__Host-sessionid", "__Host-sessionid=", "=__Host-sessionid", ";", ";;;=;=", "__Host-sessionid=".repeat(500), `__Host-sessionid=${"A".repeat(8000)}`,
-    "a=;".repeat(5000), '__Host-sessionid="A"', "__Host-sessionid=%00", `__Host-sessionid=${"A".repeat(116)}`, `${"__Host-sessionid=A; ".repeat(400)}`,
+    "a=;".repeat(5000), '__Host-sessionid="A"', "__Host-sessionid=%00", `__Host-sessionid=${"A".repeat(128)}`, `${"__Host-sessionid=A; ".repeat(400)}`,
   ].map((cookie) => [request(worker, `GET ${path} HTTP/1.1`, [host, `Cookie: ${cookie}`])])
     .concat([[request(worker, `GET ${path} HTTP/1.1`, [host, ...Array(200).fill("Cookie: __Host-sessionid=A; b=c")])]]),
 

@@ -1,21 +1,15 @@
-//! The journal in a token: a nonce, and the XChaCha20-Poly1305 encryption of these bytes, bound to the token's MAC.
+//! The journal at the end of a token, before it is sealed.
 //!
 //! | bytes | content |
 //! | --- | --- |
 //! | 1 | number of entries |
 //! | 7 each | an entry: 2 bits of origin, 22 bits of age in milliseconds before the token's issue (plus an offset), and the tag |
 //! | the rest | changes: the index of the entry (1, the highest bit set for a removal), the length of the key (2), the key, and unless it is a removal the length of the value (2) and the value |
-//!
-//! A journal that cannot be decrypted is ignored: the browser then only knows the save in its token.
 
 use alloc::vec::Vec;
 
-use crate::secret::{MAC_BYTES, NONCE_BYTES, SEAL_BYTES, Secrets};
-use crate::session::identity::{Position, Tag};
+use crate::session::identity::Tag;
 use crate::session::journal::{Change, Journal, JournalEntry, Origin};
-
-/// The length of the shortest sealed journal, in bytes.
-pub(crate) const MIN_SEALED: usize = NONCE_BYTES + SEAL_BYTES + 1;
 
 const ENTRY_BYTES: usize = 7;
 
@@ -25,33 +19,18 @@ const AGE_OFFSET: i64 = 1 << 21;
 /// The bit of a change's index that marks a removal.
 const REMOVED: u8 = 0x80;
 
-/// Seals a journal for a token issued at `issued` (microseconds), and drops its oldest entries until it fits into `room` bytes.
-/// Returns `None` if nothing is left.
-pub(crate) fn seal(
-    secrets: &Secrets,
-    nonce: [u8; NONCE_BYTES],
-    mac: &[u8],
-    journal: &mut Journal,
-    issued: i64,
-    room: usize,
-) -> Option<Vec<u8>> {
-    let room = room.saturating_sub(NONCE_BYTES + SEAL_BYTES);
+/// Appends the journal of a token issued at `issued` (milliseconds) to `out`. The journal drops its oldest entries until it fits
+/// into `room` bytes. A journal of a single entry, which the token's position repeats, takes no bytes.
+pub(crate) fn encode(journal: &mut Journal, issued: i64, room: usize, out: &mut Vec<u8>) {
     while size(journal) > room && journal.drop_oldest() {}
-    if journal.entries.len() < 2 {
-        return None;
+    let start = out.len();
+    if journal.entries.len() < 2 || append(journal, issued, out).is_none() {
+        out.truncate(start);
     }
-    let text = secrets.seal(nonce, mac, encode(journal, issued / 1000)?)?;
-    Some([nonce.as_slice(), &text].concat())
 }
 
-/// Unseals the journal in `rest`, which consists of a token's MAC and the sealed journal.
-pub(crate) fn unseal(secrets: &Secrets, rest: &[u8], position: Position) -> Option<Journal> {
-    let (mac, sealed) = rest.split_at_checked(MAC_BYTES)?;
-    let (nonce, sealed) = sealed.split_first_chunk()?;
-    decode(&secrets.unseal(*nonce, mac, sealed)?, position.issued / 1000)
-}
-
-fn size(journal: &Journal) -> usize {
+/// Returns the length of the encoding, in bytes.
+pub(crate) fn size(journal: &Journal) -> usize {
     let changes = journal.changes.iter().map(|change| match &change.value {
         Some(value) => change.key.len().saturating_add(value.len()).saturating_add(5),
         None => change.key.len().saturating_add(3),
@@ -59,8 +38,7 @@ fn size(journal: &Journal) -> usize {
     changes.fold(journal.entries.len().saturating_mul(ENTRY_BYTES).saturating_add(1), usize::saturating_add)
 }
 
-fn encode(journal: &Journal, issued: i64) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(size(journal).saturating_add(SEAL_BYTES));
+fn append(journal: &Journal, issued: i64, out: &mut Vec<u8>) -> Option<()> {
     out.push(u8::try_from(journal.entries.len()).ok()?);
     for entry in &journal.entries {
         let age = issued.saturating_sub(entry.time).saturating_add(AGE_OFFSET).clamp(0, (1 << 22) - 1);
@@ -82,10 +60,11 @@ fn encode(journal: &Journal, issued: i64) -> Option<Vec<u8>> {
             out.extend_from_slice(text);
         }
     }
-    Some(out)
+    Some(())
 }
 
-fn decode(text: &[u8], issued: i64) -> Option<Journal> {
+/// Decodes the journal of a token issued at `issued` (milliseconds).
+pub(crate) fn decode(text: &[u8], issued: i64) -> Option<Journal> {
     let (count, mut rest) = text.split_first()?;
     let mut entries = Vec::new();
     for _ in 0..*count {
@@ -124,18 +103,9 @@ fn piece<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::identity::Tag;
     use proptest::prelude::*;
 
     const ISSUED: i64 = 1_893_456_000_000;
-
-    fn secrets() -> Secrets {
-        Secrets::new(["a secret of at least thirty-two bytes"]).unwrap().for_cookie("sessionid")
-    }
-
-    fn position() -> Position {
-        Position { generation: 1, tag: [1, 0, 0, 0], issued: ISSUED * 1_000 }
-    }
 
     fn tag(number: usize) -> Tag {
         u32::try_from(number).unwrap().to_be_bytes()
@@ -165,33 +135,29 @@ mod tests {
         })
     }
 
-    fn sealed(journal: &Journal, room: usize) -> Option<(Vec<u8>, Journal)> {
-        let mut journal = journal.clone();
-        let text = seal(&secrets(), [7; NONCE_BYTES], &[8; MAC_BYTES], &mut journal, position().issued, room)?;
-        Some((text, journal))
-    }
-
-    fn unsealed(mac: [u8; MAC_BYTES], text: &[u8]) -> Option<Journal> {
-        unseal(&secrets(), &[&mac, text].concat(), position())
+    /// Returns the encoding and the entries that remain.
+    fn encoded(journal: &Journal, room: usize) -> (Vec<u8>, Journal) {
+        let (mut journal, mut out) = (journal.clone(), b"before".to_vec());
+        encode(&mut journal, ISSUED, room, &mut out);
+        assert!(out.starts_with(b"before"));
+        (out.split_off(6), journal)
     }
 
     proptest! {
         #[test]
-        fn unsealing_reverses_sealing(journal in journals()) {
-            let (text, kept) = sealed(&journal, 4_000).unwrap();
+        fn decoding_reverses_encoding(journal in journals()) {
+            let (text, kept) = encoded(&journal, 4_000);
             prop_assert_eq!(&kept, &journal);
-            prop_assert_eq!(text.len().abs_diff(size(&journal)), NONCE_BYTES + SEAL_BYTES);
-            prop_assert_eq!(unsealed([8; MAC_BYTES], &text), Some(journal));
-            prop_assert_eq!(unsealed([9; MAC_BYTES], &text), None);
+            prop_assert_eq!(text.len(), size(&journal));
+            prop_assert_eq!(decode(&text, ISSUED), Some(journal));
         }
 
         #[test]
         fn the_oldest_entries_are_dropped_until_it_fits(journal in journals(), room in 0..600_usize) {
-            if let Some((text, kept)) = sealed(&journal, room) {
-                prop_assert!(text.len() <= room);
-                prop_assert!(journal.entries.ends_with(&kept.entries) && kept.entries.len() > 1);
-                prop_assert_eq!(unsealed([8; MAC_BYTES], &text), Some(kept));
-            }
+            let (text, kept) = encoded(&journal, room);
+            prop_assert!(text.len() <= room && journal.entries.ends_with(&kept.entries));
+            prop_assert_eq!(text.is_empty(), kept.entries.len() < 2);
+            prop_assert_eq!(decode(&text, ISSUED), (!text.is_empty()).then_some(kept));
         }
 
         #[test]
@@ -199,26 +165,20 @@ mod tests {
             if let Some(journal) = decode(&text, ISSUED) {
                 prop_assert!(!journal.entries.is_empty());
             }
-            prop_assert!(unsealed([8; MAC_BYTES], &text).is_none());
         }
     }
 
     #[test]
-    fn a_changed_or_missing_byte_anywhere_is_noticed() {
+    fn a_journal_that_cannot_be_encoded_takes_no_bytes() {
         let mut journal = Journal::starting_at(tag(1), ISSUED);
         journal.entries.push(JournalEntry { tag: tag(2), time: ISSUED, origin: Origin::Own });
-        let (text, _) = sealed(&journal, 100).unwrap();
-        for at in 0..text.len() {
-            let mut changed = text.clone();
-            changed[at] ^= 1;
-            assert!(unsealed([8; MAC_BYTES], &changed).is_none());
-            assert!(unsealed([8; MAC_BYTES], &text[..at]).is_none());
-        }
+        journal.changes.push(Change { tag: tag(3), key: b"k".as_slice().into(), value: None });
+        assert!(encoded(&journal, 100).0.is_empty(), "a change of a save that it does not list");
     }
 
-    // The golden bytes of version 1, before they are sealed.
+    // The golden bytes of the token's version 2.
     #[test]
-    fn the_format_of_version_1_is_unchanged() {
+    fn the_format_of_version_2_is_unchanged() {
         let mut journal = Journal::starting_at(tag(1), ISSUED - 2_000);
         journal.entries.push(JournalEntry { tag: tag(2), time: ISSUED - 1_000, origin: Origin::Foreign });
         journal.entries.push(JournalEntry { tag: tag(3), time: ISSUED, origin: Origin::Own });
@@ -229,6 +189,6 @@ mod tests {
             b"\x03\x20\x07\xd0\0\0\0\x01\x60\x03\xe8\0\0\0\x02\x20\0\0\0\0\0\x03".as_slice(),
             b"\x02\0\x03\"a\"\0\x0212\x82\0\x03\"b\"",
         ];
-        assert_eq!(encode(&journal, ISSUED).unwrap(), expected.concat());
+        assert_eq!(encoded(&journal, 100).0, expected.concat());
     }
 }
