@@ -7,16 +7,21 @@ const MAX_DEPTH = 64;
 
 /** Throws a `ValueError` if JSON cannot represent a value exactly. `key` is its key in the session. */
 export function checkValue(key: string, value: unknown): void {
-  if (!passesFastCheck(value)) new Check(appendPath("session", key)).visit(value);
+  if (!passesFastCheck(value, true)) new Check(appendPath("session", key)).visit(value);
 }
 
 /** Returns the JSON text of the value under a key. Throws a `ValueError` if JSON cannot represent it exactly. */
 export function toJson(key: string, value: unknown): string {
-  const checked = passesFastCheck(value) ? undefined : new Check(appendPath("session", key));
-  checked?.visit(value);
+  const isFast = passesFastCheck(value, false);
   try {
-    return checked?.negativeZero ? write(value) : JSON.stringify(value);
+    const text = isFast ? JSON.stringify(value) : undefined;
+    // `JSON.stringify` escapes lone surrogates, so the text shows them.
+    if (text !== undefined && !text.includes("\\ud")) return text;
+    const check = new Check(appendPath("session", key));
+    check.visit(value);
+    return check.negativeZero ? write(value) : text ?? JSON.stringify(value);
   } catch (cause) {
+    if (cause instanceof ValueError) throw cause;
     throw new ValueError(`${appendPath("session", key)} could not be read`, { cause });
   }
 }
@@ -80,42 +85,46 @@ function isDigit(unit: number): boolean {
 /**
  * Returns true if JSON can represent the value exactly: a fast check for the common case, which does not track the path. As in
  * `JSON.stringify`, the data of an object are its own enumerable properties with string keys, and those of an array its items.
+ *
+ * @param strings Whether to check strings and names for lone surrogates.
  */
-function passesFastCheck(value: unknown): boolean {
+function passesFastCheck(value: unknown, strings: boolean): boolean {
   try {
-    return isExact(value, MAX_DEPTH);
+    return (Object.prototype as { toJSON?: unknown }).toJSON === undefined && isExact(value, strings, MAX_DEPTH);
   } catch {
     return false; // code of the value threw. The full check finds the path
   }
 }
 
-function isExact(value: unknown, depth: number): boolean {
+function isExact(value: unknown, strings: boolean, depth: number): boolean {
   switch (typeof value) {
     case "string":
-      return value.isWellFormed();
+      return !strings || value.isWellFormed();
     case "boolean":
       return true;
     case "number":
       return Number.isFinite(value) && (value !== 0 || 1 / value > 0); // mutation: js-number
     case "object":
       if (value === null) return true;
-      if (depth === 0 || (value as { toJSON?: unknown }).toJSON !== undefined) return false;
-      return Array.isArray(value) ? areExact(value, depth - 1) : isExactObject(value, depth - 1);
+      if (depth === 0) return false;
+      return Array.isArray(value) ? areExact(value, strings, depth - 1) : isExactObject(value, strings, depth - 1);
     default:
       return false;
   }
 }
 
-function areExact(list: readonly unknown[], depth: number): boolean {
-  for (let at = 0; at < list.length; at++) if (!isExact(list[at], depth)) return false;
+function areExact(list: readonly unknown[], strings: boolean, depth: number): boolean {
+  if ((list as { toJSON?: unknown }).toJSON !== undefined) return false;
+  for (let at = 0; at < list.length; at++) if (!isExact(list[at], strings, depth)) return false;
   return true;
 }
 
-function isExactObject(object: object, depth: number): boolean {
+/** As `isExact`. A `toJSON` method is a function among the properties. */
+function isExactObject(object: object, strings: boolean, depth: number): boolean {
   const prototype: unknown = Object.getPrototypeOf(object);
   if (prototype !== Object.prototype && prototype !== null) return false;
   for (const name in object) {
-    if (!name.isWellFormed() || !isExact((object as Record<string, unknown>)[name], depth)) return false;
+    if ((strings && !name.isWellFormed()) || !isExact((object as Record<string, unknown>)[name], strings, depth)) return false;
   }
   return true;
 }

@@ -306,7 +306,10 @@ mod tests {
             sealed(14),
             "AlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWqopSBJg6GlU1DbwRNffHYa3P8CNhYzlBUToyHbEcst_lgN-s4zZ8tQktx8b7q3LMfO0Ug6BshLlHRsGD4bZfym61wq-2adZRdc"
         );
-        assert_eq!(carrying(), "AlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWqcpSBJg6GlU1DbwRNffHYa3P8CNhYzlBUToyHbEcst_lgN-s4zZ8tQktx8b7q3LMfO0Ug6BshLnM67t7dAgxKh9nGs0UrpILCPM3RVlXFrZ9JZJStygfVIegwFlmcjN_g");
+        assert_eq!(
+            carrying(),
+            "AlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWqcpSBJg6GlU1DbwRNffHYa3P8CNhYzlBUToyHbEcst_lgN-s4zZ8tQktx8b7q3LMfO0Ug6BshLnM67t7dAgxKh9nGs0UrpILCPM3RVlXFrZ9JZJStygfVIegwFlmcjN_g"
+        );
     }
 
     #[test]
