@@ -253,8 +253,8 @@ export class StoredSession<Data extends object> implements Session<Data> {
     const cached = this.#cachedObject(key);
     if (cached !== undefined) return cached;
     return this.#call(this.#open, (core, area) => core.get(area.write(key)))
-      ? this.#parse(key, this.#context.area.text())
-      : fallback; // mutation: js-get-default
+      ? this.#parse(key, this.#context.area.text()) // mutation: js-get-default
+      : fallback;
   }
 
   set<K extends SessionKeyOf<Data>>(key: K, value: SessionValueOf<Data, K>): this {

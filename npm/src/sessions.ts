@@ -220,13 +220,11 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   }
 
   load(from: CookieSource): Promise<Session<Data>> {
-    try {
+    return settled(() => {
       const header: unknown = typeof from === "object" && from ? typeof from.headers?.get === "function" && from.headers.get("Cookie") : from;
       const text = textOf(header) ?? "";
       return this.#newSession().load(text);
-    } catch (error) {
-      return Promise.reject(error as Error);
-    }
+    });
   }
 
   async open(key?: string): Promise<StoredSession<Data>> {
@@ -235,17 +233,19 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
     return session;
   }
 
-  async commit(session: Session<Data>, response: Response): Promise<Response> {
-    const copy = toMutable(response); // first: nothing is saved if it cannot be sent
-    return this.#commit(session, copy.status, (setCookies) => {
-      if (!setCookies) return response;
-      mergeHeaders(copy.headers, setCookies);
-      return copy;
+  commit(session: Session<Data>, response: Response): Promise<Response> {
+    return settled(() => {
+      const copy = toMutable(response); // first: nothing is saved if it cannot be sent
+      return this.#commit(session, copy.status, (setCookies) => {
+        if (!setCookies) return response;
+        mergeHeaders(copy.headers, setCookies);
+        return copy;
+      });
     });
   }
 
-  async commitHeaders(session: Session<Data>, status: number): Promise<[name: string, value: string][]> {
-    return this.#commit(session, status, (setCookies) => (setCookies ? newHeaders(setCookies) : []));
+  commitHeaders(session: Session<Data>, status: number): Promise<[name: string, value: string][]> {
+    return settled(() => this.#commit(session, status, (setCookies) => (setCookies ? newHeaders(setCookies) : [])));
   }
 
   async exists(key: string): Promise<boolean> {
@@ -325,6 +325,15 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
 }
 
 const nothing = (): void => {};
+
+/** As an async function, which rejects instead of throwing, but without a promise of its own. */
+function settled<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return call();
+  } catch (error) {
+    return Promise.reject(error as Error);
+  }
+}
 
 /** The isolate memory of each store, and the instance of the wasm that it belongs to. */
 const memories = new WeakMap<Store, { memory: CoreMemory; instance: number }>();

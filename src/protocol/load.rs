@@ -337,7 +337,7 @@ fn keys_of(session: &Session, identity: &Identity) -> impl Iterator<Item = Stora
 /// Returns whether a token with this outcome opens no session, so that another cookie may.
 const fn is_over(fetched: &FetchOutcome) -> bool {
     use LoadReason::{Corrupt, Expired, Revoked, Unknown};
-    matches!(fetched, FetchOutcome::Nothing(Corrupt | Expired | Revoked | Unknown) | FetchOutcome::Record(Expired, _))
+    matches!(fetched, FetchOutcome::Nothing(Corrupt | Expired | Revoked | Unknown) | FetchOutcome::Record(Expired, ..))
 }
 
 /// Returns the storage key of the tombstone that a logout of this key's successor puts.
@@ -421,6 +421,7 @@ fn evaluate(
         Freshness::Lost => LoadReason::Lost,
     };
     let complete = reason != LoadReason::StaleRepaired;
-    session.stored = Some(Stored { head: record.head.clone(), complete, merged: newest.merged });
-    FetchOutcome::Record(reason, record)
+    let end = record.head.end();
+    session.stored = Some(Stored { head: record.head, complete, merged: newest.merged });
+    FetchOutcome::Record(reason, record.data, end)
 }

@@ -138,7 +138,7 @@ impl Journal {
     /// again without them. Returns whether it contains them.
     pub(crate) fn add(&mut self, tag: Tag, time: i64, data: &Data, limit: usize) -> bool {
         let bytes = |(key, value): (&[u8], Option<&[u8]>)| key.len().saturating_add(value.map_or(0, <[u8]>::len));
-        let is_large = data.changes().map(bytes).fold(0, usize::saturating_add) > limit; // mutation: large-values
+        let is_large = data.changes().map(bytes).fold(0, usize::saturating_add) > limit;
         if is_large || data.changes().count() > MAX_WRITES {
             *self = Self::starting_at(tag, time);
             return false;

@@ -1,6 +1,7 @@
 //! The state of a load: the outcome of the read until the first access evaluates it, then the data.
 
 use super::data::Data;
+use super::deadline::Deadline;
 use super::load_reason::LoadReason;
 use super::record::Record;
 use crate::error::Error;
@@ -10,8 +11,8 @@ use crate::error::Error;
 pub(crate) enum FetchOutcome {
     /// No usable record, with the reason.
     Nothing(LoadReason),
-    /// A decoded record. Its expiry is evaluated on first access.
-    Record(LoadReason, Record),
+    /// The data of a record, and its deadline, which is evaluated on first access. Its header is in `Session::stored`.
+    Record(LoadReason, Data, Deadline),
     /// The key was rotated a moment ago. Contains its record if the session was anonymous.
     Superseded(Option<Record>),
     /// The store did not answer.
@@ -30,7 +31,7 @@ impl LoadState {
     pub(crate) const fn reason(&self) -> LoadReason {
         match self {
             Self::Evaluated(reason, _)
-            | Self::Pending(FetchOutcome::Nothing(reason) | FetchOutcome::Record(reason, _)) => *reason,
+            | Self::Pending(FetchOutcome::Nothing(reason) | FetchOutcome::Record(reason, ..)) => *reason,
             Self::Pending(FetchOutcome::Superseded(_)) => LoadReason::Superseded,
             Self::Pending(FetchOutcome::Unavailable(_)) => LoadReason::Unavailable,
         }

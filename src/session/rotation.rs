@@ -38,15 +38,15 @@ impl Session {
 
     fn evaluate(&mut self, fetched: FetchOutcome) -> (LoadReason, Data) {
         let reason = match fetched {
-            FetchOutcome::Record(reason, record) if !record.head.end().has_passed(self.now()) => {
-                return (reason, record.data);
+            FetchOutcome::Record(reason, data, end) if !end.has_passed(self.now()) => {
+                return (reason, data);
             }
             FetchOutcome::Superseded(record) => {
                 self.incoming.leave_alone(); // mutation: superseded-cookie-stays
                 self.supersede(record);
                 return (LoadReason::Superseded, Data::default());
             }
-            FetchOutcome::Record(reason, _) | FetchOutcome::Nothing(reason) => reason,
+            FetchOutcome::Record(reason, ..) | FetchOutcome::Nothing(reason) => reason,
             FetchOutcome::Unavailable(_) => LoadReason::Unavailable,
         };
         use LoadReason::{NewerVersion, NotYetVisible, OtherSettings, Revoked, Unknown};
@@ -99,7 +99,7 @@ impl Session {
         }
         let reason = self.load_reason();
         let before = match core::mem::replace(&mut self.state, LoadState::Pending(FetchOutcome::Nothing(reason))) {
-            LoadState::Evaluated(_, data) | LoadState::Pending(FetchOutcome::Record(_, Record { data, .. })) => data,
+            LoadState::Evaluated(_, data) | LoadState::Pending(FetchOutcome::Record(_, data, _)) => data,
             LoadState::Pending(_) => Data::default(),
         };
         self.state = LoadState::Evaluated(reason, before.cleared());

@@ -425,9 +425,11 @@ impl Session {
 
     /// Stores the outcome of the load. The first access evaluates it.
     pub(crate) fn set_loaded(&mut self, fetched: FetchOutcome) {
-        if let (FetchOutcome::Record(_, record), KeyState::Stored(identity)) = (&fetched, &mut self.key) {
-            identity.absolute = identity.absolute.min(record.head.absolute); // mutation: deadline-of-record
-            identity.rotations = record.head.rotations;
+        if let (FetchOutcome::Record(..), KeyState::Stored(identity)) = (&fetched, &mut self.key)
+            && let Some(Stored { head, .. }) = &self.stored
+        {
+            identity.absolute = identity.absolute.min(head.absolute); // mutation: deadline-of-record
+            identity.rotations = head.rotations;
         }
         self.state = LoadState::Pending(fetched);
         let reason = self.load_reason();

@@ -3,7 +3,7 @@
 
 const sample = 60; // milliseconds that a contender's visits take in a round, about
 const turn = 10; // of them in one request: memory settles between requests, as it does in a Worker
-const warmth = 300; // milliseconds of visits before the first round, for the compilers
+const warmth = 2000; // milliseconds of visits before the first round, for the compilers
 
 /** Returns for each cell and contender the microseconds of a visit in each round. */
 export async function measure({ ask, pid }, clock, contenders, cells, rounds, report) {

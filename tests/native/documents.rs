@@ -400,6 +400,8 @@ fn each_dependency_has_its_reason() {
         include_str!("../../npm/testing-bindings/Cargo.toml"),
         "\n",
         include_str!("../../worker/Cargo.toml"),
+        "\n",
+        include_str!("../../scripts/wasm-bindgen/Cargo.toml"),
     );
     let mut dependencies = BTreeSet::new();
     for section in manifest.split("\n[").filter(|section| section.split(']').next().unwrap().ends_with("dependencies"))
@@ -410,6 +412,9 @@ fn each_dependency_has_its_reason() {
     let (_, packages) = include_str!("../../package.json").split_once("\"devDependencies\": {").unwrap();
     let packages = packages.lines().take_while(|line| !line.contains('}')).filter(|line| line.contains("\": \""));
     dependencies.extend(packages.map(|line| line.trim().trim_start_matches('"').split('"').next().unwrap()));
+    // The tools that cargo installs. The first one is built from this repository.
+    let tools = include_str!("../../scripts/tools.mjs").split("crate: \"").skip(2);
+    dependencies.extend(tools.map(|line| line.split('"').next().unwrap()));
     dependencies.remove("edge-session");
     assert!(dependencies.len() >= 30, "{dependencies:?}");
     assert_eq!(dependencies, reasons);

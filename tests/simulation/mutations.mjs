@@ -139,7 +139,7 @@ export const mutations = [
   { what: "a deletion by key does not look for rotations", marker: "rotations-searched", from: "0..MAX_SEARCHED", to: "0..MAX_SEARCHED.min(1)" },
   { what: "the absolute deadline ends nothing", edits: [{ marker: "end-of-record", from: "self.deadline.min(self.absolute)", to: "self.deadline" }, { marker: "deadline-of-token", from: "token.identity.absolute.has_passed(session.now())", to: "token.identity.absolute == crate::session::deadline::Deadline::NEVER" }] },
   { what: "a copy begins a new life", marker: "life-of-copy", from: "|identity| identity.absolute.min(absolute)", to: "|_| absolute", test: ["outside_of_requests", "a_copy_has_the_absolute_deadline_of_the_session_whose_data_it_holds"] },
-  { what: "the deadline of a key without a token is not that of its record", marker: "deadline-of-record", from: "identity.absolute.min(record.head.absolute)", to: "identity.absolute", test: ["staleness", "the_earlier_absolute_deadline_of_token_and_record_applies"] },
+  { what: "the deadline of a key without a token is not that of its record", marker: "deadline-of-record", from: "identity.absolute.min(head.absolute)", to: "identity.absolute", test: ["staleness", "the_earlier_absolute_deadline_of_token_and_record_applies"] },
 
   // The response.
   { what: "a slow response does not read the tombstone again", marker: "late-answer-verified", from: "!is_recent", to: "(!is_recent && session.modified() && false)", test: ["late_answers", "after_a_put_of_over_a_second_the_tombstone_is_read_again_before_the_cookie_is_given"] },

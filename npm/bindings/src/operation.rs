@@ -193,18 +193,18 @@ impl CoreSession {
     fn request(&mut self) -> IoRequest {
         let area = &self.area;
         let key_to_write = |key: &StorageKey| {
-            let is_known = self.last_read_keys.split(' ').next() == Some(key.as_str());
+            let is_known = self.last_read_keys.first() == Some(key);
             area.set_text(if is_known { "" } else { key.as_str() });
         };
         match self.pending_io.first() {
             None => IoRequest::Done,
             Some(Request::Read(keys)) => {
-                let keys = || keys.iter().map(StorageKey::as_str);
-                if self.last_read_keys.split(' ').eq(keys()) {
+                if self.last_read_keys == *keys {
                     area.set_text("");
                 } else {
-                    self.last_read_keys = keys().collect::<Vec<_>>().join(" ");
-                    area.set_text(&self.last_read_keys);
+                    self.last_read_keys.clone_from(keys);
+                    self.result = keys.iter().map(StorageKey::as_str).collect::<Vec<_>>().join(" ");
+                    area.set_text(&self.result);
                 }
                 IoRequest::Read
             }

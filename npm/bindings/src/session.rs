@@ -5,12 +5,13 @@ use alloc::borrow::ToOwned;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use chrono::{DateTime, TimeDelta};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use edge_session::protocol::session_of_key;
-use edge_session::store::IsolateMemory;
+use edge_session::store::{IsolateMemory, StorageKey};
 use edge_session::{
     Error, ErrorKind, EventKind, Expiry, ExpiryOptions, Result, SaveOutcome, Session, Settings, SweepOutcome, iso, json,
 };
@@ -31,7 +32,7 @@ pub struct CoreSession {
     pub(super) machine: Option<Machine>,
     pub(super) pending_io: PendingIo,
     /// The keys of the last read, as JavaScript got them. The next request is mostly for the same keys, and need not repeat them.
-    pub(super) last_read_keys: String,
+    pub(super) last_read_keys: Vec<StorageKey>,
     /// The text that the area has the place of.
     pub(super) result: String,
     pub(super) saved: SaveOutcome,
@@ -49,7 +50,7 @@ impl CoreSession {
             memory,
             machine: None,
             pending_io: PendingIo::default(),
-            last_read_keys: String::new(),
+            last_read_keys: Vec::new(),
             result: String::new(),
             saved: SaveOutcome::default(),
             swept: SweepOutcome::default(),
