@@ -216,4 +216,52 @@ export async function stores(chance) {
   for (const { kind, session } of heard) assert.ok(/^[a-z-]+$/.test(kind) && typeof session === "string" && !session.includes("cw63c3bm"), inspect({ kind, session }));
 }
 
-export const rounds = { setsAndGets, options, strangers, expiries, stores };
+/** Lengths around the limits of the area through which texts and values cross into the wasm. */
+const limits = [0, 1, 255, 256, 257, 1365, 1366, 4095, 4096, 4097, 12_288, 40_000];
+
+/** Texts and values of any length, on sessions that take turns in one area, while the memory of the wasm grows. */
+export async function crossings(chance) {
+  const text = () => {
+    const length = Math.max(0, chance.pick(limits) + chance.below(5) - 2);
+    return chance.pick(["a", "é", "☃", "😀"]).repeat(length).slice(0, length).replace(/[\ud800-\udbff]$/, "x");
+  };
+  const store = memory();
+  const extra = { get: (key) => (key.includes(":session:") ? store.get(key) : Promise.resolve(null)) };
+  const make = () => createSessions({ store: chance.happens(0.3) ? { ...store, ...extra } : store, secrets, maxRecordBytes: 26_214_400 });
+  const groups = [make(), make()];
+  const open = [];
+  for (let step = 20; step > 0; step--) {
+    const place = chance.below(4);
+    if (!open[place]) {
+      open[place] = { session: await chance.pick(groups).open(), model: new Map() };
+      continue;
+    }
+    const { session, model } = open[place];
+    const key = chance.pick(["a", "é", text()]);
+    const call = chance.weighted({ set: 5, get: 5, has: 2, delete: 1, save: 2, cookie: 1 });
+    if (call === "set") {
+      const value = chance.pick([text(), [text()], { [text()]: text() }]);
+      session.set(key, value);
+      model.set(key, value);
+    } else if (call === "delete") {
+      assert.equal(session.delete(key), model.delete(key));
+    } else if (call === "has") {
+      assert.equal(session.has(key), model.has(key));
+    } else if (call === "cookie") {
+      const stranger = await chance.pick(groups).load(`theme=${text()}; sessionid=${text()}`);
+      assert.deepEqual(stranger.keys(), []);
+      stranger[Symbol.dispose]();
+    } else if (call === "save") {
+      await session.save();
+      const read = await chance.pick(groups).open(session.sessionKey);
+      assert.deepEqual(read.items(), [...model]);
+      read[Symbol.dispose]();
+    } else {
+      assert.deepEqual(session.get(key), model.get(key));
+    }
+    assert.deepEqual(session.keys(), [...model.keys()]);
+  }
+  for (const { session } of open.filter(Boolean)) session[Symbol.dispose]();
+}
+
+export const rounds = { setsAndGets, crossings, options, strangers, expiries, stores };
