@@ -2,9 +2,8 @@
 
 use alloc::rc::Rc;
 
-use super::lane::INTERVAL;
 use super::record::OwnRecord;
-use super::{IsolateMemory, is_within};
+use super::{INTERVAL, IsolateMemory, is_within};
 use crate::session::record_header::RecordHeader;
 use crate::session::saving::Group;
 use crate::session::storage_key::StorageKey;

@@ -8,7 +8,7 @@ use super::flight::{Flight, Ticket};
 use super::group::PendingGroup;
 use super::record::OwnRecord;
 use super::revocation::RevocationMark;
-use super::{IsolateMemory, is_within};
+use super::{INTERVAL, IsolateMemory, is_within};
 use crate::session::saving::Group;
 use crate::session::storage_key::StorageKey;
 
@@ -20,9 +20,6 @@ const OVERDUE: i64 = 30_000;
 
 /// After this time without a poll, a group is dropped, in milliseconds.
 const ABANDONED: i64 = 2_500;
-
-/// The interval between writes under one key on a store that limits them, in milliseconds: KV's second and a margin.
-pub(super) const INTERVAL: i64 = 1_020;
 
 /// The writes of this isolate under one storage key.
 #[derive(Debug)]

@@ -32,6 +32,9 @@ pub(crate) use revocation::{CYCLED, ENDED, Revocation};
 /// How long a record or a revocation is remembered, in milliseconds: longer than KV can hide it.
 const REMEMBERED: i64 = 130_000; // mutation: memory-lasts
 
+/// The interval between writes under one key on a store that limits them, in milliseconds: KV's second and a margin.
+const INTERVAL: i64 = 1_020;
+
 /// The maximum number of keys that are remembered, and of the bytes of their records.
 const MAX_LANES: usize = 512;
 const MAX_BYTES: usize = 4 * 1024 * 1024;
