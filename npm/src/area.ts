@@ -9,8 +9,8 @@ const decoder = new TextDecoder();
 /** The most values of one read. */
 const MAX_VALUES = 16;
 
-/** The length up to which two texts are joined, and encoded by one call. */
-const SHORT = 256;
+/** The length up to which a loop over ASCII is faster than the encoder. */
+const SHORT = 32;
 
 export class Area {
   readonly #settings: CoreSettings;
@@ -32,20 +32,19 @@ export class Area {
 
   /** Writes a text. Returns its length in bytes. */
   write(text: string): number {
-    const { read, written } = encoder.encodeInto(text, this.#room(text.length));
+    const room = this.#room(text.length);
+    if (writeAscii(text, room, 0)) return text.length;
+    const { read, written } = encoder.encodeInto(text, room);
     return read === text.length ? written : encoder.encodeInto(text, this.#room(3 * text.length)).written;
   }
 
   /** Writes two texts, the second behind the first. Calls `call` with their lengths in bytes. */
   writeBoth(first: string, second: string, call: (first: number, second: number) => number): number {
     const length = first.length + second.length;
-    if (length <= SHORT) {
-      const { written } = encoder.encodeInto(first + second, this.#room(3 * length));
-      if (written === length) return call(first.length, second.length); // both are ASCII
-    }
     for (let size = length; ; size *= 3) {
       const room = this.#room(size);
-      const one = encoder.encodeInto(first, room);
+      const one = writeAscii(first, room, 0) ? { read: first.length, written: first.length } : encoder.encodeInto(first, room);
+      if (one.read === first.length && writeAscii(second, room, one.written)) return call(one.written, second.length);
       const other = encoder.encodeInto(second, room.subarray(one.written));
       if (one.read + other.read === length) return call(one.written, other.written);
     }
@@ -103,4 +102,16 @@ export class Area {
     if (this.#bytes.byteOffset !== start || this.#bytes.length !== length) this.#bytes = this.#memory.subarray(start, start + length);
     return this.#bytes;
   }
+}
+
+/** Writes a short ASCII text. Returns false for any other, and if there is no room. */
+function writeAscii(text: string, bytes: Uint8Array, at: number): boolean {
+  const { length } = text;
+  if (length > SHORT || at + length > bytes.length) return false;
+  for (let index = 0; index < length; index++) {
+    const unit = text.charCodeAt(index);
+    if (unit > 0x7f) return false;
+    bytes[at + index] = unit;
+  }
+  return true;
 }
