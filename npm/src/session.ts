@@ -90,28 +90,31 @@ export class StoredSession<Data extends object> implements Session<Data> {
     return this.#idle;
   }
 
+  // Static, so that no method of a session reaches them.
+
   /** Loads the session of a request. */
-  load(cookieHeader: string): Promise<this> {
-    const { area, settings } = this.#context;
-    return this.#run((core, now) => core.load(settings, area.write(cookieHeader), now), () => this);
+  static load<D extends object>(session: StoredSession<D>, cookieHeader: string): Promise<StoredSession<D>> {
+    const { area, settings } = session.#context;
+    return session.#run((core, now) => core.load(settings, area.write(cookieHeader), now), () => session);
   }
 
   /** Runs an operation to its end, and returns what `end` makes of it. */
-  run<T>(kind: OperationKind, end: (core: CoreSession) => T): Promise<T> {
-    return this.#run((core, now) => core.start(kind, now, 0), end);
+  static run<T>(session: StoredSession<object>, kind: OperationKind, end: (core: CoreSession) => T): Promise<T> {
+    return session.#run((core, now) => core.start(kind, now, 0), end);
   }
 
   /**
    * Commits the session, and closes it. Passes the `Set-Cookie` headers to `respond`, or undefined if the response does not depend on
    * the session. Returns its result.
    */
-  commit<T>(status: number, respond: (setCookies: string[] | undefined) => T): Promise<T> {
-    return this.#run((core, now) => core.start(OperationKind.Commit, now, status), () => {
-      const { area } = this.#context;
+  static commit<T>(session: StoredSession<object>, status: number, respond: (setCookies: string[] | undefined) => T): Promise<T> {
+    session.#writeBack(false);
+    return session.#run((core, now) => core.start(OperationKind.Commit, now, status), () => {
+      const { area } = session.#context;
       const [marks, lines] = [area.word(Word.Marks), area.text().split("\n")];
       const sessionKey = lines.pop() || undefined;
       const result = respond(marks & Mark.HasHeaders ? lines : undefined);
-      this.#close({ sessionKey, accessed: (marks & Mark.Accessed) !== 0, modified: (marks & Mark.Modified) !== 0 });
+      session.#close({ sessionKey, accessed: (marks & Mark.Accessed) !== 0, modified: (marks & Mark.Modified) !== 0 });
       return result;
     });
   }
@@ -206,7 +209,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
    * Writes cached objects that changed to the core, if the session is modified or will be saved anyway. Leaves the flag `modified` as it
    * is.
    */
-  writeBack(willSave: boolean): void {
+  #writeBack(willSave: boolean): void {
     if (!this.#objects) return;
     const modified = this.#flag(Flag.Modified);
     if (!modified && !willSave && !this.#flag(Flag.SaveEveryRequest)) return;
@@ -334,12 +337,12 @@ export class StoredSession<Data extends object> implements Session<Data> {
 
   async flush(): Promise<void> {
     if (!this.#busy) this.#objects?.clear();
-    await this.run(OperationKind.Flush, () => undefined);
+    await StoredSession.run(this, OperationKind.Flush, () => undefined);
   }
 
   async save(): Promise<SaveOutcome> {
-    this.writeBack(true); // mutation: js-explicit-save
-    return this.run(OperationKind.Save, (core) => ({ oldRecordRemains: core.flag(Flag.OldRecordRemains) }));
+    this.#writeBack(true); // mutation: js-explicit-save
+    return StoredSession.run(this, OperationKind.Save, (core) => ({ oldRecordRemains: core.flag(Flag.OldRecordRemains) }));
   }
 
   cycleKey(): void {

@@ -223,13 +223,13 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
     return settled(() => {
       const header: unknown = typeof from === "object" && from ? typeof from.headers?.get === "function" && from.headers.get("Cookie") : from;
       const text = textOf(header) ?? "";
-      return this.#newSession().load(text);
+      return StoredSession.load(this.#newSession(), text);
     });
   }
 
   async open(key?: string): Promise<StoredSession<Data>> {
     const session = this.#sessionOfKey(key);
-    await session.run(OperationKind.Load, nothing);
+    await StoredSession.run(session, OperationKind.Load, nothing);
     return session;
   }
 
@@ -266,7 +266,7 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
       keepCursor = () => void (this.#sweepCursor = core.cursor());
     });
     try {
-      return await session.run(OperationKind.Sweep, (core) => ({ removed: core.removed(), complete: core.flag(Flag.Complete) }));
+      return await StoredSession.run(session, OperationKind.Sweep, (core) => ({ removed: core.removed(), complete: core.flag(Flag.Complete) }));
     } finally {
       if (this.#instance === instance) keepCursor(); // also after a run that failed
       session[Symbol.dispose]();
@@ -309,7 +309,7 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   async #withTemporarySession<T>(key: string | undefined, kind: OperationKind, end: (core: CoreSession) => T): Promise<T> {
     const session = this.#sessionOfKey(key);
     try {
-      return await session.run(kind, end);
+      return await StoredSession.run(session, kind, end);
     } finally {
       session[Symbol.dispose]();
     }
@@ -319,8 +319,7 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   #commit<T>(session: Session<Data>, status: number, respond: (setCookies: string[] | undefined) => T): Promise<T> {
     if (!(session instanceof StoredSession)) throw new ValueError("commit takes a session from load or open");
     const code = Number(status); // converted here, so that the core does not call the user's code
-    session.writeBack(false);
-    return session.commit(code, respond);
+    return StoredSession.commit(session, code, respond);
   }
 }
 
