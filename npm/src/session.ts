@@ -99,7 +99,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
   }
 
   /** Runs an operation to its end, and returns what `end` makes of it. */
-  static run<T>(session: StoredSession<object>, kind: OperationKind, end: (core: CoreSession) => T): Promise<T> {
+  static run<D extends object, T>(session: StoredSession<D>, kind: OperationKind, end: (core: CoreSession) => T): Promise<T> {
     return session.#run((core, now) => core.start(kind, now, 0), end);
   }
 
@@ -107,7 +107,11 @@ export class StoredSession<Data extends object> implements Session<Data> {
    * Commits the session, and closes it. Passes the `Set-Cookie` headers to `respond`, or undefined if the response does not depend on
    * the session. Returns its result.
    */
-  static commit<T>(session: StoredSession<object>, status: number, respond: (setCookies: string[] | undefined) => T): Promise<T> {
+  static commit<D extends object, T>(
+    session: StoredSession<D>,
+    status: number,
+    respond: (setCookies: string[] | undefined) => T,
+  ): Promise<T> {
     session.#writeBack(false);
     return session.#run((core, now) => core.start(OperationKind.Commit, now, status), () => {
       const { area } = session.#context;
