@@ -4,7 +4,7 @@
 import { type CoreSettings, wasmMemory, Word } from "#core";
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /** The most values of one read. */
 const MAX_VALUES = 16;
@@ -66,11 +66,13 @@ export class Area {
     }
   }
 
-  /** Returns the text of the last result. */
+  /** Returns the text of the last result. Throws a `TypeError` if it is not UTF-8. */
   text(): string {
     const words = this.#views();
+    const length = words[Word.TextLength]!;
+    if (length === 0) return "";
     const start = words[Word.TextAddress]!;
-    return decoder.decode(this.#memory.subarray(start, start + words[Word.TextLength]!));
+    return decoder.decode(this.#memory.subarray(start, start + length));
   }
 
   /** Returns a copy of the value to put. */

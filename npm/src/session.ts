@@ -20,7 +20,7 @@ import type {
   SessionKeyOf,
   SessionValueOf,
 } from "./types.js";
-import { checkKey, checkValue, fromJson, isObject, toJson } from "./value.js";
+import { checkKey, checkValue, corrupt, fromJson, isObject, toJson } from "./value.js";
 import { instance } from "./wasm-instance.js";
 
 /** The key in the data under which the core stores the session's own expiry. */
@@ -260,7 +260,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
     const cached = this.#cachedObject(key);
     if (cached !== undefined) return cached;
     return this.#call(this.#open, (core, area) => core.get(area.write(key)))
-      ? this.#parse(key, this.#context.area.text()) // mutation: js-get-default
+      ? this.#parse(key) // mutation: js-get-default
       : fallback;
   }
 
@@ -440,7 +440,9 @@ export class StoredSession<Data extends object> implements Session<Data> {
     return this.#core && (this.#objects?.get(key)?.value as SessionValueOf<Data, K> | undefined);
   }
 
-  #parse<K extends SessionKeyOf<Data>>(key: K, text: string): SessionValueOf<Data, K> {
+  /** Parses the value that the core has found. */
+  #parse<K extends SessionKeyOf<Data>>(key: K): SessionValueOf<Data, K> {
+    const text = decodeText(key, this.#context.area);
     const value = fromJson(key, text);
     if (isObject(value)) this.#cacheObject(key, value, text);
     return value as SessionValueOf<Data, K>;
@@ -463,6 +465,14 @@ export class StoredSession<Data extends object> implements Session<Data> {
 
   #put(key: string, text: string): void {
     this.#call(this.#idle, (core, area) => area.writeBoth(text, key, (json, name) => core.set(json, name)));
+  }
+}
+
+function decodeText(key: string, area: Area): string {
+  try {
+    return area.text();
+  } catch {
+    throw corrupt(key);
   }
 }
 

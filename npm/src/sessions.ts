@@ -298,10 +298,11 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
 
   /** Passes random bytes for several sessions to the core; those of `entropy` for one session. */
   #drawEntropy(): void {
-    const bytes = bytesIn(this.#entropy ? this.#entropy() : randomBytes());
+    const bytes = bytesIn(this.#entropy ? this.#entropy() : drawRandom());
     const seeds = this.#entropy ? 1 : SESSIONS_PER_DRAW;
     if (bytes?.length !== seeds * SEED) throw new EntropyError("entropy must return 32 random bytes");
     callCore(() => this.#context.settings.seed(bytes));
+    random.fill(0);
     this.#seeds = seeds;
   }
 
@@ -355,9 +356,12 @@ const SESSIONS_PER_DRAW = 64;
 /** The maximum number of core objects that are kept for reuse. */
 const MAX_POOL = 64;
 
-function randomBytes(): Uint8Array {
+/** Holds random bytes on their way into the wasm only. */
+const random = new Uint8Array(SESSIONS_PER_DRAW * SEED);
+
+function drawRandom(): Uint8Array {
   try {
-    return crypto.getRandomValues(new Uint8Array(SESSIONS_PER_DRAW * SEED));
+    return crypto.getRandomValues(random);
   } catch (cause) {
     throw new EntropyError("the platform returned no random bytes", { cause });
   }

@@ -33,14 +33,22 @@ export function fromJson(key: string | undefined, text: string): unknown {
     value = JSON.parse(text);
   } catch {
     if (key === undefined) return {};
-    throw new ValueError(`${pathOf(key)} is corrupt in the store`);
+    throw corrupt(key);
   }
   // Other programs can write to the store. Without a key, the object itself is one more level around the values.
-  if (mayNestDeep(text) && isDeeper(value, key === undefined ? MAX_DEPTH + 1 : MAX_DEPTH)) {
-    throw new ValueError(`${pathOf(key)} nests deeper than ${MAX_DEPTH} levels`);
+  if (mayNestDeep(text)) {
+    const found = inspect(value, key === undefined ? MAX_DEPTH + 1 : MAX_DEPTH);
+    if (found === Found.Deep) throw new ValueError(`${pathOf(key)} nests deeper than ${MAX_DEPTH} levels`);
+    if (found === Found.Large) checkIntegers(pathOf(key), text);
+  } else if (hasLongNumber(text)) {
+    checkIntegers(pathOf(key), text);
   }
-  if (hasLongNumber(text)) checkIntegers(pathOf(key), text);
   return value;
+}
+
+/** Returns the error for a stored value that is not JSON in UTF-8. It has no cause, which would quote the value. */
+export function corrupt(key: string): ValueError {
+  return new ValueError(`${pathOf(key)} is corrupt in the store`);
 }
 
 function pathOf(key: string | undefined): string {
@@ -57,16 +65,24 @@ function mayNestDeep(text: string): boolean {
   return false;
 }
 
-/** Returns whether `value` nests deeper than `depth` levels. `JSON.parse` made it, so it has no members but its own. */
-function isDeeper(value: unknown, depth: number): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  if (depth === 0) return true;
+/** What a parsed value contains: nothing of note, a number beyond the safe integers, or too many levels. */
+const Found = { Nothing: 0, Large: 1, Deep: 2 } as const;
+
+/** Looks into a value that `JSON.parse` returned, which has no properties but its own. */
+function inspect(value: unknown, depth: number): number {
+  if (typeof value === "number") return value > Number.MAX_SAFE_INTEGER || value < Number.MIN_SAFE_INTEGER ? Found.Large : Found.Nothing;
+  if (typeof value !== "object" || value === null) return Found.Nothing;
+  if (depth === 0) return Found.Deep;
+  let found: number = Found.Nothing;
   if (Array.isArray(value)) {
-    for (let at = 0; at < value.length; at++) if (isDeeper(value[at], depth - 1)) return true;
+    for (let at = 0; at < value.length && found < Found.Deep; at++) found = Math.max(found, inspect(value[at], depth - 1));
   } else {
-    for (const name in value) if (isDeeper((value as Record<string, unknown>)[name], depth - 1)) return true;
+    for (const name in value) {
+      found = Math.max(found, inspect((value as Record<string, unknown>)[name], depth - 1));
+      if (found === Found.Deep) break;
+    }
   }
-  return false;
+  return found;
 }
 
 /** Returns whether the text has 16 consecutive digits. Such a run covers one of every sixteen places, and the place eight before or after it. */

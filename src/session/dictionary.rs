@@ -62,18 +62,17 @@ impl Session {
     ///
     /// `Value` if the stored text is damaged, `StoreUnavailable` if the store did not answer.
     pub fn get_json(&mut self, key: &str) -> Result<Option<&str>> {
-        let text = self.get_text(key)?;
+        let text = self.get_stored(key)?.map(|json| value::text(key, json)).transpose()?;
         text.map(|text| value::check_json(key, text).map(|()| text)).transpose()
     }
 
-    /// Returns the text of [`get_json`](Self::get_json) without validating it, for callers that parse it themselves.
+    /// Returns the bytes of [`get_json`](Self::get_json) as they are stored, for callers that decode and parse them.
     ///
     /// # Errors
     ///
-    /// `Value` if the text is not UTF-8, `StoreUnavailable` if the store did not answer.
-    pub fn get_text(&mut self, key: &str) -> Result<Option<&str>> {
-        let json = self.read()?.get(key);
-        json.map(|json| value::text(key, json)).transpose()
+    /// `StoreUnavailable` if the store did not answer.
+    pub fn get_stored(&mut self, key: &str) -> Result<Option<&[u8]>> {
+        Ok(self.read()?.get(key))
     }
 
     /// Sets `key` to `value`: Django's `s[k] = v`.

@@ -94,8 +94,8 @@ impl Area {
         self.set(length, text.len() as f64);
     }
 
-    pub(super) fn set_text(&self, text: &str) {
-        self.set_place(Word::TextAddress, Word::TextLength, text.as_bytes());
+    pub(super) fn set_text(&self, text: &[u8]) {
+        self.set_place(Word::TextAddress, Word::TextLength, text);
     }
 
     /// Reads a text of `length` bytes.

@@ -194,17 +194,17 @@ impl CoreSession {
         let area = &self.area;
         let key_to_write = |key: &StorageKey| {
             let is_known = self.last_read_keys.first() == Some(key);
-            area.set_text(if is_known { "" } else { key.as_str() });
+            area.set_text(if is_known { b"" } else { key.as_str().as_bytes() });
         };
         match self.pending_io.first() {
             None => IoRequest::Done,
             Some(Request::Read(keys)) => {
                 if self.last_read_keys == *keys {
-                    area.set_text("");
+                    area.set_text(b"");
                 } else {
                     self.last_read_keys.clone_from(keys);
                     self.result = keys.iter().map(StorageKey::as_str).collect::<Vec<_>>().join(" ");
-                    area.set_text(&self.result);
+                    area.set_text(self.result.as_bytes());
                 }
                 IoRequest::Read
             }
@@ -213,7 +213,7 @@ impl CoreSession {
                 IoRequest::Wait
             }
             Some(Request::List { prefix, .. }) => {
-                area.set_text(prefix);
+                area.set_text(prefix.as_bytes());
                 IoRequest::List
             }
             Some(Request::Write(Op::Put { key, value, ttl, deadline, only_if })) => {
@@ -240,7 +240,7 @@ impl CoreSession {
         text.push_str(self.session.session_key().map_or("", |key| key.as_str()));
         self.result = text;
         self.saved = headers.saved();
-        self.area.set_text(&self.result);
+        self.area.set_text(self.result.as_bytes());
         let marks = [
             (self.session.accessed(), Mark::Accessed),
             (self.session.modified(), Mark::Modified),

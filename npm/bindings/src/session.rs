@@ -128,7 +128,7 @@ impl CoreSession {
         let found = area.read(key_length, |key| {
             #[cfg(panics)]
             assert!(key != "panic now", "as the test wants it");
-            session.get_text(key).map(|text| text.map(|text| area.set_text(text)).is_some())
+            session.get_stored(key).map(|json| json.map(|json| area.set_text(json)).is_some())
         });
         self.answer(found)
     }
