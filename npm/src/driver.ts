@@ -11,19 +11,19 @@ import type { Store, StorePage } from "./store.js";
  * @param lastReadKeys The keys of the last read, which the core does not repeat. Updated by each read.
  */
 export function performIo(store: Store, core: CoreSession, area: Area, request: number, lastReadKeys: string[]): unknown {
-  const text = area.word(Word.TextLength) > 0 ? area.text() : undefined;
+  if (request === IoRequest.Wait) {
+    const milliseconds = area.word(Word.Duration);
+    return store.wait?.(milliseconds) ?? new Promise((resolve) => setTimeout(resolve, milliseconds));
+  }
+  const text = area.text(); // at once: other sessions use the same area
   if (request === IoRequest.Read) {
-    if (text !== undefined) lastReadKeys.splice(0, lastReadKeys.length, ...text.split(" "));
+    if (text !== "") lastReadKeys.splice(0, lastReadKeys.length, ...text.split(" "));
     const [record, tombstone] = lastReadKeys;
     if (lastReadKeys.length === 2) return Promise.all([store.get(record!), store.get(tombstone!)]);
     return Promise.all(lastReadKeys.map((key) => store.get(key)));
   }
-  const key = text ?? lastReadKeys[0] ?? "";
+  const key = text || lastReadKeys[0] || "";
   switch (request) {
-    case IoRequest.Wait: {
-      const milliseconds = area.word(Word.Duration);
-      return store.wait?.(milliseconds) ?? new Promise((resolve) => setTimeout(resolve, milliseconds));
-    }
     case IoRequest.Put: {
       const ifAbsent = (area.word(Word.Marks) & Mark.IfAbsent) !== 0;
       return store.put(key, area.value(), { ttl: area.word(Word.Duration), deadline: area.word(Word.Deadline), ifAbsent });
