@@ -16,7 +16,7 @@ import { needs, setUp } from "./setup.mjs";
  * families and their revocation, ending tokens, and fixes found by the simulation. Built for speed (`opt-level = "s"`) instead of size,
  * the package weighs 10 KB more, and a visit takes a sixth less time.
  */
-const budgets = { worker: 167_000, package: 104_000 };
+const budgets = { worker: 169_500, package: 104_000 };
 const uploaded = [".js", ".mjs", ".wasm"];
 const scratch = mkdtempSync(join(tmpdir(), "edge-session-size-"));
 process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));

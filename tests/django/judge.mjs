@@ -109,6 +109,7 @@ class Walk {
       presented: on?.presented ?? [],
       flushed: Boolean(on?.flushed),
       revoked: on?.reason === "revoked" && !on.flushed,
+      unknownLogin: on?.reason === "unknown" && !on.flushed && django.lines?.[on.named]?.rotations > 0,
       superseded: on?.reason === "superseded" && !on.flushed && !on.cycled,
       unseen: on?.reason === "not-yet-visible" && !on.flushed,
       late: this.now - on?.began > LATE && !on.flushed,
