@@ -11,7 +11,7 @@ import { root } from "../../scripts/project.mjs";
 const MARKER = /\/\/ mutation: ([a-z0-9-]+)\s*$/;
 
 /** The files that every cargo build needs. The native tests include the last five. */
-const always = ["src", "crates", "npm", "worker", "docs", "tests", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "README.md", "fuzz/corpus.rs", "fuzz/corpus.tar.gz", "fuzz/regressions", "package.json", "wrangler.toml"];
+const always = ["src", "crates", "npm", "worker", "examples", "scripts", "docs", "tests", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "README.md", "fuzz/corpus.rs", "fuzz/corpus.tar.gz", "fuzz/regressions", "package.json", "wrangler.toml"];
 
 /** A mutation whose marker or fragment is not where its list says. */
 export class Misplaced extends Error {}
