@@ -6,9 +6,6 @@ import { type CoreSettings, wasmMemory, Word } from "#core";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
-/** The most values of one read. */
-const MAX_VALUES = 16;
-
 /** The length up to which a loop over ASCII is faster than the encoder. */
 const SHORT = 32;
 
@@ -87,7 +84,7 @@ export class Area {
     if (this.#words.length === 0) {
       const { buffer } = wasmMemory() as { buffer: ArrayBuffer };
       this.#memory = new Uint8Array(buffer);
-      this.#words = new Float64Array(buffer, this.#address, Word.Lengths + MAX_VALUES);
+      this.#words = new Float64Array(buffer, this.#address, Word.End);
     }
     return this.#words;
   }

@@ -1,6 +1,6 @@
 // Performs the I/O that the core requests, one request at a time. The core makes all decisions.
 
-import { type CoreSession, IoRequest, IoResult, Mark, Word } from "#core";
+import { type CoreSession, Flag, IoRequest, IoResult, Word } from "#core";
 import type { Area } from "./area.js";
 import { bytesIn } from "./realm.js";
 import type { Store, StorePage } from "./store.js";
@@ -25,7 +25,7 @@ export function performIo(store: Store, core: CoreSession, area: Area, request: 
   const key = text || lastReadKeys[0] || "";
   switch (request) {
     case IoRequest.Put: {
-      const ifAbsent = (area.word(Word.Marks) & Mark.IfAbsent) !== 0;
+      const ifAbsent = (area.word(Word.Flags) & Flag.IfAbsent) !== 0;
       return store.put(key, area.value(), { ttl: area.word(Word.Duration), deadline: area.word(Word.Deadline), ifAbsent });
     }
     case IoRequest.Delete:

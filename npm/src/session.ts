@@ -1,6 +1,6 @@
 // A loaded session: an object of the core, and the values that callers hold references to.
 
-import { type CoreMemory, type CoreSession, type CoreSettings, Flag, IoRequest, IoResult, Mark, OperationKind, Word } from "#core";
+import { type CoreMemory, type CoreSession, type CoreSettings, Flag, IoRequest, IoResult, OperationKind, Word } from "#core";
 import type { Area } from "./area.js";
 import { toPublicError } from "./core-errors.js";
 import { checkResult, completeIo, performIo } from "./driver.js";
@@ -42,10 +42,11 @@ export interface SessionContext {
   readonly recycle: (core: CoreSession) => void;
 }
 
+/** The properties of a closed session. */
 interface Snapshot {
   readonly sessionKey: string | undefined;
-  readonly accessed: boolean;
-  readonly modified: boolean;
+  /** Bits of `Flag`. */
+  readonly flags: number;
 }
 
 export class StoredSession<Data extends object> implements Session<Data> {
@@ -115,10 +116,11 @@ export class StoredSession<Data extends object> implements Session<Data> {
     session.#writeBack(false);
     return session.#run((core, now) => core.start(OperationKind.Commit, now, status), () => {
       const { area } = session.#context;
-      const [marks, lines] = [area.word(Word.Marks), area.text().split("\n")];
+      const flags = area.word(Word.Flags);
+      const lines = area.text().split("\n");
       const sessionKey = lines.pop() || undefined;
-      const result = respond(marks & Mark.HasHeaders ? lines : undefined);
-      session.#close({ sessionKey, accessed: (marks & Mark.Accessed) !== 0, modified: (marks & Mark.Modified) !== 0 });
+      const result = respond(flags & Flag.HasHeaders ? lines : undefined);
+      session.#close({ sessionKey, flags });
       return result;
     });
   }
@@ -196,8 +198,10 @@ export class StoredSession<Data extends object> implements Session<Data> {
     }
   }
 
+  /** Returns a property that stays readable after the session was closed. */
   #flag(flag: Flag): boolean {
-    return this.#try(() => this.#idle.flag(flag));
+    const flags = this.#core ? this.#try(() => this.#open.flags()) : this.#snapshot?.flags ?? 0;
+    return (flags & flag) !== 0;
   }
 
   /** Calls the core, whose result is a truth value, or a negative number for an error. */
@@ -215,8 +219,9 @@ export class StoredSession<Data extends object> implements Session<Data> {
    */
   #writeBack(willSave: boolean): void {
     if (!this.#objects) return;
-    const modified = this.#flag(Flag.Modified);
-    if (!modified && !willSave && !this.#flag(Flag.SaveEveryRequest)) return;
+    const flags = this.#try(() => this.#idle.flags());
+    const modified = (flags & Flag.Modified) !== 0;
+    if (!modified && !willSave && !(flags & Flag.SaveEveryRequest)) return;
     try {
       for (const [key, cached] of this.#objects) {
         const text = toJson(key, cached.value);
@@ -233,11 +238,11 @@ export class StoredSession<Data extends object> implements Session<Data> {
   }
 
   get accessed(): boolean {
-    return this.#core ? this.#try(() => this.#open.flag(Flag.Accessed)) : this.#snapshot?.accessed ?? false;
+    return this.#flag(Flag.Accessed);
   }
 
   get modified(): boolean {
-    return this.#core ? this.#try(() => this.#open.flag(Flag.Modified)) : this.#snapshot?.modified ?? false;
+    return this.#flag(Flag.Modified);
   }
 
   set modified(modified: boolean) {
@@ -336,7 +341,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
   }
 
   isEmpty(): boolean {
-    return this.#try(() => this.#open.flag(Flag.Empty));
+    return (this.#try(() => this.#open.flags()) & Flag.Empty) !== 0;
   }
 
   async flush(): Promise<void> {
@@ -346,7 +351,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
 
   async save(): Promise<SaveOutcome> {
     this.#writeBack(true); // mutation: js-explicit-save
-    return StoredSession.run(this, OperationKind.Save, (core) => ({ oldRecordRemains: core.flag(Flag.OldRecordRemains) }));
+    return StoredSession.run(this, OperationKind.Save, (core) => ({ oldRecordRemains: (core.flags() & Flag.OldRecordRemains) !== 0 }));
   }
 
   cycleKey(): void {
@@ -406,7 +411,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
     const core = this.#core;
     if (!core) return;
     if (this.#instance !== instance) return this.#close(undefined);
-    this.#close(this.#try(() => ({ sessionKey: core.sessionKey(), accessed: core.flag(Flag.Accessed), modified: core.flag(Flag.Modified) })));
+    this.#close(this.#try(() => ({ sessionKey: core.sessionKey(), flags: core.flags() })));
   }
 
   /** Closes the session. The properties of the snapshot stay readable. */

@@ -266,7 +266,7 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
       keepCursor = () => void (this.#sweepCursor = core.cursor());
     });
     try {
-      return await StoredSession.run(session, OperationKind.Sweep, (core) => ({ removed: core.removed(), complete: core.flag(Flag.Complete) }));
+      return await StoredSession.run(session, OperationKind.Sweep, (core) => ({ removed: core.removed(), complete: (core.flags() & Flag.Complete) !== 0 }));
     } finally {
       if (this.#instance === instance) keepCursor(); // also after a run that failed
       session[Symbol.dispose]();

@@ -68,7 +68,7 @@ function mayNestDeep(text: string): boolean {
 /** What a parsed value contains: nothing of note, a number beyond the safe integers, or too many levels. */
 const Found = { Nothing: 0, Large: 1, Deep: 2 } as const;
 
-/** Looks into a value that `JSON.parse` returned, which has no properties but its own. */
+/** Looks into a value that `JSON.parse` returned. Only its own properties count, since an application can extend `Object.prototype`. */
 function inspect(value: unknown, depth: number): number {
   if (typeof value === "number") return value > Number.MAX_SAFE_INTEGER || value < Number.MIN_SAFE_INTEGER ? Found.Large : Found.Nothing;
   if (typeof value !== "object" || value === null) return Found.Nothing;
@@ -78,6 +78,7 @@ function inspect(value: unknown, depth: number): number {
     for (let at = 0; at < value.length && found < Found.Deep; at++) found = Math.max(found, inspect(value[at], depth - 1));
   } else {
     for (const name in value) {
+      if (!Object.hasOwn(value, name)) continue;
       found = Math.max(found, inspect((value as Record<string, unknown>)[name], depth - 1));
       if (found === Found.Deep) break;
     }
@@ -85,7 +86,7 @@ function inspect(value: unknown, depth: number): number {
   return found;
 }
 
-/** Returns whether the text has 16 consecutive digits. Such a run covers one of every sixteen places, and the place eight before or after it. */
+/** Returns whether the text has 16 digits in a row. They cover one of every sixteen places, and the place eight before or after it. */
 function hasLongNumber(text: string): boolean {
   for (let at = 15; at < text.length; at += 16) {
     if (!isDigit(text.charCodeAt(at)) || !(isDigit(text.charCodeAt(at - 8)) || isDigit(text.charCodeAt(at + 8)))) continue;
@@ -106,7 +107,7 @@ function isDigit(unit: number): boolean {
  */
 function passesFastCheck(value: unknown, strings: boolean): boolean {
   try {
-    return (Object.prototype as { toJSON?: unknown }).toJSON === undefined && isExact(value, strings, MAX_DEPTH);
+    return isExact(value, strings, MAX_DEPTH);
   } catch {
     return false; // code of the value threw. The full check finds the path
   }
@@ -122,7 +123,7 @@ function isExact(value: unknown, strings: boolean, depth: number): boolean {
       return Number.isFinite(value) && (value !== 0 || 1 / value > 0); // mutation: js-number
     case "object":
       if (value === null) return true;
-      if (depth === 0) return false;
+      if (depth === 0 || (value as { toJSON?: unknown }).toJSON !== undefined) return false;
       return Array.isArray(value) ? areExact(value, strings, depth - 1) : isExactObject(value, strings, depth - 1);
     default:
       return false;
@@ -130,12 +131,10 @@ function isExact(value: unknown, strings: boolean, depth: number): boolean {
 }
 
 function areExact(list: readonly unknown[], strings: boolean, depth: number): boolean {
-  if ((list as { toJSON?: unknown }).toJSON !== undefined) return false;
   for (let at = 0; at < list.length; at++) if (!isExact(list[at], strings, depth)) return false;
   return true;
 }
 
-/** As `isExact`. A `toJSON` method is a function among the properties. */
 function isExactObject(object: object, strings: boolean, depth: number): boolean {
   const prototype: unknown = Object.getPrototypeOf(object);
   if (prototype !== Object.prototype && prototype !== null) return false;

@@ -277,7 +277,8 @@ impl Load {
         let head = newest.bytes.as_deref().and_then(record::head);
         // mutation: rotations-searched
         let rotations = head.map_or(0..MAX_SEARCHED, |head| head.rotations..head.rotations.saturating_add(1));
-        let tombstone = |rotations| session.tombstone_key(&Identity { rotations, ..identity.clone() });
+        let tombstone =
+            |rotations| revoke::tombstone_key(&session.settings, &Identity { rotations, ..identity.clone() });
         let keys = rotations.clone().map(tombstone).collect();
         self.state = State::ReadingTombstones { record: bytes, first: rotations.start };
         Step::Read(keys)
@@ -396,6 +397,7 @@ fn evaluate(
     if newest.merged.is_some() {
         session.report(EventKind::Diverged);
     }
+    let length = bytes.as_ref().map(Vec::len);
     let mut record = match bytes.map(|bytes| record::decode_within(limit, bytes)) {
         Some(Decoded::Record(record)) => record,
         other => {
@@ -422,6 +424,6 @@ fn evaluate(
     };
     let complete = reason != LoadReason::StaleRepaired;
     let end = record.head.end();
-    session.stored = Some(Stored { head: record.head, complete, merged: newest.merged });
+    session.stored = Some(Stored { head: record.head, complete, length, merged: newest.merged });
     FetchOutcome::Record(reason, record.data, end)
 }

@@ -37,8 +37,6 @@ pub(crate) type Change<'a> = (&'a [u8], Option<&'a [u8]>);
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Data {
     record: Vec<u8>,
-    /// The length of the record's header, or 0 if the data were not read with it or were stored since.
-    header: usize,
     slots: Vec<Entry>,
     len: usize,
     index: Option<Index>,
@@ -54,23 +52,14 @@ impl Data {
     /// Returns `None` if a key is duplicated.
     pub(crate) fn stored(record: Vec<u8>, members: Vec<(JsonSlice, JsonSlice)>) -> Option<Self> {
         let len = members.len();
-        let header = match members.first() {
-            Some((JsonSlice::Stored(range), _)) => range.start,
-            _ => 0,
-        };
         let slots = members.into_iter().map(|(key, value)| Entry { key, value: Some(value), touched: false }).collect();
-        let mut data = Self { record, header, slots, len, ..Self::default() };
+        let mut data = Self { record, slots, len, ..Self::default() };
         let unique = if len > INDEXED_FROM {
             data.build_index()
         } else {
             (0..len).all(|place| data.find(data.key_at(place)) == Some(place))
         };
         unique.then_some(data)
-    }
-
-    /// Returns the header of the record that the data were read with, and the length of that record, unless they were stored since.
-    pub(crate) fn loaded_header(&self) -> Option<(&[u8], usize)> {
-        (self.header > 0).then(|| (self.record.get(..self.header).unwrap_or_default(), self.record.len()))
     }
 
     fn bytes<'a>(&'a self, text: &'a JsonSlice) -> &'a [u8] {
@@ -220,7 +209,6 @@ impl Data {
 
     /// Records that the data were saved.
     pub(crate) fn mark_stored(&mut self) {
-        self.header = 0;
         self.slots.iter_mut().for_each(|entry| entry.touched = false); // mutation: settled
         self.removed.clear();
         self.cleared = false;

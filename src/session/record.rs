@@ -222,22 +222,15 @@ fn tags(text: &str) -> Option<Vec<Tag>> {
 mod tests {
     use super::*;
     use crate::session::record_header::RecentWrite;
+    use crate::session::record_header::tests::header;
     use proptest::prelude::*;
 
     fn sample() -> (RecordHeader, Data) {
-        let head = RecordHeader {
-            deadline: Deadline(1_893_456_000_000_250),
-            absolute: Deadline(1_925_000_000_000_000),
-            generation: 3,
-            tags: vec![[0x9f, 0x86, 0xd0, 0x81], [0, 0, 0, 1]],
-            rotations: 2,
-            writes: Vec::new(),
-        };
         let mut data = Data::default();
         data.set("name", b"\"Alice\"".as_slice().into());
         data.set("quote\"d\\ é\n", b"{\"a\":[1,2,{}]}".as_slice().into());
         data.set("", b"-1.5".as_slice().into());
-        (head, data)
+        (header(), data)
     }
 
     fn texts(data: &Data) -> Vec<(String, String)> {

@@ -81,10 +81,11 @@ impl RecordHeader {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn header() -> RecordHeader {
+    /// A header without writes.
+    pub(in crate::session) fn header() -> RecordHeader {
         RecordHeader {
             deadline: Deadline(1_893_456_000_000_250),
             absolute: Deadline(1_925_000_000_000_000),

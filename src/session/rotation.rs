@@ -28,14 +28,6 @@ impl Session {
         }
     }
 
-    /// Returns the data, if they were accessed.
-    pub(crate) const fn evaluated_data(&self) -> Option<&Data> {
-        match &self.state {
-            LoadState::Evaluated(_, data) => Some(data),
-            LoadState::Pending(_) => None,
-        }
-    }
-
     fn evaluate(&mut self, fetched: FetchOutcome) -> (LoadReason, Data) {
         let reason = match fetched {
             FetchOutcome::Record(reason, data, end) if !end.has_passed(self.now()) => {

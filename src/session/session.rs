@@ -19,6 +19,7 @@ use super::key_state::KeyState;
 use super::load_reason::LoadReason;
 use super::load_state::{FetchOutcome, LoadState};
 use super::random::Random;
+use super::record;
 use super::record_header::RecordHeader;
 use super::request_clock::RequestClock;
 use super::storage_key::{StorageKey, StorageKeys};
@@ -89,13 +90,21 @@ pub(crate) struct Stored {
     pub(crate) head: RecordHeader,
     /// Whether the stored record contains every save that this browser knows of, before journal repair.
     pub(crate) complete: bool,
+    /// The length of the record in the store, in bytes, if it was loaded from there.
+    pub(crate) length: Option<usize>,
     /// The save of another branch that is merged into it in memory. No stored record contains both yet.
     pub(crate) merged: Option<Tag>,
 }
 
 impl Stored {
     pub(crate) const fn new(head: RecordHeader) -> Self {
-        Self { head, complete: true, merged: None }
+        Self { head, complete: true, length: None, merged: None }
+    }
+
+    /// Returns whether these bytes of the store are the loaded record, by its length and its tag.
+    pub(crate) fn is_record(&self, bytes: &[u8]) -> bool {
+        self.length == Some(bytes.len())
+            && record::last_tag(bytes).is_some_and(|tag| self.head.tags.first() == Some(&tag))
     }
 }
 

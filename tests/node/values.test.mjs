@@ -38,6 +38,8 @@ test("H2, H3: values that JSON cannot represent are refused with their path", as
     [[1, , 3], "session.k[1] is a hole"],
     [{ toJSON() { return 1; } }, "session.k.toJSON is a function"],
     [[Object.create({ toJSON: () => 1 })], "session.k[0] is an Object"],
+    [[Object.defineProperty({ a: 1 }, "toJSON", { value: () => 2 })], "session.k[0] has a toJSON method"],
+    [Object.assign([1], { toJSON: () => 2 }), "session.k has a toJSON method"],
     [nested(65), `session.k${"[0]".repeat(64)} nests deeper than 64 levels`],
   ]) {
     const session = await fresh();
@@ -55,6 +57,38 @@ test("symbols, hidden properties, and properties of arrays other than items are 
   await session.save();
   const again = await sessions.open(session.sessionKey);
   assert.deepEqual([again.get("object"), again.get("array")], [{ a: 1 }, ["b"]]);
+});
+
+test("a value that turned inexact after it was set is refused by the save, and nothing is stored", async () => {
+  const { sessions, store } = sessionsAt();
+  for (const [spoil, message] of [
+    [(cart) => (cart.when = new Date()), "session.cart.when is a Date"],
+    [(cart) => (cart["\ud800"] = 1), "session.cart has a name that contains a lone surrogate"],
+    [(cart) => (cart.text = "\udfff"), "session.cart.text contains a lone surrogate"],
+    [(cart) => Object.defineProperty(cart, "toJSON", { value: () => 2 }), "session.cart has a toJSON method"],
+  ]) {
+    const session = await sessions.open();
+    const cart = { a: 1, escaped: "\\ud800" };
+    session.set("cart", cart);
+    spoil(cart);
+    await assert.rejects(session.save(), (error) => error instanceof ValueError && error.message === message, message);
+    assert.equal(store.records.size, 0);
+  }
+});
+
+test("an application that extends Object.prototype reads large values all the same", async () => {
+  const { sessions } = sessionsAt();
+  const session = await sessions.open();
+  const list = Array.from({ length: 100 }, (_, n) => ({ n, big: [n] }));
+  session.set("list", list);
+  await session.save();
+  Object.prototype.extension = { extends: "every object" };
+  try {
+    const again = await sessions.open(session.sessionKey);
+    assert.equal(again.get("list").length, 100);
+  } finally {
+    delete Object.prototype.extension;
+  }
 });
 
 test("the refusal that the documentation shows", async () => {

@@ -67,7 +67,7 @@ impl MacKey {
     /// Takes a key of any length.
     #[must_use]
     pub fn new(key: &[u8]) -> Self {
-        // HMAC takes keys of every length: the default, the empty key, takes no one's place.
+        // HMAC accepts keys of every length, so the default, the empty key, is never used.
         Self(Hmac::new_from_slice(key).unwrap_or_else(|_| Hmac::new(&Default::default())))
     }
 

@@ -2,9 +2,9 @@
 //!
 //! JavaScript writes UTF-8 into the bytes of the area and passes lengths. Results are numbers and places in the memory of the wasm,
 //! which the words of the area hold. So no such call allocates memory for its arguments or its result, or returns more than one number.
-//! [`area.ts`](../../src/area.ts) is the other side; [`Word`] and [`Mark`] are the layout for both.
+//! [`area.ts`](../../src/area.ts) is the other side, and [`Word`] is the layout for both.
 //!
-//! Invariant: a place is read before the next call.
+//! Invariant: JavaScript reads a place before the next call of any session that uses the area.
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
@@ -14,9 +14,6 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 /// The number of bytes at first, and after a larger text was taken.
 const SIZE: usize = 4096;
-
-/// The most values of one read.
-const MAX_VALUES: usize = 16;
 
 /// The index of each word. All are whole numbers, as JavaScript has them.
 #[wasm_bindgen]
@@ -31,8 +28,8 @@ pub enum Word {
     /// The place of the value to put.
     ValueAddress,
     ValueLength,
-    /// The bits of [`Mark`].
-    Marks,
+    /// The bits of [`Flag`](super::session::Flag).
+    Flags,
     /// The minimum lifetime of the value to put in seconds, or the time to wait in milliseconds.
     Duration,
     /// The deadline of the value to put, in microseconds of Unix time.
@@ -40,21 +37,15 @@ pub enum Word {
     /// The length of the first value that was read, then those of the others; negative for a missing value. The values themselves
     /// follow one another in the bytes.
     Lengths,
+    /// The number of words. A read has at most [`MAX_VALUES`] values: a load of two tokens has four, the search for rotations eight.
+    End = 25,
 }
 
-const WORDS: usize = Word::Lengths as usize + MAX_VALUES;
+/// The maximum number of values of one read.
+const MAX_VALUES: usize = 16;
 
-/// The bits of [`Word::Marks`].
-#[wasm_bindgen]
-#[derive(Clone, Copy, Debug)]
-pub enum Mark {
-    Accessed = 1,
-    Modified = 2,
-    /// The commit has headers for the response.
-    HasHeaders = 4,
-    /// The put is conditional: it must not replace an existing entry.
-    IfAbsent = 8,
-}
+const WORDS: usize = Word::End as usize;
+const _: () = assert!(WORDS == Word::Lengths as usize + MAX_VALUES, "the words end with the lengths");
 
 #[derive(Debug)]
 pub(super) struct Area {
@@ -118,7 +109,7 @@ impl Area {
     /// Takes the values of a read of `count` keys.
     pub(super) fn take_values(&self, count: usize) -> Vec<Option<Vec<u8>>> {
         let lengths = || self.words.iter().skip(Word::Lengths as usize).take(count).map(Cell::get);
-        // Mostly only the first value, the record, is not missing.
+        // Usually the first value, the record, is the only one.
         if let Some(length) = lengths().next().filter(|length| *length > SIZE as f64)
             && lengths().skip(1).all(|length| length < 0.0)
         {

@@ -14,9 +14,9 @@ use edge_session::protocol::{Commit, Delete, Flush, Load, Reply, Save, Sweep, se
 use edge_session::store::{OnlyIf, Op, StorageKey};
 use edge_session::{Result, SessionHeaders};
 
-use super::area::{Mark, Word};
+use super::area::Word;
 use super::pending_io::Request;
-use super::session::CoreSession;
+use super::session::{CoreSession, Flag};
 use super::settings::{CoreSettings, date};
 
 /// The result of a call that failed. [`take_error`](CoreSession::take_error) returns the error.
@@ -40,15 +40,16 @@ pub enum OperationKind {
 #[wasm_bindgen]
 #[derive(Clone, Copy, Debug)]
 pub enum IoRequest {
-    /// No I/O: the operation has completed. After a commit, the text has the `Set-Cookie` headers and the session key, each in a line.
+    /// No I/O: the operation has completed. After a commit, the text consists of the `Set-Cookie` headers and the session key, one per
+    /// line.
     Done,
-    /// The text has the keys, separated by spaces; no text stands for the keys of the last read.
+    /// The text consists of the keys, separated by spaces. An empty text means the keys of the last read.
     Read,
     /// The text is the prefix of the keys.
     List,
-    /// The text is the key; no text stands for the first key of the last read.
+    /// The text is the key. An empty text means the first key of the last read.
     Put,
-    /// As for a put.
+    /// The text is the key, as for a put.
     Delete,
     Wait,
 }
@@ -221,7 +222,7 @@ impl CoreSession {
                 area.set_place(Word::ValueAddress, Word::ValueLength, value);
                 area.set(Word::Duration, *ttl as f64);
                 area.set(Word::Deadline, *deadline as f64);
-                area.set(Word::Marks, f64::from(if *only_if == OnlyIf::Absent { Mark::IfAbsent as u8 } else { 0 }));
+                area.set(Word::Flags, f64::from(Flag::IfAbsent.bit(*only_if == OnlyIf::Absent)));
                 IoRequest::Put
             }
             Some(Request::Write(Op::Delete { key })) => {
@@ -241,12 +242,7 @@ impl CoreSession {
         self.result = text;
         self.saved = headers.saved();
         self.area.set_text(self.result.as_bytes());
-        let marks = [
-            (self.session.accessed(), Mark::Accessed),
-            (self.session.modified(), Mark::Modified),
-            (headers.depends_on_cookie(), Mark::HasHeaders),
-        ];
-        let bits = marks.into_iter().map(|(is, mark)| if is { mark as u8 } else { 0 }).sum::<u8>();
-        self.area.set(Word::Marks, f64::from(bits));
+        let has_headers = Flag::HasHeaders.bit(headers.depends_on_cookie());
+        self.area.set(Word::Flags, f64::from(self.flags() | has_headers));
     }
 }

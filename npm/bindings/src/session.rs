@@ -242,31 +242,41 @@ impl CoreSession {
     }
 }
 
-/// A boolean property of a session or its last operation. One getter is smaller than one for each.
+/// The bit of a boolean property.
 #[wasm_bindgen]
 #[derive(Clone, Copy, Debug)]
 pub enum Flag {
-    Accessed,
-    Modified,
-    Empty,
-    OldRecordRemains,
+    Accessed = 1,
+    Modified = 2,
+    Empty = 4,
+    OldRecordRemains = 8,
     /// The sweep has reached the end of the list.
-    Complete,
+    Complete = 16,
     /// The setting `saveEveryRequest`.
-    SaveEveryRequest,
+    SaveEveryRequest = 32,
+    /// In the area, after a commit: it has headers for the response.
+    HasHeaders = 64,
+    /// In the area, for a put: it must not replace an existing entry.
+    IfAbsent = 128,
+}
+
+impl Flag {
+    /// Returns the bit if the property is true, and 0 otherwise.
+    pub(super) const fn bit(self, is: bool) -> u8 {
+        if is { self as u8 } else { 0 }
+    }
 }
 
 #[wasm_bindgen]
 impl CoreSession {
-    pub fn flag(&self, flag: Flag) -> bool {
-        match flag {
-            Flag::Accessed => self.session.accessed(),
-            Flag::Modified => self.session.modified(),
-            Flag::Empty => self.session.is_empty(),
-            Flag::OldRecordRemains => self.saved.old_record_remains,
-            Flag::Complete => self.swept.complete,
-            Flag::SaveEveryRequest => self.session.settings().saves_every_request(),
-        }
+    /// Returns the properties of the session and its last operation, as bits of [`Flag`].
+    pub fn flags(&self) -> u8 {
+        Flag::Accessed.bit(self.session.accessed())
+            | Flag::Modified.bit(self.session.modified())
+            | Flag::Empty.bit(self.session.is_empty())
+            | Flag::OldRecordRemains.bit(self.saved.old_record_remains)
+            | Flag::Complete.bit(self.swept.complete)
+            | Flag::SaveEveryRequest.bit(self.session.settings().saves_every_request())
     }
 }
 

@@ -185,23 +185,12 @@ impl Session {
     /// Returns whether the session's data are based on the record in these bytes; `None` if it is missing or expired.
     fn is_fresh(&self, bytes: Option<&[u8]>, limit: usize) -> Option<bool> {
         let bytes = bytes.filter(|bytes| record::is_within(limit, bytes))?;
-        // The usual case: the store still returns the record that was loaded.
-        if let Some(stored) = self.loaded_header(bytes) {
-            let is_live = !stored.end().has_passed(self.now());
-            return is_live.then(|| stored.tags.first().is_some_and(|tag| self.has_seen(tag)));
-        }
-        let head = record::head(bytes).filter(|head| !head.end().has_passed(self.now()))?;
+        // Usually the store still returns the record that was loaded.
+        let loaded = self.stored.as_ref().filter(|stored| stored.is_record(bytes)).map(|stored| &stored.head);
+        let decoded = if loaded.is_none() { record::head(bytes) } else { None };
+        let head = loaded.or(decoded.as_ref()).filter(|head| !head.end().has_passed(self.now()))?;
         // mutation: base-of-save
         Some(head.tags.first().is_some_and(|tag| self.has_seen(tag)))
-    }
-}
-
-impl Session {
-    /// Returns the header of the loaded record, if `bytes` are that record. It is enough to compare the header, which has the tag.
-    fn loaded_header(&self, bytes: &[u8]) -> Option<&RecordHeader> {
-        let (header, length) = self.evaluated_data()?.loaded_header()?;
-        let is_same = bytes.len() == length && bytes.starts_with(header);
-        self.stored.as_ref().filter(|_| is_same).map(|stored| &stored.head)
     }
 }
 

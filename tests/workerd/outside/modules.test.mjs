@@ -70,7 +70,7 @@ test("the package's core can be called with nothing but these", () => {
     corememory_free corememory_new coresettings_free coresettings_new coresettings_seed coresettings_session coresettings_sign coresettings_verify
     coresession_addListEntry coresession_clear coresession_close coresession_complete
     coresession_completeList coresession_completeRead coresession_create coresession_cursor coresession_cycleKey
-    coresession_discard coresession_flag coresession_free coresession_get coresession_getExpireAtBrowserClose
+    coresession_discard coresession_flags coresession_free coresession_get coresession_getExpireAtBrowserClose
     coresession_getExpiryAge coresession_getExpiryDate coresession_has
     coresession_initFromKey coresession_isNew coresession_keys coresession_loadReason coresession_nextEvent
     coresession_reportBadSignature coresession_sessionKey coresession_set
