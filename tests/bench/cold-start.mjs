@@ -5,12 +5,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
-import { parseArgs } from "node:util";
 import { buildPackage } from "../../scripts/package.mjs";
 import { aside, say, script, Stop } from "../../scripts/print.mjs";
 import { needs, setUp } from "../../scripts/setup.mjs";
 import { clocks, usual } from "./clock.mjs";
 import { median, shuffled } from "./measure.mjs";
+import { optionsOf } from "./options.mjs";
 import { table } from "./report.mjs";
 import { installed, isBuilt, started, workers } from "./workers.mjs";
 
@@ -82,7 +82,7 @@ function print({ goal, results }, rounds) {
 }
 
 async function bench(args) {
-  const { rounds, clock, build, json, help: asked } = chosen(args);
+  const { rounds, clock, build, json, help: asked } = optionsOf(args, help, 21);
   if (asked) return say(help);
   if (json) aside();
   await setUp(build ? needs.package : ["packages"]);
@@ -102,24 +102,6 @@ async function bench(args) {
   const result = summary(starts, clock);
   if (json) process.stdout.write(`${JSON.stringify({ rounds, ...result }, null, 2)}\n`);
   else print(result, rounds);
-}
-
-function chosen(args) {
-  try {
-    const [text, flag] = [{ type: "string" }, { type: "boolean" }];
-    const { values } = parseArgs({
-      args,
-      allowNegative: true,
-      options: { rounds: text, clock: text, build: { ...flag, default: true }, json: flag, help: flag },
-    });
-    const { clock = usual } = values;
-    if (clock !== "wall" && clock !== usual) throw new Error(`--clock does not know ${clock} here`);
-    const rounds = Number(values.rounds ?? 21);
-    if (!Number.isInteger(rounds) || rounds < 1) throw new Error("--rounds takes a number of rounds");
-    return { ...values, clock, rounds };
-  } catch (error) {
-    throw new Stop(`${error.message}.\n\n${help}`);
-  }
 }
 
 await script(import.meta.url, bench);

@@ -4,14 +4,14 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { buildPackage } from "../../scripts/package.mjs";
 import { aside, say, script, Stop } from "../../scripts/print.mjs";
 import { root } from "../../scripts/project.mjs";
 import { needs, setUp } from "../../scripts/setup.mjs";
-import { clocks, usual } from "./clock.mjs";
+import { clocks } from "./clock.mjs";
 import { contenders } from "./contenders.mjs";
 import { measure } from "./measure.mjs";
+import { among, optionsOf } from "./options.mjs";
 import { judged, print, standing } from "./report.mjs";
 import { runtimes } from "./runtimes.mjs";
 import { modes } from "./visit.mjs";
@@ -59,43 +59,18 @@ async function bench(args) {
   else print(results, options);
 }
 
-function chosen(args) {
-  try {
-    const text = { type: "string" };
-    const flag = { type: "boolean" };
-    const { values } = parseArgs({
-      args,
-      allowNegative: true,
-      options: { runtime: text, mode: text, sizes: text, only: text, before: text, rounds: text, clock: text, build: { ...flag, default: true }, json: flag, help: flag },
-    });
-    const rounds = Number(values.rounds ?? 15);
-    if (!Number.isInteger(rounds) || rounds < 1) throw new Error("--rounds takes a number of rounds");
-    return {
-      ...values,
-      rounds,
-      clock: among(Object.keys(clocks), "clock", { clock: usual, ...values })[0],
-      runtime: among(Object.keys(runtimes), "runtime", values),
-      mode: among(Object.keys(modes), "mode", values),
-      sizes: among(sizes, "sizes", values),
-      only: among(contenders, "only", values, ({ name }) => name).concat(values.before ? [otherBuild(values.before)] : []),
-    };
-  } catch (error) {
-    throw new Stop(`${error.message}.\n\n${help}`);
-  }
-}
+const chosen = (args) => optionsOf(args, help, 15, ["runtime", "mode", "sizes", "only", "before"], (values) => ({
+  ...values,
+  runtime: among(Object.keys(runtimes), "runtime", values),
+  mode: among(Object.keys(modes), "mode", values),
+  sizes: among(sizes, "sizes", values),
+  only: among(contenders, "only", values, ({ name }) => name).concat(values.before ? [otherBuild(values.before)] : []),
+}));
 
 /** Another build of this package, as a contender of its own. */
 function otherBuild(dist) {
   if (!existsSync(join(dist, "node.js"))) throw new Error(`--before takes the folder of a built package; there is no node.js in ${dist}`);
   return { name: "before", title: "edge-session, the other build", module: "edge-session", dist: resolve(dist) };
-}
-
-/** The members of `all` that an option names, in their own order; all of them without the option. */
-function among(all, option, values, name = String) {
-  const wanted = values[option]?.split(",") ?? all.map(name);
-  const unknown = wanted.find((one) => !all.map(name).includes(one));
-  if (unknown !== undefined) throw new Error(`--${option} does not know ${unknown}`);
-  return all.filter((item) => wanted.includes(name(item)));
 }
 
 await script(import.meta.url, bench);

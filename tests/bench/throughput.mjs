@@ -4,13 +4,13 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { build as buildWorker } from "../../scripts/build.mjs";
 import { buildPackage } from "../../scripts/package.mjs";
 import { aside, say, script, Stop } from "../../scripts/print.mjs";
 import { needs, setUp } from "../../scripts/setup.mjs";
 import { clocks, usual } from "./clock.mjs";
 import { median, shuffled } from "./measure.mjs";
+import { count, optionsOf } from "./options.mjs";
 import { table } from "./report.mjs";
 import { crate, installed, isBuilt, started, workers } from "./workers.mjs";
 
@@ -137,26 +137,6 @@ async function bench(args) {
   else print(results, options);
 }
 
-function chosen(args) {
-  try {
-    const [text, flag] = [{ type: "string" }, { type: "boolean" }];
-    const { values } = parseArgs({
-      args,
-      allowNegative: true,
-      options: { rounds: text, browsers: text, clock: text, build: { ...flag, default: true }, json: flag, help: flag },
-    });
-    const { clock = usual } = values;
-    if (!clocks[clock]) throw new Error(`--clock does not know ${clock}`);
-    const { rounds, browsers } = { rounds: 9, browsers: 16, ...values };
-    return { ...values, clock, rounds: number("rounds", rounds), browsers: number("browsers", browsers) };
-  } catch (error) {
-    throw new Stop(`${error.message}.\n\n${help}`);
-  }
-}
-
-function number(option, value) {
-  if (!Number.isInteger(Number(value)) || value < 1) throw new Error(`--${option} takes a number`);
-  return Number(value);
-}
+const chosen = (args) => optionsOf(args, help, 9, ["browsers"], (values) => ({ ...values, browsers: count("browsers", values.browsers ?? 16) }));
 
 await script(import.meta.url, bench);

@@ -1,25 +1,13 @@
-// hono-sessions with the plain id in the cookie, which is its fastest way, and the store for KV that its users write.
+// Hono with hono-sessions.
 
 import { Hono } from "hono";
-import { sessionMiddleware } from "hono-sessions";
+import { honoSessions } from "../hono-sessions.mjs";
 import { namespace } from "../kv.mjs";
 import { honoVisit } from "../shell.mjs";
 
-const age = 1_209_600;
-
-export default function honoSessions(kv = namespace()) {
-  const put = (id, session) => kv.put(id, JSON.stringify(session), { expirationTtl: age });
+export default function contender(kv = namespace()) {
   const app = new Hono();
-  app.use(sessionMiddleware({
-    store: {
-      getSessionById: (id) => kv.get(id, "json"),
-      createSession: put,
-      persistSessionData: put,
-      deleteSession: (id) => kv.delete(id),
-    },
-    expireAfterSeconds: age,
-    cookieOptions: { path: "/", secure: true, httpOnly: true, sameSite: "Lax" },
-  }));
+  app.use(honoSessions(kv));
   app.get("/", (context) => {
     context.env.change(context.get("session"));
     return context.body(null);
