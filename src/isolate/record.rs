@@ -84,7 +84,7 @@ impl OwnRecord {
     /// merged in.
     pub(super) fn reconcile(&self, bytes: Vec<u8>) -> (Vec<u8>, Option<Tag>) {
         // The usual case: the store returns the record that was put here.
-        if record::last_tag(&bytes).is_some_and(|tag| self.tags.first() == Some(&tag))
+        if record::last_save(&bytes).is_some_and(|(_, tag)| self.tags.first() == Some(&tag))
             && bytes.len() == self.bytes.len()
         {
             return (bytes, None);

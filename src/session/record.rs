@@ -130,15 +130,11 @@ pub(crate) fn uncounted(bytes: &[u8], data: &Data) -> usize {
     django.map(entry).fold(header, usize::saturating_add).min(RESERVED)
 }
 
-/// Returns the tag of the last save of a record that this version wrote, without reading the rest.
-pub(crate) fn last_tag(bytes: &[u8]) -> Option<Tag> {
-    let mut start = RecordReader { bytes, at: START.len() };
-    for word in [",\"absolute\":", ",\"generation\":", ",\"tags\":["] {
-        let digits = start.left().iter().position(|byte| *byte == b',')?;
-        start.at = start.at.saturating_add(digits);
-        start.word(word)?;
-    }
-    tag(start.piece(10)?.0)
+/// Returns the end and the tag of the last save of a record that this version wrote, without reading the rest.
+pub(crate) fn last_save(bytes: &[u8]) -> Option<(Deadline, Tag)> {
+    let mut record = RecordReader { bytes, at: 0 };
+    let (deadline, absolute, _) = record.start()?;
+    Some((deadline.min(absolute), tag(record.piece(10)?.0)?))
 }
 
 /// Decodes stored bytes as [`decode`] does, unless they exceed this limit.

@@ -53,7 +53,8 @@ impl<'a> RecordReader<'a> {
         json::integer(left.get(..end)?)
     }
 
-    pub(super) fn head(&mut self) -> Option<RecordHeader> {
+    /// Reads the deadline, the absolute deadline and the generation, up to the first tag.
+    pub(super) fn start(&mut self) -> Option<(Deadline, Deadline, u32)> {
         self.word(START)?;
         let deadline = Deadline(self.number()?);
         self.word(",\"absolute\":")?;
@@ -61,6 +62,11 @@ impl<'a> RecordReader<'a> {
         self.word(",\"generation\":")?;
         let generation = self.number()?.try_into().ok()?;
         self.word(",\"tags\":[")?;
+        Some((deadline, absolute, generation))
+    }
+
+    pub(super) fn head(&mut self) -> Option<RecordHeader> {
+        let (deadline, absolute, generation) = self.start()?;
         let mut tags = Vec::with_capacity(MAX_TAGS);
         while self.word("]").is_none() {
             if !tags.is_empty() {

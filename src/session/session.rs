@@ -101,10 +101,10 @@ impl Stored {
         Self { head, complete: true, length: None, merged: None }
     }
 
-    /// Returns whether these bytes of the store are the loaded record, by its length and its tag.
+    /// Returns whether these bytes of the store are the loaded record, by its length, its end and its tag.
     pub(crate) fn is_record(&self, bytes: &[u8]) -> bool {
-        self.length == Some(bytes.len())
-            && record::last_tag(bytes).is_some_and(|tag| self.head.tags.first() == Some(&tag))
+        let is_last_save = |(end, tag)| end == self.head.end() && self.head.tags.first() == Some(&tag);
+        self.length == Some(bytes.len()) && record::last_save(bytes).is_some_and(is_last_save)
     }
 }
 

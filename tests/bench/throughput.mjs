@@ -83,14 +83,14 @@ export function summary(results) {
   return results.map(({ worker, calls, milliseconds }) => {
     const rates = milliseconds.map((time) => 1000 / time);
     const ratio = median(milliseconds.map((time, round) => time / rust.milliseconds[round]));
-    const most = goals[worker];
-    const isMet = worker === "javascript" ? ratio >= most && sameCalls(calls, rust.calls) : ratio > most;
+    const least = goals[worker];
+    const isMet = worker === "javascript" ? ratio >= least && sameCalls(calls, rust.calls) : ratio > least;
     return {
       worker,
       calls,
       requestsPerSecond: { median: median(rates), rounds: rates },
       rustTimes: ratio,
-      ...(most && { goal: { least: most, met: isMet } }),
+      ...(least && { goal: { least, met: isMet } }),
     };
   });
 }

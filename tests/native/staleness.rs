@@ -1,6 +1,7 @@
 //! Stale reads: saves that the browser knows of are reported, repaired, or not overwritten.
 
-use edge_session::{ErrorKind, LoadReason, Session};
+use edge_session::store::Op;
+use edge_session::{ErrorKind, LoadReason, Session, Store};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -230,6 +231,29 @@ fn a_login_on_a_stale_record_is_refused() {
     session.cycle_key().unwrap();
     assert_eq!(far.failed_commit(&mut session).kind(), ErrorKind::Stale);
     assert_eq!(far.store.memory.entries(), before);
+}
+
+// Found by the simulation: what the stale record lacked was lost, and only `stale` was reported.
+#[test]
+fn a_login_on_a_stale_record_that_another_login_deletes_meanwhile_is_refused() {
+    for (merge_stale, expected) in [(false, Err(ErrorKind::Stale)), (true, Ok(()))] {
+        let (_, far, browser) = broken_chain(|| defaults().merge_stale(merge_stale));
+        let mut session = far.load(&browser);
+        assert_eq!(session.load_reason(), LoadReason::Stale);
+        let old = record_key(session.session_key().unwrap().as_str());
+        session.cycle_key().unwrap();
+        run(far.store.write(vec![Op::Delete { key: old }])).unwrap();
+        far.event_kinds();
+        let saved = run(far.sessions.commit_headers(&mut session, 200));
+        assert_eq!(saved.map(|_| ()).map_err(|error| error.kind()), expected);
+        if merge_stale {
+            assert_eq!(far.event_kinds(), ["merged-stale", "cycled"]);
+            assert_eq!(far.record()["data"], serde_json::json!({ "user": "alice", "mine": 2 }));
+        } else {
+            assert_eq!(far.event_kinds(), ["refused-stale"]);
+            assert_eq!(far.stored().0, 0);
+        }
+    }
 }
 
 #[test]

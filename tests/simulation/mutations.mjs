@@ -61,6 +61,7 @@ export const mutations = [
   { what: "a merged save is not noted", marker: "merged-branch", from: "journal.record_base(merged, false, time);", to: "let _ = merged;" },
   { what: "a merged save counts as one with all earlier saves", marker: "merged-branch", from: "false", to: "true" },
   { what: "a session on a stale record has seen all of it", marker: "stale-knows-nothing", from: "!stale &&", to: "(!stale || stale) &&" },
+  { what: "a login on a stale record that is gone is saved", marker: "stale-without-record", from: "LoadReason::Stale", to: "LoadReason::Corrupt", test: ["staleness", "a_login_on_a_stale_record_that_another_login_deletes_meanwhile_is_refused"] },
   { what: "a merge onto a stale record leaves the journal out", marker: "forced-journal", from: "journal.force(&mut record);", to: "let _ = journal;", test: ["staleness", "with_merge_stale_a_stale_record_is_saved_with_the_browsers_own_saves"] },
   { what: "a save that a record has forgotten is stale forever", marker: "tag-is-forgotten", from: "record.head.generation >= forgotten ||", to: "record.head.generation > forgotten.saturating_mul(9) ||" },
   { what: "a save that may still become visible counts as lost", marker: "tag-is-forgotten", from: "NOT_YET_VISIBLE", to: "NOT_YET_VISIBLE / 9" },

@@ -140,12 +140,20 @@ impl Save {
         is_login: bool,
     ) -> Result<NextStep> {
         if session.load_reason() == LoadReason::NotYetVisible {
-            Err(Error::stale())
-        } else if is_login {
-            self.write(session, memory, attempt)
-        } else {
-            Err(Error::interrupted()) // mutation: record-is-gone
+            return Err(Error::stale());
         }
+        if !is_login {
+            return Err(Error::interrupted()); // mutation: record-is-gone
+        }
+        // mutation: stale-without-record
+        if session.load_reason() == LoadReason::Stale
+            && let Some(head) = session.stored.as_ref().map(|stored| stored.head.clone())
+        {
+            let loaded = Record { head, data: session.data()?.clone() };
+            let event = self.merge(session, loaded, None)?;
+            event.into_iter().for_each(|event| session.report(event));
+        }
+        self.write(session, memory, attempt)
     }
 
     /// Merges the session's changes onto a record other than the one it was loaded from. Returns the event to report.

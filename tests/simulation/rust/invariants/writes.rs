@@ -170,8 +170,12 @@ fn saves(case: &mut Case<'_>, id: Id, request: &Request) {
     // A session that is cleared loses the keys that its request had loaded. Others can come back with a record that the request
     // did not see.
     let is_cleared = |mark: SaveMark| !mark.present && matches!(history.of(mark.by).action, Action::Clear(_));
+    let is_absent = |mark: SaveMark| !mark.present;
     let is_kept = |old: SaveMark, new: SaveMark| {
-        old == new || is_cleared(old) || latest(new).saturating_add(CLOCKS) >= order(old)
+        old == new
+            || is_absent(old) && is_absent(new)
+            || is_cleared(old)
+            || latest(new).saturating_add(CLOCKS) >= order(old)
     };
     // Where the session was ended elsewhere meanwhile, a save goes on with what its isolate has: a login under its new key,
     // another one under a key that opens nothing any more.
