@@ -81,11 +81,12 @@ impl IsolateMemory {
         mark.is_some_and(|mark| mark.acknowledged && is_within(mark.at, now, REMEMBERED))
     }
 
-    /// Records that the tombstone of a revocation was acknowledged.
-    pub(crate) fn acknowledge_revocation(&self, tombstone: &StorageKey) {
+    /// Records that the tombstone of a revocation was acknowledged. That of a rotation does not acknowledge an end.
+    pub(crate) fn acknowledge_revocation(&self, tombstone: &StorageKey, revocation: Revocation) {
         let mut memory = self.0.borrow_mut();
         if let Some(mark) = memory.lane_mut(tombstone).and_then(|lane| lane.mark.as_mut()) {
-            mark.acknowledged = true;
+            // mutation: acknowledged-end
+            mark.acknowledged |= revocation == Revocation::Ended || mark.revocation != Revocation::Ended;
         }
     }
 }

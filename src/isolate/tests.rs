@@ -158,7 +158,7 @@ fn an_end_is_remembered_for_130_seconds_and_a_rotation_that_was_not_acknowledged
         assert_eq!(memory.revocation(&key, NOW), None);
         memory.mark(&key, revocation, NOW);
         if is_acknowledged {
-            memory.acknowledge_revocation(&key);
+            memory.acknowledge_revocation(&key, revocation);
         }
         for sign in [1, -1] {
             let elapsed = sign * seconds * 1_000;
@@ -177,6 +177,17 @@ fn a_rotation_does_not_replace_an_end_and_an_end_replaces_a_rotation() {
     memory.mark(&key, Revocation::Ended, NOW);
     memory.mark(&key, Revocation::Cycled { at: NOW }, NOW);
     assert_eq!(memory.revocation(&key, NOW), Some(Revocation::Ended));
+}
+
+#[test]
+fn the_tombstone_of_a_rotation_does_not_acknowledge_an_end() {
+    let (memory, key) = (IsolateMemory::default(), key("a"));
+    memory.mark(&key, Revocation::Cycled { at: NOW }, NOW);
+    memory.mark(&key, Revocation::Ended, NOW);
+    memory.acknowledge_revocation(&key, Revocation::Cycled { at: NOW });
+    assert!(!memory.is_revoked(&key, NOW));
+    memory.acknowledge_revocation(&key, Revocation::Ended);
+    assert!(memory.is_revoked(&key, NOW));
 }
 
 #[test]

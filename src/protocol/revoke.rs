@@ -8,7 +8,7 @@
 //!
 //! | state | `Written` | `Unavailable` | `Waited` | guaranteed afterwards |
 //! | --- | --- | --- | --- | --- |
-//! | `Putting` | next tombstone, else `Deleting` | next tombstone; in the end `Pausing` | | each acknowledged tombstone is visible at every location after the documented bound |
+//! | `Putting` | next tombstone, else `Deleting` | next tombstone; in the end, unless another logout has put it, `Pausing` | | each acknowledged tombstone is visible at every location after the documented bound |
 //! | `Pausing` | | | `Putting`, again: the failed ones | |
 //! | `Putting`, again | next tombstone, else `Deleting` | next tombstone; in the end `Done(Err)` | | |
 //! | `Deleting` | next record, else `Done(Ok)` | an error only where tombstones are not read | | the data are deleted |
@@ -122,6 +122,8 @@ pub(super) struct Revoke {
     deletions: Vec<Op>,
     /// True if a failed deletion is an error, since tombstones are not read.
     needs_deletion: bool,
+    /// The time at which it began, in milliseconds of Unix time.
+    began: i64,
     error: Option<Error>,
 }
 
@@ -161,14 +163,27 @@ impl Revoke {
             deletions.push(deletion); // mutation: record-of-logout
         }
         let needs_deletion = !settings.check_ended;
-        Self { state: State::Start, left, failed: Vec::new(), deletions, needs_deletion, error: None }
+        Self {
+            state: State::Start,
+            left,
+            failed: Vec::new(),
+            deletions,
+            needs_deletion,
+            began: now.timestamp_millis(),
+            error: None,
+        }
     }
 
     pub(super) fn step(&mut self, memory: &IsolateMemory, reply: Reply) -> Step<Result<()>> {
         match (core::mem::replace(&mut self.state, State::Failed), reply) {
             (State::Start, Reply::Start) => self.put(false),
             (State::Putting { op, again }, Reply::Written) => {
-                memory.acknowledge_revocation(op.key());
+                memory.acknowledge_revocation(op.key(), Revocation::Ended);
+                self.put(again)
+            }
+            // Another logout of this isolate has put it meanwhile.
+            // mutation: tombstone-of-another
+            (State::Putting { op, again }, Reply::Unavailable(_)) if memory.is_revoked(op.key(), self.began) => {
                 self.put(again)
             }
             // mutation: tombstone-failed

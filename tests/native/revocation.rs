@@ -1,5 +1,7 @@
 //! Revocation: logouts and logins put tombstones, which every later load and save reads.
 
+use std::rc::Rc;
+
 use chrono::TimeDelta;
 use edge_session::store::Op;
 use edge_session::{ErrorKind, LoadReason, Session, Store};
@@ -525,6 +527,31 @@ fn a_logout_step_by_step_with_each_one_failing() {
         assert_eq!(cookies(&headers), [if is_ok { "-__Host-sessionid" } else { "+__Host-sessionid" }]);
         browser.take(&headers);
         assert_eq!(site.user(&browser), None);
+    }
+}
+
+// Found by the simulation: the retry of one logout was refused because another one had just put the same tombstone, and failed.
+#[test]
+fn a_logout_succeeds_if_another_one_in_its_isolate_has_put_its_tombstones() {
+    for are_put in [true, false] {
+        let site = Rc::new(site());
+        let mut browser = site.visitor();
+        site.login(&mut browser);
+        let mut session = site.load(&browser);
+        let mut other = site.load(&browser);
+        site.refuse(["put ended"]);
+        let same = Rc::clone(&site);
+        site.during_next_wait(move || {
+            if are_put {
+                run(same.sessions.flush(&mut other)).unwrap();
+            }
+            same.refuse(["put ended"]);
+        });
+        let result = run(site.sessions.flush(&mut session));
+        assert_eq!(
+            result.map_err(|error| error.kind()),
+            if are_put { Ok(()) } else { Err(ErrorKind::StoreUnavailable) }
+        );
     }
 }
 

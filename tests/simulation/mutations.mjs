@@ -24,6 +24,8 @@ export const mutations = [
   { what: "a rotation is not remembered before its tombstone is put", marker: "mark-of-rotation", from: /memory\.mark\(.*\);/, to: "let _ = &tombstone;" },
   { what: "a second login renews the time of the first one's tombstone", marker: "time-of-rotation", from: "Some(at)", to: "Some(at).filter(|_| false)", test: ["superseded", "a_login_that_was_loaded_before_the_first_one_elsewhere_keeps_the_time_of_the_tombstone"] },
   { what: "a rotation replaces a revocation by a logout", marker: "end-is-final", from: "revocation == Revocation::Ended ||", to: "true ||", test: ["lib", "isolate::tests::a_rotation_does_not_replace_an_end_and_an_end_replaces_a_rotation"] },
+  { what: "the tombstone of a rotation acknowledges an end", marker: "acknowledged-end", from: "revocation == Revocation::Ended ||", to: "true ||", test: ["lib", "isolate::tests::the_tombstone_of_a_rotation_does_not_acknowledge_an_end"] },
+  { what: "a logout fails although another one has put its tombstones", marker: "tombstone-of-another", from: "if memory.is_revoked", to: "if false && memory.is_revoked", test: ["revocation", "a_logout_succeeds_if_another_one_in_its_isolate_has_put_its_tombstones"] },
   { what: "a rotation whose tombstone was not acknowledged is remembered as long as any", marker: "acknowledged-rotation", from: "is_cycled && !mark.acknowledged", to: "is_cycled && mark.at == i64::MIN", test: ["lib", "isolate::tests::an_end_is_remembered_for_130_seconds_and_a_rotation_that_was_not_acknowledged_for_15"] },
 
   // The lane of a key: group commit, and logins.

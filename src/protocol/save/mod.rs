@@ -175,7 +175,8 @@ impl Save {
                 self.retry(session, memory, attempt, ticket, sent, error)
             }
             (State::Revoking { old, .. }, Reply::Written) => {
-                memory.acknowledge_revocation(&session.tombstone_key(&old));
+                let cycled = Revocation::Cycled { at: session.clock.latest_millis() };
+                memory.acknowledge_revocation(&session.tombstone_key(&old), cycled);
                 Ok(self.revoked(session, memory, &old))
             }
             (State::Revoking { old, again: false }, Reply::Unavailable(_)) => {
@@ -266,8 +267,9 @@ impl Save {
         let tombstone = tombstones.next().flatten();
         if let Some((old, replaced)) = session.rotated_from().zip(tombstones.next().flatten()) {
             let old = session.tombstone_key(old);
-            memory.mark(&old, Revocation::read(replaced), now);
-            memory.acknowledge_revocation(&old);
+            let revocation = Revocation::read(replaced);
+            memory.mark(&old, revocation, now);
+            memory.acknowledge_revocation(&old, revocation);
         }
         match revoke::revocation(memory, &key, tombstone, now) {
             None => self.write(session, memory, attempt),

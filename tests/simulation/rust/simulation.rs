@@ -12,7 +12,7 @@ use edge_session::store::IsolateMemory;
 use edge_session::{LoadReason, SessionHeaders, Sessions, Settings};
 use edge_session_kv_model::{KvModel, KvModelOptions};
 
-use crate::history::{CookieChange, Flush, History, Id, JarChange, Marks, Request, SaveMark, Saves, Token};
+use crate::history::{CookieChange, Flush, History, Id, JarChange, Marks, Put, Request, SaveMark, Saves, Token};
 use crate::jar::Jar;
 use crate::plan::{Action, Eviction, LOCATIONS, Noted, Plan, SHORT, SLOTS, Scope, Step, Who};
 use crate::rng::Rng;
@@ -571,6 +571,15 @@ fn known(history: &History, id: Id) -> (Marks, Option<Saves>) {
     let shared = history.records.values().filter(|record| is_shared(&record.marks));
     let is_there = |by: Id, put: usize| history.of(by).puts[put].acknowledged;
     let first = shared.filter(|record| is_there(record.by, record.put)).min_by_key(|record| record.saves.least);
+    // The put of a group shows no change of a member that another member has overwritten.
+    let first = first.or_else(|| {
+        let own = own?;
+        let is_of_isolate = |by: Id| by != id && history.of(by).isolate == request.isolate;
+        let is_later = |put: &Put| put.acknowledged && put.place == own.place && put.at >= own.at;
+        let later = history.records.values().filter(|record| is_of_isolate(record.by));
+        let later = later.filter(|record| is_later(&history.of(record.by).puts[record.put]));
+        later.min_by_key(|record| history.of(record.by).puts[record.put].at)
+    });
     match (own, first) {
         (None, None) => {}
         (Some(put), None) => return (put.marks, Some(put.saves)),
