@@ -60,7 +60,8 @@ impl<S: Store> Sessions<S> {
     pub fn new(store: S, settings: Settings) -> Self {
         let (clock, entropy) = (Box::new(platform_now), Box::new(platform_entropy));
         let (memory, sweep_cursor) = (store.memory(), RefCell::default());
-        Self { store, memory, settings: Arc::new(settings), clock, entropy, events: None, sweep_cursor }
+        let settings = Arc::new(settings.with_consistency(store.consistency()));
+        Self { store, memory, settings, clock, entropy, events: None, sweep_cursor }
     }
 
     /// Replaces the clock, for tests.

@@ -1,6 +1,6 @@
 // Performs the I/O that the core requests, one request at a time. The core makes all decisions.
 
-import { type CoreSession, Flag, IoRequest, IoResult, Word } from "#core";
+import { type CoreSession, IoRequest, IoResult, Word } from "#core";
 import type { Area } from "./area.js";
 import { bytesIn } from "./realm.js";
 import type { Store, StorePage } from "./store.js";
@@ -25,8 +25,9 @@ export function performIo(store: Store, core: CoreSession, area: Area, request: 
   const key = text || lastReadKeys[0] || "";
   switch (request) {
     case IoRequest.Put: {
-      const ifAbsent = (area.word(Word.Flags) & Flag.IfAbsent) !== 0;
-      return store.put(key, area.value(), { ttl: area.word(Word.Duration), deadline: area.word(Word.Deadline), ifAbsent });
+      const [generation, condition] = [area.word(Word.Generation), area.word(Word.IfGeneration)];
+      const ifGeneration = condition < 0 ? undefined : condition;
+      return store.put(key, area.value(), { ttl: area.word(Word.Duration), deadline: area.word(Word.Deadline), generation, ifGeneration });
     }
     case IoRequest.Delete:
       return store.delete(key);

@@ -155,7 +155,7 @@ export class StaleError extends EdgeSessionError {
  * The new session key is already in use (Django's `CreateError`).
  *
  * @example
- * await session.save(); // throws a KeyTakenError if `put` with `ifAbsent` returned false
+ * await session.save(); // throws a KeyTakenError if `put` with `ifGeneration: 0` returned false
  */
 export class KeyTakenError extends EdgeSessionError {
   override readonly name = "KeyTakenError"; // a literal, since bundlers shorten the names of classes

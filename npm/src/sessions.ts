@@ -212,7 +212,7 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
     // Copied: they are needed again after a trap, and the caller can have changed its own.
     const [parts, json] = [secretsOf(secrets), jsonOf(settings)];
     this.#newContext = () => {
-      const settings = parseSettings(parts, json);
+      const settings = parseSettings(parts, json, store.consistency === "linearizable");
       return { store, memory: memoryOf(store), clock, settings, area: new Area(settings), onEvent, recycle };
     };
     recover();
@@ -386,7 +386,7 @@ function secretsOf(secrets: SessionOptions["secrets"]): Uint8Array[] {
   return secrets.map(bytesOf);
 }
 
-function parseSettings(parts: Uint8Array[], settings: string): CoreSettings {
+function parseSettings(parts: Uint8Array[], settings: string, linearizable: boolean): CoreSettings {
   const sizes = Uint32Array.from(parts, ({ length }) => length);
   const all = new Uint8Array(sizes.reduce((sum, size) => sum + size, 0));
   let at = 0;
@@ -394,7 +394,7 @@ function parseSettings(parts: Uint8Array[], settings: string): CoreSettings {
     all.set(part, at);
     at += part.length;
   }
-  return callCore(() => new CoreSettings(all, sizes, settings));
+  return callCore(() => new CoreSettings(all, sizes, settings, linearizable));
 }
 
 function bytesOf(secret: unknown): Uint8Array {

@@ -8,8 +8,13 @@ export interface PutOptions {
   ttl: number;
   /** The deadline of the record, in microseconds of Unix time. `list` returns it. */
   deadline: number;
-  /** True if the put must not replace an existing value. A store without conditional puts, such as KV, ignores it. */
-  ifAbsent: boolean;
+  /** The generation of the value: a whole number that is larger than that of the value which it replaces. A linearizable store keeps it. */
+  generation: number;
+  /**
+   * The generation that the stored value must have; 0 if there must be none; undefined for any. An eventually consistent store, such as KV,
+   * may ignore it.
+   */
+  ifGeneration: number | undefined;
 }
 
 /** One page of a list of keys. */
@@ -34,14 +39,24 @@ export interface StorePage {
 export interface Store {
   /** Returns the bytes under a key, or null if there are none. */
   get(key: string): Promise<Uint8Array | ArrayBuffer | null>;
-  /** Stores bytes under a key. Returns false if `ifAbsent` is set and there is a value already. */
+  /** Stores bytes under a key. Returns false, and stores nothing, if the stored value has another generation than `ifGeneration`. */
   put(key: string, value: Uint8Array, options: PutOptions): Promise<boolean | void>;
   /** Deletes the value under a key, if there is one. */
   delete(key: string): Promise<void>;
   /** Returns one page of the keys that begin with `prefix`, in any stable order. */
   list(prefix: string, cursor: string | undefined): Promise<StorePage>;
+  /**
+   * What the store guarantees. `linearizable`: a read returns the last write, and a put applies if and only if the stored value has the
+   * generation `ifGeneration`. A logout then takes effect at once, and no acknowledged write is lost. Default `eventual`.
+   */
+  readonly consistency?: "eventual" | "linearizable";
   /** True if the store deletes values itself after their `ttl`. `clearExpired` then does nothing. Default false. */
   readonly expiresRecords?: boolean;
+  /**
+   * Deletes at most `limit` values with a prefix whose deadline is before `before`, in microseconds of Unix time. Returns their number: less
+   * than `limit` if none is left. For `clearExpired`, which lists the keys of a store without this method.
+   */
+  deleteExpired?(prefix: string, before: number, limit: number): Promise<number>;
   /** Waits before a retry. Default: `setTimeout`. */
   wait?(milliseconds: number): Promise<void>;
   /** Returns the time of the store, in milliseconds of Unix time: the default of the option `clock`. Default: `Date.now`. */
@@ -124,7 +139,7 @@ function deadlineIn(metadata: unknown): number | undefined {
 /** A store in memory with access to its records. */
 export interface MemoryStore extends Store {
   /** The records by storage key. */
-  readonly records: Map<string, { value: Uint8Array; deadline: number }>;
+  readonly records: Map<string, { value: Uint8Array; deadline: number; generation: number }>;
 }
 
 /**
@@ -140,9 +155,9 @@ export function memory(): MemoryStore {
     async get(key) {
       return records.get(key)?.value.slice() ?? null;
     },
-    async put(key, value, { deadline, ifAbsent }) {
-      if (ifAbsent && records.has(key)) return false;
-      records.set(key, { value: value.slice(), deadline });
+    async put(key, value, { deadline, generation, ifGeneration }) {
+      if (ifGeneration !== undefined && (records.get(key)?.generation ?? 0) !== ifGeneration) return false;
+      records.set(key, { value: value.slice(), deadline, generation });
     },
     async delete(key) {
       records.delete(key);

@@ -73,7 +73,7 @@ impl Kv {
 
     async fn apply(&self, op: Op) -> Result<()> {
         match op {
-            Op::Put { key, value, ttl, deadline, only_if: _ } => {
+            Op::Put { key, value, ttl, deadline, .. } => {
                 let metadata = object([(DEADLINE, (deadline as f64).into())])?;
                 let ttl = ttl.clamp(MIN_TTL, MAX_TTL) as f64;
                 let options = object([("expirationTtl", ttl.into()), ("metadata", metadata)])?;

@@ -171,7 +171,7 @@ impl Commit {
         }
         let is_unchanged = has_unchanged_key(session);
         // mutation: late-without-tombstones
-        if is_unchanged && !session.settings.check_ended && session.clock.elapsed_millis() > LATE {
+        if is_unchanged && !session.settings.reads_tombstones() && session.clock.elapsed_millis() > LATE {
             return Step::Done(Ok(headers(session, None, true, saved)));
         }
         let is_recent = session.clock.since_revocation_check() <= RECENTLY_READ;
@@ -193,7 +193,7 @@ impl Commit {
         saved: SaveOutcome,
         purpose: Purpose,
     ) -> Option<NextStep> {
-        let identity = session.key.identity().filter(|_| session.settings.check_ended)?;
+        let identity = session.key.identity().filter(|_| session.settings.reads_tombstones())?;
         self.state = State::Verifying { lifetime, saved, purpose };
         Some(Step::Read(vec![session.tombstone_key(identity)]))
     }

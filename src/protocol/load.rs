@@ -228,7 +228,7 @@ impl Load {
         mut values: Vec<Option<Vec<u8>>>,
     ) -> Step<()> {
         session.clock.revocation_checked();
-        let each = if session.settings.check_ended { 2 } else { 1 };
+        let each = if session.settings.reads_tombstones() { 2 } else { 1 };
         let mut found: Option<(usize, FetchOutcome)> = None;
         // In reverse order, so that the session keeps the state of the first one.
         for place in places.into_iter().rev() {
@@ -331,7 +331,7 @@ fn unavailable(session: &mut Session, state: State, error: Error) -> Step<()> {
 
 /// Returns the storage keys that a load of `identity` reads.
 fn keys_of(session: &Session, identity: &Identity) -> impl Iterator<Item = StorageKey> {
-    let tombstone = session.settings.check_ended.then(|| session.tombstone_key(identity));
+    let tombstone = session.settings.reads_tombstones().then(|| session.tombstone_key(identity));
     core::iter::once(session.record_key(identity)).chain(tombstone)
 }
 

@@ -109,7 +109,7 @@ fn tombstone(
     value.extend_from_slice(itoa::Buffer::new().format(at).as_bytes());
     value.push(b'}');
     let deadline = Deadline::after(now, ttl).0;
-    Op::Put { key, value, ttl: u64::try_from(ttl).unwrap_or_default(), deadline, only_if: OnlyIf::Any }
+    Op::Put { key, value, ttl: u64::try_from(ttl).unwrap_or_default(), deadline, generation: 1, only_if: OnlyIf::Any }
 }
 
 /// Revokes sessions: puts their tombstones, with one retry after a second, and deletes their records.
@@ -162,7 +162,7 @@ impl Revoke {
             memory.forget(deletion.key());
             deletions.push(deletion); // mutation: record-of-logout
         }
-        let needs_deletion = !settings.check_ended;
+        let needs_deletion = !settings.reads_tombstones();
         Self {
             state: State::Start,
             left,

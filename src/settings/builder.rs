@@ -4,6 +4,7 @@ use alloc::borrow::ToOwned;
 use alloc::string::String;
 use edge_session_crypto::sha256;
 
+use super::consistency::Consistency;
 use super::same_site::SameSite;
 use super::settings::{MAX_COOKIE_AGE, Settings};
 use crate::error::{Error, Result};
@@ -43,6 +44,7 @@ impl Settings {
                 check_ended: true,
                 merge_stale: false,
                 journal_bytes: 1024,
+                consistency: Consistency::Eventual,
                 secrets: Secrets::none(),
             },
         }

@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 
+use super::consistency::Consistency;
 use super::cookie_slot::CookieSlot;
 use super::same_site::SameSite;
 use crate::secret::Secrets;
@@ -42,10 +43,37 @@ pub struct Settings {
     pub(crate) check_ended: bool,
     pub(crate) merge_stale: bool,
     pub(crate) journal_bytes: usize,
+    pub(crate) consistency: Consistency,
     pub(crate) secrets: Secrets,
 }
 
 impl Settings {
+    /// Returns these settings for a store with this consistency, for a driver of the [protocol](crate::protocol).
+    /// [`Sessions`](crate::Sessions) does this by itself.
+    ///
+    /// ```
+    /// use edge_session::{Settings, store::Consistency};
+    ///
+    /// let settings = Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+    /// let settings = settings.with_consistency(Consistency::Linearizable);
+    /// # Ok::<(), edge_session::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_consistency(mut self, consistency: Consistency) -> Self {
+        self.consistency = consistency;
+        self
+    }
+
+    /// Returns whether the store is linearizable.
+    pub(crate) fn is_linearizable(&self) -> bool {
+        self.consistency == Consistency::Linearizable
+    }
+
+    /// Returns whether loads and saves read tombstones. A linearizable store needs none.
+    pub(crate) fn reads_tombstones(&self) -> bool {
+        self.check_ended && !self.is_linearizable()
+    }
+
     /// Returns the name of the session cookie, by default `__Host-sessionid`.
     #[must_use]
     pub fn cookie_name(&self) -> &str {

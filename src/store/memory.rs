@@ -6,15 +6,19 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
-use super::{OnlyIf, Op, Page, Store, WriteOutcome};
+use super::{Op, Page, Store, WriteOutcome};
 use crate::error::Result;
 use crate::session::storage_key::StorageKey;
 
 /// The number of keys on a page of a list, as in KV.
 const PAGE: usize = 1_000;
 
-/// A value and its deadline.
-type Entry = (Vec<u8>, i64);
+#[derive(Clone, Debug)]
+struct Entry {
+    value: Vec<u8>,
+    deadline: i64,
+    generation: u32,
+}
 
 /// Keeps records in memory. Clones share them. Expired records stay until `clear_expired`.
 ///
@@ -43,29 +47,32 @@ impl MemoryStore {
     /// Returns all keys and values.
     #[must_use]
     pub fn entries(&self) -> Vec<(StorageKey, Vec<u8>)> {
-        self.0.borrow().iter().map(|(key, (value, _))| (key.clone(), value.clone())).collect()
+        self.0.borrow().iter().map(|(key, entry)| (key.clone(), entry.value.clone())).collect()
     }
 
     /// Puts bytes under a key, without a deadline.
     pub fn put(&self, key: StorageKey, value: Vec<u8>) {
-        self.0.borrow_mut().insert(key, (value, i64::MAX));
+        self.0.borrow_mut().insert(key, Entry { value, deadline: i64::MAX, generation: 0 });
     }
 }
 
 impl Store for MemoryStore {
     async fn read(&self, keys: &[StorageKey]) -> Result<Vec<Option<Vec<u8>>>> {
         let entries = self.0.borrow();
-        Ok(keys.iter().map(|key| entries.get(key).map(|(value, _)| value.clone())).collect())
+        Ok(keys.iter().map(|key| entries.get(key).map(|entry| entry.value.clone())).collect())
     }
 
     async fn write(&self, ops: Vec<Op>) -> Result<WriteOutcome> {
         let mut entries = self.0.borrow_mut();
         for op in ops {
             match op {
-                Op::Put { key, only_if: OnlyIf::Absent, .. } if entries.contains_key(&key) => {
-                    return Ok(WriteOutcome::Conflict);
+                Op::Put { key, value, deadline, generation, only_if, .. } => {
+                    let stored = entries.get(&key).map(|entry| entry.generation);
+                    if !only_if.holds(stored) {
+                        return Ok(WriteOutcome::Conflict);
+                    }
+                    entries.insert(key, Entry { value, deadline, generation });
                 }
-                Op::Put { key, value, deadline, .. } => _ = entries.insert(key, (value, deadline)),
                 Op::Delete { key } => _ = entries.remove(&key),
             }
         }
@@ -79,7 +86,7 @@ impl Store for MemoryStore {
             .range(start..)
             .take_while(|(key, _)| key.as_str().starts_with(prefix))
             .take(PAGE.saturating_add(1))
-            .map(|(key, (_, deadline))| (key.clone(), Some(*deadline)))
+            .map(|(key, entry)| (key.clone(), Some(entry.deadline)))
             .collect();
         let cursor = entries.get(PAGE).map(|(key, _)| key.as_str().to_owned());
         entries.truncate(PAGE);

@@ -9,6 +9,7 @@ use crate::error::Result;
 
 pub use crate::isolate::IsolateMemory;
 pub use crate::session::storage_key::StorageKey;
+pub use crate::settings::Consistency;
 pub use memory::MemoryStore;
 pub use op::{OnlyIf, Op, Page};
 
@@ -52,6 +53,11 @@ pub trait Store {
     /// [`Error::unavailable`](crate::Error::unavailable) if one failed. Those after it must not be applied then.
     async fn write(&self, ops: Vec<Op>) -> Result<WriteOutcome>;
 
+    /// Returns what the store guarantees, which selects the protocol. [`Consistency::Eventual`] by default.
+    fn consistency(&self) -> Consistency {
+        Consistency::Eventual
+    }
+
     /// Waits for this many milliseconds, before a retry. A store without a timer returns at once.
     async fn wait(&self, _milliseconds: u64) {}
 
@@ -64,6 +70,17 @@ pub trait Store {
     /// Returns the isolate memory of this store. By default, each [`Sessions`](crate::Sessions) has a memory of its own.
     fn memory(&self) -> IsolateMemory {
         IsolateMemory::default()
+    }
+
+    /// Deletes values with a prefix and a deadline before `before`, in microseconds of Unix time: at most `limit` of them. Returns
+    /// their number; a smaller number than `limit` means that none is left. `None`, the default, if the store has no index of the
+    /// deadlines: [`clear_expired`](crate::Sessions::clear_expired) then lists the keys.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::unavailable`](crate::Error::unavailable) if the store failed.
+    async fn delete_expired(&self, _prefix: &str, _before: i64, _limit: usize) -> Result<Option<usize>> {
+        Ok(None)
     }
 
     /// Returns one page of the keys that begin with `prefix`, in any stable order.

@@ -19,6 +19,8 @@ pub enum Op {
         ttl: u64,
         /// The deadline of the value, in microseconds of Unix time. A list should return it.
         deadline: i64,
+        /// The generation of the value: larger than that of the value it replaces. A store with conditional puts keeps it.
+        generation: u32,
         /// The condition of the put.
         only_if: OnlyIf,
     },
@@ -50,7 +52,8 @@ impl fmt::Debug for Op {
     }
 }
 
-/// The condition of a [put](Op::Put). A store without compare-and-set, such as KV, ignores it.
+/// The condition of a [put](Op::Put). A store with [eventual](crate::store::Consistency::Eventual) consistency, such as KV, may
+/// ignore it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnlyIf {
@@ -58,6 +61,27 @@ pub enum OnlyIf {
     Any,
     /// Only if the key has no value.
     Absent,
+    /// Only if the value under the key has this generation.
+    Generation(u32),
+}
+
+impl OnlyIf {
+    /// Returns whether the condition holds for a key with a value of this generation; `None` if it has no value.
+    ///
+    /// ```
+    /// use edge_session::store::OnlyIf;
+    ///
+    /// assert!(OnlyIf::Absent.holds(None));
+    /// assert!(!OnlyIf::Generation(3).holds(Some(4)));
+    /// ```
+    #[must_use]
+    pub fn holds(self, stored: Option<u32>) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Absent => stored.is_none(),
+            Self::Generation(generation) => stored == Some(generation),
+        }
+    }
 }
 
 /// One page of a list of keys.

@@ -322,6 +322,7 @@ fn debug_of_an_operation_shows_no_data() {
         value: b"secret".to_vec(),
         ttl: 60,
         deadline: 1,
+        generation: 0,
         only_if: edge_session::store::OnlyIf::Any,
     };
     assert_eq!(format!("{op:?}"), "Put { key: StorageKey(\"k\"), bytes: 6, ttl: 60, .. }");

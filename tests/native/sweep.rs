@@ -70,6 +70,7 @@ fn twenty_five_hundred_take_several_runs_of_a_thousand_operations() {
         value: b"{}".to_vec(),
         ttl: 60,
         deadline,
+        generation: 0,
         only_if: OnlyIf::Any,
     };
     let over = |number| put(format!("edge-session:session:{number:05}"), 1_893_456_000_000_000);
@@ -125,7 +126,14 @@ impl OneByOne {
 
     fn put(&self, name: &str, deadline: i64) {
         let key = StorageKey::listed(format!("edge-session:{name}"));
-        run(self.memory.write(vec![Op::Put { key, value: b"{}".to_vec(), ttl: 60, deadline, only_if: OnlyIf::Any }]));
+        run(self.memory.write(vec![Op::Put {
+            key,
+            value: b"{}".to_vec(),
+            ttl: 60,
+            deadline,
+            generation: 0,
+            only_if: OnlyIf::Any,
+        }]));
     }
 
     fn names(&self) -> Vec<String> {

@@ -24,7 +24,7 @@ impl Store for KvLocation {
     async fn write(&self, ops: Vec<Op>) -> Result<WriteOutcome> {
         for op in ops {
             match op {
-                Op::Put { key, value, ttl, deadline, only_if: _ } => {
+                Op::Put { key, value, ttl, deadline, .. } => {
                     let metadata = [METADATA.0, itoa::Buffer::new().format(deadline), METADATA.1].concat();
                     self.put(key.as_str(), &value, ttl.max(MIN_TTL), Some(&metadata)).await?;
                 }

@@ -34,11 +34,14 @@ pub enum Word {
     Duration,
     /// The deadline of the value to put, in microseconds of Unix time.
     Deadline,
+    /// The generation of the value to put, and the one that it must replace: 0 for a missing value, -1 for any.
+    Generation,
+    IfGeneration,
     /// The length of the first value that was read, then those of the others; negative for a missing value. The values themselves
     /// follow one another in the bytes.
     Lengths,
     /// The number of words. A read has at most [`MAX_VALUES`] values: a load of two tokens has four, the search for rotations eight.
-    End = 25,
+    End = 27,
 }
 
 /// The maximum number of values of one read.

@@ -19,6 +19,15 @@ use super::pending_io::Request;
 use super::session::{CoreSession, Flag};
 use super::settings::{CoreSettings, date};
 
+/// Returns the generation that a put must find: 0 for a missing value, -1 for any.
+fn if_generation(only_if: OnlyIf) -> f64 {
+    match only_if {
+        OnlyIf::Absent => 0.0,
+        OnlyIf::Generation(generation) => f64::from(generation),
+        _ => -1.0,
+    }
+}
+
 /// The result of a call that failed. [`take_error`](CoreSession::take_error) returns the error.
 pub(super) const FAILED: i32 = -1;
 
@@ -217,12 +226,13 @@ impl CoreSession {
                 area.set_text(prefix.as_bytes());
                 IoRequest::List
             }
-            Some(Request::Write(Op::Put { key, value, ttl, deadline, only_if })) => {
+            Some(Request::Write(Op::Put { key, value, ttl, deadline, generation, only_if })) => {
                 key_to_write(key);
                 area.set_place(Word::ValueAddress, Word::ValueLength, value);
                 area.set(Word::Duration, *ttl as f64);
                 area.set(Word::Deadline, *deadline as f64);
-                area.set(Word::Flags, f64::from(Flag::IfAbsent.bit(*only_if == OnlyIf::Absent)));
+                area.set(Word::Generation, f64::from(*generation));
+                area.set(Word::IfGeneration, if_generation(*only_if));
                 IoRequest::Put
             }
             Some(Request::Write(Op::Delete { key })) => {

@@ -256,8 +256,6 @@ pub enum Flag {
     SaveEveryRequest = 32,
     /// In the area, after a commit: it has headers for the response.
     HasHeaders = 64,
-    /// In the area, for a put: it must not replace an existing entry.
-    IfAbsent = 128,
 }
 
 impl Flag {

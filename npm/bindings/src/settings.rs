@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use wasm_bindgen::prelude::wasm_bindgen;
 use zeroize::{Zeroize, Zeroizing};
 
-use edge_session::store::IsolateMemory;
+use edge_session::store::{Consistency, IsolateMemory};
 use edge_session::{Error, ErrorKind, Result, Settings};
 
 use super::area::Area;
@@ -48,10 +48,12 @@ pub struct CoreSettings {
 
 #[wasm_bindgen]
 impl CoreSettings {
-    /// Validates settings. `secrets` are concatenated, with their lengths in `sizes`; `settings` is a JSON object of all others.
+    /// Validates settings. `secrets` are concatenated, with their lengths in `sizes`; `settings` is a JSON object of all others,
+    /// and `linearizable` the consistency of the store.
     #[wasm_bindgen(constructor)]
-    pub fn new(secrets: Box<[u8]>, sizes: &[usize], settings: &str) -> JsResult<CoreSettings> {
-        let settings = js_result(options::read(secrets, sizes, settings))?;
+    pub fn new(secrets: Box<[u8]>, sizes: &[usize], settings: &str, linearizable: bool) -> JsResult<CoreSettings> {
+        let consistency = if linearizable { Consistency::Linearizable } else { Consistency::Eventual };
+        let settings = js_result(options::read(secrets, sizes, settings))?.with_consistency(consistency);
         Ok(Self { settings: Arc::new(settings), seeds: RefCell::default(), area: Area::new() })
     }
 

@@ -282,7 +282,7 @@ impl Save {
 impl Session {
     /// Returns the new key if it replaces none and its family is known from the request: a copy, or a second login.
     fn key_of_known_family(&self) -> Option<&Identity> {
-        let identity = self.key.identity().filter(|_| self.settings.check_ended)?;
+        let identity = self.key.identity().filter(|_| self.settings.reads_tombstones())?;
         let mut known = self.incoming.identities();
         known.any(|other| other.key.family() == identity.key.family()).then_some(identity)
     }

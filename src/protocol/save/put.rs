@@ -134,7 +134,7 @@ fn is_overtaken(session: &Session, memory: &IsolateMemory) -> bool {
 /// Returns the operation that stores a record. An expired record is deleted.
 pub(super) fn put(session: &Session, key: StorageKey, head: &RecordHeader, value: Vec<u8>, only_if: OnlyIf) -> Op {
     match u64::try_from(head.end().seconds_from(session.now())) {
-        Ok(ttl) if ttl > 0 => Op::Put { key, value, ttl, deadline: head.end().0, only_if },
+        Ok(ttl) if ttl > 0 => Op::Put { key, value, ttl, deadline: head.end().0, generation: head.generation, only_if },
         _ => Op::Delete { key },
     }
 }

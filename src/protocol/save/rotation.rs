@@ -63,7 +63,7 @@ impl Save {
     /// Continues after the tombstone is stored: deletes the old record. An anonymous one stays for a concurrent second login.
     pub(super) fn revoked(&mut self, session: &mut Session, memory: &IsolateMemory, old: &Identity) -> NextStep {
         // mutation: old-record-of-login
-        if old.is_anonymous() && session.settings.check_ended {
+        if old.is_anonymous() && session.settings.reads_tombstones() {
             return Step::Done(Ok(SaveOutcome::default()));
         }
         self.delete(session, memory, old, false)
@@ -86,7 +86,8 @@ impl Save {
 /// Finishes the save after the deletion of the old record.
 pub(super) fn deleted(session: &mut Session, old_remains: bool, reply: &Reply) -> NextStep {
     // If tombstones are not read, only the deletion ends the old key.
-    let old_record_remains = if session.settings.check_ended { old_remains } else { !matches!(reply, Reply::Written) };
+    let old_record_remains =
+        if session.settings.reads_tombstones() { old_remains } else { !matches!(reply, Reply::Written) };
     if old_record_remains {
         session.report(EventKind::OldKeyRemains);
     }

@@ -1,0 +1,14 @@
+//! The consistency of a store.
+
+/// What a store guarantees. Sessions choose their protocol by it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Consistency {
+    /// A read may return an older value, and puts may be unconditional, as on Workers KV. Sessions compensate by tombstones, a
+    /// journal in the cookie and the isolate's memory; a logout takes effect elsewhere after the store's propagation.
+    #[default]
+    Eventual,
+    /// A read returns the last write, and a put applies if and only if its [condition](crate::store::OnlyIf) holds at that moment.
+    /// A load is then one read, and a save is one conditional put: a logout takes effect at once, and no acknowledged write is lost.
+    Linearizable,
+}
