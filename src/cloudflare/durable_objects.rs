@@ -1,0 +1,175 @@
+//! Durable Objects as a store.
+
+use std::time::Duration;
+
+use worker::Env;
+use worker::js_sys::{Array, Promise, Reflect};
+use worker::wasm_bindgen::JsValue;
+use worker::wasm_bindgen_futures::JsFuture;
+
+use super::binding::{Kind, buffer, bytes_of, failed, invoke, member, memory_of, message, settled};
+use crate::error::{Error, Result};
+use crate::isolate::IsolateMemory;
+use crate::session::storage_key::StorageKey;
+use crate::store::{Consistency, OnlyIf, Op, Page, Store, WriteOutcome};
+
+/// The binding of a namespace of Durable Objects.
+const KIND: Kind = Kind { name: "Durable Object", section: "[[durable_objects.bindings]]", method: "idFromName" };
+
+/// Keeps each record in a Durable Object of its own, of the class `SessionObject`.
+///
+/// It is linearizable: a read returns the last write, and of concurrent writes with the same condition one is applied. An alarm
+/// deletes the record after its deadline, so there is nothing to sweep, and [`list`](Store::list) returns no keys: a namespace
+/// cannot list its objects.
+///
+/// The class `SessionObject` is JavaScript. The Worker's entry module exports it, and wrangler.toml names it:
+///
+/// ```text
+/// [[durable_objects.bindings]]
+/// name = "SESSION_OBJECTS"
+/// class_name = "SessionObject"
+///
+/// [[migrations]]
+/// tag = "session-objects"
+/// new_sqlite_classes = ["SessionObject"]
+/// ```
+///
+/// ```no_run
+/// use edge_session::{DurableObjects, Sessions, Settings};
+///
+/// # fn example(env: &worker::Env) -> edge_session::Result<()> {
+/// let sessions = Sessions::new(DurableObjects::from_env(env, "SESSION_OBJECTS")?, Settings::from_env(env)?);
+/// # Ok(()) }
+/// ```
+///
+/// A call that fails with an error that the platform marks as retryable is repeated once, with a new stub, unless the object is
+/// overloaded. Any other failure is [`ErrorKind::StoreUnavailable`](crate::ErrorKind::StoreUnavailable).
+#[derive(Debug)]
+pub struct DurableObjects {
+    namespace: JsValue,
+    binding: String,
+}
+
+impl DurableObjects {
+    /// Returns a store in the namespace that wrangler.toml binds to `binding`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if there is no such binding, or one of another kind. A class other than
+    /// `SessionObject` is reported with the same kind at the first call.
+    pub fn from_env(env: &Env, binding: &str) -> Result<Self> {
+        Ok(Self { namespace: KIND.find(env, binding)?, binding: binding.to_owned() })
+    }
+
+    /// Calls a method of the object of `key`, with a new stub, and returns its promise.
+    fn start(&self, key: &StorageKey, method: &str, arguments: &Array) -> Result<JsValue, JsValue> {
+        let id = invoke(&self.namespace, KIND.method, &Array::of1(&key.as_str().into()))?;
+        let stub = invoke(&self.namespace, "get", &Array::of1(&id))?;
+        invoke(&stub, method, arguments)
+    }
+
+    /// Repeats a call that failed with `error`, if the error allows it, and waits for it.
+    async fn retry(&self, error: JsValue, key: &StorageKey, method: &str, arguments: &Array) -> Result<JsValue> {
+        let is_marked = |mark: &str| Reflect::get(&error, &mark.into()).is_ok_and(|mark| mark.is_truthy());
+        let outcome = if is_marked("retryable") && !is_marked("overloaded") {
+            settled(self.start(key, method, arguments)).await
+        } else {
+            Err(error)
+        };
+        outcome.map_err(|error| self.failed(error))
+    }
+
+    async fn apply(&self, op: Op) -> Result<WriteOutcome> {
+        let Op::Put { key, value, deadline, generation, only_if, .. } = op else {
+            let (key, none) = (op.key(), Array::new());
+            if let Err(error) = settled(self.start(key, "remove", &none)).await {
+                self.retry(error, key, "remove", &none).await?;
+            }
+            return Ok(WriteOutcome::All);
+        };
+        let condition = match only_if {
+            OnlyIf::Any => JsValue::UNDEFINED,
+            OnlyIf::Absent => 0.into(),
+            OnlyIf::Generation(generation) => generation.into(),
+        };
+        let arguments = Array::of4(&buffer(&value), &(deadline as f64).into(), &generation.into(), &condition);
+        let (stored, is_repeated) = match settled(self.start(&key, "write", &arguments)).await {
+            Ok(stored) => (stored, false),
+            Err(error) => (self.retry(error, &key, "write", &arguments).await?, true),
+        };
+        match stored.as_bool() {
+            Some(true) => Ok(WriteOutcome::All),
+            // The first call may have stored the record although it failed.
+            Some(false) if is_repeated && self.read_one(&key).await?.is_some_and(|stored| stored == value) => {
+                Ok(WriteOutcome::All)
+            }
+            Some(false) => Ok(WriteOutcome::Conflict),
+            None => Err(Error::unavailable("the object did not return whether it stored the record")),
+        }
+    }
+
+    async fn read_one(&self, key: &StorageKey) -> Result<Option<Vec<u8>>> {
+        bytes_of(settled(self.start(key, "read", &Array::new())).await.map_err(|error| self.failed(error))?)
+    }
+
+    /// Converts an exception. That of a class without the methods is an error of the configuration.
+    fn failed(&self, error: JsValue) -> Error {
+        let text = message(&error);
+        if ["does not implement the method", "does not support RPC"].iter().any(|part| text.contains(part)) {
+            let binding = &self.binding;
+            return Error::config(format!(
+                "the Durable Object binding {binding} has another class: set its class_name to SessionObject in wrangler.toml"
+            ));
+        }
+        Error::unavailable(text)
+    }
+}
+
+impl Store for DurableObjects {
+    fn consistency(&self) -> Consistency {
+        Consistency::Linearizable
+    }
+
+    fn memory(&self) -> IsolateMemory {
+        memory_of(&self.namespace)
+    }
+
+    async fn read(&self, keys: &[StorageKey]) -> Result<Vec<Option<Vec<u8>>>> {
+        let none = Array::new();
+        let calls = keys.iter().map(|key| self.start(key, "read", &none));
+        let calls = Array::from_iter(calls.map(|call| call.unwrap_or_else(|error| Promise::reject(&error).into())));
+        let outcomes = JsFuture::from(Promise::all_settled(&calls)).await.map_err(failed)?;
+        let mut values = Vec::with_capacity(keys.len());
+        for (key, outcome) in keys.iter().zip(Array::from(&outcomes)) {
+            let error = member(&outcome, "reason")?;
+            let value = if error.is_undefined() {
+                member(&outcome, "value")?
+            } else {
+                self.retry(error, key, "read", &none).await?
+            };
+            values.push(bytes_of(value)?);
+        }
+        Ok(values)
+    }
+
+    async fn write(&self, ops: Vec<Op>) -> Result<WriteOutcome> {
+        for op in ops {
+            if self.apply(op).await? == WriteOutcome::Conflict {
+                return Ok(WriteOutcome::Conflict);
+            }
+        }
+        Ok(WriteOutcome::All)
+    }
+
+    fn expires_records(&self) -> bool {
+        true
+    }
+
+    async fn wait(&self, milliseconds: u64) {
+        worker::Delay::from(Duration::from_millis(milliseconds)).await;
+    }
+
+    async fn list(&self, _prefix: &str, _cursor: Option<&str>) -> Result<Page> {
+        Ok(Page::default())
+    }
+}
