@@ -16,6 +16,7 @@ export const consumers = ["examples/rust-worker", "tests/packages/rust-pages"].m
 
 const outputs = ["index.js", "index_bg.wasm"];
 const entry = join(root, "scripts/worker-entry.js");
+const durableObject = join(root, "npm/src/durable-object/index.ts");
 
 /** A digest of the sources, the settings and the versions of the tools. Times of files would lie after a checkout. */
 function inputs(folder) {
@@ -26,7 +27,7 @@ function inputs(folder) {
       .sort());
   const settings = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "scripts/build.mjs", "scripts/wasm.mjs"].map((name) => join(root, name));
   const digest = createHash("sha256");
-  for (const path of [...settings, entry, join(folder, "Cargo.toml"), ...sources]) {
+  for (const path of [...settings, entry, durableObject, join(folder, "Cargo.toml"), ...sources]) {
     digest.update(`${path.slice(root.length)}\0`).update(readFileSync(path));
   }
   digest.update(tools["wasm-bindgen"].version());
@@ -78,9 +79,10 @@ async function produce(folder, staging) {
   writeFileSync(glue, readFileSync(glue, "utf8").replace("import source ", "import "));
   cpSync(entry, join(staging, "entry.js"));
   const bundled = ["--bundle", "--minify", "--format=esm", "--external:./index_bg.wasm", "--external:cloudflare:*", "--log-level=warning"];
+  const imported = `--alias:edge-session/durable-object=${durableObject}`;
   // A crate need not handle every event that the entry knows.
   const silent = "--log-override:import-is-undefined=silent";
-  await step(find("esbuild", [bin]), [join(staging, "entry.js"), ...bundled, silent, `--outfile=${join(staging, "out/index.js")}`]);
+  await step(find("esbuild", [bin]), [join(staging, "entry.js"), ...bundled, imported, silent, `--outfile=${join(staging, "out/index.js")}`]);
   const passes = ["-O3", "--strip-debug", "--strip-producers"];
   await step(find("wasm-opt", [bin]), [wasm, ...features, "--enable-exception-handling", ...passes, "--output", join(staging, "out/index_bg.wasm")]);
 }

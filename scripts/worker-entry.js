@@ -4,6 +4,9 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import * as crate from "./index.js";
 
+// The class that `DurableObjects` of the crate calls. scripts/build.mjs resolves it.
+export { SessionObject } from "edge-session/durable-object";
+
 /** The crate `worker` shares it; its panic hook sets `criticalError`. */
 const state = crate.__worker_init_state();
 

@@ -1,8 +1,8 @@
 //! Django's sessions for the edge.
 //!
 //! A [`Session`] is Django's `SessionBase`: a dictionary with two flags, a key and an expiry. [`Sessions`] loads a session for
-//! the `Cookie` header of a request and commits it with the response. A [`Store`] contains the records: [`MemoryStore`], `Kv`
-//! (Workers KV, with the feature `cloudflare`), `DurableObjects` and `D1` (the same feature), or your own implementation.
+//! the `Cookie` header of a request and commits it with the response. A [`Store`] contains the records: [`MemoryStore`], `Kv`,
+//! `DurableObjects` or `D1` (with the feature `cloudflare`), or your own implementation.
 //!
 //! ```
 //! use edge_session::{Expiry, MemoryStore, Sessions, Settings};
@@ -39,7 +39,8 @@
 //!
 //! # Features
 //!
-//! * `cloudflare`: Workers KV, Durable Objects and D1 as stores, settings from a Worker's variables, and a wrapper for request handlers.
+//! * `cloudflare`: Workers KV, Durable Objects and D1 as stores, settings from a Worker's variables, and a wrapper for request
+//!   handlers.
 //!
 //! Without it the crate does not depend on a platform: [`protocol`] contains the operations without I/O, for other platforms.
 

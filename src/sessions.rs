@@ -13,11 +13,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::isolate::IsolateMemory;
 use crate::protocol::headers::SessionHeaders;
 use crate::protocol::save::SaveOutcome;
-use crate::protocol::sweep::{ClearExpired, SweepOutcome};
+use crate::protocol::sweep::{ClearExpired, MARGIN, MAX_OPERATIONS, SweepOutcome};
 use crate::protocol::{Commit, Delete, Flush, Load, Reply, Save, Step, Sweep};
 use crate::protocol::{session_from_cookie_header, session_of_key};
 use crate::session::event::Event;
 use crate::session::session::Session;
+use crate::session::storage_key::StorageKey;
 use crate::settings::Settings;
 use crate::store::Store;
 
@@ -314,7 +315,8 @@ impl<S: Store> Sessions<S> {
     /// Django's `clear_expired`: deletes the records whose deadline passed more than two minutes ago, with at most 1000 store
     /// operations, a Worker's limit per invocation. The next run of these `Sessions` continues where this one ended.
     ///
-    /// If the store expires records itself, as Workers KV does, it lists nothing and costs nothing.
+    /// If the store expires records itself, as Workers KV does, it lists nothing and costs nothing. If the store has an index of
+    /// the deadlines, as `D1` does, a run is one operation, which deletes at most 1000 records.
     ///
     /// ```
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
@@ -353,6 +355,11 @@ impl<S: Store> Sessions<S> {
     pub async fn clear_expired_with(&self, options: ClearExpired) -> Result<SweepOutcome> {
         if self.store.expires_records() && !options.full_pass {
             return Ok(SweepOutcome::NOTHING);
+        }
+        let before = (self.clock)().timestamp_micros().saturating_sub(MARGIN.saturating_mul(1_000_000));
+        let prefix = StorageKey::begins(&self.settings.key_prefix);
+        if let Some(removed) = self.store.delete_expired(&prefix, before, MAX_OPERATIONS).await? {
+            return Ok(SweepOutcome { removed, complete: removed < MAX_OPERATIONS });
         }
         let cursor = self.sweep_cursor.borrow().clone();
         let mut sweep = Sweep::new(&self.settings, (self.clock)(), cursor);

@@ -177,8 +177,7 @@ impl Store for D1 {
         // The plus signs keep the rows from being found by their key.
         let sql = "DELETE FROM edge_session WHERE key IN (SELECT key FROM edge_session \
                    WHERE deadline < ?1 AND +key >= ?2 AND +key < ?3 ORDER BY deadline LIMIT ?4)";
-        let parameters =
-            [(before as f64).into(), prefix.into(), [prefix, LAST].concat().into(), (limit as f64).into()];
+        let parameters = [(before as f64).into(), prefix.into(), [prefix, LAST].concat().into(), (limit as f64).into()];
         self.changes(sql, &Array::from_iter::<[JsValue; 4]>(parameters)).await.map(Some)
     }
 

@@ -13,9 +13,12 @@ const SECRET: &str = "SESSION_SECRET";
 /// The name of the older secrets, which only verify.
 const SECRET_FALLBACKS: &str = "SESSION_SECRET_FALLBACKS";
 
+/// The setting of Workers that choose their store by it, such as this repository's. It is known here, and ignored.
+const ENGINE: &str = "SESSION_ENGINE";
+
 /// Returns the names of all settings.
 fn names() -> impl Iterator<Item = &'static str> {
-    [SECRET, SECRET_FALLBACKS].into_iter().chain(SETTINGS.iter().map(|setting| setting.variable))
+    [SECRET, SECRET_FALLBACKS, ENGINE].into_iter().chain(SETTINGS.iter().map(|setting| setting.variable))
 }
 
 impl Settings {
@@ -109,6 +112,7 @@ mod tests {
         let variables = [
             SIGNING,
             ("SESSION_SECRET_FALLBACKS", "[\"an older secret, of thirty-two bytes too\"]"),
+            ("SESSION_ENGINE", "d1"),
             ("SESSION_COOKIE_AGE", "60"),
             ("SESSION_COOKIE_NAME", "sid"),
             ("SESSION_COOKIE_DOMAIN", "example.com"),

@@ -27,10 +27,10 @@ use crate::settings::Settings;
 use crate::store::{Op, Page};
 
 /// How long after its deadline a record is deleted, in seconds: a list can be older than a renewal.
-const MARGIN: i64 = 120;
+pub(crate) const MARGIN: i64 = 120;
 
 /// The number of store operations of one run: a Worker is limited to 1000 per invocation.
-const MAX_OPERATIONS: usize = 1_000;
+pub(crate) const MAX_OPERATIONS: usize = 1_000;
 
 /// Options of [`clear_expired_with`](crate::Sessions::clear_expired_with).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use edge_session::store::{IsolateMemory, Op, Page, StorageKey, WriteOutcome};
+use edge_session::store::{Consistency, IsolateMemory, Op, Page, StorageKey, WriteOutcome};
 use edge_session::{Result, Session, Store};
 
 /// The cost of one request.
@@ -96,6 +96,10 @@ impl<S: Store> Store for Counted<'_, S> {
         self.timed(self.store.write(ops)).await
     }
 
+    fn consistency(&self) -> Consistency {
+        self.store.consistency()
+    }
+
     fn memory(&self) -> IsolateMemory {
         self.store.memory()
     }
@@ -106,6 +110,11 @@ impl<S: Store> Store for Counted<'_, S> {
 
     async fn wait(&self, milliseconds: u64) {
         self.store.wait(milliseconds).await;
+    }
+
+    async fn delete_expired(&self, prefix: &str, before: i64, limit: usize) -> Result<Option<usize>> {
+        add(&self.cost.deletes, 1);
+        self.timed(self.store.delete_expired(prefix, before, limit)).await
     }
 
     async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Page> {

@@ -10,8 +10,8 @@ use crate::routes::is_visible;
 /// The longest lifetime of a cookie in browsers (RFC 6265bis, section 5.5).
 const MAX_COOKIE_AGE: TimeDelta = TimeDelta::days(400);
 
-/// `{"data","isNew","loadReason","expiry","stored","cookie","saveEveryRequest","now"}`
-pub(super) fn session(session: &mut Session) -> Result<String, Refusal> {
+/// `{"data","isNew","loadReason","expiry","stored","cookie","engine","saveEveryRequest","now"}`
+pub(super) fn session(session: &mut Session, engine: &str) -> Result<String, Refusal> {
     let (data, is_new) = (session.to_json(is_visible)?, session.is_new()?);
     let expiry = expiry(session)?;
     let deadline = session.stored_deadline()?;
@@ -29,7 +29,7 @@ pub(super) fn session(session: &mut Session) -> Result<String, Refusal> {
     let (renews, now) = (session.settings().saves_every_request(), date(Some(session.now())));
     let reason = session.load_reason().as_str();
     Ok(format!(
-        r#"{{"data":{data},"isNew":{is_new},"loadReason":"{reason}","expiry":{expiry},"stored":{stored},"cookie":{cookie},"saveEveryRequest":{renews},"now":{now}}}"#
+        r#"{{"data":{data},"isNew":{is_new},"loadReason":"{reason}","expiry":{expiry},"stored":{stored},"cookie":{cookie},"engine":"{engine}","saveEveryRequest":{renews},"now":{now}}}"#
     ))
 }
 

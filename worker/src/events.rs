@@ -3,13 +3,14 @@
 use worker::{Context, Env, Response, ScheduleContext, ScheduledEvent, console_log, event, web_sys};
 
 use edge_session::cloudflare::log_error;
-use edge_session::{Kv, Result, Sessions, Settings};
+use edge_session::{Result, Sessions, Settings, SweepOutcome};
 
+use crate::engine::Engine;
 use crate::request::Incoming;
 use crate::routes;
 
-/// The name of the KV binding.
-const BINDING: &str = "SESSIONS";
+/// The maximum number of runs of `clear_expired` for one event. On D1 a run is one statement, which deletes 1000 records.
+const MAX_RUNS: usize = 20;
 
 #[event(fetch)]
 async fn fetch(request: web_sys::Request, env: Env, _: Context) -> worker::Result<Response> {
@@ -18,18 +19,29 @@ async fn fetch(request: web_sys::Request, env: Env, _: Context) -> worker::Resul
 
 #[event(scheduled)]
 async fn scheduled(_: ScheduledEvent, env: Env, _: ScheduleContext) {
-    let swept = match parts(&env) {
-        Ok((kv, settings)) => Sessions::new(kv, settings).clear_expired().await,
-        Err(error) => Err(error),
-    };
-    match swept {
+    match sweep(&env).await {
         Ok(swept) if swept.complete => console_log!("clear_expired: {} records removed", swept.removed),
         Ok(swept) => console_log!("clear_expired: {} records removed, the next run continues", swept.removed),
         Err(error) => log_error("clear_expired failed", &error),
     }
 }
 
+/// Deletes the expired records of the engine.
+async fn sweep(env: &Env) -> Result<SweepOutcome> {
+    let (engine, settings) = parts(env)?;
+    let sessions = Sessions::new(engine, settings);
+    let mut removed = 0_usize;
+    for _ in 0..MAX_RUNS {
+        let swept = sessions.clear_expired().await?;
+        removed = removed.saturating_add(swept.removed);
+        if swept.complete {
+            return Ok(SweepOutcome { removed, complete: true });
+        }
+    }
+    Ok(SweepOutcome { removed, complete: false })
+}
+
 /// Returns the store and the settings.
-fn parts(env: &Env) -> Result<(Kv, Settings)> {
-    Ok((Kv::from_env(env, BINDING)?, Settings::from_env(env)?))
+fn parts(env: &Env) -> Result<(Engine, Settings)> {
+    Ok((Engine::from_env(env)?, Settings::from_env(env)?))
 }

@@ -4,6 +4,7 @@
 
 mod cost;
 mod description;
+mod engine;
 mod events;
 mod refusal;
 mod request;

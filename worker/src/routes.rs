@@ -6,6 +6,7 @@ use worker::{Response, console_log, js_sys};
 
 use crate::cost::{Cost, Counted};
 use crate::description::{self, expiry};
+use crate::engine::Engine;
 use crate::refusal::Refusal;
 use crate::request::Incoming;
 
@@ -120,13 +121,15 @@ fn check_addressable(key: &str) -> Result<(), Refusal> {
 }
 
 /// Answers a request. `parts` returns the store and the settings; it is called once the route and the method are valid.
-pub(super) async fn answer<S: Store>(
+pub(super) async fn answer(
     request: Incoming,
-    parts: impl FnOnce() -> Result<(S, Settings)>,
+    parts: impl FnOnce() -> Result<(Engine, Settings)>,
 ) -> worker::Result<Response> {
     let cost = Cost::new(js_sys::Date::now);
     let sessions = || {
-        parts().map(|(store, settings)| Sessions::new(Counted { store, cost: &cost }, settings).with_events(log_event))
+        let (store, settings) = parts()?;
+        let engine = store.name();
+        Ok((engine, Sessions::new(Counted { store, cost: &cost }, settings).with_events(log_event)))
     };
     let answered = match Call::read(&request, sessions).await {
         Ok(call) => call.answer(request.header("Cookie").unwrap_or_default(), &cost).await,
@@ -159,6 +162,8 @@ impl Answer {
 
 /// A valid call of a route.
 struct Call<S> {
+    /// The name of the engine.
+    engine: &'static str,
     sessions: Sessions<S>,
     resource: Resource,
     method: String,
@@ -166,14 +171,17 @@ struct Call<S> {
 }
 
 impl<S: Store> Call<S> {
-    async fn read(request: &Incoming, sessions: impl FnOnce() -> Result<Sessions<S>>) -> Result<Self, Refusal> {
+    async fn read(
+        request: &Incoming,
+        sessions: impl FnOnce() -> Result<(&'static str, Sessions<S>)>,
+    ) -> Result<Self, Refusal> {
         let resource = Resource::find(request.path())?;
         let method = request.method();
         resource.check_method(&method)?;
-        let sessions = sessions()?;
+        let (engine, sessions) = sessions()?;
         request.check_origin()?;
         let body = request.body().await?;
-        Ok(Self { sessions, resource, method, body })
+        Ok(Self { engine, sessions, resource, method, body })
     }
 
     /// Loads the session, makes the call, and commits.
@@ -186,7 +194,9 @@ impl<S: Store> Call<S> {
         let headers = self.sessions.commit_headers(&mut session, status).await?;
         let answer = match called {
             // Described after the commit, which may have renewed it.
-            Ok(None) if self.resource == Resource::Session => description::session(&mut session).map(Answer::Json),
+            Ok(None) if self.resource == Resource::Session => {
+                description::session(&mut session, self.engine).map(Answer::Json)
+            }
             Ok(json) => Ok(json.map_or(Answer::Nothing, Answer::Json)),
             Err(refusal) => Err(refusal),
         };
