@@ -1,7 +1,6 @@
 //! A store in memory, for tests and examples.
 
 use alloc::borrow::ToOwned;
-use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::RefCell;
@@ -29,13 +28,46 @@ struct Entry {
 /// assert!(store.is_empty());
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct MemoryStore(Rc<RefCell<BTreeMap<StorageKey, Entry>>>);
+pub struct MemoryStore(Rc<RefCell<Entries>>);
+
+/// The entries, sorted by their keys. A `BTreeMap` has 5 KB more code, gzipped.
+#[derive(Clone, Debug, Default)]
+struct Entries(Vec<(StorageKey, Entry)>);
+
+impl Entries {
+    /// Returns the place of a key, or the one where it belongs.
+    fn find(&self, key: &StorageKey) -> Result<usize, usize> {
+        self.0.binary_search_by(|(known, _)| known.cmp(key))
+    }
+
+    fn get(&self, key: &StorageKey) -> Option<&Entry> {
+        let (_, entry) = self.0.get(self.find(key).ok()?)?;
+        Some(entry)
+    }
+
+    fn insert(&mut self, key: StorageKey, entry: Entry) {
+        match self.find(&key) {
+            Ok(place) => {
+                if let Some((_, known)) = self.0.get_mut(place) {
+                    *known = entry;
+                }
+            }
+            Err(place) => self.0.insert(place, (key, entry)),
+        }
+    }
+
+    fn remove(&mut self, key: &StorageKey) {
+        if let Ok(place) = self.find(key) {
+            self.0.remove(place);
+        }
+    }
+}
 
 impl MemoryStore {
     /// Returns the number of values.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.borrow().len()
+        self.0.borrow().0.len()
     }
 
     /// Returns whether the store is empty.
@@ -47,7 +79,7 @@ impl MemoryStore {
     /// Returns all keys and values.
     #[must_use]
     pub fn entries(&self) -> Vec<(StorageKey, Vec<u8>)> {
-        self.0.borrow().iter().map(|(key, entry)| (key.clone(), entry.value.clone())).collect()
+        self.0.borrow().0.iter().map(|(key, entry)| (key.clone(), entry.value.clone())).collect()
     }
 
     /// Puts bytes under a key, without a deadline.
@@ -73,7 +105,7 @@ impl Store for MemoryStore {
                     }
                     entries.insert(key, Entry { value, deadline, generation });
                 }
-                Op::Delete { key } => _ = entries.remove(&key),
+                Op::Delete { key } => entries.remove(&key),
             }
         }
         Ok(WriteOutcome::All)
@@ -81,9 +113,11 @@ impl Store for MemoryStore {
 
     async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Page> {
         let stored = self.0.borrow();
-        let start = StorageKey::listed(cursor.unwrap_or(prefix));
+        let (Ok(start) | Err(start)) = stored.find(&StorageKey::listed(cursor.unwrap_or(prefix)));
         let mut entries: Vec<_> = stored
-            .range(start..)
+            .0
+            .iter()
+            .skip(start)
             .take_while(|(key, _)| key.as_str().starts_with(prefix))
             .take(PAGE.saturating_add(1))
             .map(|(key, entry)| (key.clone(), Some(entry.deadline)))
