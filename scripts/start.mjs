@@ -1,9 +1,10 @@
-// Sets up, builds and serves the Worker on this machine. PORT chooses the port; further
+// Sets up, builds and serves the Worker on this machine. PORT chooses the port, SESSION_ENGINE the engine; further
 // arguments go to `wrangler dev`. Sessions are kept in .wrangler/state and survive a restart.
 
 import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { build } from "./build.mjs";
+import { chooseEngine } from "./engine.mjs";
 import { Stop, say, script, seconds } from "./print.mjs";
 import { run } from "./run.mjs";
 import { missingOf, needs, setUp } from "./setup.mjs";
@@ -18,11 +19,12 @@ async function start(flags) {
   if ((await missingOf(["wasm-bindgen"])).length) say("The first start installs and compiles what it needs, which takes about 2 minutes.");
   await setUp(needs.start);
   await build();
+  const engine = await chooseEngine(flags);
   say("Starting wrangler, which takes a few seconds.");
 
   process.exitCode = 0; // a signal is the regular end
   if (process.channel) process.on("disconnect", () => process.kill(process.pid, "SIGTERM"));
-  const served = run("wrangler", ["dev", "--ip", "localhost", "--port", String(port), "--show-interactive-dev-session=false", ...flags]);
+  const served = run("wrangler", ["dev", "--ip", "localhost", "--port", String(port), "--show-interactive-dev-session=false", ...engine, ...flags]);
   const url = `http://localhost:${port}`;
   announce(url, began);
   const { code } = await served;

@@ -76,7 +76,8 @@ impl D1 {
             if text.contains("no such table") {
                 let binding = &self.binding;
                 return Error::config(format!(
-                    "the D1 database {binding} has no table edge_session: run `wrangler d1 migrations apply {binding}`"
+                    "the D1 database {binding} has no table edge_session: run `npx wrangler d1 migrations apply {binding}`, \
+                     with --remote for the deployed one"
                 ));
             }
             Error::unavailable(text)
@@ -132,9 +133,10 @@ impl D1 {
         let sql = ["SELECT key, value FROM edge_session WHERE key IN (", &places, ")"].concat();
         for row in self.rows(&sql, &Array::from_iter(keys.iter().map(|key| JsValue::from(key.as_str())))).await? {
             let key = member(&row, "key")?.as_string().unwrap_or_default();
-            // D1 returns bytes as an array of numbers.
-            let bytes = member(&row, "value")?.dyn_into::<Array>();
-            let bytes = bytes.map_err(|_| Error::unavailable("D1 returned a value that is not bytes"))?;
+            let bytes = member(&row, "value")?; // an array of numbers
+            if !bytes.is_object() {
+                return Err(Error::unavailable("D1 returned a value that is not bytes"));
+            }
             for (_, value) in keys.iter().zip(values.iter_mut()).filter(|(wanted, _)| wanted.as_str() == key) {
                 *value = Some(Uint8Array::new(&bytes).to_vec());
             }

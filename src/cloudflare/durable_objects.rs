@@ -115,7 +115,7 @@ impl DurableObjects {
     /// Converts an exception. That of a class without the methods is an error of the configuration.
     fn failed(&self, error: JsValue) -> Error {
         let text = message(&error);
-        if ["does not implement the method", "does not support RPC"].iter().any(|part| text.contains(part)) {
+        if ["does not implement", "does not support RPC"].iter().any(|part| text.contains(part)) {
             let binding = &self.binding;
             return Error::config(format!(
                 "the Durable Object binding {binding} has another class: set its class_name to SessionObject in wrangler.toml"

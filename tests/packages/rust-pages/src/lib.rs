@@ -1,4 +1,5 @@
 mod answer;
+mod stores;
 mod traps;
 
 use edge_session::{ClearExpired, Kv, Session, Sessions, Settings};
@@ -6,6 +7,9 @@ use worker::{Context, Env, Error, Request, Response, Result, event};
 
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
+    if let Some(path) = request.path().strip_prefix("/stores/") {
+        return stores::answer(path, request, &env).await;
+    }
     let sessions = Sessions::new(Kv::from_env(&env, "SESSIONS")?, Settings::from_env(&env)?);
     if request.path() == "/clear-expired" {
         let swept = sessions.clear_expired_with(ClearExpired { full_pass: true }).await;
