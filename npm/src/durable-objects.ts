@@ -101,7 +101,7 @@ function isMarked(error: unknown, mark: "retryable" | "overloaded"): boolean {
 
 /** Converts the exception of a class without the methods into an error of the configuration. */
 function explained(error: unknown): unknown {
-  if (!/does not (implement the method|support RPC)/.test(String(error))) return error;
+  if (!/does not (implement|support RPC)/.test(String(error))) return error;
   const message = "the Durable Object namespace has another class: set its class_name to SessionObject in wrangler.toml";
   return new ConfigError(message, { cause: error });
 }
