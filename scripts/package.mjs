@@ -17,11 +17,11 @@ const distribution = join(root, "dist");
 const compact = '--cfg sha2_backend_soft="compact"';
 
 /** The public declarations; the others describe internals. */
-const declarations = ["errors", "index", "sessions", "store", "types", "with-sessions"];
-const testing = ["fault", "index", "model", "namespace", "options"].map((name) => `testing/${name}`);
+const declarations = ["d1", "durable-objects", "errors", "index", "sessions", "store", "types", "with-sessions"];
+const testing = ["fault", "index", "model", "namespace", "options", "store-contract"].map((name) => `testing/${name}`);
 
 /** The entries without wasm: the same file on every platform. */
-const plain = ["durable-object"];
+const plain = ["durable-object", "unstorage"];
 
 /**
  * The `exports` of package.json: the first condition that a platform supports is used. If Node can `require` a
@@ -73,6 +73,7 @@ export async function buildPackage({ panics = false, dist = distribution } = {})
   const manifest = { ...about, type: "module", sideEffects: true, exports, types: "./index.d.ts" };
   writeFileSync(join(dist, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
   for (const file of ["CHANGELOG.md", "LICENSE"]) cpSync(join(root, file), join(dist, file));
+  cpSync(join(root, "migrations"), join(dist, "migrations"), { recursive: true });
   cpSync(join(root, "docs/npm-readme.md"), join(dist, "README.md"));
   say(`The package was built into ${relative(root, dist)}/ in ${seconds(Date.now() - started)}.`);
 }
@@ -113,7 +114,7 @@ async function bundlePlain(name, folder) {
 function declare(name, dist) {
   const text = readFileSync(join(glue, "types", `${name}.d.ts`), "utf8");
   writeFileSync(join(dist, `${name}.d.ts`), text);
-  writeFileSync(join(dist, `${name}.d.cts`), text.replace(/(from "\.\/[\w-]+)\.js"/g, '$1.cjs"'));
+  writeFileSync(join(dist, `${name}.d.cts`), text.replace(/(from "\.{1,2}\/[\w-]+)\.js"/g, '$1.cjs"'));
 }
 
 /** Renames the shortened exports in the glue, and removes the reverse mappings of enums. */

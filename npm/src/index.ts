@@ -1,5 +1,9 @@
 // The public API of the package.
 
+export { d1 } from "./d1.js";
+export type { D1Database, D1Statement } from "./d1.js";
+export { durableObjects } from "./durable-objects.js";
+export type { DurableObjectsOptions, SessionObjectNamespace, SessionObjectStub } from "./durable-objects.js";
 export * from "./errors.js";
 export { createSessions } from "./sessions.js";
 export type { ClearExpiredOptions, CookieSource, SessionOptions, Sessions, SweepOutcome } from "./sessions.js";
