@@ -126,7 +126,8 @@ async function workerd() {
   await build();
   await packageBuilt();
   for (const consumer of consumers) await build(consumer);
-  const counts = [await inVitest("tests/workerd/vitest.config.mjs"), await inVitest("tests/workerd/stores/vitest.config.mjs")];
+  const counts = [];
+  for (const folder of ["", "stores/", "engines/"]) counts.push(await inVitest(`tests/workerd/${folder}vitest.config.mjs`));
   return [...counts, await nodeTests("tests/workerd/outside/*.test.mjs")];
 }
 

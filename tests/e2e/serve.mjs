@@ -12,15 +12,15 @@ const start = fileURLToPath(new URL("../../scripts/start.mjs", import.meta.url))
 
 /**
  * Starts a server and returns `{ url, state, output(), stop(), restart() }` once it responds. `vars` go into the Worker's
- * environment, `flags` to wrangler, and `state` is the folder of an earlier server whose sessions are reused.
+ * environment, `flags` to wrangler, `engine` is the value of SESSION_ENGINE for the script, and `state` is the folder of an earlier server whose sessions are reused.
  */
-export async function serve({ vars = {}, flags = [], state, port, own = state === undefined } = {}) {
+export async function serve({ vars = {}, flags = [], engine = "", state, port, own = state === undefined } = {}) {
   state ??= await mkdtemp(join(tmpdir(), "edge-session-state-"));
   port ??= await freePort();
 
   const settings = Object.entries(vars).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
   const child = fork(start, ["--persist-to", state, ...settings, ...flags], {
-    env: { ...process.env, PORT: String(port) },
+    env: { ...process.env, PORT: String(port), SESSION_ENGINE: engine },
     execArgv: [],
     silent: true,
   });
@@ -44,7 +44,7 @@ export async function serve({ vars = {}, flags = [], state, port, own = state ==
     /** Restarts the server on the same port with the same sessions, optionally with other settings. */
     async restart(changes = {}) {
       await end("SIGTERM");
-      return serve({ vars, flags, ...changes, state, port, own });
+      return serve({ vars, flags, engine, ...changes, state, port, own });
     },
   };
 

@@ -31,6 +31,7 @@ function documented() {
     SESSION_COOKIE_PATH: "/shop",
     SESSION_COOKIE_SAMESITE: "Strict",
     SESSION_KEY_PREFIX: "shop",
+    SESSION_ENGINE: "memory",
   };
   const other = (text) => (/^(true|false)$/.test(text) ? text !== "true" : Number(text) - 1);
   return rows.map(([name, text]) => [name, own[name] ?? other(text)]);

@@ -4,7 +4,8 @@ import { expect, test } from "vitest";
 import App, * as entry from "../../worker/build/index.js";
 
 // I9
-test("the Worker can be called by its two events alone, and its entry module exports nothing else", () => {
+test("the Worker can be called by its two events alone, and its entry module exports the class of the Durable Objects beside it", () => {
   expect(Object.getOwnPropertyNames(App.prototype).sort()).toEqual(["constructor", "fetch", "scheduled"]);
-  expect(Object.keys(entry)).toEqual(["default"]);
+  expect(Object.keys(entry).sort()).toEqual(["SessionObject", "default"]);
+  expect(Object.getOwnPropertyNames(entry.SessionObject.prototype).sort()).toEqual(["alarm", "constructor", "read", "remove", "write"]);
 });

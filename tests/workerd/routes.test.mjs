@@ -18,6 +18,7 @@ test("a response to a visitor without a session reports it, and sets no cookie",
       domain: null, path: "/", secure: true, httpOnly: true, sameSite: "Lax", issued: null, expires: null,
     },
     loadReason: "new",
+    engine: "kv",
     saveEveryRequest: false,
     now: expect.stringMatching(/^[\d-]{10}T[\d:.]+\+00:00$/),
   });
@@ -40,7 +41,7 @@ test("the documented response of GET /session has the members of a real one", as
   await alice.request("PATCH", "/session/data", documented.data);
   const { json } = await alice.get("/session");
   expect(shape(json)).toEqual(shape(documented));
-  for (const member of ["data", "isNew", "loadReason", "saveEveryRequest"]) expect(json[member]).toEqual(documented[member]);
+  for (const member of ["data", "isNew", "loadReason", "engine", "saveEveryRequest"]) expect(json[member]).toEqual(documented[member]);
   for (const member of ["name", "anonymousName", "loginName", "path", "sameSite"]) expect(json.cookie[member]).toBe(documented.cookie[member]);
 });
 
