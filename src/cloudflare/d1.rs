@@ -22,6 +22,14 @@ const MAX_PARAMETERS: usize = 100;
 /// The number of keys on a page of a list.
 const PAGE: usize = 1_000;
 
+/// The statements of a put: always, only if there is no row, only if its generation is the fifth parameter.
+const PUT: &str = "INSERT INTO edge_session (key, value, deadline, generation) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (key) \
+                   DO UPDATE SET value = excluded.value, deadline = excluded.deadline, generation = excluded.generation";
+const INSERT: &str = "INSERT INTO edge_session (key, value, deadline, generation) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (key) \
+                      DO NOTHING";
+const UPDATE: &str =
+    "UPDATE edge_session SET value = ?2, deadline = ?3, generation = ?4 WHERE key = ?1 AND generation = ?5";
+
 /// The character after all others: a prefix followed by it is greater than each key with the prefix.
 const LAST: &str = "\u{10ffff}";
 
@@ -84,54 +92,34 @@ impl D1 {
         })
     }
 
-    /// Runs a statement. Returns its rows.
-    async fn rows(&self, sql: &str, parameters: &Array) -> Result<Array> {
-        member(&self.run(sql, parameters).await?, "results")?
-            .dyn_into()
-            .map_err(|_| Error::unavailable("D1 returned no rows"))
-    }
-
-    /// Runs a statement. Returns the number of rows that it changed.
-    async fn changes(&self, sql: &str, parameters: &Array) -> Result<usize> {
-        let meta = member(&self.run(sql, parameters).await?, "meta")?;
-        let changes = member(&meta, "changes")?.as_f64();
-        changes.map(|changes| changes as usize).ok_or_else(|| Error::unavailable("D1 returned no number of changes"))
-    }
-
     async fn apply(&self, op: Op) -> Result<WriteOutcome> {
-        let (key, value, deadline, generation, only_if) = match op {
-            Op::Put { key, value, deadline, generation, only_if, .. } => (key, value, deadline, generation, only_if),
-            Op::Delete { key } => {
-                let parameters = Array::of1(&key.as_str().into());
-                self.changes("DELETE FROM edge_session WHERE key = ?1", &parameters).await?;
-                return Ok(WriteOutcome::All);
+        let parameters = Array::of1(&op.key().as_str().into());
+        let (sql, is_conditional) = match op {
+            Op::Delete { .. } => ("DELETE FROM edge_session WHERE key = ?1", false),
+            Op::Put { value, deadline, generation, only_if, .. } => {
+                parameters.push(&buffer(&value));
+                parameters.push(&(deadline as f64).into());
+                parameters.push(&generation.into());
+                if let OnlyIf::Generation(stored) = only_if {
+                    parameters.push(&stored.into());
+                }
+                match only_if {
+                    OnlyIf::Any => (PUT, false),
+                    OnlyIf::Absent => (INSERT, true),
+                    OnlyIf::Generation(_) => (UPDATE, true),
+                }
             }
         };
-        let parameters =
-            Array::of4(&key.as_str().into(), &buffer(&value), &(deadline as f64).into(), &generation.into());
-        let sql = match only_if {
-            OnlyIf::Any => {
-                "INSERT INTO edge_session (key, value, deadline, generation) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (key) \
-                 DO UPDATE SET value = excluded.value, deadline = excluded.deadline, generation = excluded.generation"
-            }
-            OnlyIf::Absent => {
-                "INSERT INTO edge_session (key, value, deadline, generation) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (key) \
-                 DO NOTHING"
-            }
-            OnlyIf::Generation(stored) => {
-                parameters.push(&stored.into());
-                "UPDATE edge_session SET value = ?2, deadline = ?3, generation = ?4 WHERE key = ?1 AND generation = ?5"
-            }
-        };
-        let changes = self.changes(sql, &parameters).await?;
-        Ok(if changes == 0 { WriteOutcome::Conflict } else { WriteOutcome::All })
+        let changes = changes(&self.run(sql, &parameters).await?)?;
+        Ok(if is_conditional && changes == 0 { WriteOutcome::Conflict } else { WriteOutcome::All })
     }
 
     /// Reads at most as many keys as a statement has parameters, and stores their values at their places.
     async fn read_some(&self, keys: &[StorageKey], values: &mut [Option<Vec<u8>>]) -> Result<()> {
         let places = vec!["?"; keys.len()].join(", ");
         let sql = ["SELECT key, value FROM edge_session WHERE key IN (", &places, ")"].concat();
-        for row in self.rows(&sql, &Array::from_iter(keys.iter().map(|key| JsValue::from(key.as_str())))).await? {
+        let parameters = Array::from_iter(keys.iter().map(|key| JsValue::from(key.as_str())));
+        for row in rows(&self.run(&sql, &parameters).await?)? {
             let key = member(&row, "key")?.as_string().unwrap_or_default();
             let bytes = member(&row, "value")?; // an array of numbers
             if !bytes.is_object() {
@@ -143,6 +131,17 @@ impl D1 {
         }
         Ok(())
     }
+}
+
+/// Returns the rows of a statement.
+fn rows(result: &JsValue) -> Result<Array> {
+    member(result, "results")?.dyn_into().map_err(|_| Error::unavailable("D1 returned no rows"))
+}
+
+/// Returns the number of rows that a statement changed.
+fn changes(result: &JsValue) -> Result<usize> {
+    let changes = member(&member(result, "meta")?, "changes")?.as_f64();
+    changes.map(|changes| changes as usize).ok_or_else(|| Error::unavailable("D1 returned no number of changes"))
 }
 
 impl Store for D1 {
@@ -180,7 +179,7 @@ impl Store for D1 {
         let sql = "DELETE FROM edge_session WHERE key IN (SELECT key FROM edge_session \
                    WHERE deadline < ?1 AND +key >= ?2 AND +key < ?3 ORDER BY deadline LIMIT ?4)";
         let parameters = [(before as f64).into(), prefix.into(), [prefix, LAST].concat().into(), (limit as f64).into()];
-        self.changes(sql, &Array::from_iter::<[JsValue; 4]>(parameters)).await.map(Some)
+        changes(&self.run(sql, &Array::from_iter::<[JsValue; 4]>(parameters)).await?).map(Some)
     }
 
     async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Page> {
@@ -188,7 +187,7 @@ impl Store for D1 {
         let (start, end) = (cursor.unwrap_or(prefix), [prefix, LAST].concat());
         let limit = PAGE.saturating_add(1) as f64;
         let mut entries = Vec::new();
-        for row in self.rows(sql, &Array::of3(&start.into(), &end.into(), &limit.into())).await? {
+        for row in rows(&self.run(sql, &Array::of3(&start.into(), &end.into(), &limit.into())).await?)? {
             let key = member(&row, "key")?.as_string().ok_or_else(|| failed("a listed row has no key".into()))?;
             let deadline = member(&row, "deadline")?.as_f64().map(|micros| micros as i64);
             entries.push((StorageKey::listed(key), deadline));

@@ -80,36 +80,30 @@ impl DurableObjects {
     }
 
     async fn apply(&self, op: Op) -> Result<WriteOutcome> {
-        let Op::Put { key, value, deadline, generation, only_if, .. } = op else {
-            let (key, none) = (op.key(), Array::new());
-            if let Err(error) = settled(self.start(key, "remove", &none)).await {
-                self.retry(error, key, "remove", &none).await?;
+        let (method, arguments) = match &op {
+            Op::Delete { .. } => ("remove", Array::new()),
+            Op::Put { value, deadline, generation, only_if, .. } => {
+                let condition = match only_if {
+                    OnlyIf::Any => JsValue::UNDEFINED,
+                    OnlyIf::Absent => 0.into(),
+                    OnlyIf::Generation(stored) => (*stored).into(),
+                };
+                let deadline = *deadline as f64;
+                ("write", Array::of4(&buffer(value), &deadline.into(), &(*generation).into(), &condition))
             }
-            return Ok(WriteOutcome::All);
         };
-        let condition = match only_if {
-            OnlyIf::Any => JsValue::UNDEFINED,
-            OnlyIf::Absent => 0.into(),
-            OnlyIf::Generation(generation) => generation.into(),
+        let (answer, is_repeated) = match settled(self.start(op.key(), method, &arguments)).await {
+            Ok(answer) => (answer, false),
+            Err(error) => (self.retry(error, op.key(), method, &arguments).await?, true),
         };
-        let arguments = Array::of4(&buffer(&value), &(deadline as f64).into(), &generation.into(), &condition);
-        let (stored, is_repeated) = match settled(self.start(&key, "write", &arguments)).await {
-            Ok(stored) => (stored, false),
-            Err(error) => (self.retry(error, &key, "write", &arguments).await?, true),
-        };
-        match stored.as_bool() {
+        let Op::Put { key, value, .. } = op else { return Ok(WriteOutcome::All) };
+        match answer.as_bool() {
             Some(true) => Ok(WriteOutcome::All),
             // The first call may have stored the record although it failed.
-            Some(false) if is_repeated && self.read_one(&key).await?.is_some_and(|stored| stored == value) => {
-                Ok(WriteOutcome::All)
-            }
+            Some(false) if is_repeated && self.read(&[key]).await?.contains(&Some(value)) => Ok(WriteOutcome::All),
             Some(false) => Ok(WriteOutcome::Conflict),
             None => Err(Error::unavailable("the object did not return whether it stored the record")),
         }
-    }
-
-    async fn read_one(&self, key: &StorageKey) -> Result<Option<Vec<u8>>> {
-        bytes_of(settled(self.start(key, "read", &Array::new())).await.map_err(|error| self.failed(error))?)
     }
 
     /// Converts an exception. That of a class without the methods is an error of the configuration.
