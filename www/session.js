@@ -22,7 +22,7 @@ const PATIENCE = 15_000; // milliseconds
  * }} Cookie
  * @typedef {{
  *   data: [key: string, text: string][], isNew: boolean, loadReason: string, expiry: Expiry, stored: Stored | null, cookie: Cookie,
- *   saveEveryRequest: boolean, now: string,
+ *   engine: string, saveEveryRequest: boolean, now: string,
  * }} Session
  */
 

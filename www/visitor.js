@@ -6,9 +6,10 @@ import { element, field, part, prose, show } from "./page.js";
 
 const login = part("#login", HTMLFormElement);
 
-whenRead(({ loadReason, data }) => {
+whenRead(({ loadReason, data, engine }) => {
   const user = new Map(data).get("user");
   showLoad(loadReason);
+  show("#engine", engine);
   show("#user", user === undefined ? "No user is logged in." : `user is ${user}`);
 });
 
