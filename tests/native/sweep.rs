@@ -271,3 +271,42 @@ fn on_kv_a_run_costs_nothing_and_leaves_nothing_behind() {
     };
     model.block_on(story).unwrap();
 }
+
+/// A store with an index of the deadlines: it deletes as many records as a test plans for each run.
+struct Indexed {
+    planned: RefCell<Vec<Result<usize>>>,
+    calls: Rc<RefCell<Vec<(String, i64, usize)>>>,
+}
+
+impl Store for Indexed {
+    async fn read(&self, keys: &[StorageKey]) -> Result<Vec<Option<Vec<u8>>>> {
+        Ok(vec![None; keys.len()])
+    }
+    async fn write(&self, _ops: Vec<Op>) -> Result<WriteOutcome> {
+        panic!("a sweep by the index writes nothing else")
+    }
+    async fn list(&self, _prefix: &str, _cursor: Option<&str>) -> Result<Page> {
+        panic!("a sweep by the index lists nothing")
+    }
+    async fn delete_expired(&self, prefix: &str, before: i64, limit: usize) -> Result<Option<usize>> {
+        self.calls.borrow_mut().push((prefix.to_owned(), before, limit));
+        self.planned.borrow_mut().remove(0).map(Some)
+    }
+}
+
+#[test]
+fn a_store_with_an_index_deletes_a_thousand_records_in_each_run_two_minutes_past_their_deadline() {
+    let planned = RefCell::new(vec![Ok(1_000), Ok(999), Err(Error::unavailable("planned by the test")), Ok(0)]);
+    let calls = Rc::new(RefCell::new(Vec::new()));
+    let store = Indexed { planned, calls: Rc::clone(&calls) };
+    let now = start();
+    let settings = defaults().key_prefix("shop").build().unwrap();
+    let sessions = Sessions::new(store, settings).with_clock(move || now);
+    let clear = || run(sessions.clear_expired_with(ClearExpired { full_pass: true }));
+    assert_eq!(run(sessions.clear_expired()).unwrap(), SweepOutcome { removed: 1_000, complete: false });
+    assert_eq!(clear().unwrap(), SweepOutcome { removed: 999, complete: true });
+    assert_eq!(clear().unwrap_err().kind(), ErrorKind::StoreUnavailable);
+    assert_eq!(clear().unwrap(), SweepOutcome { removed: 0, complete: true });
+    let before = now.timestamp_micros() - 120_000_000;
+    assert_eq!(*calls.borrow(), vec![("shop:".to_owned(), before, 1_000); 4]);
+}
