@@ -15,9 +15,10 @@ const workers = { app: "worker/build", pages: "tests/packages/rust-pages/build" 
  * Serves a script of the test's own that imports the Workers: `./app/index.js`, `./pages/index.js`, the package,
  * `./package/workerd.js`, and a Worker made with it, `./package-worker.js`. Returns `{ url, urls, output(), stop() }`.
  *
- * With more than one isolate, each runs the script by itself and has a URL of its own in `urls`; the namespaces are the same.
+ * With more than one isolate, each runs the script by itself and has a URL of its own in `urls`; the namespaces are the same. With `engines`
+ * they also share the Durable Objects `SESSION_OBJECTS`, whose class the script exports, and the database `SESSION_DB`.
  */
-export async function serve(script, { isolates = 1, namespaces = ["SESSIONS"] } = {}) {
+export async function serve(script, { isolates = 1, namespaces = ["SESSIONS"], engines = false } = {}) {
   const lines = [];
   const imported = Object.entries(workers).filter(([name]) => script.includes(`./${name}/`));
   const packageWorker = read("tests/workerd/package-worker.mjs").toString().replace("../../dist/workerd.js", "./package/workerd.js");
@@ -38,6 +39,10 @@ export async function serve(script, { isolates = 1, namespaces = ["SESSIONS"] } 
       modules,
       compatibilityDate,
       kvNamespaces: Object.fromEntries(namespaces.map((binding) => [binding, binding])),
+      ...(engines && {
+        durableObjects: { SESSION_OBJECTS: { className: "SessionObject", scriptName: names[0], useSQLite: true } },
+        d1Databases: { SESSION_DB: "SESSION_DB" },
+      }),
       unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
       bindings: { SESSION_SECRET: "the workerd tests' secret, of more than 32 bytes" },
     })),
@@ -46,6 +51,14 @@ export async function serve(script, { isolates = 1, namespaces = ["SESSIONS"] } 
   }));
   await miniflare.ready;
   // Bypasses Miniflare's front Worker, which fails on malformed requests.
+  if (engines) await migrate(await miniflare.getD1Database("SESSION_DB", names[0]));
   const urls = await Promise.all(names.map((name) => miniflare.unsafeGetDirectURL(name)));
   return { url: urls[0], urls, output: () => lines.join("\n"), stop: () => miniflare.dispose() };
+}
+
+/** Creates the table of the sessions, as `wrangler d1 migrations apply` does. */
+async function migrate(database) {
+  for (const statement of read("migrations/0001_edge_session.sql").toString().replace(/--.*/g, "").split(";")) {
+    if (statement.trim()) await database.prepare(statement).run();
+  }
 }
