@@ -66,8 +66,8 @@ impl D1 {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if there is no such binding, or one of another kind. A database without the
-    /// table is reported with the same kind at the first statement.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if there is no such binding, or one of another kind. A database without
+    /// the table is reported with the same kind at the first statement.
     pub fn from_env(env: &Env, binding: &str) -> Result<Self> {
         Ok(Self { database: KIND.find(env, binding)?, binding: binding.to_owned() })
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use worker::Env;
-use worker::js_sys::{Array, Promise, Reflect};
+use worker::js_sys::{Array, Object, Promise, Reflect};
 use worker::wasm_bindgen::JsValue;
 use worker::wasm_bindgen_futures::JsFuture;
 
@@ -46,8 +46,12 @@ const KIND: Kind = Kind { name: "Durable Object", section: "[[durable_objects.bi
 /// overloaded. Any other failure is [`ErrorKind::StoreUnavailable`](crate::ErrorKind::StoreUnavailable).
 #[derive(Debug)]
 pub struct DurableObjects {
+    /// The binding itself, for the isolate memory.
+    bound: JsValue,
+    /// The namespace, or the part of it in a jurisdiction.
     namespace: JsValue,
     binding: String,
+    location_hint: Option<String>,
 }
 
 impl DurableObjects {
@@ -58,13 +62,58 @@ impl DurableObjects {
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) if there is no such binding, or one of another kind. A class other than
     /// `SessionObject` is reported with the same kind at the first call.
     pub fn from_env(env: &Env, binding: &str) -> Result<Self> {
-        Ok(Self { namespace: KIND.find(env, binding)?, binding: binding.to_owned() })
+        let bound = KIND.find(env, binding)?;
+        Ok(Self { namespace: bound.clone(), bound, binding: binding.to_owned(), location_hint: None })
+    }
+
+    /// Returns the store whose objects run and are stored in a jurisdiction, such as `eu`. Objects of another jurisdiction are
+    /// other objects.
+    ///
+    /// ```no_run
+    /// # fn example(env: &worker::Env) -> edge_session::Result<()> {
+    /// let store = edge_session::DurableObjects::from_env(env, "SESSION_OBJECTS")?.with_jurisdiction("eu")?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if the platform knows no such jurisdiction.
+    pub fn with_jurisdiction(mut self, jurisdiction: &str) -> Result<Self> {
+        let namespace = invoke(&self.bound, "jurisdiction", &Array::of1(&jurisdiction.into()));
+        self.namespace = namespace.map_err(|error| {
+            Error::config(format!(
+                "the jurisdiction {jurisdiction} of {} is refused: {}",
+                self.binding,
+                message(&error)
+            ))
+        })?;
+        Ok(self)
+    }
+
+    /// Returns the store whose objects are placed in a region at their first call, such as `weur`. By default an object is near
+    /// the first request of its session.
+    ///
+    /// ```no_run
+    /// # fn example(env: &worker::Env) -> edge_session::Result<()> {
+    /// let store = edge_session::DurableObjects::from_env(env, "SESSION_OBJECTS")?.with_location_hint("weur");
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn with_location_hint(mut self, location_hint: &str) -> Self {
+        self.location_hint = Some(location_hint.to_owned());
+        self
     }
 
     /// Calls a method of the object of `key`, with a new stub, and returns its promise.
     fn start(&self, key: &StorageKey, method: &str, arguments: &Array) -> Result<JsValue, JsValue> {
         let id = invoke(&self.namespace, KIND.method, &Array::of1(&key.as_str().into()))?;
-        let stub = invoke(&self.namespace, "get", &Array::of1(&id))?;
+        let placement = Array::of1(&id);
+        if let Some(hint) = &self.location_hint {
+            let options = Object::new();
+            Reflect::set(&options, &"locationHint".into(), &hint.into())?;
+            placement.push(&options);
+        }
+        let stub = invoke(&self.namespace, "get", &placement)?;
         invoke(&stub, method, arguments)
     }
 
@@ -125,7 +174,7 @@ impl Store for DurableObjects {
     }
 
     fn memory(&self) -> IsolateMemory {
-        memory_of(&self.namespace)
+        memory_of(&self.bound)
     }
 
     async fn read(&self, keys: &[StorageKey]) -> Result<Vec<Option<Vec<u8>>>> {

@@ -177,6 +177,21 @@ describe("Durable Objects", () => {
     expect(await call("read", [key])).toEqual([[1]]);
   });
 
+  test("the jurisdiction and the location hint reach the platform, and a jurisdiction that it refuses is an error", async () => {
+    const calls = [];
+    const seen = {
+      idFromName: (name) => namespace.idFromName(name),
+      jurisdiction: (name) => (calls.push(name), seen),
+      get: (id, ...options) => (calls.push(...options), namespace.get(id)),
+    };
+    expect(await store("european_object", { SESSION_OBJECTS: seen })("read", [newKey()])).toEqual([null]);
+    expect(await store("durable_object", { SESSION_OBJECTS: seen })("read", [newKey()])).toEqual([null]);
+    expect(calls).toEqual(["eu", { locationHint: "weur" }]);
+    const refusing = { ...seen, jurisdiction: () => { throw new Error("not on this plan"); } };
+    const message = "the jurisdiction eu of SESSION_OBJECTS is refused: not on this plan";
+    await expect(store("european_object", { SESSION_OBJECTS: refusing })("read", [newKey()])).rejects.toMatchObject({ code: "ES_CONFIG", message });
+  });
+
   test("what is no answer is an error, not a missing record", async () => {
     for (const answer of ["text", undefined, 1, {}]) {
       const SESSION_OBJECTS = { idFromName: (name) => name, get: () => ({ read: () => answer, write: () => answer }) };

@@ -4,7 +4,8 @@ use edge_session::store::{OnlyIf, Op, StorageKey, WriteOutcome};
 use edge_session::{D1, DurableObjects, Error, Kv, Store};
 use worker::{Env, Request, Response, Result};
 
-/// A put in a request's body: key, value, deadline, generation, and the generation that the stored record must have (0: there is none).
+/// A put in a request's body: key, value, deadline, generation, and the generation that the stored record must have; 0 if there
+/// must be none.
 type Put = (String, Vec<u8>, i64, u32, Option<u32>);
 
 /// `{engine}/{operation}`. The body has the arguments, the response the result; a failed operation has the status 500.
@@ -13,6 +14,12 @@ pub async fn answer(path: &str, request: Request, env: &Env) -> Result<Response>
         Some(("kv", operation)) => run(Kv::from_env(env, "SESSIONS"), operation, request).await,
         Some(("durable_object", operation)) => {
             run(DurableObjects::from_env(env, "SESSION_OBJECTS"), operation, request).await
+        }
+        Some(("european_object", operation)) => {
+            let store = DurableObjects::from_env(env, "SESSION_OBJECTS");
+            let store =
+                store.and_then(|store| store.with_jurisdiction("eu")).map(|store| store.with_location_hint("weur"));
+            run(store, operation, request).await
         }
         Some(("d1", operation)) => run(D1::from_env(env, "SESSION_DB"), operation, request).await,
         _ => Response::error("no such engine", 404),
