@@ -6,7 +6,7 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
-use super::{Op, Page, Store, WriteOutcome};
+use super::{Consistency, Op, Page, Store, WriteOutcome};
 use crate::error::Result;
 use crate::session::storage_key::StorageKey;
 
@@ -28,14 +28,36 @@ struct Entry {
 /// let store = MemoryStore::default();
 /// assert!(store.is_empty());
 /// ```
-#[derive(Clone, Debug, Default)]
-pub struct MemoryStore(Rc<RefCell<BTreeMap<StorageKey, Entry>>>);
+#[derive(Clone, Debug)]
+pub struct MemoryStore {
+    entries: Rc<RefCell<BTreeMap<StorageKey, Entry>>>,
+    consistency: Consistency,
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self { entries: Rc::default(), consistency: Consistency::Linearizable }
+    }
+}
 
 impl MemoryStore {
+    /// Returns a store that promises eventual consistency only, so that sessions use the protocol of Workers KV: for tests.
+    ///
+    /// ```
+    /// use edge_session::MemoryStore;
+    /// use edge_session::store::{Consistency, Store};
+    ///
+    /// assert_eq!(MemoryStore::eventual().consistency(), Consistency::Eventual);
+    /// ```
+    #[must_use]
+    pub fn eventual() -> Self {
+        Self { consistency: Consistency::Eventual, ..Self::default() }
+    }
+
     /// Returns the number of values.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.borrow().len()
+        self.entries.borrow().len()
     }
 
     /// Returns whether the store is empty.
@@ -47,23 +69,23 @@ impl MemoryStore {
     /// Returns all keys and values.
     #[must_use]
     pub fn entries(&self) -> Vec<(StorageKey, Vec<u8>)> {
-        self.0.borrow().iter().map(|(key, entry)| (key.clone(), entry.value.clone())).collect()
+        self.entries.borrow().iter().map(|(key, entry)| (key.clone(), entry.value.clone())).collect()
     }
 
     /// Puts bytes under a key, without a deadline.
     pub fn put(&self, key: StorageKey, value: Vec<u8>) {
-        self.0.borrow_mut().insert(key, Entry { value, deadline: i64::MAX, generation: 0 });
+        self.entries.borrow_mut().insert(key, Entry { value, deadline: i64::MAX, generation: 0 });
     }
 }
 
 impl Store for MemoryStore {
     async fn read(&self, keys: &[StorageKey]) -> Result<Vec<Option<Vec<u8>>>> {
-        let entries = self.0.borrow();
+        let entries = self.entries.borrow();
         Ok(keys.iter().map(|key| entries.get(key).map(|entry| entry.value.clone())).collect())
     }
 
     async fn write(&self, ops: Vec<Op>) -> Result<WriteOutcome> {
-        let mut entries = self.0.borrow_mut();
+        let mut entries = self.entries.borrow_mut();
         for op in ops {
             match op {
                 Op::Put { key, value, deadline, generation, only_if, .. } => {
@@ -79,8 +101,12 @@ impl Store for MemoryStore {
         Ok(WriteOutcome::All)
     }
 
+    fn consistency(&self) -> Consistency {
+        self.consistency
+    }
+
     async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Page> {
-        let stored = self.0.borrow();
+        let stored = self.entries.borrow();
         let start = StorageKey::listed(cursor.unwrap_or(prefix));
         let mut entries: Vec<_> = stored
             .range(start..)
