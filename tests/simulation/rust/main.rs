@@ -100,7 +100,8 @@ fn generator() -> Generator {
     match text("--generator").as_deref() {
         None | Some("mixed") => Generator::Mixed,
         Some("sequences") => Generator::Sequences,
-        Some(other) => panic!("Unknown generator \"{other}\". Known ones: mixed, sequences."),
+        Some("linearizable") => Generator::Linearizable,
+        Some(other) => panic!("Unknown generator \"{other}\". Known ones: mixed, linearizable, sequences."),
     }
 }
 

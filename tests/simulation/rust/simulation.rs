@@ -60,7 +60,7 @@ pub fn set_cookies(headers: &SessionHeaders) -> Vec<String> {
 /// Runs a plan to its end. `luck` is the seed of KV's delays and faults.
 pub fn run(plan: &Plan, luck: u64) -> Rc<Simulation> {
     let options = plan.profile.options(luck);
-    let bound = options.staleness_bound();
+    let bound = if plan.profile.is_linearizable() { Duration::ZERO } else { options.staleness_bound() };
     let lanes = plan.lanes.len();
     let simulation = Rc::new(Simulation {
         plan: plan.clone(),
