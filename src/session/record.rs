@@ -7,7 +7,8 @@
 //!
 //! Times are microseconds of Unix time. `writes` lists the keys that were set or removed in the last minutes: the time in
 //! milliseconds, the length of the key, and the key (0 and null mean all keys). It is omitted if it is empty. On a linearizable store,
-//! `key` and `cycled` follow the rotations: the digest of the session key, and the time of its rotation in milliseconds. `sizes` lists the
+//! `key`, `cycled` and `next` follow the rotations: the digest of the session key, the time of its rotation in milliseconds, and after a
+//! login, the digest of the family to which the session has moved. `sizes` lists the
 //! lengths of each member's key and value, so that the cost of decoding depends on the number of keys, and a value is only parsed
 //! when it is read. A record that was edited by hand is read by a slower scan. The version comes first. A record of a newer
 //! version is left unchanged.
@@ -78,15 +79,16 @@ pub(crate) fn encode(head: &RecordHeader, data: &Data) -> Vec<u8> {
     });
     out.text("],\"rotations\":");
     out.number(head.rotations);
-    if let Some(Owner { key, cycled }) = &head.owner {
+    if let Some(Owner { key, cycled, next }) = &head.owner {
         out.text(",\"key\":");
-        match key {
-            Some(key) => ["\"", key.as_str(), "\""].iter().for_each(|text| out.text(text)),
-            None => out.text("null"),
-        }
+        out.digest(key.as_ref());
         if let Some(cycled) = cycled {
             out.text(",\"cycled\":");
             out.number(*cycled);
+        }
+        if next.is_some() {
+            out.text(",\"next\":");
+            out.digest(next.as_ref());
         }
     }
     if !head.writes.is_empty() {
@@ -214,7 +216,13 @@ fn scan(text: &str) -> Option<Decoded> {
         // The writes only serve to resolve conflicts. An edited record has none.
         writes: Vec::new(),
         owner: match member("key") {
-            Some(key) => Some(Owner { key: digest(key)?, cycled: number("cycled") }),
+            Some(key) => {
+                let next = match member("next") {
+                    Some(next) => digest(next)?,
+                    None => None,
+                };
+                Some(Owner { key: digest(key)?, cycled: number("cycled"), next })
+            }
             None => None,
         },
     };

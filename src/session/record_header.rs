@@ -32,6 +32,8 @@ pub(crate) struct Owner {
     pub(crate) key: Option<KeyDigest>,
     /// The time of the last rotation, in milliseconds of Unix time.
     pub(crate) cycled: Option<i64>,
+    /// The family of the record to which a login has moved the session.
+    pub(crate) next: Option<KeyDigest>,
 }
 
 /// The last time a quoted key was set or removed, in milliseconds of Unix time. An empty key means all keys.

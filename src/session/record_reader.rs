@@ -108,16 +108,17 @@ impl<'a> RecordReader<'a> {
         if self.word(",\"key\":").is_none() {
             return Some(None);
         }
-        let key = if self.word("null").is_some() {
-            None
-        } else {
-            self.word("\"")?;
-            let (digest, _) = self.piece(DIGEST_CHARS as i64)?;
-            self.word("\"")?;
-            Some(KeyDigest::parse(digest)?)
-        };
+        let key = if self.word("null").is_some() { None } else { Some(self.digest()?) };
         let cycled = if self.word(",\"cycled\":").is_some() { Some(self.number()?) } else { None };
-        Some(Some(Owner { key, cycled }))
+        let next = if self.word(",\"next\":").is_some() { Some(self.digest()?) } else { None };
+        Some(Some(Owner { key, cycled, next }))
+    }
+
+    fn digest(&mut self) -> Option<KeyDigest> {
+        self.word("\"")?;
+        let (digest, _) = self.piece(DIGEST_CHARS as i64)?;
+        self.word("\"")?;
+        KeyDigest::parse(digest)
     }
 
     /// Reads the sizes of the members' keys and values, up to the beginning of the first member.

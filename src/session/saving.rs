@@ -146,7 +146,7 @@ impl Session {
             let is_rotation = matches!(&self.key, KeyState::New { replaces: Some(_), .. });
             let before = base.and_then(|head| head.owner?.cycled);
             let key = self.key.identity().map(|identity| identity.key.digest());
-            head.owner = Some(Owner { key, cycled: if is_rotation { Some(now) } else { before } });
+            head.owner = Some(Owner { key, cycled: if is_rotation { Some(now) } else { before }, next: None });
         }
         let time = Journal::next_time(self.known.journal.as_ref(), &head, now, SKEW); // mutation: time-of-write
         let data = self.data()?;

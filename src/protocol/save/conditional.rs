@@ -7,12 +7,14 @@
 //! | `Putting` | `Conflict` | `Reading` | |
 //! | `Reading` | `Values` | the record is this save's: as after `Written`; it is another login's: `Putting` under a key of another family | |
 //! | `Reading` | `Values` | `Putting`; the session has ended or its key was rotated: `Done(Err)` | |
+//! | `Putting` | `Unavailable` | `Putting`, once: a new record under another key, the same put otherwise | no put that is applied late revives a session |
+//! | `Retiring` | `Unavailable` | `Retiring`, once | |
 //! | `Retiring` | `Written` | `Done(Ok)` | the old key opens nothing |
 //! | `Retiring` | `Conflict` | `ReadingOld` | |
-//! | `Retiring` | `Unavailable` | `Done(Ok)`, which reports that the old record remains | |
-//! | `ReadingOld` | `Values` | changed: `Putting`; a login has retired it: `Done(Ok)`; it is gone: `Withdrawing` | |
+//! | `ReadingOld` | `Values` | changed: `Putting`; retired: `Done(Ok)`; it is gone: `Withdrawing` | |
+//! | `Retiring`, `ReadingOld` | `Unavailable` again | `Withdrawing` | |
 //! | `Withdrawing` | any | `Done(Err)` | no login outlives the logout of its session |
-//! | any | `Unavailable` | `Done(Err)`: the put may have been applied | |
+//! | any other | `Unavailable` | `Done(Err)`: the put may have been applied | |
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -25,7 +27,7 @@ use crate::protocol::{Reply, Step, revoke};
 use crate::session::data::Data;
 use crate::session::deadline::Deadline;
 use crate::session::event::EventKind;
-use crate::session::identity::Identity;
+use crate::session::identity::{Identity, Tag};
 use crate::session::key_state::KeyState;
 use crate::session::record::{self, Decoded, Record};
 use crate::session::record_header::{Owner, RecordHeader};
@@ -35,8 +37,9 @@ use crate::store::{OnlyIf, Op};
 /// The number of conflicts after which a save fails. Each of them means that another save was stored.
 const MAX_CONFLICTS: u8 = 32;
 
-/// How long the anonymous record is kept after a login, in seconds: as long as requests with its key count as superseded.
-const RETIRED: i64 = 120;
+/// How long the anonymous record is kept after a login, in seconds: longer than requests with its key count as superseded, and a
+/// second login takes.
+const RETIRED: i64 = 600;
 
 /// A save on a linearizable store.
 #[derive(Debug, Default)]
@@ -45,6 +48,10 @@ pub(super) struct ConditionalSave {
     conflicts: u8,
     /// The generation of the record that this login has put.
     own: Option<u32>,
+    /// The tag of the last put, which stays the same if it is repeated after a failure.
+    tag: Option<Tag>,
+    /// Whether a put has failed.
+    has_failed: bool,
 }
 
 #[derive(Debug, Default)]
@@ -52,11 +59,13 @@ enum State {
     #[default]
     Start,
     Putting(Sent),
-    Reading(Sent),
+    /// Contains the record whose put had a conflict.
+    Reading(Option<Sent>),
     /// Puts the anonymous record of a login, which then opens nothing.
     Retiring(Sent),
     ReadingOld(Sent),
-    Withdrawing,
+    /// Deletes the record of a login that fails with this error.
+    Withdrawing(Error),
 }
 
 /// The header of a record that was put, and the time of the save in milliseconds of Unix time.
@@ -67,16 +76,26 @@ impl ConditionalSave {
         match (core::mem::take(&mut self.state), reply) {
             (State::Start, Reply::Start) => self.put(session),
             (State::Putting(sent), Reply::Written) => self.retire(session, sent),
-            (State::Putting(sent), Reply::Conflict) => self.read(session, sent),
+            (State::Putting(sent), Reply::Conflict) => self.read(session, Some(sent)),
             (State::Reading(sent), Reply::Values(values)) => self.merge(session, is_renewal, sent, values),
-            (State::Retiring(sent), Reply::Written) => Ok(stored(session, sent, false)),
+            // mutation: repeated-put
+            (State::Putting(_), Reply::Unavailable(_)) if !self.has_failed && !is_renewal && self.own.is_none() => {
+                self.has_failed = true;
+                if begins_record(session) {
+                    // The first put may be applied later. Under this key it could revive a session that has ended meanwhile.
+                    self.change_key(session)?; // mutation: key-of-repeated-put
+                }
+                self.put(session)
+            }
+            (State::Retiring(sent), Reply::Written) => Ok(stored(session, sent)),
             (State::Retiring(sent), Reply::Conflict) => self.read_old(session, sent),
-            (State::Retiring(sent) | State::ReadingOld(sent), Reply::Unavailable(_)) => {
-                session.report(EventKind::OldKeyRemains);
-                Ok(stored(session, sent, true))
+            (State::Retiring(sent), Reply::Unavailable(_)) if !self.has_failed => {
+                self.has_failed = true;
+                self.retire(session, sent)
             }
             (State::ReadingOld(sent), Reply::Values(values)) => self.merge_old(session, sent, values),
-            (State::Withdrawing, _) => Err(Error::interrupted()),
+            (State::Retiring(_) | State::ReadingOld(_), Reply::Unavailable(error)) => self.withdraw(session, error),
+            (State::Withdrawing(error), _) => Err(error),
             (_, Reply::Unavailable(error)) => Err(error),
             _ => Err(Error::unexpected_reply()),
         }
@@ -84,9 +103,13 @@ impl ConditionalSave {
 
     /// Puts the session's record.
     fn put(&mut self, session: &mut Session) -> Result<NextStep> {
-        let tag = session.random.tag();
+        let tag = *self.tag.get_or_insert_with(|| session.random.tag());
         let limit = session.settings.max_record_bytes;
         let base = session.stored.as_ref().map(|stored| stored.head.generation);
+        if base.is_none() && !begins_record(session) {
+            // The load found no record: the session has ended.
+            return self.read(session, None); // mutation: conditional-revival
+        }
         let (mut head, data, time) = session.next_record(tag)?;
         let value = record_of(limit, &mut head, data)?;
         let Some(identity) = session.key.identity() else { return Err(Error::unexpected_reply()) };
@@ -110,7 +133,7 @@ impl ConditionalSave {
     }
 
     /// Reads the record, since the condition of the put did not hold.
-    fn read(&mut self, session: &Session, sent: Sent) -> Result<NextStep> {
+    fn read(&mut self, session: &Session, sent: Option<Sent>) -> Result<NextStep> {
         self.conflicts = self.conflicts.saturating_add(1);
         if self.conflicts >= MAX_CONFLICTS {
             return Err(Error::unavailable("too many saves of this session at the same time"));
@@ -125,12 +148,13 @@ impl ConditionalSave {
         &mut self,
         session: &mut Session,
         is_renewal: bool,
-        sent: Sent,
+        sent: Option<Sent>,
         values: Vec<Option<Vec<u8>>>,
     ) -> Result<NextStep> {
         let record = current(session, values);
-        // The store has applied the put and tried it again.
-        if record.as_ref().is_some_and(|record| record.head.tags == sent.0.tags) {
+        let is_own = |sent: &Sent| record.as_ref().is_some_and(|record| record.head.tags == sent.0.tags);
+        if let Some(sent) = sent.filter(is_own) {
+            // The store has applied the put and tried it again.
             return self.retire(session, sent); // mutation: landed-conditionally
         }
         if begins_record(session) {
@@ -143,6 +167,7 @@ impl ConditionalSave {
             Claim::Superseded => return Err(Error::superseded()),
             Claim::Revoked => return Err(Error::interrupted()), // mutation: conditional-after-end
         }
+        self.tag = None;
         session.merge_onto(record, true, None)?;
         if is_renewal && !session.needs_write()? {
             // Another request has renewed the session meanwhile.
@@ -158,23 +183,35 @@ impl ConditionalSave {
             // The login's own record was ended already.
             return Err(Error::interrupted());
         }
-        let KeyState::New { identity, replaces: Some(replaces) } = &session.key else {
+        if !matches!(&session.key, KeyState::New { replaces: Some(_), .. }) {
             return Err(Error::new(ErrorKind::KeyTaken, "there is a record under the session's new key"));
-        };
-        let (absolute, replaces) = (identity.absolute, Some(replaces.clone()));
-        let identity = Identity { key: session.random.session_key(), rotations: 1, absolute };
-        session.key = KeyState::New { identity, replaces };
+        }
+        self.change_key(session)?;
         self.put(session)
+    }
+
+    /// Replaces the key of a new record, which nobody knows yet, by one of another family.
+    fn change_key(&mut self, session: &mut Session) -> Result<()> {
+        let KeyState::New { identity, replaces } = core::mem::take(&mut session.key) else {
+            return Err(Error::unexpected_reply());
+        };
+        let identity = Identity { key: session.random.session_key(), ..identity };
+        session.key = KeyState::New { identity, replaces };
+        self.tag = None;
+        Ok(())
     }
 
     /// After the put of a login: puts the record that it replaces so that it opens nothing.
     fn retire(&mut self, session: &mut Session, sent: Sent) -> Result<NextStep> {
-        let KeyState::New { replaces: Some(old), .. } = &session.key else { return Ok(stored(session, sent, false)) };
-        let Some(base) = session.stored.as_ref().filter(|_| begins_record(session)) else {
-            return Ok(stored(session, sent, false));
-        };
+        let KeyState::New { replaces: Some(old), .. } = &session.key else { return Ok(stored(session, sent)) };
+        if !begins_record(session) {
+            return Ok(stored(session, sent));
+        }
+        // A second login: the first one has retired the record.
+        let Some(base) = &session.stored else { return self.read_old(session, sent) };
         let data = if old.is_anonymous() { loaded_data(session, &base.head) } else { Data::default() };
-        let op = retired(session, old, base.head.clone(), &data);
+        let head = RecordHeader { tags: sent.0.tags.clone(), ..base.head.clone() };
+        let op = retired(session, old, head, &data);
         self.own = Some(sent.0.generation);
         self.state = State::Retiring(sent);
         Ok(Step::Write(vec![op])) // mutation: retired-record
@@ -192,26 +229,29 @@ impl ConditionalSave {
         let (Some(old), Some(identity)) = (session.key.origin(), session.key.identity()) else {
             return Err(Error::unexpected_reply());
         };
-        let withdrawal = revoke::delete(&session.settings, identity);
-        let claim = |record: Record| {
-            let claim = linearizable::claim(&record.head, old, session.clock.latest_millis());
-            (record, claim)
-        };
-        match current(session, values).map(claim) {
-            Some((record, Claim::Current)) if self.conflicts < MAX_CONFLICTS => {
+        let family = Some(identity.key.family());
+        let Some(record) = current(session, values) else { return self.withdraw(session, Error::interrupted()) };
+        let is_own = record.head.tags == sent.0.tags;
+        let moved = record.head.owner.and_then(|owner| owner.next);
+        match linearizable::claim(&record.head, old, session.clock.latest_millis()) {
+            Claim::Current if self.conflicts < MAX_CONFLICTS => {
+                self.tag = None;
                 session.merge_onto(record, true, None)?;
                 session.report(EventKind::Merged);
                 self.put(session)
             }
-            // Another login has retired it.
-            Some((record, Claim::Superseded)) if record.head.owner.is_some_and(|owner| owner.key.is_none()) => {
-                Ok(stored(session, sent, false))
-            }
-            _ => {
-                self.state = State::Withdrawing;
-                Ok(Step::Write(vec![withdrawal])) // mutation: withdrawn-login
-            }
+            Claim::Superseded if is_own || moved != family => Ok(stored(session, sent)),
+            // The login that has retired it had stored its record under this key. It is gone: that login has ended.
+            _ => self.withdraw(session, Error::interrupted()),
         }
+    }
+
+    /// Deletes the record of this login, which fails.
+    fn withdraw(&mut self, session: &Session, error: Error) -> Result<NextStep> {
+        let Some(identity) = session.key.identity() else { return Err(error) };
+        let deletion = revoke::delete(&session.settings, identity);
+        self.state = State::Withdrawing(error);
+        Ok(Step::Write(vec![deletion])) // mutation: withdrawn-login
     }
 }
 
@@ -241,14 +281,14 @@ fn loaded_data(session: &Session, head: &RecordHeader) -> Data {
 
 /// Returns the put of the anonymous record that a login replaces: no key opens it, and it expires soon.
 fn retired(session: &Session, old: &Identity, base: RecordHeader, data: &Data) -> Op {
-    let now = session.now();
+    let (now, next) = (session.now(), session.key.identity().map(|identity| identity.key.family()));
     let deadline = base.deadline.min(Deadline::after(now, RETIRED));
     let generation = base.generation;
     let head = RecordHeader {
         deadline,
         generation: generation.saturating_add(1),
         rotations: old.rotations.saturating_add(1),
-        owner: Some(Owner { key: None, cycled: Some(session.clock.latest_millis()) }),
+        owner: Some(Owner { key: None, cycled: Some(session.clock.latest_millis()), next }),
         ..base
     };
     let ttl = u64::try_from(head.end().seconds_from(now)).unwrap_or_default().max(1);
@@ -263,11 +303,11 @@ fn retired(session: &Session, old: &Identity, base: RecordHeader, data: &Data) -
 }
 
 /// Finishes the save.
-fn stored(session: &mut Session, sent: Sent, old_record_remains: bool) -> NextStep {
+fn stored(session: &mut Session, sent: Sent) -> NextStep {
     let is_new = session.key.is_new();
     let replaced = session.record_stored(sent.0, sent.1);
     if is_new {
         session.report(if replaced.is_some() { EventKind::Cycled } else { EventKind::Created });
     }
-    Step::Done(Ok(SaveOutcome { old_record_remains }))
+    Step::Done(Ok(SaveOutcome::default()))
 }

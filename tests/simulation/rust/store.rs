@@ -53,7 +53,12 @@ impl Store for RecordingStore {
             }
             Ok(values) => {
                 for (key, value) in keys.iter().zip(values).filter(|(key, _)| is_record(key)) {
+                    let request = history.of(self.id);
+                    // The record of another login, which the save has found under its own key.
+                    let is_others =
+                        history.is_linearizable && request.is_loaded && request.place.as_deref() != Some(key.as_str());
                     let record = value.as_ref().and_then(|value| history.records.get(value)).copied();
+                    let record = record.filter(|_| !is_others);
                     let marks = record.map(|record| record.marks);
                     let request = history.request(self.id);
                     let saves = record.map(|record| record.saves);
