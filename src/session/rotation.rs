@@ -178,13 +178,12 @@ impl Session {
             KeyState::Stored(identity) => (Some(identity.clone()), Some(identity)), // mutation: replaced-key
             KeyState::New { identity, replaces } => (Some(identity), replaces),
             // On a linearizable store, the family's record belongs to the first login.
-            KeyState::Superseded { identity, record } if self.settings.is_linearizable() => match record {
-                Some(record) => {
+            KeyState::Superseded { identity, record } if self.settings.is_linearizable() => {
+                if let Some(record) = record {
                     self.data()?.merge_onto(record.data);
-                    (None, Some(identity))
                 }
-                None => (None, None),
-            },
+                (None, Some(identity))
+            }
             // A second login concurrent with the first: it joins the same family, so that a logout revokes both. It starts from
             // the same anonymous record; the data of the first login stay with its own key.
             KeyState::Superseded { identity, record } => match record {

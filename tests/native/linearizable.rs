@@ -312,7 +312,7 @@ fn a_save_that_meets_ever_new_records_fails_in_the_end() {
 }
 
 #[test]
-fn a_failed_put_is_repeated_once_and_a_login_that_cannot_end_the_old_key_is_withdrawn() {
+fn a_failed_put_is_repeated_and_a_login_that_cannot_end_the_old_key_is_withdrawn() {
     let site = site();
     let mut browser = site.visitor();
     let before = site.store.memory.entries();
@@ -321,20 +321,43 @@ fn a_failed_put_is_repeated_once_and_a_login_that_cannot_end_the_old_key_is_with
     assert_eq!(site.store.memory.entries(), before);
     site.fail(Failing::Nothing);
     site.event_kinds();
-    // The put of the anonymous record fails once, and twice.
-    for fails in [1, 2] {
+    // The put of the anonymous record fails, up to three times.
+    for fails in 0..4 {
         site.allow("put");
-        site.refuse(["put"]);
-        if fails == 2 {
-            site.refuse(["put"]);
-        }
+        (0..fails).for_each(|_| site.refuse(["put"]));
+        let before = site.stored().0;
         let mut login = site.load(&browser);
         login.cycle_key().unwrap();
         let outcome = commit(&site, &mut login);
-        assert_eq!(outcome, if fails == 1 { Ok(()) } else { Err(ErrorKind::StoreUnavailable) });
+        assert_eq!(outcome, if fails < 3 { Ok(()) } else { Err(ErrorKind::StoreUnavailable) });
+        let added = if fails < 3 { 1 } else { 0 };
+        assert_eq!(site.stored(), (before + added, 0), "the record of a login that fails is withdrawn");
         browser = site.visitor();
     }
-    assert_eq!(site.stored(), (4, 0), "the record of the login that failed is withdrawn");
+    // The put of the record itself fails.
+    for fails in 1..4 {
+        (0..fails).for_each(|_| site.refuse(["put"]));
+        let outcome = set(&site, &browser, "a", &fails.to_string());
+        assert_eq!(outcome, if fails < 3 { Ok(()) } else { Err(ErrorKind::StoreUnavailable) });
+    }
+    assert_eq!(get(&site, &browser, "a").as_deref(), Some("2"));
+}
+
+// A put that failed may be applied later. It must not revive a session that has ended meanwhile.
+#[test]
+fn a_new_record_whose_put_failed_is_stored_under_another_key() {
+    let site = site();
+    let mut browser = Browser::default();
+    site.apply_but_fail("put");
+    let mut session = site.load(&browser);
+    session.set("user", "alice").unwrap();
+    session.create();
+    let before = session.session_key().unwrap().clone();
+    site.commit(&mut browser, session, 200);
+    assert_ne!(site.session_key(&browser), before.as_str());
+    assert_eq!(site.stored(), (2, 0), "nobody has the key of the first one");
+    site.logout(&mut browser, 200);
+    assert_eq!(site.stored(), (1, 0));
 }
 
 #[test]

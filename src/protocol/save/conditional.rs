@@ -7,12 +7,13 @@
 //! | `Putting` | `Conflict` | `Reading` | |
 //! | `Reading` | `Values` | the record is this save's: as after `Written`; it is another login's: `Putting` under a key of another family | |
 //! | `Reading` | `Values` | `Putting`; the session has ended or its key was rotated: `Done(Err)` | |
-//! | `Putting` | `Unavailable` | `Putting`, once: a new record under another key, the same put otherwise | no put that is applied late revives a session |
-//! | `Retiring` | `Unavailable` | `Retiring`, once | |
+//! | `Putting` | `Unavailable` | `Pausing`, unless too many have failed | |
+//! | `Pausing` | `Waited` | `Putting`: a new record under another key, the same put otherwise | no put that is applied late revives a session |
+//! | `Retiring` | `Unavailable` | `Retiring`, unless too many have failed | |
 //! | `Retiring` | `Written` | `Done(Ok)` | the old key opens nothing |
 //! | `Retiring` | `Conflict` | `ReadingOld` | |
 //! | `ReadingOld` | `Values` | changed: `Putting`; retired: `Done(Ok)`; it is gone: `Withdrawing` | |
-//! | `Retiring`, `ReadingOld` | `Unavailable` again | `Withdrawing` | |
+//! | `Retiring`, `ReadingOld` | `Unavailable` | `Withdrawing` | |
 //! | `Withdrawing` | any | `Done(Err)` | no login outlives the logout of its session |
 //! | any other | `Unavailable` | `Done(Err)`: the put may have been applied | |
 
@@ -34,6 +35,13 @@ use crate::session::record_header::{Owner, RecordHeader};
 use crate::session::session::Session;
 use crate::store::{OnlyIf, Op};
 
+/// The number of failed puts of a save before it fails.
+const MAX_ATTEMPTS: u8 = 3;
+
+/// The shortest pause before a failed put is repeated, and the spread of its random part, in milliseconds.
+const PAUSE: u64 = 50;
+const SPREAD: u64 = 128;
+
 /// The number of conflicts after which a save fails. Each of them means that another save was stored.
 const MAX_CONFLICTS: u8 = 32;
 
@@ -50,8 +58,8 @@ pub(super) struct ConditionalSave {
     own: Option<u32>,
     /// The tag of the last put, which stays the same if it is repeated after a failure.
     tag: Option<Tag>,
-    /// Whether a put has failed.
-    has_failed: bool,
+    /// The number of puts that have failed.
+    failed: u8,
 }
 
 #[derive(Debug, Default)]
@@ -64,6 +72,8 @@ enum State {
     /// Puts the anonymous record of a login, which then opens nothing.
     Retiring(Sent),
     ReadingOld(Sent),
+    /// Before a failed put is repeated.
+    Pausing,
     /// Deletes the record of a login that fails with this error.
     Withdrawing(Error),
 }
@@ -79,26 +89,33 @@ impl ConditionalSave {
             (State::Putting(sent), Reply::Conflict) => self.read(session, Some(sent)),
             (State::Reading(sent), Reply::Values(values)) => self.merge(session, is_renewal, sent, values),
             // mutation: repeated-put
-            (State::Putting(_), Reply::Unavailable(_)) if !self.has_failed && !is_renewal && self.own.is_none() => {
-                self.has_failed = true;
+            (State::Putting(_), Reply::Unavailable(_)) if !is_renewal && self.own.is_none() && self.may_repeat() => {
                 if begins_record(session) {
                     // The first put may be applied later. Under this key it could revive a session that has ended meanwhile.
                     self.change_key(session)?; // mutation: key-of-repeated-put
                 }
+                self.state = State::Pausing;
+                Ok(Step::Wait(pause(session)))
+            }
+            (State::Pausing, Reply::Waited) => {
+                session.clock.catch_up();
                 self.put(session)
             }
             (State::Retiring(sent), Reply::Written) => Ok(stored(session, sent)),
             (State::Retiring(sent), Reply::Conflict) => self.read_old(session, sent),
-            (State::Retiring(sent), Reply::Unavailable(_)) if !self.has_failed => {
-                self.has_failed = true;
-                self.retire(session, sent)
-            }
+            (State::Retiring(sent), Reply::Unavailable(_)) if self.may_repeat() => self.retire(session, sent),
             (State::ReadingOld(sent), Reply::Values(values)) => self.merge_old(session, sent, values),
             (State::Retiring(_) | State::ReadingOld(_), Reply::Unavailable(error)) => self.withdraw(session, error),
             (State::Withdrawing(error), _) => Err(error),
             (_, Reply::Unavailable(error)) => Err(error),
             _ => Err(Error::unexpected_reply()),
         }
+    }
+
+    /// Counts a failed put. Returns whether to repeat it.
+    const fn may_repeat(&mut self) -> bool {
+        self.failed = self.failed.saturating_add(1);
+        self.failed < MAX_ATTEMPTS
     }
 
     /// Puts the session's record.
@@ -233,14 +250,20 @@ impl ConditionalSave {
         let Some(record) = current(session, values) else { return self.withdraw(session, Error::interrupted()) };
         let is_own = record.head.tags == sent.0.tags;
         let moved = record.head.owner.and_then(|owner| owner.next);
+        // The end of the record is one generation after the last save in it.
+        let is_retired = record.head.owner.is_none_or(|owner| owner.key.is_none());
+        let saves = record.head.generation.saturating_sub(u32::from(is_retired));
+        let lacks_saves =
+            moved != family && session.stored.as_ref().is_some_and(|stored| stored.head.generation < saves);
         match linearizable::claim(&record.head, old, session.clock.latest_millis()) {
-            Claim::Current if self.conflicts < MAX_CONFLICTS => {
+            Claim::Superseded if is_own => Ok(stored(session, sent)),
+            Claim::Current | Claim::Superseded if self.conflicts < MAX_CONFLICTS && lacks_saves => {
                 self.tag = None;
                 session.merge_onto(record, true, None)?;
                 session.report(EventKind::Merged);
                 self.put(session)
             }
-            Claim::Superseded if is_own || moved != family => Ok(stored(session, sent)),
+            Claim::Superseded if moved != family => Ok(stored(session, sent)),
             // The login that has retired it had stored its record under this key. It is gone: that login has ended.
             _ => self.withdraw(session, Error::interrupted()),
         }
@@ -300,6 +323,11 @@ fn retired(session: &Session, old: &Identity, base: RecordHeader, data: &Data) -
         generation: head.generation,
         only_if: OnlyIf::Generation(generation),
     }
+}
+
+fn pause(session: &mut Session) -> u64 {
+    let [spread, ..] = session.random.tag();
+    PAUSE.saturating_add(u64::from(spread) % SPREAD)
 }
 
 /// Finishes the save.

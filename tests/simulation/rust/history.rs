@@ -128,6 +128,8 @@ pub struct Request {
     /// The newest record read, and the storage key of the one that the load found.
     pub read: Option<Marks>,
     pub place: Option<String>,
+    /// The records that its load read, by storage key.
+    pub found: BTreeMap<String, Marks>,
     /// The saves that the record of its load builds on, and those of all records read.
     pub loaded: Option<Saves>,
     pub saves: Option<Saves>,
@@ -170,6 +172,7 @@ impl Request {
             disturbances: Vec::new(),
             read: None,
             place: None,
+            found: BTreeMap::new(),
             loaded: None,
             saves: None,
             gone: Marks::default(),

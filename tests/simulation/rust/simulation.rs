@@ -420,7 +420,12 @@ impl Simulation {
             None => usable.min_by_key(|token| history.tokens[*token].name.ends_with("-anonymous")),
         };
         let named = token.map(|token| history.tokens[token].key);
+        // Of two cookies of different sessions, the load has read both records.
+        let place = key.and_then(|key| history.places.get(&key)).cloned().filter(|_| history.is_linearizable);
         let request = history.request(id);
+        if let Some((place, marks)) = place.and_then(|place| Some((place.clone(), *request.found.get(&place)?))) {
+            (request.place, request.read) = (Some(place), Some(marks));
+        }
         (request.is_loaded, request.reason, request.token) = (true, Some(reason), token);
         request.loaded_at = now;
         request.key = request.key.or(key).or(named);

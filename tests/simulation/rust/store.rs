@@ -73,6 +73,9 @@ impl Store for RecordingStore {
                         request.read = request.read.filter(|_| place == request.place);
                     }
                     request.read = marks.or(request.read);
+                    if let Some(marks) = marks.filter(|_| !request.is_loaded) {
+                        request.found.insert(key.as_str().to_owned(), marks);
+                    }
                     let removal = |mark: SaveMark| if mark.present { SaveMark::default() } else { mark };
                     let gone = marks.unwrap_or_default().map(removal);
                     request.gone = core::array::from_fn(|at| request.gone[at].max(gone[at]));
