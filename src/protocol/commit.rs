@@ -318,8 +318,11 @@ fn has_unchanged_key(session: &Session) -> bool {
 /// Returns whether one of the request's tokens has the same family and at least as many rotations: then the request is not a
 /// login.
 fn has_unchanged_rotations(session: &Session) -> bool {
-    let is_as_old =
-        |own: &Identity, other: &Identity| own.key.family() == other.key.family() && own.rotations <= other.rotations;
+    // On a linearizable store, a copy has another family.
+    let is_linearizable = session.settings.is_linearizable();
+    let is_as_old = |own: &Identity, other: &Identity| {
+        (is_linearizable || own.key.family() == other.key.family()) && own.rotations <= other.rotations
+    };
     session.key.identity().is_some_and(|own| session.incoming.identities().any(|other| is_as_old(own, other)))
 }
 

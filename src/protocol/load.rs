@@ -172,7 +172,7 @@ impl Load {
                 memory.mark(op.key(), Revocation::Ended, session.clock.latest_millis());
             }
             memory.forget(&session.record_key(&identity));
-            ops.extend(revoke::deletions(&settings, &identity));
+            ops.extend(revoke::deletions(&settings, &identity, false));
             self.state = State::Ending;
             return Step::Write(ops);
         }

@@ -93,13 +93,12 @@ pub(super) fn delete(settings: &Settings, identity: &Identity) -> Op {
 }
 
 /// Returns the deletions that end the session of `identity`, in their order. On a linearizable store, an anonymous key also ends the
-/// login that may have replaced it: a login that sees its old record deleted withdraws its own.
-pub(super) fn deletions(settings: &Settings, identity: &Identity) -> Vec<Op> {
-    let mut deletions = vec![delete(settings, identity)];
-    if settings.is_linearizable() && identity.is_anonymous() {
-        deletions.push(delete(settings, &Identity { rotations: 1, ..identity.clone() }));
+/// login that may have replaced it: a login that sees its old record deleted withdraws its own. `anonymous` does so for any key.
+pub(super) fn deletions(settings: &Settings, identity: &Identity, anonymous: bool) -> Vec<Op> {
+    if !settings.is_linearizable() || !(anonymous || identity.is_anonymous()) {
+        return vec![delete(settings, identity)];
     }
-    deletions
+    [0, 1].map(|rotations| delete(settings, &Identity { rotations, ..identity.clone() })).to_vec()
 }
 
 fn tombstone(
@@ -176,7 +175,7 @@ impl Revoke {
                 left.retain(|other| other.key() != op.key());
                 left.push(op); // mutation: tombstone-of-logout
             }
-            for deletion in self::deletions(settings, identity).into_iter().rev() {
+            for deletion in self::deletions(settings, identity, reach.anonymous).into_iter().rev() {
                 memory.forget(deletion.key());
                 deletions.push(deletion); // mutation: record-of-logout
             }

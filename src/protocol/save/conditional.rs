@@ -101,7 +101,7 @@ impl ConditionalSave {
                 session.clock.catch_up();
                 self.put(session)
             }
-            (State::Retiring(sent), Reply::Written) => Ok(stored(session, sent)),
+            (State::Retiring(sent), Reply::Written) => Ok(stored(session, *sent)),
             (State::Retiring(sent), Reply::Conflict) => self.read_old(session, sent),
             (State::Retiring(sent), Reply::Unavailable(_)) if self.may_repeat() => self.retire(session, sent),
             (State::ReadingOld(sent), Reply::Values(values)) => self.merge_old(session, sent, values),
@@ -182,7 +182,7 @@ impl ConditionalSave {
         match linearizable::claim(&record.head, origin, session.clock.latest_millis()) {
             Claim::Current => {}
             Claim::Superseded => return Err(Error::superseded()),
-            Claim::Revoked => return Err(Error::interrupted()), // mutation: conditional-after-end
+            Claim::Revoked => return Err(Error::interrupted()),
         }
         self.tag = None;
         session.merge_onto(record, true, None)?;
@@ -220,9 +220,9 @@ impl ConditionalSave {
 
     /// After the put of a login: puts the record that it replaces so that it opens nothing.
     fn retire(&mut self, session: &mut Session, sent: Sent) -> Result<NextStep> {
-        let KeyState::New { replaces: Some(old), .. } = &session.key else { return Ok(stored(session, sent)) };
+        let KeyState::New { replaces: Some(old), .. } = &session.key else { return Ok(stored(session, *sent)) };
         if !begins_record(session) {
-            return Ok(stored(session, sent));
+            return Ok(stored(session, *sent));
         }
         // A second login: the first one has retired the record.
         let Some(base) = &session.stored else { return self.read_old(session, sent) };
@@ -256,14 +256,14 @@ impl ConditionalSave {
         let lacks_saves =
             moved != family && session.stored.as_ref().is_some_and(|stored| stored.head.generation < saves);
         match linearizable::claim(&record.head, old, session.clock.latest_millis()) {
-            Claim::Superseded if is_own => Ok(stored(session, sent)),
+            Claim::Superseded if is_own => Ok(stored(session, *sent)),
             Claim::Current | Claim::Superseded if self.conflicts < MAX_CONFLICTS && lacks_saves => {
                 self.tag = None;
                 session.merge_onto(record, true, None)?;
                 session.report(EventKind::Merged);
                 self.put(session)
             }
-            Claim::Superseded if moved != family => Ok(stored(session, sent)),
+            Claim::Superseded if moved != family => Ok(stored(session, *sent)),
             // The login that has retired it had stored its record under this key. It is gone: that login has ended.
             _ => self.withdraw(session, Error::interrupted()),
         }
@@ -331,9 +331,9 @@ fn pause(session: &mut Session) -> u64 {
 }
 
 /// Finishes the save.
-fn stored(session: &mut Session, sent: Sent) -> NextStep {
+fn stored(session: &mut Session, (head, time): (RecordHeader, i64)) -> NextStep {
     let is_new = session.key.is_new();
-    let replaced = session.record_stored(sent.0, sent.1);
+    let replaced = session.record_stored(head, time);
     if is_new {
         session.report(if replaced.is_some() { EventKind::Cycled } else { EventKind::Created });
     }
