@@ -209,3 +209,60 @@ describe("unstorage", () => {
     assert.equal(fromUnstorage(mapStorage()).consistency, "eventual");
   });
 });
+
+describe("memory", () => {
+  const options = (changes) => ({ ttl: 60, deadline: 0, generation: 1, ifGeneration: undefined, ...changes });
+  const value = new Uint8Array(3);
+
+  test("a value expires after its TTL, by the store's clock, and counts as none then", async () => {
+    let now = 1_000_000;
+    const store = memory({ now: () => now });
+    await store.put("a", value, options());
+    await store.put("b", value, options());
+    now += 59_999;
+    assert.notEqual(await store.get("a"), null);
+    assert.equal(await store.put("a", value, options({ ifGeneration: 0 })), false);
+    now += 1;
+    assert.equal(await store.get("a"), null);
+    assert.equal(await store.put("b", value, options({ ifGeneration: 1 })), false);
+    assert.equal(await store.put("b", value, options({ ifGeneration: 0 })), true);
+    assert.deepEqual([...store.records.keys()], ["b"]);
+    assert.equal(store.now(), now);
+  });
+
+  test("a full store drops expired values first, then those with the oldest write", async () => {
+    let now = 0;
+    const store = memory({ maxRecords: 3, now: () => now });
+    const keys = () => [...store.records.keys()].join("");
+    await store.put("a", value, options({ ttl: 600 }));
+    await store.put("b", value, options({ ttl: 10 }));
+    await store.put("c", value, options({ ttl: 600 }));
+    await store.put("a", value, options({ ttl: 600, generation: 2 }));
+    assert.equal(keys(), "bca", "an overwritten value takes no room");
+    now += 9_000;
+    await store.put("d", value, options({ ttl: 600 }));
+    assert.equal(keys(), "cad");
+    await store.put("c", value, options({ ttl: 20, generation: 2 }));
+    await store.put("e", value, options({ ttl: 600 }));
+    assert.equal(keys(), "dce");
+    now += 20_000;
+    await store.put("f", value, options({ ttl: 600 }));
+    assert.equal(keys(), "def", "c has expired");
+    await store.put("g", value, options({ ttl: 600 }));
+    assert.equal(keys(), "efg");
+  });
+
+  test("by default, there is room for 10,000 values", async () => {
+    const store = memory();
+    for (let n = 0; n < 30_000; n++) await store.put(`key-${n}`, value, options({ ttl: 3600 }));
+    assert.equal(store.records.size, 10_000);
+    assert.equal(await store.get("key-19999"), null);
+    assert.notEqual(await store.get("key-20000"), null);
+  });
+
+  test("a limit that is none is refused", () => {
+    for (const maxRecords of [0, -1, 1.5, NaN, Infinity, "10", null]) {
+      assert.throws(() => memory({ maxRecords }), { code: "ES_CONFIG", message: "memory({ maxRecords }) must be a whole number above 0" });
+    }
+  });
+});
