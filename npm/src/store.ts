@@ -148,7 +148,7 @@ export interface MemoryRecord {
 
 /** A store in memory with access to its records. */
 export interface MemoryStore extends Store {
-  /** The records by storage key, from the oldest write to the newest. An expired one stays until its key is used, or until the store is full. */
+  /** The records by storage key, from the oldest write to the newest. An expired one stays until its key is used or the store is full. */
   readonly records: Map<string, MemoryRecord>;
 }
 
@@ -161,8 +161,8 @@ export interface MemoryOptions {
 }
 
 /**
- * Returns a new store in memory, for tests and for a single process. It is linearizable, bounded, and returns no value after its `ttl`. Throws a
- * `ConfigError` if `maxRecords` is not a whole number above 0.
+ * Returns a new store in memory, for tests and for a single process. It is linearizable, bounded, and returns no value after its `ttl`.
+ * Throws a `ConfigError` if `maxRecords` is not a whole number above 0.
  *
  * @example
  * const sessions = createSessions({ store: memory(), secrets: ["a secret of at least thirty-two bytes"] });

@@ -2,7 +2,7 @@
 // and bindings that are wrong.
 
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -26,7 +26,11 @@ export default {
   async fetch(request, env) {
     const { pathname, searchParams } = new URL(request.url);
     const [, engine, key] = pathname.split("/");
-    const stores = { objects: () => durableObjects(env.SESSION_OBJECTS), other: () => durableObjects(env.OTHER_OBJECTS), d1: () => d1(env.SESSION_DB) };
+    const stores = {
+      objects: () => durableObjects(env.SESSION_OBJECTS),
+      other: () => durableObjects(env.OTHER_OBJECTS),
+      d1: () => d1(env.SESSION_DB),
+    };
     try {
       const store = stores[engine]();
       if (request.method === "DELETE") return new Response(String(await store.delete(key)));
@@ -40,27 +44,24 @@ export default {
   },
 };
 `);
+
+/** The configuration that the guide shows, and a class that is no SessionObject. */
+const guide = readFileSync(join(root, "docs/guides/durable-objects-and-d1.md"), "utf8");
+const shown = [...guide.matchAll(/^```toml\n(.*?)^```$/gms)].map(([, toml]) => toml);
+assert.equal(shown.length, 2);
 writeFileSync(join(folder, "wrangler.toml"), `
 name = "engines"
 main = "worker.js"
 compatibility_date = "2026-11-01"
 
-[[durable_objects.bindings]]
-name = "SESSION_OBJECTS"
-class_name = "SessionObject"
-
+${shown.join("\n")}
 [[durable_objects.bindings]]
 name = "OTHER_OBJECTS"
 class_name = "OtherObject"
 
 [[migrations]]
-tag = "v1"
-new_sqlite_classes = ["SessionObject", "OtherObject"]
-
-[[d1_databases]]
-binding = "SESSION_DB"
-database_name = "sessions"
-migrations_dir = "node_modules/edge-session/migrations"
+tag = "other-objects"
+new_sqlite_classes = ["OtherObject"]
 `);
 
 /** Serves the Worker while `work` runs; what it stored stays in the folder. */
