@@ -1,6 +1,7 @@
 // Builds the npm package into dist/: cargo, wasm-bindgen and wasm-opt for the bindings, esbuild and tsc for npm/src. One wasm
 // file, one module that the entries share, and for each platform an entry that knows where the wasm comes from. The model of KV
 // is built in the same way, from a wasm of its own, as `edge-session/testing`; only its importers load it.
+// The plain entries have no wasm: one file each.
 
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
@@ -16,15 +17,23 @@ const distribution = join(root, "dist");
 const compact = '--cfg sha2_backend_soft="compact"';
 
 /** The public declarations; the others describe internals. */
-const declarations = ["errors", "index", "sessions", "store", "types", "with-sessions"];
-const testing = ["fault", "index", "model", "namespace", "options"].map((name) => `testing/${name}`);
+const declarations = ["d1", "durable-objects", "errors", "index", "sessions", "store", "types", "with-sessions"];
+const testing = ["fault", "index", "model", "namespace", "options", "store-contract"].map((name) => `testing/${name}`);
+
+/** The entries without wasm: the same file on every platform. */
+const plain = ["durable-object", "unstorage"];
 
 /**
  * The `exports` of package.json: the first condition that a platform supports is used. If Node can `require` a
  * module, `module-sync` gives `require` and `import` the same one, and so one WebAssembly; node.cjs is for others:
  * Node before 20.19, and tools that have a `require` of their own.
  */
-const exports = { ".": entries("."), "./testing": entries("./testing"), "./package.json": "./package.json" };
+const exports = {
+  ".": entries("."),
+  "./testing": entries("./testing"),
+  ...Object.fromEntries(plain.map((name) => [`./${name}`, plainEntry(`./${name}`)])),
+  "./package.json": "./package.json",
+};
 
 function entries(folder) {
   const module = (name) => ({ types: `${folder}/index.d.ts`, default: `${folder}/${name}.js` });
@@ -40,6 +49,11 @@ function entries(folder) {
   };
 }
 
+function plainEntry(folder) {
+  const module = (extension) => ({ types: `${folder}/index.d.${extension.replace("js", "ts")}`, default: `${folder}/index.${extension}` });
+  return { import: module("js"), require: module("cjs") };
+}
+
 const keywords = ["session", "sessions", "cookie", "django", "cloudflare", "workers", "workers-kv", "edge", "wasm", "rust"];
 
 /** Builds into `dist`. With `panics`, the core has a hook that makes it panic. */
@@ -50,14 +64,16 @@ export async function buildPackage({ panics = false, dist = distribution } = {})
   await buildWasm("edge-session-testing-bindings", "model", join(dist, "testing/testing.wasm"));
   await bundle("npm/src", dist);
   await bundle("npm/src/testing", join(dist, "testing"));
+  for (const name of plain) await bundlePlain(name, join(dist, name));
 
   await step(find("tsc", [bin]), ["--project", "npm"]);
-  for (const name of [...declarations, ...testing]) declare(name, dist);
+  for (const name of [...declarations, ...testing, ...plain.map((name) => `${name}/index`)]) declare(name, dist);
   const { name, version, description, license, engines } = JSON.parse(read("package.json"));
   const about = { name, version, description, keywords, license, engines };
   const manifest = { ...about, type: "module", sideEffects: true, exports, types: "./index.d.ts" };
   writeFileSync(join(dist, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
   for (const file of ["CHANGELOG.md", "LICENSE"]) cpSync(join(root, file), join(dist, file));
+  cpSync(join(root, "migrations"), join(dist, "migrations"), { recursive: true });
   cpSync(join(root, "docs/npm-readme.md"), join(dist, "README.md"));
   say(`The package was built into ${relative(root, dist)}/ in ${seconds(Date.now() - started)}.`);
 }
@@ -86,11 +102,19 @@ async function bundle(source, folder) {
   await step(esbuild, [`${source}/entry/node.ts`, "--bundle", `--outfile=${join(folder, "node.cjs")}`, ...common]);
 }
 
+/** Builds an entry without wasm into `folder`. */
+async function bundlePlain(name, folder) {
+  const flags = ["--bundle", "--external:cloudflare:workers", "--target=es2022", "--minify", "--log-level=warning"];
+  for (const [format, file] of [["esm", "index.js"], ["cjs", "index.cjs"]]) {
+    await step(find("esbuild", [bin]), [`npm/src/${name}/index.ts`, `--format=${format}`, `--outfile=${join(folder, file)}`, ...flags]);
+  }
+}
+
 /** The declarations of one module, for `import` and for `require`: TypeScript needs files of its own for each kind. */
 function declare(name, dist) {
   const text = readFileSync(join(glue, "types", `${name}.d.ts`), "utf8");
   writeFileSync(join(dist, `${name}.d.ts`), text);
-  writeFileSync(join(dist, `${name}.d.cts`), text.replace(/(from "\.\/[\w-]+)\.js"/g, '$1.cjs"'));
+  writeFileSync(join(dist, `${name}.d.cts`), text.replace(/(from "\.{1,2}\/[\w-]+)\.js"/g, '$1.cjs"'));
 }
 
 /** Renames the shortened exports in the glue, and removes the reverse mappings of enums. */

@@ -127,11 +127,16 @@ async function workerd() {
   await build();
   await packageBuilt();
   for (const consumer of consumers) await build(consumer);
-  const file = join(scratch, "vitest.json");
-  const args = ["run", "--config", "tests/workerd/vitest.config.mjs", "--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
-  const { code } = await run("vitest", args, { limit });
+  const counts = [await inVitest("tests/workerd/vitest.config.mjs"), await inVitest("tests/workerd/stores/vitest.config.mjs")];
+  return [...counts, await nodeTests("tests/workerd/outside/*.test.mjs")];
+}
+
+/** Runs the tests of a configuration of vitest, and counts them. */
+async function inVitest(config) {
+  const file = join(scratch, `${config.replaceAll("/", "-")}.json`);
+  const { code } = await run("vitest", ["run", "--config", config, "--reporter=default", "--reporter=json", `--outputFile.json=${file}`], { limit });
   const { numPassedTests: passed = 0, numFailedTests: failed = 0 } = JSON.parse(contents(file) || "{}");
-  return [judged(code, passed, failed), await nodeTests("tests/workerd/outside/*.test.mjs")];
+  return judged(code, passed, failed);
 }
 
 async function e2e() {

@@ -1,10 +1,14 @@
 // The public API of the package.
 
+export { d1 } from "./d1.js";
+export type { D1Database, D1Statement } from "./d1.js";
+export { durableObjects } from "./durable-objects.js";
+export type { DurableObjectsOptions, SessionObjectNamespace, SessionObjectStub } from "./durable-objects.js";
 export * from "./errors.js";
 export { createSessions } from "./sessions.js";
 export type { ClearExpiredOptions, CookieSource, SessionOptions, Sessions, SweepOutcome } from "./sessions.js";
 export { kv, memory } from "./store.js";
-export type { KvNamespace, KvPage, MemoryStore, PutOptions, Store, StorePage } from "./store.js";
+export type { KvNamespace, KvPage, MemoryOptions, MemoryRecord, MemoryStore, PutOptions, Store, StorePage } from "./store.js";
 export type {
   Expiry,
   ExpiryOptions,

@@ -8,3 +8,25 @@ declare module "*.wasm" {
   const module: WebAssembly.Module;
   export default module;
 }
+
+declare module "cloudflare:workers" {
+  /** The part of the platform's class that `SessionObject` uses. */
+  export abstract class DurableObject {
+    constructor(context: DurableObjectState, env: unknown);
+    protected ctx: DurableObjectState;
+    alarm?(): Promise<void>;
+  }
+
+  interface DurableObjectState {
+    readonly storage: {
+      /** The synchronous key-value interface of SQLite storage. */
+      readonly kv: {
+        get<T>(key: string): T | undefined;
+        put(key: string, value: unknown): void;
+      };
+      setAlarm(milliseconds: number): Promise<void>;
+      deleteAlarm(): Promise<void>;
+      deleteAll(): Promise<void>;
+    };
+  }
+}

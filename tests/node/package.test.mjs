@@ -10,25 +10,33 @@ const manifest = JSON.parse(readFileSync(new URL("package.json", dist), "utf8"))
 const names = [
   "ConfigError", "EdgeSessionError", "EntropyError", "InternalError", "KeyError", "KeyTakenError", "PanicError", "SessionBusyError",
   "SessionClosedError", "SessionInterruptedError", "StaleError", "StoreUnavailableError", "SupersededError", "TooLargeError", "UsageError",
-  "ValueError", "createSessions", "kv", "memory", "withSessions",
+  "ValueError", "createSessions", "d1", "durableObjects", "kv", "memory", "withSessions",
 ];
 
 test("it exports what it documents, to import and to require", async () => {
   assert.deepEqual(Object.keys(await import("../../dist/node.js")).sort(), names);
   const required = (path) => Object.keys(createRequire(import.meta.url)(path)).filter((name) => !name.startsWith("__")).sort();
   assert.deepEqual(required("../../dist/node.js"), names);
-  assert.deepEqual(Object.keys(await import("../../dist/testing/node.js")), ["KvModel"]);
-  for (const path of ["node.js", "node.cjs"]) assert.deepEqual(required(`../../dist/testing/${path}`), ["KvModel"]);
+  assert.deepEqual(Object.keys(await import("../../dist/testing/node.js")), ["KvModel", "storeContract"]);
+  for (const path of ["node.js", "node.cjs"]) assert.deepEqual(required(`../../dist/testing/${path}`), ["KvModel", "storeContract"]);
+  assert.deepEqual(Object.keys(await import("../../dist/unstorage/index.js")), ["fromUnstorage"]);
+  assert.deepEqual(required("../../dist/unstorage/index.cjs"), ["fromUnstorage"]);
 });
 
 test("its entries are there, in the order in which platforms look, and nothing has to be installed", () => {
-  assert.deepEqual(Object.keys(manifest.exports), [".", "./testing", "./package.json"]);
+  assert.deepEqual(Object.keys(manifest.exports), [".", "./testing", "./durable-object", "./unstorage", "./package.json"]);
   const paths = (entry) => (typeof entry === "string" ? [entry] : Object.values(entry).flatMap(paths));
   for (const entries of [manifest.exports["."], manifest.exports["./testing"]]) {
     assert.deepEqual(Object.keys(entries), ["workerd", "node", "browser", "default"]);
     assert.deepEqual(Object.keys(entries.node), ["module-sync", "require", "default"]);
     for (const path of paths(entries)) assert.ok(readFileSync(new URL(path, dist)).length, path);
   }
+  for (const name of ["durable-object", "unstorage"]) {
+    const entries = manifest.exports[`./${name}`];
+    assert.deepEqual(Object.keys(entries), ["import", "require"]);
+    for (const path of paths(entries)) assert.ok(readFileSync(new URL(path, dist)).length, path);
+  }
+  assert.deepEqual(readdirSync(new URL("migrations", dist)), readdirSync(new URL("../../migrations", import.meta.url)));
   for (const name of ["README.md", "CHANGELOG.md", "LICENSE"]) assert.ok(readdirSync(dist).includes(name), name);
   assert.equal(manifest.dependencies, undefined);
   assert.equal(manifest.scripts, undefined);

@@ -4,3 +4,5 @@ export { KvModel } from "./model.js";
 export type { Fault, Operation, OperationKind } from "./fault.js";
 export type { KvModelListOptions, KvModelNamespace, KvModelPage, KvModelPutOptions, KvModelReadOptions } from "./namespace.js";
 export type { KvModelChanges, KvModelOptions, OperationCounts } from "./options.js";
+export { storeContract } from "./store-contract.js";
+export type { StoreContractOptions, StoreContractTest } from "./store-contract.js";
