@@ -30,7 +30,7 @@ pub(super) enum Claim {
 
 /// Returns whether the key opens the record.
 pub(super) fn opens(head: &RecordHeader, identity: &Identity) -> bool {
-    head.owner.is_some_and(|owner| owner.key == Some(identity.key.digest()))
+    head.owner.as_ref().is_some_and(|owner| owner.key == Some(identity.key.digest()))
 }
 
 /// Returns what a record says about a key, at a time in milliseconds of Unix time.
@@ -39,7 +39,7 @@ pub(super) fn claim(head: &RecordHeader, identity: &Identity, now: i64) -> Claim
     // mutation: owner-of-record
     if opens(head, identity) {
         Claim::Current
-    } else if head.owner.and_then(|owner| owner.cycled).is_some_and(is_superseding) {
+    } else if head.owner.as_ref().and_then(|owner| owner.cycled).is_some_and(is_superseding) {
         Claim::Superseded
     } else {
         Claim::Revoked

@@ -15,6 +15,7 @@
 //!
 //! Decoding validates the structure only; a corrupt value is detected when it is read.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -79,7 +80,7 @@ pub(crate) fn encode(head: &RecordHeader, data: &Data) -> Vec<u8> {
     });
     out.text("],\"rotations\":");
     out.number(head.rotations);
-    if let Some(Owner { key, cycled, next }) = &head.owner {
+    if let Some(Owner { key, cycled, next }) = head.owner.as_deref() {
         out.text(",\"key\":");
         out.digest(key.as_ref());
         if let Some(cycled) = cycled {
@@ -221,7 +222,7 @@ fn scan(text: &str) -> Option<Decoded> {
                     Some(next) => digest(next)?,
                     None => None,
                 };
-                Some(Owner { key: digest(key)?, cycled: number("cycled"), next })
+                Some(Box::new(Owner { key: digest(key)?, cycled: number("cycled"), next }))
             }
             None => None,
         },

@@ -22,7 +22,7 @@ pub(crate) struct RecordHeader {
     /// The last write of each key that was written recently.
     pub(crate) writes: Vec<RecentWrite>,
     /// The session key that opens the record. Only on a linearizable store, where the keys of a family share the record.
-    pub(crate) owner: Option<Owner>,
+    pub(crate) owner: Option<Box<Owner>>,
 }
 
 /// The session key that opens a record.

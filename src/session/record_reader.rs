@@ -104,14 +104,14 @@ impl<'a> RecordReader<'a> {
     }
 
     /// Reads the session key's digest and the time of its rotation, if the record has them.
-    fn owner(&mut self) -> Option<Option<Owner>> {
+    fn owner(&mut self) -> Option<Option<Box<Owner>>> {
         if self.word(",\"key\":").is_none() {
             return Some(None);
         }
         let key = if self.word("null").is_some() { None } else { Some(self.digest()?) };
         let cycled = if self.word(",\"cycled\":").is_some() { Some(self.number()?) } else { None };
         let next = if self.word(",\"next\":").is_some() { Some(self.digest()?) } else { None };
-        Some(Some(Owner { key, cycled, next }))
+        Some(Some(Box::new(Owner { key, cycled, next })))
     }
 
     fn digest(&mut self) -> Option<KeyDigest> {

@@ -1,5 +1,6 @@
 //! The record of a save, and the session's state after it is stored.
 
+use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
@@ -144,9 +145,10 @@ impl Session {
         let now = self.now().timestamp_millis();
         if is_linearizable {
             let is_rotation = matches!(&self.key, KeyState::New { replaces: Some(_), .. });
-            let before = base.and_then(|head| head.owner?.cycled);
+            let before = base.and_then(|head| head.owner.as_ref()?.cycled);
             let key = self.key.identity().map(|identity| identity.key.digest());
-            head.owner = Some(Owner { key, cycled: if is_rotation { Some(now) } else { before }, next: None });
+            head.owner =
+                Some(Box::new(Owner { key, cycled: if is_rotation { Some(now) } else { before }, next: None }));
         }
         let time = Journal::next_time(self.known.journal.as_ref(), &head, now, SKEW); // mutation: time-of-write
         let data = self.data()?;

@@ -441,9 +441,12 @@ struct Get<'a> {
     fetched: bool,
 }
 
-/// A write of a value, with its metadata and TTL in seconds, or a delete.
+/// A value with its metadata, and its TTL in seconds.
+type Value = (Rc<[u8]>, Option<Rc<str>>, Option<u64>);
+
+/// A write of a value, or a delete.
 struct Write {
-    stored: Option<(Rc<[u8]>, Option<Rc<str>>, Option<u64>)>,
+    stored: Option<Value>,
     generation: u32,
     only_if: OnlyIf,
 }

@@ -241,6 +241,7 @@ impl ConditionalSave {
     }
 
     /// The old record of a login is not the one that it was loaded from: includes the saves that were stored meanwhile.
+    #[allow(clippy::boxed_local, reason = "the state has it in a box")]
     fn merge_old(&mut self, session: &mut Session, sent: Sent, values: Vec<Option<Vec<u8>>>) -> Result<NextStep> {
         self.conflicts = self.conflicts.saturating_add(1);
         let (Some(old), Some(identity)) = (session.key.origin(), session.key.identity()) else {
@@ -249,9 +250,9 @@ impl ConditionalSave {
         let family = Some(identity.key.family());
         let Some(record) = current(session, values) else { return self.withdraw(session, Error::interrupted()) };
         let is_own = record.head.tags == sent.0.tags;
-        let moved = record.head.owner.and_then(|owner| owner.next);
+        let moved = record.head.owner.as_ref().and_then(|owner| owner.next);
         // The end of the record is one generation after the last save in it.
-        let is_retired = record.head.owner.is_none_or(|owner| owner.key.is_none());
+        let is_retired = record.head.owner.as_ref().is_none_or(|owner| owner.key.is_none());
         let saves = record.head.generation.saturating_sub(u32::from(is_retired));
         let lacks_saves =
             moved != family && session.stored.as_ref().is_some_and(|stored| stored.head.generation < saves);
@@ -311,7 +312,7 @@ fn retired(session: &Session, old: &Identity, base: RecordHeader, data: &Data) -
         deadline,
         generation: generation.saturating_add(1),
         rotations: old.rotations.saturating_add(1),
-        owner: Some(Owner { key: None, cycled: Some(session.clock.latest_millis()), next }),
+        owner: Some(Box::new(Owner { key: None, cycled: Some(session.clock.latest_millis()), next })),
         ..base
     };
     let ttl = u64::try_from(head.end().seconds_from(now)).unwrap_or_default().max(1);
