@@ -26,7 +26,7 @@ export interface StorePage {
 
 /**
  * A key-value store for session records: `kv`, `memory` or your own. A failed call must throw. In particular, a failed read must not return
- * null, which means that there is no value. A record carries its own deadline, so a store may keep it for longer than its `ttl`.
+ * null, which means that there is no value. An error with `overloaded: true` is not tried again. A record carries its own deadline, so a store may keep it for longer than its `ttl`.
  *
  * @example
  * const nowhere: Store = {

@@ -343,6 +343,19 @@ fn a_failed_put_is_repeated_and_a_login_that_cannot_end_the_old_key_is_withdrawn
     assert_eq!(get(&site, &browser, "a").as_deref(), Some("2"));
 }
 
+#[test]
+fn a_store_that_is_overloaded_gets_no_second_attempt() {
+    let site = site();
+    let browser = site.visitor();
+    site.store.overloaded.set(true);
+    site.fail(Failing::Puts);
+    assert_eq!(set(&site, &browser, "a", "1"), Err(ErrorKind::StoreUnavailable));
+    assert_eq!(site.operations(), ["read", "put"]);
+    site.store.overloaded.set(false);
+    assert_eq!(set(&site, &browser, "a", "1"), Err(ErrorKind::StoreUnavailable));
+    assert_eq!(site.operations(), ["read", "put", "put", "put"]);
+}
+
 // A put that failed may be applied later. It must not revive a session that has ended meanwhile.
 #[test]
 fn a_new_record_whose_put_failed_is_stored_under_another_key() {

@@ -88,8 +88,10 @@ impl ConditionalSave {
             (State::Putting(sent), Reply::Written) => self.retire(session, sent),
             (State::Putting(sent), Reply::Conflict) => self.read(session, Some(sent)),
             (State::Reading(sent), Reply::Values(values)) => self.merge(session, is_renewal, sent, values),
-            // mutation: repeated-put
-            (State::Putting(_), Reply::Unavailable(_)) if !is_renewal && self.own.is_none() && self.may_repeat() => {
+            (State::Putting(_), Reply::Unavailable(error))
+                // mutation: repeated-put
+                if !is_renewal && self.own.is_none() && self.may_repeat(&error) =>
+            {
                 if begins_record(session) {
                     // The first put may be applied later. Under this key it could revive a session that has ended meanwhile.
                     self.change_key(session)?; // mutation: key-of-repeated-put
@@ -103,7 +105,7 @@ impl ConditionalSave {
             }
             (State::Retiring(sent), Reply::Written) => Ok(stored(session, *sent)),
             (State::Retiring(sent), Reply::Conflict) => self.read_old(session, sent),
-            (State::Retiring(sent), Reply::Unavailable(_)) if self.may_repeat() => self.retire(session, sent),
+            (State::Retiring(sent), Reply::Unavailable(error)) if self.may_repeat(&error) => self.retire(session, sent),
             (State::ReadingOld(sent), Reply::Values(values)) => self.merge_old(session, sent, values),
             (State::Retiring(_) | State::ReadingOld(_), Reply::Unavailable(error)) => self.withdraw(session, error),
             (State::Withdrawing(error), _) => Err(error),
@@ -113,9 +115,9 @@ impl ConditionalSave {
     }
 
     /// Counts a failed put. Returns whether to repeat it.
-    const fn may_repeat(&mut self) -> bool {
+    const fn may_repeat(&mut self, error: &Error) -> bool {
         self.failed = self.failed.saturating_add(1);
-        self.failed < MAX_ATTEMPTS
+        self.failed < MAX_ATTEMPTS && !error.is_overloaded()
     }
 
     /// Puts the session's record.

@@ -76,6 +76,8 @@ pub struct RecordingStore {
     meanwhile: Rc<RefCell<Option<Meanwhile>>>,
     /// The number of puts of records that are applied and reported as a conflict: the store has tried them again.
     pub conflicts: Rc<Cell<u32>>,
+    /// Whether failures are those of a store that is overloaded.
+    pub overloaded: Rc<Cell<bool>>,
     /// Run before the next operation of these names.
     before: Rc<RefCell<Vec<(&'static str, Meanwhile)>>>,
 }
@@ -94,6 +96,7 @@ impl RecordingStore {
             meanwhile: Rc::default(),
             before: Rc::default(),
             conflicts: Rc::default(),
+            overloaded: Rc::default(),
         }
     }
 
@@ -119,7 +122,10 @@ impl RecordingStore {
             Failing::Deletes => what == "delete",
             Failing::Everything => true,
         };
-        let failed = || Err(Error::unavailable("planned failure"));
+        let failed = || {
+            let error = Error::unavailable("planned failure");
+            Err(if self.overloaded.get() { error.overloaded() } else { error })
+        };
         match fault {
             Some(PlannedFault::ApplyButFail) => (true, failed()),
             Some(PlannedFault::Fail) => (false, failed()),

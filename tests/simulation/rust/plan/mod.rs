@@ -289,7 +289,7 @@ impl Plan {
             Generator::Mixed if seed.is_multiple_of(4) => sequences::plan(seed / 4),
             Generator::Mixed => pages::plan(seed),
             Generator::Linearizable => {
-                let profile = FaultProfile::LINEARIZABLE[usize::from(seed % 3 == 0)];
+                let profile = FaultProfile::LINEARIZABLE[usize::from(seed.is_multiple_of(3))];
                 let older = Default::default();
                 Self { profile, older, outages: Vec::new(), ..Self::new(Generator::Mixed, seed) }
             }
