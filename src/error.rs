@@ -99,6 +99,7 @@ pub struct Error {
     kind: ErrorKind,
     message: Cow<'static, str>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
+    is_overloaded: bool,
 }
 
 impl Error {
@@ -111,7 +112,7 @@ impl Error {
     /// ```
     #[must_use]
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, message: message.into(), source: None }
+        Self { kind, message: message.into(), source: None, is_overloaded: false }
     }
 
     /// Creates the error of a [`Store`](crate::Store) that could not be reached or refused an operation.
@@ -130,7 +131,25 @@ impl Error {
     #[must_use]
     pub const fn out_of_reach() -> Self {
         let message = Cow::Borrowed("the session store could not be reached; try again");
-        Self { kind: ErrorKind::StoreUnavailable, message, source: None }
+        Self { kind: ErrorKind::StoreUnavailable, message, source: None, is_overloaded: false }
+    }
+
+    /// Marks the error of a store that refuses operations because of its load: sessions do not try them again.
+    ///
+    /// ```
+    /// use edge_session::{Error, ErrorKind};
+    ///
+    /// let error = Error::unavailable("too many requests queued").overloaded();
+    /// assert_eq!(error.kind(), ErrorKind::StoreUnavailable);
+    /// ```
+    #[must_use]
+    pub const fn overloaded(mut self) -> Self {
+        self.is_overloaded = true;
+        self
+    }
+
+    pub(crate) const fn is_overloaded(&self) -> bool {
+        self.is_overloaded
     }
 
     pub(crate) fn missing_key(key: &str) -> Self {

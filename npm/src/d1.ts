@@ -26,12 +26,13 @@ const INSERT = "INSERT INTO edge_session (key, value, deadline, generation) VALU
 const stores = new WeakMap<D1Database, Store>();
 
 /**
- * Returns a store in the table `edge_session` of a D1 database. The same database returns the same store. The Rust crate uses the same table.
+ * Returns a store in the table `edge_session` of a D1 database. The same database returns the same store. The Rust crate uses the same
+ * table.
  *
  * It is linearizable: each statement runs at the primary, and a conditional put is one statement, which changes a row or none.
- * `clearExpired` deletes expired rows by the index of the deadlines. The folder `migrations` of the package creates the table: name it as
- * `migrations_dir` in wrangler.toml, and run `wrangler d1 migrations apply`. Throws a `ConfigError` if `database` is none; a call throws one
- * if the table is missing.
+ * `clearExpired` deletes expired rows by the index of the deadlines. The folder `migrations` of the package creates the table: name it
+ * as `migrations_dir` in wrangler.toml, and run `wrangler d1 migrations apply`. Throws a `ConfigError` if `database` is no D1 database.
+ * Each call rejects with one if the table is missing.
  *
  * @example
  * const sessions = createSessions({ store: d1(env.SESSION_DB), secrets: [env.SESSION_SECRET] });

@@ -63,6 +63,15 @@ export function checkResult(request: number, result: unknown): Reply {
   }
 }
 
+/** Returns whether a store refused a call because of its load, as a Durable Object does. */
+export function isOverloaded(error: unknown): boolean {
+  try {
+    return (error as { overloaded?: unknown } | undefined)?.overloaded === true;
+  } catch {
+    return false;
+  }
+}
+
 /** Reports a checked result to the core. Returns the next request. */
 export function completeIo(core: CoreSession, area: Area, reply: Reply, now: number): number {
   if (typeof reply === "number") return core.complete(reply, now);

@@ -30,10 +30,12 @@ export interface DurableObjectsOptions {
 const stores = new WeakMap<SessionObjectNamespace, Map<string, Store>>();
 
 /**
- * Returns a store with one Durable Object for each record, of the class `SessionObject`. The same namespace and options return the same store.
+ * Returns a store with one Durable Object of the class `SessionObject` for each record. The same namespace and options return the same
+ * store.
  *
  * It is linearizable: a read returns the last write, and of concurrent conditional puts one applies. Each object deletes itself at the
- * deadline of its record. `list` returns no keys, since a namespace cannot list its objects. Throws a `ConfigError` if `namespace` is none.
+ * deadline of its record. `list` returns no keys, since a namespace cannot list its objects. Throws a `ConfigError` if `namespace` is no
+ * namespace of Durable Objects. Each call rejects with one if they have another class.
  *
  * @example
  * export { SessionObject } from "edge-session/durable-object";

@@ -8,7 +8,7 @@ export * from "./errors.js";
 export { createSessions } from "./sessions.js";
 export type { ClearExpiredOptions, CookieSource, SessionOptions, Sessions, SweepOutcome } from "./sessions.js";
 export { kv, memory } from "./store.js";
-export type { KvNamespace, KvPage, MemoryStore, PutOptions, Store, StorePage } from "./store.js";
+export type { KvNamespace, KvPage, MemoryOptions, MemoryRecord, MemoryStore, PutOptions, Store, StorePage } from "./store.js";
 export type {
   Expiry,
   ExpiryOptions,

@@ -3,7 +3,7 @@
 import { type CoreMemory, type CoreSession, type CoreSettings, Flag, IoRequest, IoResult, OperationKind, Word } from "#core";
 import type { Area } from "./area.js";
 import { toPublicError } from "./core-errors.js";
-import { checkResult, completeIo, performIo } from "./driver.js";
+import { checkResult, completeIo, isOverloaded, performIo } from "./driver.js";
 import { definedEntries, toJsonObject } from "./entries.js";
 import { KeyError, PanicError, SessionBusyError, SessionClosedError } from "./errors.js";
 import { decodeDate, encodeExpiry, encodeExpiryOptions } from "./expiry.js";
@@ -138,7 +138,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
           reply = checkResult(request, await performIo(store, core, area, request, this.#lastReadKeys));
         } catch (error) {
           this.#storeError = error;
-          reply = IoResult.Failed;
+          reply = isOverloaded(error) ? IoResult.Overloaded : IoResult.Failed;
         }
         const now = clock();
         if (this.#instance !== instance) throw new PanicError();

@@ -26,7 +26,7 @@ export interface StorePage {
 
 /**
  * A key-value store for session records: `kv`, `memory` or your own. A failed call must throw. In particular, a failed read must not return
- * null, which means that there is no value. A record carries its own deadline, so a store may keep it for longer than its `ttl`.
+ * null, which means that there is no value. An error with `overloaded: true` is not tried again. A record carries its own deadline, so a store may keep it for longer than its `ttl`.
  *
  * @example
  * const nowhere: Store = {
@@ -136,28 +136,80 @@ function deadlineIn(metadata: unknown): number | undefined {
   return typeof deadline === "number" ? deadline : undefined;
 }
 
+/** A value of a store in memory. */
+export interface MemoryRecord {
+  value: Uint8Array;
+  /** The deadline in microseconds of Unix time. */
+  deadline: number;
+  generation: number;
+  /** The end of the `ttl`, in milliseconds of the store's clock. Without it, the value does not expire. */
+  expires?: number | undefined;
+}
+
 /** A store in memory with access to its records. */
 export interface MemoryStore extends Store {
-  /** The records by storage key. */
-  readonly records: Map<string, { value: Uint8Array; deadline: number; generation: number }>;
+  /** The records by storage key, from the oldest write to the newest. An expired one stays until its key is used or the store is full. */
+  readonly records: Map<string, MemoryRecord>;
+}
+
+/** Options of `memory`. */
+export interface MemoryOptions {
+  /** The maximum number of values. A full store drops the expired ones first, then the oldest. Default 10,000. */
+  maxRecords?: number | undefined;
+  /** Returns the time in milliseconds of Unix time, for tests. It is also the default of the option `clock`. Default: `Date.now`. */
+  now?: (() => number) | undefined;
 }
 
 /**
- * Returns a new store in memory, for tests and experiments. Expired records stay until `clearExpired`.
+ * Returns a new store in memory, for tests and for a single process. It is linearizable, bounded, and returns no value after its `ttl`.
+ * Throws a `ConfigError` if `maxRecords` is not a whole number above 0.
  *
  * @example
  * const sessions = createSessions({ store: memory(), secrets: ["a secret of at least thirty-two bytes"] });
  */
-export function memory(): MemoryStore {
+export function memory({ maxRecords = 10_000, now = () => Date.now() }: MemoryOptions = {}): MemoryStore {
+  if (!Number.isSafeInteger(maxRecords) || maxRecords < 1) throw new ConfigError("memory({ maxRecords }) must be a whole number above 0");
   const records: MemoryStore["records"] = new Map();
+  /** No value expires before this time, in milliseconds: a full store looks for expired values only after it. */
+  let earliest = Infinity;
+
+  function live(key: string): MemoryRecord | undefined {
+    const record = records.get(key);
+    if (!record || !hasExpired(record, now())) return record;
+    records.delete(key);
+    return undefined;
+  }
+
+  function makeRoom(): void {
+    const time = now();
+    if (time >= earliest) {
+      earliest = Infinity;
+      for (const [key, record] of records) {
+        if (hasExpired(record, time)) records.delete(key);
+        else earliest = Math.min(earliest, record.expires ?? Infinity);
+      }
+    }
+    for (const key of records.keys()) {
+      if (records.size < maxRecords) break;
+      records.delete(key);
+    }
+  }
+
   return {
     records,
+    consistency: "linearizable",
+    now,
     async get(key) {
-      return records.get(key)?.value.slice() ?? null;
+      return live(key)?.value.slice() ?? null;
     },
-    async put(key, value, { deadline, generation, ifGeneration }) {
-      if (ifGeneration !== undefined && (records.get(key)?.generation ?? 0) !== ifGeneration) return false;
-      records.set(key, { value: value.slice(), deadline, generation });
+    async put(key, value, { ttl, deadline, generation, ifGeneration }) {
+      if (ifGeneration !== undefined && (live(key)?.generation ?? 0) !== ifGeneration) return false;
+      records.delete(key); // so that the key becomes the newest
+      if (records.size >= maxRecords) makeRoom();
+      const expires = now() + ttl * 1000;
+      records.set(key, { value: value.slice(), deadline, generation, expires });
+      earliest = Math.min(earliest, expires);
+      return true;
     },
     async delete(key) {
       records.delete(key);
@@ -167,4 +219,8 @@ export function memory(): MemoryStore {
       return { keys: found.map(([name, { deadline }]) => ({ name, deadline })) };
     },
   };
+}
+
+function hasExpired({ expires = Infinity }: MemoryRecord, time: number): boolean {
+  return expires <= time;
 }

@@ -72,7 +72,7 @@ fn sessions_on(store: MemoryStore) -> Sessions<MemoryStore> {
 
 /// A visitor's `Cookie` header, the storage key of its record, and the record.
 static VISITOR: LazyLock<(String, String, Vec<u8>)> = LazyLock::new(|| {
-    let store = MemoryStore::default();
+    let store = MemoryStore::eventual();
     let sessions = sessions_on(store.clone());
     let mut session = sessions.new_session().unwrap();
     session.set("user", "alice").unwrap();
@@ -85,7 +85,7 @@ static VISITOR: LazyLock<(String, String, Vec<u8>)> = LazyLock::new(|| {
 /// Returns that visitor's session, with `bytes` as the record.
 fn visitor_with(bytes: &[u8]) -> (MemoryStore, Sessions<MemoryStore>, Session) {
     let (cookie, key, _) = &*VISITOR;
-    let store = MemoryStore::default();
+    let store = MemoryStore::eventual();
     store.put(StorageKey::listed(key.as_str()), bytes.to_vec());
     // Other entropy than the visitor's, so that a new session has another key.
     let sessions = sessions_on(store.clone()).with_entropy(|| Ok([8; 32]));
@@ -116,7 +116,7 @@ pub fn cookie_header(header: &[u8]) {
     let [together] = find_cookies(&whole, [NAME]);
     let others = together.values.iter().filter(|value| **value != own);
     let alone = together.values.contains(&own) && others.into_iter().all(|value| token_parts(value).is_none());
-    let session = run(sessions_on(MemoryStore::default()).load(&whole)).unwrap();
+    let session = run(sessions_on(MemoryStore::eventual()).load(&whole)).unwrap();
     assert_eq!(session.session_key().is_some(), alone);
 }
 
@@ -185,7 +185,7 @@ pub fn journal(bytes: &[u8]) {
     }
     // A record that contains the first of these saves, and a request with the journal in its cookie.
     let tags = journal.iter().flat_map(|journal| journal.entries.first()).map(|entry| entry.tag).collect();
-    let store = MemoryStore::default();
+    let store = MemoryStore::eventual();
     let stale = record::encode(&RecordHeader { tags, ..before.head }, &before.data);
     store.put(StorageKey::listed(key.as_str()), stale);
     let sessions = sessions_on(store).with_entropy(|| Ok([8; 32]));
@@ -310,7 +310,7 @@ pub fn json(bytes: &[u8]) {
 
 /// Checks that JSON texts, set individually or by an update, are unchanged after a save and a load.
 fn stored_json(text: &str) {
-    let store = MemoryStore::default();
+    let store = MemoryStore::eventual();
     let sessions = sessions_on(store.clone());
     let mut session = sessions.new_session().unwrap();
     let set = session.set_json("k\"é", text).is_ok();

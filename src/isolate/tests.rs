@@ -21,7 +21,7 @@ fn tag(number: u32) -> Tag {
 fn head(generation: u32, tags: &[u32]) -> RecordHeader {
     let end = Deadline(i64::MAX);
     let tags = tags.iter().map(|number| tag(*number)).collect();
-    RecordHeader { deadline: end, absolute: end, generation, tags, rotations: 0, writes: Vec::new() }
+    RecordHeader { deadline: end, absolute: end, generation, tags, rotations: 0, writes: Vec::new(), owner: None }
 }
 
 /// The bytes of a record with one member, which was written at `time`.

@@ -11,6 +11,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::headers::SessionHeaders;
+use super::linearizable;
 use super::revoke;
 use super::save::{Save, SaveOutcome};
 use super::{Reply, Step};
@@ -77,8 +78,8 @@ impl Commit {
             (State::Start, Reply::Start) => self.start(session, memory).unwrap_or_else(|error| Step::Done(Err(error))),
             (State::Saving(save, lifetime), reply) => self.save(session, memory, save, lifetime, reply),
             (State::Verifying { lifetime, saved, purpose }, Reply::Values(values)) => {
-                let tombstone = values.first().and_then(Option::as_deref);
-                Step::Done(verified(session, memory, tombstone, lifetime, saved, purpose))
+                let value = values.first().and_then(Option::as_deref);
+                Step::Done(verified(session, memory, value, lifetime, saved, purpose))
             }
             (State::Verifying { saved, .. }, Reply::Unavailable(_)) => {
                 Step::Done(Ok(headers(session, None, true, saved)))
@@ -170,8 +171,12 @@ impl Commit {
             return Step::Done(Ok(headers(session, None, session.accessed(), saved)));
         }
         let is_unchanged = has_unchanged_key(session);
+        if session.settings.is_linearizable() {
+            // The condition of the put has just been checked.
+            return Step::Done(with_cookie(session, lifetime, saved));
+        }
         // mutation: late-without-tombstones
-        if is_unchanged && !session.settings.reads_tombstones() && session.clock.elapsed_millis() > LATE {
+        if is_unchanged && !session.settings.check_ended && session.clock.elapsed_millis() > LATE {
             return Step::Done(Ok(headers(session, None, true, saved)));
         }
         let is_recent = session.clock.since_revocation_check() <= RECENTLY_READ;
@@ -185,7 +190,7 @@ impl Commit {
         Step::Done(with_cookie(session, lifetime, saved))
     }
 
-    /// Reads the tombstone of the session's key, if tombstones are read at all.
+    /// Reads the tombstone of the session's key, if tombstones are read at all; on a linearizable store, the record.
     fn verify(
         &mut self,
         session: &Session,
@@ -193,29 +198,41 @@ impl Commit {
         saved: SaveOutcome,
         purpose: Purpose,
     ) -> Option<NextStep> {
-        let identity = session.key.identity().filter(|_| session.settings.reads_tombstones())?;
+        let identity = session.key.identity()?;
+        let key = if session.settings.is_linearizable() {
+            session.record_key(identity)
+        } else if session.settings.check_ended {
+            session.tombstone_key(identity)
+        } else {
+            return None;
+        };
         self.state = State::Verifying { lifetime, saved, purpose };
-        Some(Step::Read(vec![session.tombstone_key(identity)]))
+        Some(Step::Read(vec![key]))
     }
 }
 
-/// Returns the headers after the tombstone was read.
+/// Returns the headers after the tombstone was read; on a linearizable store, the record.
 fn verified(
     session: &mut Session,
     memory: &IsolateMemory,
-    tombstone: Option<&[u8]>,
+    value: Option<&[u8]>,
     lifetime: CookieLifetime,
     saved: SaveOutcome,
     purpose: Purpose,
 ) -> Result<SessionHeaders> {
     let Some(identity) = session.key.identity() else { return Err(Error::unexpected_reply()) };
     let now = session.clock.latest_millis();
-    let key = session.tombstone_key(identity);
-    let is_revoked = revoke::revocation(memory, &key, tombstone, now).is_some();
-    // Another request of this isolate may have set an expiry in the past, which leaves no tombstone.
-    let newest = memory.newest(&session.record_key(identity), None, now).bytes;
-    let head = newest.as_deref().and_then(record::head);
-    let is_over = is_revoked || head.is_some_and(|head| head.end().has_passed(session.now()));
+    let is_over = if session.settings.is_linearizable() {
+        let head = value.and_then(record::head);
+        !head.is_some_and(|head| linearizable::opens(&head, identity) && !head.end().has_passed(session.now()))
+    } else {
+        let key = session.tombstone_key(identity);
+        let is_revoked = revoke::revocation(memory, &key, value, now).is_some();
+        // Another request of this isolate may have set an expiry in the past, which leaves no tombstone.
+        let newest = memory.newest(&session.record_key(identity), None, now).bytes;
+        let head = newest.as_deref().and_then(record::head);
+        is_revoked || head.is_some_and(|head| head.end().has_passed(session.now()))
+    };
     match purpose {
         _ if !is_over => with_cookie(session, lifetime, saved),
         Purpose::LateResponse => Ok(headers(session, None, true, saved)),
@@ -301,8 +318,11 @@ fn has_unchanged_key(session: &Session) -> bool {
 /// Returns whether one of the request's tokens has the same family and at least as many rotations: then the request is not a
 /// login.
 fn has_unchanged_rotations(session: &Session) -> bool {
-    let is_as_old =
-        |own: &Identity, other: &Identity| own.key.family() == other.key.family() && own.rotations <= other.rotations;
+    // On a linearizable store, a copy has another family.
+    let is_linearizable = session.settings.is_linearizable();
+    let is_as_old = |own: &Identity, other: &Identity| {
+        (is_linearizable || own.key.family() == other.key.family()) && own.rotations <= other.rotations
+    };
     session.key.identity().is_some_and(|own| session.incoming.identities().any(|other| is_as_old(own, other)))
 }
 

@@ -19,6 +19,7 @@ use alloc::vec::Vec;
 use chrono::{DateTime, Utc};
 
 use super::freshness::{self, Freshness};
+use super::linearizable;
 use super::revoke::{self, Reach};
 use super::{Reply, Step};
 use crate::cookie::header::find_cookies;
@@ -143,6 +144,10 @@ impl Load {
                 self.next_name(session)
             }
             (State::Reading(tokens), Reply::Values(values)) if tokens.is_empty() => {
+                if session.settings.is_linearizable() {
+                    let fetched = linearizable::evaluate_opened(session, values);
+                    return done(session, fetched);
+                }
                 self.record_read(session, memory, values)
             }
             (State::Reading(tokens), Reply::Values(values)) => self.tokens_read(session, memory, tokens, values),
@@ -167,15 +172,19 @@ impl Load {
                 memory.mark(op.key(), Revocation::Ended, session.clock.latest_millis());
             }
             memory.forget(&session.record_key(&identity));
-            ops.push(revoke::delete(&settings, &identity));
+            ops.extend(revoke::deletions(&settings, &identity, false));
             self.state = State::Ending;
             return Step::Write(ops);
         }
         if let Some(identity) = session.incoming.opened.clone() {
-            let key = session.record_key(&identity);
+            let mut keys = vec![session.record_key(&identity)];
+            if settings.is_linearizable() {
+                // The key does not show whether it is that of a login.
+                keys.push(session.record_key(&Identity { rotations: 1, ..identity.clone() }));
+            }
             session.key = KeyState::Stored(identity);
             self.state = State::Reading(Vec::new());
-            return Step::Read(vec![key]);
+            return Step::Read(keys);
         }
         self.next_name(session)
     }
@@ -304,6 +313,9 @@ impl Load {
 
     /// Finishes the load. For a superseded key, reads the tombstone of its successor first.
     fn finish(&mut self, session: &mut Session, fetched: FetchOutcome) -> Step<()> {
+        if session.settings.is_linearizable() {
+            return done(session, fetched);
+        }
         let FetchOutcome::Superseded(record) = fetched else { return done(session, fetched) };
         let Some(identity) = session.key.identity() else { return done(session, FetchOutcome::Superseded(None)) };
         let key = successor_tombstone(&session.settings, identity);
@@ -368,6 +380,9 @@ fn evaluate(
     bytes: Option<Vec<u8>>,
     tombstone: Option<&[u8]>,
 ) -> FetchOutcome {
+    if session.settings.is_linearizable() {
+        return linearizable::evaluate(session, bytes);
+    }
     let Some(identity) = session.key.identity() else { return FetchOutcome::Nothing(LoadReason::New) };
     let now = session.clock.latest_millis();
     let key = session.tombstone_key(identity);

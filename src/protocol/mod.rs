@@ -60,6 +60,7 @@ pub(crate) mod delete;
 pub(crate) mod flush;
 mod freshness;
 pub(crate) mod headers;
+mod linearizable;
 pub(crate) mod load;
 mod revoke;
 pub(crate) mod save;

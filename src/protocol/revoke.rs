@@ -48,6 +48,9 @@ pub(super) fn revocation(
 
 /// Returns the storage key of the record of `identity`.
 pub(super) fn record_key(settings: &Settings, identity: &Identity) -> StorageKey {
+    if settings.is_linearizable() {
+        return StorageKey::of_family(&settings.key_prefix, identity);
+    }
     StorageKey::record(&settings.key_prefix, &identity.key)
 }
 
@@ -73,6 +76,9 @@ pub(super) struct Reach {
 
 /// Returns the tombstones that end the session of `identity`: for its own rotation, earlier ones, and later ones.
 pub(super) fn ended(settings: &Settings, identity: &Identity, reach: Reach, now: DateTime<Utc>) -> Vec<Op> {
+    if settings.is_linearizable() {
+        return Vec::new();
+    }
     let own = identity.rotations;
     let first = own.saturating_sub(PREDECESSORS).max(u16::from(own > 0 && !reach.anonymous)); // mutation: earlier-rotations
     // mutation: reach-of-logout
@@ -84,6 +90,15 @@ pub(super) fn ended(settings: &Settings, identity: &Identity, reach: Reach, now:
 /// Returns the deletion of the record of `identity`.
 pub(super) fn delete(settings: &Settings, identity: &Identity) -> Op {
     Op::Delete { key: record_key(settings, identity) }
+}
+
+/// Returns the deletions that end the session of `identity`, in their order. On a linearizable store, an anonymous key also ends the
+/// login that may have replaced it: a login that sees its old record deleted withdraws its own. `anonymous` does so for any key.
+pub(super) fn deletions(settings: &Settings, identity: &Identity, anonymous: bool) -> Vec<Op> {
+    if !settings.is_linearizable() || !(anonymous || identity.is_anonymous()) {
+        return vec![delete(settings, identity)];
+    }
+    [0, 1].map(|rotations| delete(settings, &Identity { rotations, ..identity.clone() })).to_vec()
 }
 
 fn tombstone(
@@ -151,16 +166,19 @@ impl Revoke {
         for identity in identities.iter().rev() {
             // The login has put a tombstone for the anonymous key. In this isolate, the logout revokes it as well.
             let anonymous = Identity { rotations: 0, ..identity.clone() };
-            // mutation: mark-of-anonymous
-            memory.mark(&tombstone_key(settings, &anonymous), Revocation::Ended, now.timestamp_millis());
+            if !settings.is_linearizable() {
+                // mutation: mark-of-anonymous
+                memory.mark(&tombstone_key(settings, &anonymous), Revocation::Ended, now.timestamp_millis());
+            }
             for op in ended(settings, identity, reach, now).into_iter().rev() {
                 memory.mark(op.key(), Revocation::Ended, now.timestamp_millis()); // mutation: mark-of-logout
                 left.retain(|other| other.key() != op.key());
                 left.push(op); // mutation: tombstone-of-logout
             }
-            let deletion = delete(settings, identity);
-            memory.forget(deletion.key());
-            deletions.push(deletion); // mutation: record-of-logout
+            for deletion in self::deletions(settings, identity, reach.anonymous).into_iter().rev() {
+                memory.forget(deletion.key());
+                deletions.push(deletion); // mutation: record-of-logout
+            }
         }
         let needs_deletion = !settings.reads_tombstones();
         Self {

@@ -62,6 +62,11 @@ impl Data {
         unique.then_some(data)
     }
 
+    /// Returns the bytes of the record that the data were read with.
+    pub(crate) fn record(&self) -> &[u8] {
+        &self.record
+    }
+
     fn bytes<'a>(&'a self, text: &'a JsonSlice) -> &'a [u8] {
         match text {
             JsonSlice::Stored(range) => self.record.get(range.clone()).unwrap_or_default(),

@@ -208,6 +208,7 @@ mod tests {
             tags: tags.to_vec(),
             rotations: 0,
             writes: Vec::new(),
+            owner: None,
         };
         Record { head, data: data(members) }
     }

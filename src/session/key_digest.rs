@@ -6,7 +6,7 @@ use edge_session_crypto::{digest_to_base64, sha256};
 
 /// The length of a [`KeyDigest`] in bytes and in characters.
 const DIGEST_BYTES: usize = 24;
-const DIGEST_CHARS: usize = 32;
+pub(super) const DIGEST_CHARS: usize = 32;
 
 /// 192 bits of a session key's hash (SHA-256), as base64url.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -22,6 +22,12 @@ impl KeyDigest {
 
     fn new(bytes: &[u8; DIGEST_BYTES]) -> Self {
         Self(digest_to_base64(bytes))
+    }
+
+    /// Parses a digest in a record.
+    pub(super) fn parse(text: &[u8]) -> Option<Self> {
+        let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        text.try_into().ok().filter(|text: &[u8; DIGEST_CHARS]| text.iter().all(is_base64)).map(Self)
     }
 
     pub(crate) fn as_str(&self) -> &str {

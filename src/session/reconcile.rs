@@ -90,8 +90,15 @@ mod tests {
         data.mark_stored();
         let end = Deadline(i64::MAX);
         let tags = tags.iter().map(|tag| [*tag, 0, 0, 0]).collect();
-        let mut head =
-            RecordHeader { deadline: end, absolute: end, generation, tags, rotations: 0, writes: Vec::new() };
+        let mut head = RecordHeader {
+            deadline: end,
+            absolute: end,
+            generation,
+            tags,
+            rotations: 0,
+            writes: Vec::new(),
+            owner: None,
+        };
         for (key, time) in writes {
             let key = if key.is_empty() { Box::default() } else { crate::json::quoted(key).into() };
             head.writes.push(RecentWrite { time: *time, key });

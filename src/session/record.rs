@@ -6,21 +6,25 @@
 //! ```
 //!
 //! Times are microseconds of Unix time. `writes` lists the keys that were set or removed in the last minutes: the time in
-//! milliseconds, the length of the key, and the key (0 and null mean all keys). It is omitted if it is empty. `sizes` lists the
+//! milliseconds, the length of the key, and the key (0 and null mean all keys). It is omitted if it is empty. On a linearizable store,
+//! `key`, `cycled` and `next` follow the rotations: the digest of the session key, the time of its rotation in milliseconds, and after a
+//! login, the digest of the family to which the session has moved. `sizes` lists the
 //! lengths of each member's key and value, so that the cost of decoding depends on the number of keys, and a value is only parsed
 //! when it is read. A record that was edited by hand is read by a slower scan. The version comes first. A record of a newer
 //! version is left unchanged.
 //!
 //! Decoding validates the structure only; a corrupt value is detected when it is read.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::data::{Data, JsonSlice};
 use super::deadline::Deadline;
 use super::identity::Tag;
+use super::key_digest::KeyDigest;
 use super::limits::MAX_TAGS;
-use super::record_header::RecordHeader;
+use super::record_header::{Owner, RecordHeader};
 use super::record_reader::{RecordReader, START, tag};
 use super::record_writer::RecordWriter;
 use crate::json;
@@ -76,6 +80,18 @@ pub(crate) fn encode(head: &RecordHeader, data: &Data) -> Vec<u8> {
     });
     out.text("],\"rotations\":");
     out.number(head.rotations);
+    if let Some(Owner { key, cycled, next }) = head.owner.as_deref() {
+        out.text(",\"key\":");
+        out.digest(key.as_ref());
+        if let Some(cycled) = cycled {
+            out.text(",\"cycled\":");
+            out.number(*cycled);
+        }
+        if next.is_some() {
+            out.text(",\"next\":");
+            out.digest(next.as_ref());
+        }
+    }
     if !head.writes.is_empty() {
         out.text(",\"writes\":[");
         out.list(&head.writes, |out, write| {
@@ -200,12 +216,31 @@ fn scan(text: &str) -> Option<Decoded> {
         rotations: number("rotations")?.try_into().ok()?,
         // The writes only serve to resolve conflicts. An edited record has none.
         writes: Vec::new(),
+        owner: match member("key") {
+            Some(key) => {
+                let next = match member("next") {
+                    Some(next) => digest(next)?,
+                    None => None,
+                };
+                Some(Box::new(Owner { key: digest(key)?, cycled: number("cycled"), next }))
+            }
+            None => None,
+        },
     };
     let own = |(key, value): (String, &str)| {
         (JsonSlice::Own(json::quoted(&key).into()), JsonSlice::Own(value.as_bytes().into()))
     };
     let data = json::members(member("data")?).ok()?.into_iter().map(own).collect();
     Some(record(head, Vec::new(), data))
+}
+
+/// Parses the digest of a session key, or `null`.
+fn digest(text: &str) -> Option<Option<KeyDigest>> {
+    if text == "null" {
+        return Some(None);
+    }
+    let digest = text.strip_prefix('"')?.strip_suffix('"')?;
+    KeyDigest::parse(digest.as_bytes()).map(Some)
 }
 
 /// Parses a list of tags: `["9f86d081",…]`.

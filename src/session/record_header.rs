@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use super::data::Data;
 use super::deadline::Deadline;
 use super::identity::Tag;
+use super::key_digest::KeyDigest;
 use super::limits::{MAX_TAGS, MAX_WRITES, WRITES_WINDOW};
 
 /// The header of a record.
@@ -20,6 +21,19 @@ pub(crate) struct RecordHeader {
     pub(crate) rotations: u16,
     /// The last write of each key that was written recently.
     pub(crate) writes: Vec<RecentWrite>,
+    /// The session key that opens the record. Only on a linearizable store, where the keys of a family share the record.
+    pub(crate) owner: Option<Box<Owner>>,
+}
+
+/// The session key that opens a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Owner {
+    /// The digest of the key; `None` after a login has moved the session to another record.
+    pub(crate) key: Option<KeyDigest>,
+    /// The time of the last rotation, in milliseconds of Unix time.
+    pub(crate) cycled: Option<i64>,
+    /// The family of the record to which a login has moved the session.
+    pub(crate) next: Option<KeyDigest>,
 }
 
 /// The last time a quoted key was set or removed, in milliseconds of Unix time. An empty key means all keys.
@@ -93,6 +107,7 @@ pub(super) mod tests {
             tags: vec![[0x9f, 0x86, 0xd0, 0x81], [0, 0, 0, 1]],
             rotations: 2,
             writes: Vec::new(),
+            owner: None,
         }
     }
 

@@ -7,8 +7,9 @@ use core::ops::Range;
 use super::data::JsonSlice;
 use super::deadline::Deadline;
 use super::identity::Tag;
+use super::key_digest::{DIGEST_CHARS, KeyDigest};
 use super::limits::MAX_TAGS;
-use super::record_header::{RecentWrite, RecordHeader};
+use super::record_header::{Owner, RecentWrite, RecordHeader};
 use crate::json;
 
 /// The first bytes of a record of this version.
@@ -77,6 +78,7 @@ impl<'a> RecordReader<'a> {
         }
         self.word(",\"rotations\":")?;
         let rotations = self.number()?.try_into().ok()?;
+        let owner = self.owner()?;
         let mut writes = Vec::new();
         if self.word(",\"writes\":[").is_some() {
             while self.word("]").is_none() {
@@ -98,7 +100,25 @@ impl<'a> RecordReader<'a> {
                 writes.push(RecentWrite { time, key });
             }
         }
-        Some(RecordHeader { deadline, absolute, generation, tags, rotations, writes })
+        Some(RecordHeader { deadline, absolute, generation, tags, rotations, writes, owner })
+    }
+
+    /// Reads the session key's digest and the time of its rotation, if the record has them.
+    fn owner(&mut self) -> Option<Option<Box<Owner>>> {
+        if self.word(",\"key\":").is_none() {
+            return Some(None);
+        }
+        let key = if self.word("null").is_some() { None } else { Some(self.digest()?) };
+        let cycled = if self.word(",\"cycled\":").is_some() { Some(self.number()?) } else { None };
+        let next = if self.word(",\"next\":").is_some() { Some(self.digest()?) } else { None };
+        Some(Some(Box::new(Owner { key, cycled, next })))
+    }
+
+    fn digest(&mut self) -> Option<KeyDigest> {
+        self.word("\"")?;
+        let (digest, _) = self.piece(DIGEST_CHARS as i64)?;
+        self.word("\"")?;
+        KeyDigest::parse(digest)
     }
 
     /// Reads the sizes of the members' keys and values, up to the beginning of the first member.

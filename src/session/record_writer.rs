@@ -2,6 +2,8 @@
 
 use alloc::vec::Vec;
 
+use super::key_digest::KeyDigest;
+
 /// An unfinished record.
 pub(super) struct RecordWriter(pub(super) Vec<u8>);
 
@@ -12,6 +14,14 @@ impl RecordWriter {
 
     pub(super) fn number(&mut self, number: impl itoa::Integer) {
         self.text(itoa::Buffer::new().format(number));
+    }
+
+    /// Writes a digest, or `null`.
+    pub(super) fn digest(&mut self, digest: Option<&KeyDigest>) {
+        match digest {
+            Some(digest) => ["\"", digest.as_str(), "\""].into_iter().for_each(|text| self.text(text)),
+            None => self.text("null"),
+        }
     }
 
     pub(super) fn list<T>(&mut self, items: impl IntoIterator<Item = T>, write: impl Fn(&mut Self, T)) {

@@ -136,8 +136,11 @@ impl Session {
         };
         let identity = match copied.filter(|_| is_loaded) {
             Some(Identity { key, rotations, absolute: own }) if rotations > 0 => {
+                // On a linearizable store, the family's record belongs to the original.
+                let is_linearizable = self.settings.is_linearizable();
                 // mutation: copy-of-login
-                Identity { key: self.random.successor(&key), rotations, absolute: own.min(absolute) }
+                let key = if is_linearizable { self.random.session_key() } else { self.random.successor(&key) };
+                Identity { key, rotations, absolute: own.min(absolute) }
             }
             copied => {
                 // A key that was opened without a token or a record has no absolute deadline.
@@ -174,6 +177,13 @@ impl Session {
         let (old, replaces) = match core::mem::take(&mut self.key) {
             KeyState::Stored(identity) => (Some(identity.clone()), Some(identity)), // mutation: replaced-key
             KeyState::New { identity, replaces } => (Some(identity), replaces),
+            // On a linearizable store, the family's record belongs to the first login.
+            KeyState::Superseded { identity, record } if self.settings.is_linearizable() => {
+                if let Some(record) = record {
+                    self.data()?.merge_onto(record.data);
+                }
+                (None, Some(identity))
+            }
             // A second login concurrent with the first: it joins the same family, so that a logout revokes both. It starts from
             // the same anonymous record; the data of the first login stay with its own key.
             KeyState::Superseded { identity, record } => match record {

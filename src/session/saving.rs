@@ -1,6 +1,8 @@
 //! The record of a save, and the session's state after it is stored.
 
+use alloc::boxed::Box;
 use alloc::rc::Rc;
+use alloc::vec::Vec;
 
 use super::data::Data;
 use super::deadline::Deadline;
@@ -12,7 +14,7 @@ use super::key_state::KeyState;
 use super::load_reason::LoadReason;
 use super::load_state::{FetchOutcome, LoadState};
 use super::record::Record;
-use super::record_header::RecordHeader;
+use super::record_header::{Owner, RecordHeader};
 use super::session::{Session, Stored};
 use crate::error::Result;
 
@@ -80,6 +82,14 @@ impl Session {
         Ok(())
     }
 
+    /// Returns a copy of the record's bytes as they were loaded.
+    pub(crate) fn loaded_record(&self) -> Option<Vec<u8>> {
+        match &self.state {
+            LoadState::Evaluated(_, data) => Some(data.record().to_vec()),
+            LoadState::Pending(_) => None,
+        }
+    }
+
     /// Returns whether a save has something to store: other data, another key, or a deadline that moved by a tenth of the
     /// session's lifetime.
     ///
@@ -120,7 +130,8 @@ impl Session {
         let (rotations, absolute) =
             self.key.identity().map_or((0, Deadline::NEVER), |identity| (identity.rotations, identity.absolute));
         let is_new = self.key.is_new();
-        let continued = base.filter(|_| !is_new);
+        let is_linearizable = self.settings.is_linearizable();
+        let continued = base.filter(|_| !is_new && !is_linearizable);
         let mut head = RecordHeader {
             deadline,
             absolute,
@@ -129,12 +140,20 @@ impl Session {
             tags: RecordHeader::next_tags(tag, continued),
             rotations,
             writes: continued.map(|head| head.writes.clone()).unwrap_or_default(),
+            owner: None,
         };
         let now = self.now().timestamp_millis();
+        if is_linearizable {
+            let is_rotation = matches!(&self.key, KeyState::New { replaces: Some(_), .. });
+            let before = base.and_then(|head| head.owner.as_ref()?.cycled);
+            let key = self.key.identity().map(|identity| identity.key.digest());
+            head.owner =
+                Some(Box::new(Owner { key, cycled: if is_rotation { Some(now) } else { before }, next: None }));
+        }
         let time = Journal::next_time(self.known.journal.as_ref(), &head, now, SKEW); // mutation: time-of-write
         let data = self.data()?;
         // No journal contains a change that is older than the key.
-        if !is_new {
+        if !is_new && !is_linearizable {
             head.record_writes(data, time); // mutation: writes-noted
         }
         Ok((head, &*data, time))
@@ -165,7 +184,12 @@ impl Session {
         let base = self.stored.take().filter(|_| !self.key.is_new());
         let limit = self.settings.journal_bytes;
         let mut is_complete = true;
-        if let LoadState::Evaluated(_, data) = &mut self.state {
+        if let LoadState::Evaluated(_, data) = &mut self.state
+            && self.settings.is_linearizable()
+        {
+            self.known.journal = None;
+            data.mark_stored();
+        } else if let LoadState::Evaluated(_, data) = &mut self.state {
             let base = base.and_then(|stored| Some((*stored.head.tags.first()?, stored)));
             self.known.journal = Some(match (base, self.known.journal.take()) {
                 (None, _) => Journal::starting_at(tag, time),

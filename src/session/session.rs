@@ -416,6 +416,9 @@ impl Session {
 
     /// Returns the storage key of the record of an identity.
     pub(crate) fn record_key(&self, identity: &Identity) -> StorageKey {
+        if self.settings.is_linearizable() {
+            return StorageKey::of_family(&self.settings.key_prefix, identity);
+        }
         self.storage_keys.record(&self.settings.key_prefix, identity)
     }
 

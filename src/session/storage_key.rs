@@ -30,6 +30,13 @@ impl StorageKey {
         Self([prefix, RECORD, key.digest().as_str()].concat().into())
     }
 
+    /// Returns the storage key of the record on a linearizable store, where the keys of a family share two records: one of the
+    /// anonymous session, and one of the login.
+    pub(crate) fn of_family(prefix: &str, identity: &Identity) -> Self {
+        let slot = if identity.is_anonymous() { ".anonymous" } else { ".login" };
+        Self([prefix, RECORD, identity.key.family().as_str(), slot].concat().into())
+    }
+
     /// Returns the storage key of the tombstone that revokes the keys of a family with this number of rotations.
     pub(crate) fn tombstone(prefix: &str, family: KeyDigest, rotations: u16) -> Self {
         let mut number = itoa::Buffer::new();

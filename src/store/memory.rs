@@ -5,7 +5,7 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
-use super::{Op, Page, Store, WriteOutcome};
+use super::{Consistency, Op, Page, Store, WriteOutcome};
 use crate::error::Result;
 use crate::session::storage_key::StorageKey;
 
@@ -19,19 +19,8 @@ struct Entry {
     generation: u32,
 }
 
-/// Keeps records in memory. Clones share them. Expired records stay until `clear_expired`.
-///
-/// ```
-/// use edge_session::MemoryStore;
-///
-/// let store = MemoryStore::default();
-/// assert!(store.is_empty());
-/// ```
-#[derive(Clone, Debug, Default)]
-pub struct MemoryStore(Rc<RefCell<Entries>>);
-
-/// The entries, sorted by their keys. A `BTreeMap` has 5 KB more code, gzipped.
-#[derive(Clone, Debug, Default)]
+/// The entries, sorted by their keys. A `BTreeMap` has 4 KB more code, gzipped.
+#[derive(Debug, Default)]
 struct Entries(Vec<(StorageKey, Entry)>);
 
 impl Entries {
@@ -63,11 +52,44 @@ impl Entries {
     }
 }
 
+/// Keeps records in memory. Clones share them. Expired records stay until `clear_expired`.
+///
+/// ```
+/// use edge_session::MemoryStore;
+///
+/// let store = MemoryStore::default();
+/// assert!(store.is_empty());
+/// ```
+#[derive(Clone, Debug)]
+pub struct MemoryStore {
+    entries: Rc<RefCell<Entries>>,
+    consistency: Consistency,
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self { entries: Rc::default(), consistency: Consistency::Linearizable }
+    }
+}
+
 impl MemoryStore {
+    /// Returns a store that promises eventual consistency only, so that sessions use the protocol of Workers KV: for tests.
+    ///
+    /// ```
+    /// use edge_session::MemoryStore;
+    /// use edge_session::store::{Consistency, Store};
+    ///
+    /// assert_eq!(MemoryStore::eventual().consistency(), Consistency::Eventual);
+    /// ```
+    #[must_use]
+    pub fn eventual() -> Self {
+        Self { consistency: Consistency::Eventual, ..Self::default() }
+    }
+
     /// Returns the number of values.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.borrow().0.len()
+        self.entries.borrow().0.len()
     }
 
     /// Returns whether the store is empty.
@@ -79,23 +101,23 @@ impl MemoryStore {
     /// Returns all keys and values.
     #[must_use]
     pub fn entries(&self) -> Vec<(StorageKey, Vec<u8>)> {
-        self.0.borrow().0.iter().map(|(key, entry)| (key.clone(), entry.value.clone())).collect()
+        self.entries.borrow().0.iter().map(|(key, entry)| (key.clone(), entry.value.clone())).collect()
     }
 
     /// Puts bytes under a key, without a deadline.
     pub fn put(&self, key: StorageKey, value: Vec<u8>) {
-        self.0.borrow_mut().insert(key, Entry { value, deadline: i64::MAX, generation: 0 });
+        self.entries.borrow_mut().insert(key, Entry { value, deadline: i64::MAX, generation: 0 });
     }
 }
 
 impl Store for MemoryStore {
     async fn read(&self, keys: &[StorageKey]) -> Result<Vec<Option<Vec<u8>>>> {
-        let entries = self.0.borrow();
+        let entries = self.entries.borrow();
         Ok(keys.iter().map(|key| entries.get(key).map(|entry| entry.value.clone())).collect())
     }
 
     async fn write(&self, ops: Vec<Op>) -> Result<WriteOutcome> {
-        let mut entries = self.0.borrow_mut();
+        let mut entries = self.entries.borrow_mut();
         for op in ops {
             match op {
                 Op::Put { key, value, deadline, generation, only_if, .. } => {
@@ -111,8 +133,12 @@ impl Store for MemoryStore {
         Ok(WriteOutcome::All)
     }
 
+    fn consistency(&self) -> Consistency {
+        self.consistency
+    }
+
     async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Page> {
-        let stored = self.0.borrow();
+        let stored = self.entries.borrow();
         let (Ok(start) | Err(start)) = stored.find(&StorageKey::listed(cursor.unwrap_or(prefix)));
         let mut entries: Vec<_> = stored
             .0

@@ -219,7 +219,7 @@ fn cve_2024_38513_a_well_signed_but_unknown_key_is_not_taken_over() {
 // CVE-2025-66565 (Fiber): without random bytes, keys were predictable.
 #[test]
 fn cve_2025_66565_without_random_bytes_there_is_no_session() {
-    let store = MemoryStore::default();
+    let store = MemoryStore::eventual();
     let failing = || {
         let error = Settings::builder([""; 0]).build().unwrap_err();
         Err(error)

@@ -28,7 +28,7 @@ fn a_history_has_the_same_bytes_on_every_platform() {
     let history: Value = serde_json::from_str(include_str!("../data/golden-history.json")).unwrap();
     let secrets: Vec<_> =
         history["secrets"].as_array().unwrap().iter().map(|secret| secret.as_str().unwrap()).collect();
-    let (store, now, seed) = (MemoryStore::default(), Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+    let (store, now, seed) = (MemoryStore::eventual(), Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
     let (clock, entropy) = (Rc::clone(&now), Rc::clone(&seed));
     let sessions = Sessions::new(store.clone(), Settings::builder(secrets).build().unwrap())
         .with_clock(move || DateTime::from_timestamp_millis(clock.get()).unwrap())

@@ -30,6 +30,7 @@ mod isolate;
 mod journal;
 mod late_answers;
 mod limits;
+mod linearizable;
 mod model;
 mod other_settings;
 mod outages;

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createSessions, memory } from "../../dist/node.js";
-import { fresh, secrets, sessionsAt } from "./visitor.mjs";
+import { createSessions } from "../../dist/node.js";
+import { eventual, fresh, secrets, sessionsAt } from "./visitor.mjs";
 
 test("H3: a store that lists other values than keys fails, and nothing is deleted", async () => {
   const thrower = { get name() { throw new Error("boom"); } };
@@ -12,12 +12,12 @@ test("H3: a store that lists other values than keys fails, and nothing is delete
     { keys: [{ name: Symbol("s") }] }, { keys: [thrower] }, { keys: [], cursor: 5 }, { keys: [], cursor: {} },
   ]) {
     const deleted = [];
-    const store = { ...memory(), list: async () => page, delete: async (key) => void deleted.push(key) };
+    const store = { ...eventual(), list: async () => page, delete: async (key) => void deleted.push(key) };
     await assert.rejects(sessionsAt({ store }).sessions.clearExpired(), (error) => error.code === "ES_STORE_UNAVAILABLE" && error.cause instanceof Error);
     assert.deepEqual(deleted, []);
   }
   for (const cursor of [undefined, null, ""]) {
-    const store = { ...memory(), list: async () => ({ keys: [], cursor }) };
+    const store = { ...eventual(), list: async () => ({ keys: [], cursor }) };
     assert.deepEqual(await sessionsAt({ store }).sessions.clearExpired(), { removed: 0, complete: true });
   }
 });
@@ -26,19 +26,19 @@ test("E4: a record with an invalid deadline stays", async () => {
   for (const deadline of [NaN, Infinity, -Infinity, undefined, null, "1", {}, 1n, Symbol("s"), true]) {
     const deleted = [];
     const pages = [{ keys: [{ name: "edge-session:session:x", deadline }] }];
-    const store = { ...memory(), list: async () => pages.shift() ?? { keys: [] }, delete: async (key) => void deleted.push(key) };
+    const store = { ...eventual(), list: async () => pages.shift() ?? { keys: [] }, delete: async (key) => void deleted.push(key) };
     assert.deepEqual(await sessionsAt({ store }).sessions.clearExpired(), { removed: 0, complete: true });
     assert.deepEqual(deleted, [], String(deadline));
   }
 });
 
 test("H3: unreadable options are refused with an error of the options", () => {
-  const cycle = { store: memory(), secrets };
+  const cycle = { store: eventual(), secrets };
   cycle.cookieName = cycle;
   for (const options of [
-    cycle, { store: memory(), secrets, toJSON() {} }, { store: memory(), secrets, cookieAge: { toJSON() { throw new Error("boom"); } } }, { store: memory(), secrets, cookieAge: 5n },
-    { store: memory(), secrets, cookieName: Symbol("s") }, { store: memory(), secrets, cookiePath: "/\ud800" }, { store: memory(), secrets, cookieSecure: 1 }, { store: memory(), secrets, maxRecordBytes: NaN },
-    { store: memory(), secrets, maxRecordBytes: 2 ** 32 + 1024 }, { store: memory(), secrets, cookieAge: 2 ** 63 }, { store: memory(), secrets, absoluteAge: -0.5 },
+    cycle, { store: eventual(), secrets, toJSON() {} }, { store: eventual(), secrets, cookieAge: { toJSON() { throw new Error("boom"); } } }, { store: eventual(), secrets, cookieAge: 5n },
+    { store: eventual(), secrets, cookieName: Symbol("s") }, { store: eventual(), secrets, cookiePath: "/\ud800" }, { store: eventual(), secrets, cookieSecure: 1 }, { store: eventual(), secrets, maxRecordBytes: NaN },
+    { store: eventual(), secrets, maxRecordBytes: 2 ** 32 + 1024 }, { store: eventual(), secrets, cookieAge: 2 ** 63 }, { store: eventual(), secrets, absoluteAge: -0.5 },
   ]) {
     assert.throws(() => createSessions(options), { code: "ES_CONFIG", name: "ConfigError" });
   }

@@ -2,8 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { memory } from "../../dist/node.js";
-import { anonymous, loggedIn, sessionsAt, visitor } from "./visitor.mjs";
+import { anonymous, eventual, loggedIn, sessionsAt, visitor } from "./visitor.mjs";
 
 /** The cookie names, each with the action that gives the session this name. */
 const kinds = { [anonymous]: () => {}, [loggedIn]: (session) => session.cycleKey() };
@@ -28,7 +27,7 @@ function each(title, work) {
 const spaces = "\n\v\f\r\u001c\u001d\u001e\u001f\u0020\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff";
 
 test("A9: a token in the URL, the body or another header is ignored, and costs no operation", async () => {
-  const store = memory();
+  const store = eventual();
   const asked = [];
   const { sessions } = sessionsAt({ store: { ...store, get: (key) => (asked.push(key), store.get(key)) } });
   const [, , [, line]] = await sessions.commitHeaders((await sessions.load("")).set("user", "alice"), 200);
@@ -97,7 +96,7 @@ each("B6: of two cookies of one name the one that lives counts, in any order", a
 });
 
 each("B6: three valid cookies of one name open no session, and cost no operation", async ({ alice, bob, name, time }) => {
-  const store = memory();
+  const store = eventual();
   const asked = [];
   const { sessions } = sessionsAt({ store: { ...store, get: (key) => (asked.push(key), store.get(key)) }, clock: () => time.now });
   const third = visitor(sessions);

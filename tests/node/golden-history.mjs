@@ -12,7 +12,7 @@ const acts = {
 
 /** Replays the history with a build of the package. Returns the headers and the stored entries of each request. */
 export async function replay({ createSessions, memory }, { secrets, requests }) {
-  const store = memory();
+  const store = { ...memory(), consistency: "eventual" }; // the protocol of KV
   let [now, seed, cookie] = [0, 0, ""];
   const sessions = createSessions({ store, secrets, clock: () => now, entropy: () => new Uint8Array(32).fill(seed) });
   const replayed = [];

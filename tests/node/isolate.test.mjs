@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createSessions, kv, memory, withSessions } from "../../dist/node.js";
+import { createSessions, kv, withSessions } from "../../dist/node.js";
 import { KvModel } from "../../dist/testing/node.js";
-import { anonymous, cookiesAfter, countingKv, isolate, loggedIn, secrets, sessionsAt, visitor } from "./visitor.mjs";
+import { anonymous, cookiesAfter, countingKv, eventual, isolate, loggedIn, secrets, sessionsAt, visitor } from "./visitor.mjs";
 
 /** A namespace whose reads never show what was stored. */
 const blind = () => countingKv({ get: async () => null });
@@ -34,7 +34,7 @@ test("all sessions of a namespace share the isolate memory, with any settings", 
 });
 
 test("a memory store or a custom store has one isolate memory, and a copy of it has another", async () => {
-  const store = { ...memory(), get: async () => null };
+  const store = { ...eventual(), get: async () => null };
   const { sessions, time } = sessionsAt({ store });
   const alice = visitor(sessions);
   await alice.visit((session) => session.set("user", "alice"));

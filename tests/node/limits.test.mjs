@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createSessions, memory, TooLargeError, ValueError } from "../../dist/node.js";
-import { fresh, isolate, secrets, sessionsAt, visitor } from "./visitor.mjs";
+import { createSessions, TooLargeError, ValueError } from "../../dist/node.js";
+import { eventual, fresh, isolate, secrets, sessionsAt, visitor } from "./visitor.mjs";
 
 const depths = [0, 1, 63, 64, 65, 127, 128, 200_000];
 const array = (depth) => JSON.parse("[".repeat(depth) + "1" + "]".repeat(depth));
@@ -71,7 +71,7 @@ test("H1: a wide value is not a deep one", async () => {
 });
 
 test("H1: the data are as large as the setting allows when they are written, and with their header a kilobyte more when they are read", async () => {
-  const store = memory();
+  const store = eventual();
   const sized = (maxRecordBytes) => createSessions({ store, secrets, maxRecordBytes });
   const first = await sized(26_214_400).open();
   await first.set("k", "x".repeat(5_000)).save();
@@ -114,7 +114,7 @@ test("H1: a session over a lowered limit keeps its cookie and its record, and it
 
 test("F6: a store that returns 25 MiB gives an anonymous session, quickly", async () => {
   const bytes = new Uint8Array(25 * 1024 * 1024).fill(0x5b);
-  const { sessions } = sessionsAt({ store: { ...memory(), get: async () => bytes } });
+  const { sessions } = sessionsAt({ store: { ...eventual(), get: async () => bytes } });
   const session = await sessions.open("cw63c3bmjz7t3r4d6zvomfg9kl3mff8p");
   assert.equal(session.get("k"), undefined);
   assert.throws(() => session.item("k"), { code: "ES_KEY_ERROR" });

@@ -6,8 +6,8 @@ import { setImmediate as turn } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import wasm from "../../dist/shared.js";
-import { createSessions, memory, withSessions } from "../../dist/node.js";
-import { secrets } from "./visitor.mjs";
+import { createSessions, withSessions } from "../../dist/node.js";
+import { eventual, secrets } from "./visitor.mjs";
 
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc");
@@ -27,7 +27,7 @@ async function growth(work, times, warm = 1000) {
 
 /** Requests of a visitor with a session, to a Worker around `handler`. */
 async function requests(handler) {
-  const options = { store: memory(), secrets };
+  const options = { store: eventual(), secrets };
   const sessions = createSessions(options);
   const session = await sessions.load("");
   session.set("cart", cart);
@@ -54,7 +54,7 @@ test("100,000 sessions whose handler threw leak no memory", async () => {
 });
 
 test("without withSessions: a commit frees the session, and dispose does if the save is refused", async () => {
-  const sessions = createSessions({ store: memory(), secrets, maxRecordBytes: 1024 });
+  const sessions = createSessions({ store: eventual(), secrets, maxRecordBytes: 1024 });
   const byHand = async (n) => {
     const session = await sessions.load("");
     session.set("cart", n % 2 ? cart : Array(40).fill(cart));
@@ -66,7 +66,7 @@ test("without withSessions: a commit frees the session, and dispose does if the 
 });
 
 test("a session that is neither committed nor disposed of is freed by the collector, between turns of the event loop", async () => {
-  const sessions = createSessions({ store: memory(), secrets });
+  const sessions = createSessions({ store: eventual(), secrets });
   const forgetful = async () => {
     for (let n = 0; n < 1000; n++) (await sessions.load("")).set("cart", cart);
     collect();
@@ -79,7 +79,7 @@ test("a session that is neither committed nor disposed of is freed by the collec
 
 /** Visits of many visitors. Isolate memory keeps the last of their sessions. */
 function visitors(large) {
-  const sessions = createSessions({ store: { ...memory(), put: async () => {} }, secrets, maxRecordBytes: 1_000_000 });
+  const sessions = createSessions({ store: { ...eventual(), put: async () => {} }, secrets, maxRecordBytes: 1_000_000 });
   return async (n) => {
     const session = await sessions.load("");
     session.set("user", `visitor ${n}`).set("large", "x".repeat(large));

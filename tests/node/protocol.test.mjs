@@ -2,12 +2,12 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { EdgeSessionError, memory, StaleError, SupersededError, UsageError } from "../../dist/node.js";
-import { anonymous, isolate, loggedIn, sessionsAt, visitor, wandering } from "./visitor.mjs";
+import { EdgeSessionError, StaleError, SupersededError, UsageError } from "../../dist/node.js";
+import { anonymous, eventual, isolate, loggedIn, sessionsAt, visitor, wandering } from "./visitor.mjs";
 
 /** A store whose reads can be made stale. */
 function behind() {
-  const store = memory();
+  const store = eventual();
   let shown;
   return {
     ...store,
@@ -137,7 +137,7 @@ test("a session that is not visible yet is empty, is not written, and keeps its 
 });
 
 test("a refused put is retried after a wait, three times at most, on the current record", async () => {
-  const store = memory();
+  const store = eventual();
   const waits = [];
   let refusals = 0;
   const busy = {

@@ -4,9 +4,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import vm from "node:vm";
-import { createSessions, memory } from "../../dist/node.js";
+import { createSessions } from "../../dist/node.js";
 import { KvModel } from "../../dist/testing/node.js";
-import { fresh, secrets, sessionsAt, visitor } from "./visitor.mjs";
+import { eventual, fresh, secrets, sessionsAt, visitor } from "./visitor.mjs";
 
 /** Runs code in another realm, with classes of its own. */
 const elsewhere = vm.runInNewContext("(code) => eval(code)", {});
@@ -18,7 +18,7 @@ const view = elsewhere("(list) => new DataView(Uint8Array.from([9, ...list, 9]).
 
 /** A memory store that returns the bytes converted by `turn`. */
 function giving(turn) {
-  const store = memory();
+  const store = eventual();
   return { ...store, get: async (key) => { const value = await store.get(key); return value && turn([...value]); } };
 }
 
@@ -52,7 +52,7 @@ for (const [what, turn] of Object.entries({ "an Uint8Array": bytes, "an ArrayBuf
 
   test(`a secret and entropy may be ${what} of another realm`, async () => {
     const secret = Array.from({ length: 32 }, (_, n) => n);
-    const store = memory();
+    const store = eventual();
     const entropy = () => turn(Array.from(crypto.getRandomValues(new Uint8Array(32))));
     const alice = visitor(createSessions({ store, secrets: array([turn(secret)]), entropy }));
     await alice.visit((session) => session.set("user", "alice"));
@@ -84,8 +84,8 @@ test("imitations of bytes are refused", async () => {
     const alice = visitor(sessionsAt({ store: giving(() => value) }).sessions);
     await alice.visit((session) => session.set("user", "alice"));
     await assert.rejects(alice.visit((session) => session.get("user")), { code: "ES_STORE_UNAVAILABLE", cause: new Error("the store returned neither bytes nor null") });
-    assert.throws(() => createSessions({ store: memory(), secrets: [value] }), { code: "ES_CONFIG", name: "ConfigError" });
-    await assert.rejects(createSessions({ store: memory(), secrets, entropy: () => value }).load(""), { code: "ES_ENTROPY" });
+    assert.throws(() => createSessions({ store: eventual(), secrets: [value] }), { code: "ES_CONFIG", name: "ConfigError" });
+    await assert.rejects(createSessions({ store: eventual(), secrets, entropy: () => value }).load(""), { code: "ES_ENTROPY" });
     await assert.rejects(new KvModel({ seed: 1 }).at("AMS").put("key", value), TypeError);
   }
 });

@@ -3,8 +3,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { EdgeSessionError, memory, SessionBusyError, SessionClosedError } from "../../dist/node.js";
-import { cookiesAfter, sessionsAt } from "./visitor.mjs";
+import { EdgeSessionError, SessionBusyError, SessionClosedError } from "../../dist/node.js";
+import { cookiesAfter, eventual, sessionsAt } from "./visitor.mjs";
 
 /** Actions of application code on the session from inside of a call. */
 const acts = {
@@ -101,7 +101,7 @@ test("H6: a call whose session is closed or being saved by its own code fails wi
 test("H6: a clock, or a store, that disposes of the session while an operation runs", async () => {
   let session;
   let disposes = false;
-  const inner = memory();
+  const inner = eventual();
   const dispose = () => {
     if (!disposes) return;
     session[Symbol.dispose]();

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createSessions, kv, memory, SessionBusyError, SessionClosedError, StoreUnavailableError } from "../../dist/node.js";
-import { anonymous, cookiesAfter, countingKv, kinds, loggedIn, secrets, sessionsAt, visitor } from "./visitor.mjs";
+import { createSessions, kv, SessionBusyError, SessionClosedError, StoreUnavailableError } from "../../dist/node.js";
+import { anonymous, cookiesAfter, countingKv, eventual, kinds, loggedIn, secrets, sessionsAt, visitor } from "./visitor.mjs";
 
 const closed = { code: "ES_SESSION_CLOSED" };
 
@@ -188,7 +188,7 @@ test("while a session is being saved it can be read, not written, and a second o
 
 test("G13, CVE-2026-24894 (FrankenPHP): nothing of one request reaches another, 200 interleaved ones of twenty visitors", async () => {
   const wait = () => new Promise((resolve) => setTimeout(resolve, Math.random() * 5));
-  const inner = memory();
+  const inner = eventual();
   const slow = Object.fromEntries(["get", "put", "delete", "list"].map((name) => [name, async (...args) => (await wait(), inner[name](...args))]));
   const { sessions } = sessionsAt({ store: slow });
   const visitors = await Promise.all(Array.from({ length: 20 }, async (_, n) => {
@@ -277,7 +277,7 @@ test("a store that fails: an error at the first access with the store's error as
 });
 
 test("a custom store: valid replies and conflicts", async () => {
-  const store = { ...memory(), put: async () => false };
+  const store = { ...eventual(), put: async () => false };
   const session = await sessionsAt({ store }).sessions.open();
   await assert.rejects(session.set("a", 1).save(), { code: "ES_KEY_TAKEN", name: "KeyTakenError" });
   const key = await (async () => {
@@ -286,16 +286,16 @@ test("a custom store: valid replies and conflicts", async () => {
     return other.sessionKey;
   })();
   for (const value of [undefined, "text", {}, 1]) {
-    const broken = await sessionsAt({ store: { ...memory(), get: async () => value } }).sessions.open(key);
+    const broken = await sessionsAt({ store: { ...eventual(), get: async () => value } }).sessions.open(key);
     assert.throws(() => broken.get("a"), { code: "ES_STORE_UNAVAILABLE" });
   }
   const pages = [{ keys: [], cursor: "next" }, { keys: [{ name: "edge-session:session:x", deadline: 1 }, { name: "edge-session:session:y" }] }];
   const asked = [];
-  const listing = { ...memory(), list: async (prefix, cursor) => (asked.push([prefix, cursor]), pages.shift()) };
+  const listing = { ...eventual(), list: async (prefix, cursor) => (asked.push([prefix, cursor]), pages.shift()) };
   assert.deepEqual(await sessionsAt({ store: listing }).sessions.clearExpired(), { removed: 1, complete: true });
   assert.deepEqual(asked, [["edge-session:", undefined], ["edge-session:", "next"]]);
   const fails = async () => { throw new Error("down"); };
-  const failing = (...names) => ({ ...memory(), wait: async () => {}, ...Object.fromEntries(names.map((name) => [name, fails])) });
+  const failing = (...names) => ({ ...eventual(), wait: async () => {}, ...Object.fromEntries(names.map((name) => [name, fails])) });
   await assert.rejects(sessionsAt({ store: failing("list") }).sessions.clearExpired(), { code: "ES_STORE_UNAVAILABLE" });
   await assert.rejects(sessionsAt({ store: failing("put") }).sessions.delete(key), { code: "ES_STORE_UNAVAILABLE" });
   await assert.rejects(sessionsAt({ store: failing("delete"), checkEnded: false }).sessions.delete(key), { code: "ES_STORE_UNAVAILABLE" });
@@ -308,7 +308,7 @@ test("a custom store: valid replies and conflicts", async () => {
 });
 
 test("settings are validated on construction, and errors have the JavaScript names and no secret", () => {
-  const store = memory();
+  const store = eventual();
   for (const [options, part] of [
     [{}, "store"],
     [{ store }, "secrets must be an array"],

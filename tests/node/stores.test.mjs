@@ -106,45 +106,79 @@ test("a store that keeps the contract passes it", async () => {
 
 const pause = () => new Promise((resolve) => setTimeout(resolve, 1));
 
-/** A store that breaks the contract, made from one that keeps it, and a part of the name of a test that it has to fail. */
+const encode = (text) => new TextEncoder().encode(text);
+const decode = (bytes) => new TextDecoder().decode(bytes);
+
+/** A list whose keys are changed. */
+const listed = (change) => ({ list }) => ({ list: async (...args) => ({ keys: change((await list(...args)).keys) }) });
+
+/** A put whose value or options are changed. */
+const put = (change) => (store) => ({
+  put(key, value, options) {
+    const changed = { value, ...change({ key, value, options, stored: store.records.get(key) }) };
+    return store.put(key, changed.value, { ...options, ...changed.options });
+  },
+});
+
+const unconditional = { ifGeneration: undefined };
+
+/** What a store does that breaks the contract: a part of the name of a test that it has to fail, and its faulty methods. */
 const broken = {
   "returns undefined for a missing key": ["a missing key is null", ({ get }) => ({ get: async (key) => (await get(key)) ?? undefined })],
-  "returns text": ["every byte", ({ get }) => ({ get: async (key) => new TextDecoder().decode(await get(key)) })],
-  "stores text": ["every byte", ({ put }) => ({ put: (key, value, options) => put(key, new TextEncoder().encode(new TextDecoder().decode(value)), options) })],
+  "returns text": ["every byte", ({ get }) => ({ get: async (key) => decode(await get(key)) })],
+  "stores text": ["every byte", put(({ value }) => ({ value: encode(decode(value)) }))],
   "returns null for no bytes": ["no bytes", ({ get }) => ({ get: async (key) => ((await get(key))?.length ? get(key) : null) })],
-  "truncates at 60 KB": ["64 KB", ({ put }) => ({ put: (key, value, options) => put(key, value.subarray(0, 60_000), options) })],
-  "stores the buffer of a view": ["a view on", ({ put }) => ({ put: (key, value, options) => put(key, new Uint8Array(value.buffer), options) })],
-  "keeps the caller's bytes": ["keeps a copy", ({ records }) => ({ put: async (key, value, options) => void records.set(key, { value, ...options }) })],
+  "truncates at 60 KB": ["64 KB", put(({ value }) => ({ value: value.subarray(0, 60_000) }))],
+  "stores the buffer of a view": ["a view on", put(({ value }) => ({ value: new Uint8Array(value.buffer) }))],
+  "keeps the caller's bytes": ["keeps a copy", ({ records }) => ({
+    put: async (key, value, options) => void records.set(key, { value, ...options }),
+  })],
   "returns its own bytes": ["keeps a copy", ({ records }) => ({ get: async (key) => records.get(key)?.value ?? null })],
   "does not overwrite": ["overwrites", ({ records, put }) => ({ put: async (key, ...rest) => records.has(key) || put(key, ...rest) })],
   "does not delete": ["a deleted key", () => ({ delete: async () => {} })],
-  "throws at the deletion of a missing key": ["a missing key is no error", ({ records }) => ({ delete: async (key) => void (records.delete(key) || (await fails())) })],
-  "ignores case": ["byte by byte", ({ get, put }) => ({ get: (key) => get(key.toLowerCase()), put: (key, ...rest) => put(key.toLowerCase(), ...rest) })],
-  "lists one key twice": ["each key with the prefix once", ({ list }) => ({ list: async (...args) => ({ keys: (await list(...args)).keys.flatMap((key) => [key, key]) }) })],
-  "lists the first page only": ["each key with the prefix once", ({ list }) => ({ list: async (...args) => ({ keys: (await list(...args)).keys.slice(0, 10) }) })],
-  "lists no deadlines": ["each key with the prefix once", ({ list }) => ({ list: async (...args) => ({ keys: (await list(...args)).keys.map(({ name }) => ({ name })) }) })],
-  "lists other prefixes": ["no key with another prefix", ({ list }) => ({ list: (prefix) => list(prefix.slice(0, 16)) })],
-  "ignores conditions": ["ifGeneration n", ({ put }) => ({ put: (key, value, options) => put(key, value, { ...options, ifGeneration: undefined }) })],
-  "takes 0 for any": ["ifGeneration 0", ({ put }) => ({ put: (key, value, options) => put(key, value, { ...options, ifGeneration: options.ifGeneration || undefined }) })],
-  "inserts where nothing is stored": ["does not restore", ({ records, put }) => ({ put: (key, value, options) => put(key, value, records.has(key) ? options : { ...options, ifGeneration: undefined }) })],
-  "applies a put with an older generation": ["ifGeneration n", ({ records, put, wins }) => ({
-    put: async (key, value, options) => (records.get(key)?.generation > options.ifGeneration && options.ifGeneration > 0 ? put(key, value, { ...options, ifGeneration: undefined }) : wins(key, options.ifGeneration) && put(key, value, options)),
+  "throws at the deletion of a missing key": ["a missing key is no error", ({ records }) => ({
+    delete: async (key) => void (records.delete(key) || (await fails())),
   })],
-  "forgets the generation of an unconditional put": ["sets the generation", ({ records, put }) => ({
-    put: (key, value, options) => put(key, value, { ...options, generation: options.ifGeneration === undefined ? (records.get(key)?.generation ?? 1) : options.generation }),
+  "drops values with a short TTL": ["short TTL", ({ put }) => ({
+    put: async (key, value, options) => options.ttl < 60 || put(key, value, options),
+  })],
+  "ignores case": ["byte by byte", ({ get, put }) => ({
+    get: (key) => get(key.toLowerCase()),
+    put: (key, ...rest) => put(key.toLowerCase(), ...rest),
+  })],
+  "truncates keys": ["greatest length", ({ get, put }) => ({
+    get: (key) => get(key.slice(0, 100)),
+    put: (key, ...rest) => put(key.slice(0, 100), ...rest),
+  })],
+  "lists one key twice": ["each key with the prefix once", listed((keys) => keys.flatMap((key) => [key, key]))],
+  "lists the first page only": ["each key with the prefix once", listed((keys) => keys.slice(0, 10))],
+  "lists no deadlines": ["each key with the prefix once", listed((keys) => keys.map(({ name }) => ({ name })))],
+  "lists other prefixes": ["no key with another prefix", ({ list }) => ({ list: (prefix) => list(prefix.slice(0, 16)) })],
+  "ignores conditions": ["ifGeneration n", put(() => ({ options: unconditional }))],
+  "takes 0 for any": ["ifGeneration 0", put(({ options }) => ({ options: { ifGeneration: options.ifGeneration || undefined } }))],
+  "inserts where nothing is stored": ["does not restore", put(({ stored }) => (stored ? {} : { options: unconditional }))],
+  "applies a put with an older generation": ["ifGeneration n", put(({ options, stored }) => {
+    const isOlder = options.ifGeneration > 0 && stored?.generation > options.ifGeneration;
+    return isOlder ? { options: unconditional } : {};
+  })],
+  "forgets the generation of an unconditional put": ["sets the generation", put(({ options, stored }) => {
+    return options.ifGeneration === undefined && stored ? { options: { generation: stored.generation } } : {};
   })],
   "awaits between comparison and put": ["concurrent puts with ifGeneration 0", ({ wins, put }) => ({
     async put(key, value, options) {
       if (!wins(key, options.ifGeneration)) return false;
       await pause();
-      return put(key, value, { ...options, ifGeneration: undefined });
+      return put(key, value, { ...options, ...unconditional });
     },
   })],
   "returns true at a conflict": ["lose none", ({ put }) => ({ put: async (...args) => void (await put(...args)) })],
   "sweeps other prefixes": ["deleteExpired", ({ deleteExpired }) => ({ deleteExpired: (prefix, ...rest) => deleteExpired("", ...rest) })],
-  "sweeps live values": ["deleteExpired", ({ deleteExpired }) => ({ deleteExpired: (prefix, before, limit) => deleteExpired(prefix, before + 1, limit) })],
-  "sweeps beyond the limit": ["deleteExpired", ({ deleteExpired }) => ({ deleteExpired: (prefix, before) => deleteExpired(prefix, before, Infinity) })],
-  "drops values with a short TTL": ["short TTL", ({ put }) => ({ put: async (key, value, options) => options.ttl < 60 || put(key, value, options) })],
+  "sweeps live values": ["deleteExpired", ({ deleteExpired }) => ({
+    deleteExpired: (prefix, before, limit) => deleteExpired(prefix, before + 1, limit),
+  })],
+  "sweeps beyond the limit": ["deleteExpired", ({ deleteExpired }) => ({
+    deleteExpired: (prefix, before) => deleteExpired(prefix, before, Infinity),
+  })],
 };
 
 for (const [what, [name, faults]] of Object.entries(broken)) {
@@ -185,7 +219,8 @@ describe("unstorage", () => {
   test("sessions are kept in files, and swept after their deadline", async () => {
     let now = Date.now();
     const files = await mkdtemp(join(folder, "sessions-"));
-    const options = { store: fromUnstorage(folderStorage(files)), secrets: ["a secret of at least thirty-two bytes"], clock: () => now, cookieAge: 60 };
+    const secrets = ["a secret of at least thirty-two bytes"];
+    const options = { store: fromUnstorage(folderStorage(files)), secrets, clock: () => now, cookieAge: 60 };
     const sessions = createSessions(options);
     const session = await sessions.open();
     session.set("user", "alice");
@@ -199,7 +234,8 @@ describe("unstorage", () => {
   test("a foreign value and a missing storage are errors", async () => {
     const storage = mapStorage();
     storage.items.set("short", new Uint8Array(3)).set("text", "text");
-    for (const key of ["short", "text"]) await assert.rejects(fromUnstorage(storage).get(key), /the driver returned a value that fromUnstorage did not store/);
+    const message = "the driver returned a value that fromUnstorage did not store";
+    for (const key of ["short", "text"]) await assert.rejects(fromUnstorage(storage).get(key), { message });
     assert.throws(() => fromUnstorage(undefined), /fromUnstorage\(storage\) got no storage/);
   });
 
@@ -207,5 +243,62 @@ describe("unstorage", () => {
     assert.equal(fromUnstorage(mapStorage()).expiresRecords, false);
     assert.equal(fromUnstorage(mapStorage(), { expiresRecords: true }).expiresRecords, true);
     assert.equal(fromUnstorage(mapStorage()).consistency, "eventual");
+  });
+});
+
+describe("memory", () => {
+  const options = (changes) => ({ ttl: 60, deadline: 0, generation: 1, ifGeneration: undefined, ...changes });
+  const value = new Uint8Array(3);
+
+  test("a value expires after its TTL, by the store's clock, and counts as none then", async () => {
+    let now = 1_000_000;
+    const store = memory({ now: () => now });
+    await store.put("a", value, options());
+    await store.put("b", value, options());
+    now += 59_999;
+    assert.notEqual(await store.get("a"), null);
+    assert.equal(await store.put("a", value, options({ ifGeneration: 0 })), false);
+    now += 1;
+    assert.equal(await store.get("a"), null);
+    assert.equal(await store.put("b", value, options({ ifGeneration: 1 })), false);
+    assert.equal(await store.put("b", value, options({ ifGeneration: 0 })), true);
+    assert.deepEqual([...store.records.keys()], ["b"]);
+    assert.equal(store.now(), now);
+  });
+
+  test("a full store drops expired values first, then those with the oldest write", async () => {
+    let now = 0;
+    const store = memory({ maxRecords: 3, now: () => now });
+    const keys = () => [...store.records.keys()].join("");
+    await store.put("a", value, options({ ttl: 600 }));
+    await store.put("b", value, options({ ttl: 10 }));
+    await store.put("c", value, options({ ttl: 600 }));
+    await store.put("a", value, options({ ttl: 600, generation: 2 }));
+    assert.equal(keys(), "bca", "an overwritten value takes no room");
+    now += 9_000;
+    await store.put("d", value, options({ ttl: 600 }));
+    assert.equal(keys(), "cad");
+    await store.put("c", value, options({ ttl: 20, generation: 2 }));
+    await store.put("e", value, options({ ttl: 600 }));
+    assert.equal(keys(), "dce");
+    now += 20_000;
+    await store.put("f", value, options({ ttl: 600 }));
+    assert.equal(keys(), "def", "c has expired");
+    await store.put("g", value, options({ ttl: 600 }));
+    assert.equal(keys(), "efg");
+  });
+
+  test("by default, there is room for 10,000 values", async () => {
+    const store = memory();
+    for (let n = 0; n < 30_000; n++) await store.put(`key-${n}`, value, options({ ttl: 3600 }));
+    assert.equal(store.records.size, 10_000);
+    assert.equal(await store.get("key-19999"), null);
+    assert.notEqual(await store.get("key-20000"), null);
+  });
+
+  test("a limit that is none is refused", () => {
+    for (const maxRecords of [0, -1, 1.5, NaN, Infinity, "10", null]) {
+      assert.throws(() => memory({ maxRecords }), { code: "ES_CONFIG", message: "memory({ maxRecords }) must be a whole number above 0" });
+    }
   });
 });

@@ -4,8 +4,11 @@ import { createSessions, memory } from "../../dist/node.js";
 
 export const secrets = ["the node tests' secret, of more than 32 bytes"];
 
+/** A store in memory that promises no more than KV: its sessions use the protocol of KV. */
+export const eventual = () => ({ ...memory(), consistency: "eventual" });
+
 /** Sessions whose time the test moves: `time.now += 1000`. */
-export function sessionsAt({ store = memory(), ...settings } = {}) {
+export function sessionsAt({ store = eventual(), ...settings } = {}) {
   const time = { now: Date.UTC(2030, 0, 1) };
   return { time, store, sessions: createSessions({ store, secrets, clock: () => time.now, ...settings }) };
 }

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createSessions, kv, memory, StoreUnavailableError, withSessions } from "../../dist/node.js";
-import { cookiesAfter, countingKv, loggedIn, secrets } from "./visitor.mjs";
+import { createSessions, kv, StoreUnavailableError, withSessions } from "../../dist/node.js";
+import { cookiesAfter, countingKv, eventual, loggedIn, secrets } from "./visitor.mjs";
 
 const context = {};
 
@@ -46,11 +46,11 @@ test("a handler gets request, environment, context and session; its changes are 
 
 test("options are asked for once an environment", async () => {
   const asked = [];
-  const worker = withSessions((env) => (asked.push(env), { store: memory(), secrets }), { fetch: () => new Response("ok") });
+  const worker = withSessions((env) => (asked.push(env), { store: eventual(), secrets }), { fetch: () => new Response("ok") });
   const [one, other] = [{}, {}];
   for (const env of [one, other, one, undefined, undefined]) await worker.fetch(new Request("https://example.com/"), env, context);
   assert.deepEqual(asked, [one, other, undefined]);
-  const fixed = withSessions({ store: memory(), secrets }, { fetch: (_, __, ___, session) => new Response(String(session.has("a"))) });
+  const fixed = withSessions({ store: eventual(), secrets }, { fetch: (_, __, ___, session) => new Response(String(session.has("a"))) });
   assert.equal(await (await fixed.fetch(new Request("https://example.com/"))).text(), "false");
 });
 
@@ -185,7 +185,7 @@ test("scheduled deletes expired records, and does not list KV, which expires rec
   const workerOn = (store) => withSessions({ store, secrets, cookieAge: 60, clock: () => now }, {
     fetch: (_, __, ___, session) => (session.set("a", 1), new Response("ok")),
   });
-  const store = memory();
+  const store = eventual();
   const { kv: namespace, names } = countingKv();
   const workers = [workerOn(store), workerOn(kv(namespace))];
   for (const worker of workers) await browser(worker).get("/");
@@ -202,7 +202,7 @@ test("scheduled continues where its last run ended, in the same environment", as
   const listed = [];
   const env = {};
   const list = async (prefix, cursor) => (listed.push(cursor), { keys: [], cursor: String(Number(cursor ?? 0) + 1) });
-  const worker = withSessions(() => ({ store: { ...memory(), list }, secrets }), { fetch: () => new Response("ok") });
+  const worker = withSessions(() => ({ store: { ...eventual(), list }, secrets }), { fetch: () => new Response("ok") });
   await worker.scheduled({}, env);
   await worker.scheduled({}, env);
   await worker.scheduled({}, {});

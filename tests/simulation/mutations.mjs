@@ -94,6 +94,16 @@ export const mutations = [
   { what: "records do not list their writes", marker: "writes-noted", from: "head.record_writes(data, time);", to: "let _ = data;" },
   { what: "the time of a write is that of its clock", marker: "time-of-write", from: "Journal::next_time(self.known.journal.as_ref(), &head, now, SKEW)", to: "now.max(now.saturating_sub(SKEW))" },
 
+  // Linearizable stores.
+  { what: "a save on a linearizable store is unconditional", marker: "condition-of-save", from: "OnlyIf::Generation(generation)", to: "OnlyIf::Any", test: ["linearizable", "parallel_saves_of_different_keys_are_all_kept"] },
+  { what: "any key of a family opens its record", marker: "owner-of-record", from: "opens(head, identity)", to: "head.owner.is_some()", test: ["linearizable", "a_rotation_of_a_login_supersedes_the_old_key_and_refuses_its_saves"] },
+  { what: "a conditional save revives a session that was cleared and has ended", marker: "conditional-revival", from: "return self.read(session, None)", to: "{}", test: ["linearizable", "clearing_a_session_that_has_ended_is_refused"] },
+  { what: "a put that the store repeated counts as another save", marker: "landed-conditionally", from: "return self.retire(session, sent)", to: "let _ = sent", test: ["linearizable", "a_put_that_the_store_repeated_counts_once"] },
+  { what: "a failed put is not repeated on a linearizable store", marker: "repeated-put", from: "self.may_repeat(&error)", to: "false && self.may_repeat(&error)", test: ["linearizable", "a_failed_put_is_repeated_and_a_login_that_cannot_end_the_old_key_is_withdrawn"] },
+  { what: "a new record that failed keeps its key", marker: "key-of-repeated-put", from: "self.change_key(session)?", to: "{}", test: ["linearizable", "a_new_record_whose_put_failed_is_stored_under_another_key"] },
+  { what: "a login leaves the anonymous record on a linearizable store", marker: "retired-record", from: "Step::Write(vec![op])", to: "{ let _ = op; Step::Write(Vec::new()) }", test: ["linearizable", "the_anonymous_cookie_opens_nothing_of_the_login"] },
+  { what: "a login during a logout is not withdrawn", marker: "withdrawn-login", from: "Step::Write(vec![deletion])", to: "{ let _ = deletion; Step::Write(Vec::new()) }", test: ["linearizable", "a_login_during_a_logout_is_withdrawn"] },
+
   // Logins.
   { what: "a superseded session counts as revoked", marker: "superseding", from: "<= SUPERSEDED", to: "< 0" },
   { what: "a second login starts without the anonymous data", marker: "superseded-record", from: "|_| is_anonymous", to: "|_| false" },

@@ -1,6 +1,6 @@
 // Simulations on the model of KV, and whether sessions hold their invariants: `npm run test:simulation -- --seeds 5000 --first
-// 1`. `--show 7` prints the violations in the history of seed 7. `--generator sequences` makes the plans of earlier releases, in
-// which each tab sends one request at a time.
+// 1`. `--show 7` prints the violations in the history of seed 7. `--generator linearizable` runs the plans on linearizable
+// stores. `--generator sequences` makes the plans of earlier releases, in which each tab sends one request at a time.
 
 import { join } from "node:path";
 import { parseArgs } from "node:util";

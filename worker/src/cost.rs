@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn each_operation_is_counted_once_and_timed() {
-        let store = MemoryStore::default();
+        let store = MemoryStore::eventual();
         let (first, cookie) = cost_of_request(&store, "", async |_, session| session.set("a", 1).unwrap());
         assert_eq!(
             first,
@@ -190,6 +190,15 @@ mod tests {
             forged,
             "kv;dur=0, kv-read;desc=0, kv-write;desc=0, kv-delete;desc=0, kv-list;desc=0, request-cookie;desc=refused, set-cookie;desc=deleted"
         );
+    }
+
+    #[test]
+    fn a_load_from_a_linearizable_store_is_one_read() {
+        let store = MemoryStore::default();
+        let (_, cookie) = cost_of_request(&store, "", async |_, session| session.set("a", 1).unwrap());
+        let (read, _) =
+            cost_of_request(&store, &cookie, async |_, session| assert_eq!(session.get("a").unwrap(), Some(1)));
+        assert!(read.contains("kv-read;desc=1, kv-write;desc=0"), "{read}");
     }
 
     #[test]

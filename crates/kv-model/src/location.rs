@@ -11,7 +11,7 @@ use crate::KvModel;
 use crate::fault::{Fault, OperationKind};
 use crate::namespace::{Looked, Stored};
 use crate::options::micros;
-use edge_session::store::IsolateMemory;
+use edge_session::store::{IsolateMemory, OnlyIf};
 use edge_session::{Error, Result};
 
 /// The longest key, in bytes.
@@ -273,12 +273,23 @@ impl KvLocation {
         if expiration_ttl.is_some_and(|ttl| ttl < MIN_TTL) {
             return Err(failed("PUT", 400));
         }
-        let (value, metadata) = (value.into(), metadata.map(Rc::from));
-        let stored = move |now: u64| {
-            let expires = expiration_ttl.map(|ttl| now.saturating_add(ttl.saturating_mul(1_000_000)));
-            Some(Stored { value, metadata, expires })
-        };
-        self.write_one("PUT", key, fault, true, stored).await
+        let write = Write { stored: Some((value.into(), metadata.map(Rc::from), expiration_ttl)), ..Write::DELETE };
+        self.write_one("PUT", key, fault, true, write).await.map(|_| ())
+    }
+
+    /// A put of a store with conditional puts: applies if the stored value meets the condition at that moment. Returns whether it
+    /// was applied.
+    pub(super) async fn put_if(
+        &self,
+        key: &str,
+        value: Vec<u8>,
+        ttl: u64,
+        generation: u32,
+        only_if: OnlyIf,
+    ) -> Result<bool> {
+        let fault = self.begin(OperationKind::Put, key)?;
+        let write = Write { stored: Some((value.into(), None, Some(ttl))), generation, only_if };
+        self.write_one("PUT", key, fault, true, write).await
     }
 
     /// KV's `delete`. It is not an error if the key has no value.
@@ -295,7 +306,8 @@ impl KvLocation {
     pub async fn delete(&self, key: &str) -> Result<()> {
         let fault = self.begin(OperationKind::Delete, key)?;
         check_key(key, "DELETE")?;
-        self.write_one("DELETE", key, fault, self.model.options().limits_deletes, |_| None).await
+        let limited = self.model.options().limits_deletes;
+        self.write_one("DELETE", key, fault, limited, Write::DELETE).await.map(|_| ())
     }
 
     async fn write_one(
@@ -304,14 +316,14 @@ impl KvLocation {
         key: &str,
         fault: Option<Fault>,
         limited: bool,
-        stored: impl FnOnce(u64) -> Option<Stored> + 'static,
-    ) -> Result<()> {
+        write: Write,
+    ) -> Result<bool> {
         if fault == Some(Fault::Hang) {
             core::future::pending::<()>().await;
         }
         let times = self.times(fault.as_ref());
         let is_refused = matches!(fault, Some(Fault::Status(_)));
-        let sent = WriteInFlight { at: self, key, applied: times.applied, stored: (!is_refused).then_some(stored) };
+        let sent = WriteInFlight { at: self, key, applied: times.applied, write: (!is_refused).then_some(write) };
         self.model.sleep_until(times.applied).await;
         let now = self.model.micros();
         let interval = micros(self.model.options().write_interval);
@@ -319,17 +331,19 @@ impl KvLocation {
             Some(Fault::Status(status) | Fault::AppliedButFailed(status)) => Err(failed(verb, status)),
             Some(Fault::Late(_)) => Err(failed(verb, 500)),
             _ if self.model.is_out() => Err(failed(verb, 503)),
-            _ => Ok(()),
+            _ => Ok(true),
         };
         let is_applied = outcome.is_ok() || matches!(fault, Some(Fault::AppliedButFailed(_)));
         if is_applied && limited && !self.model.namespace().admit(key, now, interval) {
             sent.arrive(|_| ());
             outcome = Err(failed(verb, 429));
         } else if is_applied {
-            sent.arrive(|stored| self.model.apply(self.place, key, stored(now)));
+            let mut holds = true;
+            sent.arrive(|write| holds = self.apply(key, write));
+            outcome = outcome.map(|_| holds);
         } else if let Some(Fault::Late(by)) = fault {
             let applied = now.saturating_add(micros(by));
-            sent.arrive(|stored| self.apply_later(key, applied, stored));
+            sent.arrive(|write| self.apply_later(key, applied, write));
         } else {
             sent.arrive(|_| ());
         }
@@ -337,11 +351,26 @@ impl KvLocation {
         outcome
     }
 
-    fn apply_later(&self, key: &str, moment: u64, stored: impl FnOnce(u64) -> Option<Stored> + 'static) {
+    /// Applies a write, if its condition holds.
+    fn apply(&self, key: &str, write: Write) -> bool {
+        let now = self.model.micros();
+        let generation = self.model.namespace().before(key, 0).filter(|stored| stored.is_live(now));
+        let holds = write.only_if.holds(generation.map(|stored| stored.generation));
+        if holds {
+            let stored = write.stored.map(|(value, metadata, ttl)| {
+                let expires = ttl.map(|ttl| now.saturating_add(ttl.saturating_mul(1_000_000)));
+                Stored { value, metadata, expires, generation: write.generation }
+            });
+            self.model.apply(self.place, key, stored);
+        }
+        holds
+    }
+
+    fn apply_later(&self, key: &str, moment: u64, write: Write) {
         let (here, key) = (self.clone(), String::from(key));
         self.model.spawn(async move {
             here.model.sleep_until(moment).await;
-            here.model.apply(here.place, &key, stored(here.model.micros()));
+            here.apply(&key, write);
         });
     }
 
@@ -412,26 +441,40 @@ struct Get<'a> {
     fetched: bool,
 }
 
+/// A value with its metadata, and its TTL in seconds.
+type Value = (Rc<[u8]>, Option<Rc<str>>, Option<u64>);
+
+/// A write of a value, or a delete.
+struct Write {
+    stored: Option<Value>,
+    generation: u32,
+    only_if: OnlyIf,
+}
+
+impl Write {
+    const DELETE: Self = Self { stored: None, generation: 0, only_if: OnlyIf::Any };
+}
+
 /// A write in flight, unless the store refuses it. If its request is dropped, it is still applied in half of the cases.
-struct WriteInFlight<'a, F: FnOnce(u64) -> Option<Stored> + 'static> {
+struct WriteInFlight<'a> {
     at: &'a KvLocation,
     key: &'a str,
     applied: u64,
-    stored: Option<F>,
+    write: Option<Write>,
 }
 
-impl<F: FnOnce(u64) -> Option<Stored> + 'static> WriteInFlight<'_, F> {
-    fn arrive(mut self, then: impl FnOnce(F)) {
-        if let Some(stored) = self.stored.take() {
-            then(stored);
+impl WriteInFlight<'_> {
+    fn arrive(mut self, then: impl FnOnce(Write)) {
+        if let Some(write) = self.write.take() {
+            then(write);
         }
     }
 }
 
-impl<F: FnOnce(u64) -> Option<Stored> + 'static> Drop for WriteInFlight<'_, F> {
+impl Drop for WriteInFlight<'_> {
     fn drop(&mut self) {
-        if let Some(stored) = self.stored.take().filter(|_| self.at.model.random().chance(0.5)) {
-            self.at.apply_later(self.key, self.applied, stored);
+        if let Some(write) = self.write.take().filter(|_| self.at.model.random().chance(0.5)) {
+            self.at.apply_later(self.key, self.applied, write);
         }
     }
 }

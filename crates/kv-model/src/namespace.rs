@@ -19,6 +19,8 @@ pub(crate) struct Stored {
     pub(crate) metadata: Option<Rc<str>>,
     /// When it expires, in microseconds of virtual time.
     pub(crate) expires: Option<u64>,
+    /// For conditional puts.
+    pub(crate) generation: u32,
 }
 
 impl Stored {

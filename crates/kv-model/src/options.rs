@@ -35,6 +35,9 @@ pub struct KvModelOptions {
     pub slow: f64,
     /// The minimum and maximum duration of a slow operation. Default 1 to 10 s.
     pub slow_latency: (Duration, Duration),
+    /// Whether puts are conditional, as on Durable Objects or D1. With a `cache_ttl`, a `max_propagation` and a `locally_invisible`
+    /// of zero, the store is then linearizable. Default false.
+    pub conditional_puts: bool,
     /// The interval after a put in which the key refuses the next one with 429. Default 1 s.
     pub write_interval: Duration,
     /// True if deletes count as writes for this limit. Default false; KV does not document it.
@@ -75,6 +78,7 @@ impl Default for KvModelOptions {
             latency: (Duration::from_millis(5), Duration::from_millis(80)),
             slow: 0.01,
             slow_latency: (Duration::from_secs(1), Duration::from_secs(10)),
+            conditional_puts: false,
             write_interval: Duration::from_secs(1),
             limits_deletes: false,
             page_size: 1_000,

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::location::{KvLocation, ListedKey, MIN_TTL};
-use edge_session::store::{IsolateMemory, Op, Page, StorageKey, WriteOutcome};
+use edge_session::store::{Consistency, IsolateMemory, Op, Page, StorageKey, WriteOutcome};
 use edge_session::{Result, Store};
 
 /// The metadata of a record, before and after its deadline.
@@ -24,6 +24,11 @@ impl Store for KvLocation {
     async fn write(&self, ops: Vec<Op>) -> Result<WriteOutcome> {
         for op in ops {
             match op {
+                Op::Put { key, value, ttl, generation, only_if, .. } if self.model.options().conditional_puts => {
+                    if !self.put_if(key.as_str(), value, ttl, generation, only_if).await? {
+                        return Ok(WriteOutcome::Conflict);
+                    }
+                }
                 Op::Put { key, value, ttl, deadline, .. } => {
                     let metadata = [METADATA.0, itoa::Buffer::new().format(deadline), METADATA.1].concat();
                     self.put(key.as_str(), &value, ttl.max(MIN_TTL), Some(&metadata)).await?;
@@ -32,6 +37,10 @@ impl Store for KvLocation {
             }
         }
         Ok(WriteOutcome::All)
+    }
+
+    fn consistency(&self) -> Consistency {
+        if self.model.options().conditional_puts { Consistency::Linearizable } else { Consistency::Eventual }
     }
 
     fn expires_records(&self) -> bool {

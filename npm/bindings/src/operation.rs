@@ -12,7 +12,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 use edge_session::protocol::{Commit, Delete, Flush, Load, Reply, Save, Sweep, session_from_cookie_header};
 use edge_session::store::{OnlyIf, Op, StorageKey};
-use edge_session::{Result, SessionHeaders};
+use edge_session::{Error, Result, SessionHeaders};
 
 use super::area::Word;
 use super::pending_io::Request;
@@ -71,6 +71,8 @@ pub enum IoResult {
     Waited,
     Conflict,
     Failed,
+    /// Failed because of the store's load: it is not tried again.
+    Overloaded,
 }
 
 #[derive(Debug)]
@@ -130,7 +132,8 @@ impl CoreSession {
             IoResult::Written => self.pending_io.complete_write(),
             IoResult::Waited => self.pending_io.complete_wait(),
             IoResult::Conflict => self.pending_io.conflict(),
-            IoResult::Failed => self.pending_io.fail(),
+            IoResult::Failed => self.pending_io.fail(Error::out_of_reach()),
+            IoResult::Overloaded => self.pending_io.fail(Error::out_of_reach().overloaded()),
         };
         self.advance(reply)
     }

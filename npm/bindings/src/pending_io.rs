@@ -81,9 +81,9 @@ impl PendingIo {
     }
 
     /// Drops the remaining requests after a failure of the store.
-    pub(super) fn fail(&mut self) -> Option<Reply> {
+    pub(super) fn fail(&mut self, error: Error) -> Option<Reply> {
         self.clear();
-        Some(Reply::Unavailable(Error::out_of_reach()))
+        Some(Reply::Unavailable(error))
     }
 
     /// Drops everything.

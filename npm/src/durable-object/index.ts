@@ -12,12 +12,13 @@ interface StoredRecord {
 /** The name of the only row. */
 const RECORD = "record";
 
-/** The longest time until an alarm, in milliseconds: 10 years. The platform's clock ends in 2262. */
+/** The longest time until an alarm, in milliseconds: 10 years. The platform counts nanoseconds, which end in 2262. */
 const MAX_ALARM = 10 * 365 * 86_400_000;
 
 /**
- * The Durable Object of one storage key. Export it from your Worker, declare it under `new_sqlite_classes` in a migration of wrangler.toml, and
- * use its namespace with `durableObjects`. The Rust crate uses the same class. It deletes itself at the deadline of its record.
+ * The Durable Object of one storage key. Export it from your Worker, declare it under `new_sqlite_classes` in a migration of
+ * wrangler.toml, and pass its namespace to `durableObjects`. The Rust crate uses the same class. It deletes itself at the deadline of
+ * its record.
  *
  * @example
  * export { SessionObject } from "edge-session/durable-object";

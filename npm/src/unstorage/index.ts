@@ -13,7 +13,7 @@ export interface UnstorageStorage {
 
 /** Options of `fromUnstorage`. */
 export interface UnstorageOptions {
-  /** True if the driver deletes values after their `ttl`, as those of Redis and Workers KV do. `clearExpired` then does nothing. Default false. */
+  /** True if the driver deletes values after their `ttl`, as those of Redis and KV do. `clearExpired` then does nothing. Default false. */
   expiresRecords?: boolean | undefined;
 }
 
@@ -24,8 +24,8 @@ const HEADER = 8;
 const PAGE = 100;
 
 /**
- * Returns a store in a storage of unstorage: Redis, files, S3 and others. It is eventually consistent, whatever the driver: unstorage has no
- * conditional writes. Each stored value is the deadline, as a 64-bit float, and the record.
+ * Returns a store in a storage of unstorage: Redis, files, S3 and others. It is eventually consistent, whatever the driver: unstorage has
+ * no conditional writes. Each stored value is the deadline, as a 64-bit float, and the record. Throws a `TypeError` if `storage` is none.
  *
  * @example
  * import { createStorage } from "unstorage";
@@ -35,7 +35,9 @@ const PAGE = 100;
  * const sessions = createSessions({ store: fromUnstorage(storage, { expiresRecords: true }), secrets: [process.env.SESSION_SECRET] });
  */
 export function fromUnstorage(storage: UnstorageStorage, { expiresRecords = false }: UnstorageOptions = {}): Store {
-  if (typeof storage?.getItemRaw !== "function") throw new TypeError("fromUnstorage(storage) got no storage: pass createStorage({ driver })");
+  if (typeof storage?.getItemRaw !== "function") {
+    throw new TypeError("fromUnstorage(storage) got no storage: pass createStorage({ driver })");
+  }
 
   /** Returns a stored value. The drivers return null or undefined for a missing one. */
   async function read(key: string): Promise<{ deadline: number; record: Uint8Array } | undefined> {

@@ -18,8 +18,11 @@
 //! | `Revoking` | `Unavailable` | `PausingToRevoke` once, then `Deleting` | |
 //! | `PausingToRevoke` | `Waited` | `Revoking` | |
 //! | `Deleting` | any | `Done(Ok)` | |
+//!
+//! On a linearizable store, a save is a [`ConditionalSave`] instead.
 
 mod base;
+mod conditional;
 mod group;
 mod put;
 mod rotation;
@@ -40,6 +43,7 @@ use crate::session::load_reason::LoadReason;
 use crate::session::record_header::RecordHeader;
 use crate::session::saving::Group;
 use crate::session::session::{FlushState, Session};
+use conditional::ConditionalSave;
 use rotation::deleted;
 
 /// The pause before a retry, in milliseconds: KV accepts one write per second and key. Part of it is random, so that two requests
@@ -123,6 +127,8 @@ enum State {
     Deleting {
         old_remains: bool,
     },
+    /// On a linearizable store.
+    Conditional(ConditionalSave),
     #[default]
     Failed,
 }
@@ -194,6 +200,7 @@ impl Save {
             }
             (State::PausingToRevoke(old), Reply::Waited) => Ok(self.revoke(session, memory, old, true)),
             (State::Deleting { old_remains }, reply) => Ok(deleted(session, old_remains, &reply)),
+            (State::Conditional(save), reply) => self.step_conditional(session, save, reply),
             (_, Reply::Unavailable(error)) => Err(error),
             _ => Err(Error::unexpected_reply()),
         };
@@ -230,7 +237,18 @@ impl Save {
             // A copy of a session that is not visible yet would replace it without its data.
             return Err(Error::stale()); // mutation: not-visible-is-refused
         }
+        if session.settings.is_linearizable() {
+            return self.step_conditional(session, ConditionalSave::default(), Reply::Start);
+        }
         self.look(session, memory, Box::default())
+    }
+
+    fn step_conditional(&mut self, session: &mut Session, mut save: ConditionalSave, reply: Reply) -> Result<NextStep> {
+        let step = save.step(session, self.is_renewal, reply)?;
+        if !matches!(step, Step::Done(_)) {
+            self.state = State::Conditional(save);
+        }
+        Ok(step)
     }
 
     /// Reads the current record and its tombstones. A new session is written without a read: KV would cache the miss.

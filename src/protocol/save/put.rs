@@ -67,7 +67,7 @@ impl Save {
     ) -> Result<NextStep> {
         self.put_failed(session, memory, ticket);
         let failed = attempt.failed.saturating_add(1);
-        if failed >= MAX_ATTEMPTS || !session.differs_from_stored() {
+        if failed >= MAX_ATTEMPTS || error.is_overloaded() || !session.differs_from_stored() {
             return Err(error);
         }
         session.report(EventKind::Retried);

@@ -32,7 +32,8 @@ export class Replay {
     // Django can leave SameSite out; here it is always sent.
     const { cookieSameSite, ...others } = settings;
     const chosen = cookieSameSite ? settings : others;
-    const options = { store: this.noting(implementation.memory()), secrets: SECRETS, clock: () => this.now, ...chosen };
+    const store = this.noting({ ...implementation.memory(), consistency: "eventual" }); // the protocol of KV
+    const options = { store, secrets: SECRETS, clock: () => this.now, ...chosen };
     this.options = options;
     this.held = implementation.createSessions(options);
   }

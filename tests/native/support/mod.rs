@@ -13,7 +13,7 @@ use std::rc::Rc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use edge_session::settings::SettingsBuilder;
-use edge_session::store::{Op, Page, StorageKey, WriteOutcome};
+use edge_session::store::{Consistency, Op, Page, StorageKey, WriteOutcome};
 use edge_session::{Error, MemoryStore, Result, Session, SessionHeaders, Sessions, Settings, Store};
 
 pub const SECRET: &str = "a secret of at least thirty-two bytes";
@@ -44,7 +44,7 @@ pub enum Failing {
     Everything,
 }
 
-type Meanwhile = Box<dyn FnOnce()>;
+pub type Meanwhile = Box<dyn FnOnce()>;
 
 /// The effect of a planned fault on its operation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -74,6 +74,12 @@ pub struct RecordingStore {
     pub now: Rc<Cell<DateTime<Utc>>>,
     planned: Rc<RefCell<Vec<(&'static str, PlannedFault)>>>,
     meanwhile: Rc<RefCell<Option<Meanwhile>>>,
+    /// The number of puts of records that are applied and reported as a conflict: the store has tried them again.
+    pub conflicts: Rc<Cell<u32>>,
+    /// Whether failures are those of a store that is overloaded.
+    pub overloaded: Rc<Cell<bool>>,
+    /// Run before the next operation of these names.
+    before: Rc<RefCell<Vec<(&'static str, Meanwhile)>>>,
 }
 
 impl RecordingStore {
@@ -88,11 +94,24 @@ impl RecordingStore {
             now,
             planned: Rc::default(),
             meanwhile: Rc::default(),
+            before: Rc::default(),
+            conflicts: Rc::default(),
+            overloaded: Rc::default(),
         }
+    }
+
+    /// The functions that run before operations.
+    pub fn before_all(&self) -> &RefCell<Vec<(&'static str, Meanwhile)>> {
+        &self.before
     }
 
     /// Records an operation. Returns whether to apply it, and its result.
     fn note(&self, what: &str) -> (bool, Result<()>) {
+        let first = self.before.borrow().iter().position(|(operation, _)| *operation == what);
+        let before = first.map(|at| self.before.borrow_mut().remove(at).1);
+        if let Some(before) = before {
+            before();
+        }
         self.log.borrow_mut().push(what.to_owned());
         let mut planned = self.planned.borrow_mut();
         let fault = planned.iter().position(|(operation, _)| *operation == what).map(|at| planned.remove(at).1);
@@ -103,7 +122,10 @@ impl RecordingStore {
             Failing::Deletes => what == "delete",
             Failing::Everything => true,
         };
-        let failed = || Err(Error::unavailable("planned failure"));
+        let failed = || {
+            let error = Error::unavailable("planned failure");
+            Err(if self.overloaded.get() { error.overloaded() } else { error })
+        };
         match fault {
             Some(PlannedFault::ApplyButFail) => (true, failed()),
             Some(PlannedFault::Fail) => (false, failed()),
@@ -127,6 +149,10 @@ pub fn record_key(session_key: &str) -> StorageKey {
 }
 
 impl Store for RecordingStore {
+    fn consistency(&self) -> Consistency {
+        self.memory.consistency()
+    }
+
     async fn read(&self, keys: &[StorageKey]) -> Result<Vec<Option<Vec<u8>>>> {
         self.reads.borrow_mut().push(keys.iter().map(|key| kind(key).to_owned()).collect());
         self.note("read").1?;
@@ -152,6 +178,13 @@ impl Store for RecordingStore {
                 written = self.memory.write(vec![op]).await?;
             }
             answer?;
+            if self.conflicts.get() > 0 && operation == "put" {
+                self.conflicts.set(self.conflicts.get() - 1);
+                written = WriteOutcome::Conflict;
+            }
+            if written == WriteOutcome::Conflict {
+                return Ok(written);
+            }
         }
         Ok(written)
     }
@@ -191,6 +224,11 @@ pub fn site() -> Site {
 }
 
 pub fn site_with(settings: SettingsBuilder) -> Site {
+    site_on(RecordingStore::new(MemoryStore::eventual(), Rc::new(Cell::new(start()))), settings)
+}
+
+/// A site on a linearizable store.
+pub fn linearizable(settings: SettingsBuilder) -> Site {
     site_on(RecordingStore::new(MemoryStore::default(), Rc::new(Cell::new(start()))), settings)
 }
 
@@ -240,6 +278,11 @@ impl Site {
         *self.store.meanwhile.borrow_mut() = Some(Box::new(what));
     }
 
+    /// Runs a function before the next operation of this name.
+    pub fn before(&self, operation: &'static str, what: impl FnOnce() + 'static) {
+        self.store.before.borrow_mut().push((operation, Box::new(what)));
+    }
+
     /// The kinds of the events since the last call.
     pub fn event_kinds(&self) -> Vec<String> {
         self.events.take().into_iter().map(|(word, _)| word).collect()
@@ -257,7 +300,7 @@ impl Site {
 
     /// Another location with the same clock. It shows the current state until it [catches up](Self::catch_up).
     pub fn elsewhere(&self, settings: SettingsBuilder) -> Site {
-        let other = site_on(RecordingStore::new(MemoryStore::default(), Rc::clone(&self.now)), settings);
+        let other = site_on(RecordingStore::new(MemoryStore::eventual(), Rc::clone(&self.now)), settings);
         other.catch_up(self);
         other
     }

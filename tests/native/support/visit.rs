@@ -73,7 +73,7 @@ pub fn attributes(header: &str) -> Vec<(String, String)> {
 pub fn visit(choice: &Choice, settings: Settings) {
     // 1 January 2030
     let now = DateTime::from_timestamp(1_893_456_000, 0).unwrap();
-    let sessions = Sessions::new(MemoryStore::default(), settings).with_clock(move || now);
+    let sessions = Sessions::new(MemoryStore::eventual(), settings).with_clock(move || now);
     let settings = sessions.settings();
     let url = choice.url();
     let mut agent = UserAgent::at(now.timestamp());

@@ -108,7 +108,9 @@ impl Simulation {
         // A second login has the key that the first one rotated, which the session does not show any more.
         let named = history.of(id).key.filter(|_| history.of(id).reason() == "superseded");
         let old = old.and_then(|old| history.find_key(&old)).or(named);
-        let new = history.new_key(session.session_key().unwrap().as_str(), old, Origin::Rotated, self.model.now());
+        let is_beside = history.is_linearizable && history.of(id).reason() == "superseded";
+        let origin = if is_beside { Origin::Beside } else { Origin::Rotated };
+        let new = history.new_key(session.session_key().unwrap().as_str(), old, origin, self.model.now());
         history.request(id).cycled = Some((old, new));
         Ok(())
     }

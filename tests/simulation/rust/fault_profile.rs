@@ -18,11 +18,18 @@ pub enum FaultProfile {
     Consistent,
     /// The same without that limit: a local KV in development.
     Local,
+    /// A linearizable store with conditional puts, such as Durable Objects or D1.
+    Linearizable,
+    /// The same, of whose operations about one in fifty fails, or is slow, late or lost.
+    FailingLinearizable,
 }
 
 impl FaultProfile {
     pub const ALL: [Self; 6] =
         [Self::Ordinary, Self::Hostile, Self::Stormy, Self::SlowPropagation, Self::Consistent, Self::Local];
+
+    /// The profiles of linearizable stores.
+    pub const LINEARIZABLE: [Self; 2] = [Self::Linearizable, Self::FailingLinearizable];
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -32,6 +39,8 @@ impl FaultProfile {
             Self::SlowPropagation => "propagation up to 300 s",
             Self::Consistent => "strong KV",
             Self::Local => "strong KV without a limit of writes",
+            Self::Linearizable => "linearizable store",
+            Self::FailingLinearizable => "failing linearizable store",
         }
     }
 
@@ -63,6 +72,17 @@ impl FaultProfile {
                 ..ordinary
             },
             Self::Local => KvModelOptions { write_interval: Duration::ZERO, ..Self::Consistent.options(seed) },
+            Self::Linearizable => KvModelOptions { conditional_puts: true, ..Self::Local.options(seed) },
+            Self::FailingLinearizable => KvModelOptions {
+                slow: 0.02,
+                failing_reads: 0.005,
+                failing_puts: 0.01,
+                puts_applied_but_failed: 0.01,
+                late_puts: 0.01,
+                failing_deletes: 0.02,
+                late_deletes: 0.01,
+                ..Self::Linearizable.options(seed)
+            },
         }
     }
 
@@ -72,11 +92,15 @@ impl FaultProfile {
     }
 
     pub const fn is_consistent(self) -> bool {
-        matches!(self, Self::Consistent | Self::Local)
+        matches!(self, Self::Consistent | Self::Local | Self::Linearizable)
+    }
+
+    pub const fn is_linearizable(self) -> bool {
+        matches!(self, Self::Linearizable | Self::FailingLinearizable)
     }
 
     /// Returns whether operations fail at random.
     pub const fn fails(self) -> bool {
-        matches!(self, Self::Hostile | Self::Stormy)
+        matches!(self, Self::Hostile | Self::Stormy | Self::FailingLinearizable)
     }
 }

@@ -128,6 +128,8 @@ pub struct Request {
     /// The newest record read, and the storage key of the one that the load found.
     pub read: Option<Marks>,
     pub place: Option<String>,
+    /// The records that its load read, by storage key.
+    pub found: BTreeMap<String, Marks>,
     /// The saves that the record of its load builds on, and those of all records read.
     pub loaded: Option<Saves>,
     pub saves: Option<Saves>,
@@ -170,6 +172,7 @@ impl Request {
             disturbances: Vec::new(),
             read: None,
             place: None,
+            found: BTreeMap::new(),
             loaded: None,
             saves: None,
             gone: Marks::default(),
@@ -269,6 +272,8 @@ pub enum Origin {
     Rotated,
     /// By `create`, with the data of another session.
     Created,
+    /// By `cycle_key`, beside another login. On a linearizable store, it begins a session of its own.
+    Beside,
 }
 
 #[derive(Clone, Debug)]
@@ -309,6 +314,8 @@ pub struct JarChange {
 
 #[derive(Default)]
 pub struct History {
+    /// Whether the store is linearizable.
+    pub is_linearizable: bool,
     pub requests: Vec<Request>,
     pub keys: Vec<Key>,
     pub tokens: Vec<Token>,
@@ -360,10 +367,10 @@ impl History {
         let was_logged_in = parent_key.is_some_and(|parent| parent.is_logged_in);
         let absolute_from = match (parent_key, origin) {
             (Some(parent), Origin::Created) => parent.absolute_from,
-            (Some(parent), Origin::Rotated) if was_logged_in => parent.absolute_from,
+            (Some(parent), Origin::Rotated | Origin::Beside) if was_logged_in => parent.absolute_from,
             _ => place,
         };
-        let is_logged_in = was_logged_in || origin == Origin::Rotated;
+        let is_logged_in = was_logged_in || matches!(origin, Origin::Rotated | Origin::Beside);
         self.keys.push(Key { text: text.to_owned(), parent, origin, is_logged_in, absolute_from, made: now });
         place
     }
@@ -399,7 +406,10 @@ impl History {
     fn first_of_family(&self, key: usize) -> usize {
         let Key { parent, origin, is_logged_in, .. } = &self.keys[key];
         match parent {
-            Some(parent) if *origin != Origin::Created || *is_logged_in => self.first_of_family(*parent),
+            Some(parent) if *origin == Origin::Rotated => self.first_of_family(*parent),
+            Some(parent) if !self.is_linearizable && (*origin == Origin::Beside || *is_logged_in) => {
+                self.first_of_family(*parent)
+            }
             _ => key,
         }
     }
@@ -407,7 +417,8 @@ impl History {
     /// How many rotations lie between the first key and this one.
     pub fn rotations(&self, key: usize) -> usize {
         let Key { parent, origin, .. } = &self.keys[key];
-        usize::from(*origin == Origin::Rotated) + parent.map_or(0, |parent| self.rotations(parent))
+        usize::from(matches!(origin, Origin::Rotated | Origin::Beside))
+            + parent.map_or(0, |parent| self.rotations(parent))
     }
 
     /// Returns whether a login could not end a key that it replaced, and said so.
@@ -465,6 +476,9 @@ impl History {
 
     /// Notes a write that the store applied.
     pub fn landed(&mut self, place: &str, value: Option<&[u8]>, now: Duration) {
+        if value.is_none() && self.is_linearizable {
+            self.stored.remove(place);
+        }
         let Some(Written { by, put, marks, .. }) = value.and_then(|value| self.records.get(value)).copied() else {
             return;
         };

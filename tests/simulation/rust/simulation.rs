@@ -12,7 +12,9 @@ use edge_session::store::IsolateMemory;
 use edge_session::{LoadReason, SessionHeaders, Sessions, Settings};
 use edge_session_kv_model::{KvModel, KvModelOptions};
 
-use crate::history::{CookieChange, Flush, History, Id, JarChange, Marks, Put, Request, SaveMark, Saves, Token};
+use crate::history::{
+    CookieChange, Flush, History, Id, JarChange, Marks, Origin, Put, Request, SaveMark, Saves, Token,
+};
 use crate::jar::Jar;
 use crate::plan::{Action, Eviction, LOCATIONS, Noted, Plan, SHORT, SLOTS, Scope, Step, Who};
 use crate::rng::Rng;
@@ -60,7 +62,7 @@ pub fn set_cookies(headers: &SessionHeaders) -> Vec<String> {
 /// Runs a plan to its end. `luck` is the seed of KV's delays and faults.
 pub fn run(plan: &Plan, luck: u64) -> Rc<Simulation> {
     let options = plan.profile.options(luck);
-    let bound = options.staleness_bound();
+    let bound = if plan.profile.is_linearizable() { Duration::ZERO } else { options.staleness_bound() };
     let lanes = plan.lanes.len();
     let simulation = Rc::new(Simulation {
         plan: plan.clone(),
@@ -74,6 +76,7 @@ pub fn run(plan: &Plan, luck: u64) -> Rc<Simulation> {
         bound,
     });
     simulation.start_isolates();
+    simulation.history.borrow_mut().is_linearizable = plan.profile.is_linearizable();
     let landed = Rc::downgrade(&simulation);
     simulation.model.on_applied_write(move |landing| {
         if let Some(simulation) = landed.upgrade().filter(|_| landing.key.contains(":session:")) {
@@ -417,7 +420,12 @@ impl Simulation {
             None => usable.min_by_key(|token| history.tokens[*token].name.ends_with("-anonymous")),
         };
         let named = token.map(|token| history.tokens[token].key);
+        // Of two cookies of different sessions, the load has read both records.
+        let place = key.and_then(|key| history.places.get(&key)).cloned().filter(|_| history.is_linearizable);
         let request = history.request(id);
+        if let Some((place, marks)) = place.and_then(|place| Some((place.clone(), *request.found.get(&place)?))) {
+            (request.place, request.read) = (Some(place), Some(marks));
+        }
         (request.is_loaded, request.reason, request.token) = (true, Some(reason), token);
         request.loaded_at = now;
         request.key = request.key.or(key).or(named);
@@ -427,6 +435,15 @@ impl Simulation {
         let mut history = self.history.borrow_mut();
         let now = self.model.now();
         let is_known = key.is_some_and(|key| history.find_key(key).is_some());
+        // The save of a new record has chosen another key, beside another login or after a failure.
+        if let (Some(key), Some((old, _)), false) = (key, history.of(id).cycled, is_known) {
+            let new = history.new_key(key, old, Origin::Beside, now);
+            history.request(id).cycled = Some((old, new));
+        }
+        if let (Some(key), Some((old, _)), false) = (key, history.of(id).created, is_known) {
+            let new = history.new_key(key, old, Origin::Created, now);
+            history.request(id).created = Some((old, new));
+        }
         let key = key.map(|key| history.key(key, now));
         // A session that begins after a logout in the same request is a login's: Django's `login` flushes another user's session.
         if let Some(key) =

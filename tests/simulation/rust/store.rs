@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::rc::Rc;
 use std::time::Duration;
 
-use edge_session::store::{IsolateMemory, Op, Page, StorageKey, WriteOutcome};
+use edge_session::store::{Consistency, IsolateMemory, Op, Page, StorageKey, WriteOutcome};
 use edge_session::{Result, Store};
 use edge_session_kv_model::KvLocation;
 use serde_json::Value;
@@ -30,7 +30,16 @@ fn is_record(key: &StorageKey) -> bool {
     key.as_str().contains(":session:")
 }
 
+/// Returns whether this is the anonymous record that a login has replaced, on a linearizable store: it opens nothing.
+fn is_retired(record: &[u8]) -> bool {
+    str::from_utf8(record).is_ok_and(|text| text.contains(",\"key\":null,"))
+}
+
 impl Store for RecordingStore {
+    fn consistency(&self) -> Consistency {
+        self.location.consistency()
+    }
+
     async fn read(&self, keys: &[StorageKey]) -> Result<Vec<Option<Vec<u8>>>> {
         self.simulation.history.borrow_mut().request(self.id).operations[0] += keys.len() as u64;
         let began = self.simulation.model.now();
@@ -44,7 +53,12 @@ impl Store for RecordingStore {
             }
             Ok(values) => {
                 for (key, value) in keys.iter().zip(values).filter(|(key, _)| is_record(key)) {
+                    let request = history.of(self.id);
+                    // The record of another login, which the save has found under its own key.
+                    let is_others =
+                        history.is_linearizable && request.is_loaded && request.place.as_deref() != Some(key.as_str());
                     let record = value.as_ref().and_then(|value| history.records.get(value)).copied();
+                    let record = record.filter(|_| !is_others);
                     let marks = record.map(|record| record.marks);
                     let request = history.request(self.id);
                     let saves = record.map(|record| record.saves);
@@ -59,6 +73,9 @@ impl Store for RecordingStore {
                         request.read = request.read.filter(|_| place == request.place);
                     }
                     request.read = marks.or(request.read);
+                    if let Some(marks) = marks.filter(|_| !request.is_loaded) {
+                        request.found.insert(key.as_str().to_owned(), marks);
+                    }
                     let removal = |mark: SaveMark| if mark.present { SaveMark::default() } else { mark };
                     let gone = marks.unwrap_or_default().map(removal);
                     request.gone = core::array::from_fn(|at| request.gone[at].max(gone[at]));
@@ -77,7 +94,7 @@ impl Store for RecordingStore {
                 *value = without_writes(value);
             }
             let put = match &op {
-                Op::Put { key, value, .. } if is_record(key) => Some(self.note_put(key, value)),
+                Op::Put { key, value, .. } if is_record(key) && !is_retired(value) => Some(self.note_put(key, value)),
                 _ => None,
             };
             let is_delete = matches!(op, Op::Delete { .. });
@@ -88,9 +105,12 @@ impl Store for RecordingStore {
             if let Some(place) = put {
                 let mut history = self.simulation.history.borrow_mut();
                 let put = &mut history.request(self.id).puts[place];
-                (put.acknowledged, put.failed) = (written.is_ok(), written.is_err());
+                let is_stored = matches!(written, Ok(WriteOutcome::All));
+                (put.acknowledged, put.failed) = (is_stored, !is_stored);
             }
-            written?;
+            if written? == WriteOutcome::Conflict {
+                return Ok(WriteOutcome::Conflict);
+            }
         }
         Ok(WriteOutcome::All)
     }

@@ -45,6 +45,21 @@ describe.each(["kv", "durable_object", "d1", "memory"])("%s", (engine) => {
   });
 });
 
+describe.each(["durable_object", "d1"])("%s, linearizable", (engine) => {
+  const newVisitor = () => visitor({ ...bindings, SESSION_ENGINE: engine });
+
+  test("eight parallel writes of different keys from one page are all kept", async () => {
+    const alice = newVisitor();
+    await alice.put("/session/data/user", "alice");
+    const { cookie } = alice;
+    const keys = Array.from({ length: 8 }, (_, n) => `key-${n}`);
+    const tabs = keys.map(() => Object.assign(newVisitor(), { cookie }));
+    const statuses = await Promise.all(keys.map(async (key, n) => (await tabs[n].put(`/session/data/${key}`, n)).status));
+    expect(statuses).toEqual(Array(8).fill(204));
+    expect(await alice.data()).toEqual({ user: "alice", ...Object.fromEntries(keys.map((key, n) => [key, n])) });
+  });
+});
+
 describe("the configuration", () => {
   const requests = [["GET", "/session"], ["PUT", "/session/data/a", 1], ["POST", "/session/cycle-key"], ["POST", "/session/flush"]];
 

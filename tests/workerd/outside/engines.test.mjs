@@ -1,58 +1,103 @@
-// The linearizable stores of the Rust crate in two isolates, which share no memory: one object or row, and its conditions.
+// Durable Objects and D1 in a Worker that wrangler bundles and serves, as a user of the package makes it: the migration, a restart,
+// and bindings that are wrong.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { serve } from "./serve.mjs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { root } from "../../../scripts/project.mjs";
+import { serve, succeed } from "../../packages/installed.mjs";
 
-const script = `
-export { SessionObject } from "./app/index.js";
-export { default } from "./pages/index.js";
-`;
+const folder = mkdtempSync(join(tmpdir(), "edge-session-engines-"));
+after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
+mkdirSync(join(folder, "node_modules"));
+symlinkSync(join(root, "dist"), join(folder, "node_modules/edge-session"));
 
-let server;
-before(async () => {
-  server = await serve(script, { isolates: 2, engines: true });
-});
-after(() => server?.stop());
+writeFileSync(join(folder, "worker.js"), `
+import { DurableObject } from "cloudflare:workers";
+import { d1, durableObjects } from "edge-session";
 
-for (const engine of ["durable_object", "d1"]) {
-  /** Calls an operation of the store in one of the isolates. */
-  async function call(isolate, operation, body) {
-    const response = await fetch(new URL(`/stores/${engine}/${operation}`, server.urls[isolate]), { method: "POST", body: JSON.stringify(body) });
-    const text = await response.text();
-    assert.equal(response.status, 200, text);
-    return JSON.parse(text);
+export { SessionObject } from "edge-session/durable-object";
+export class OtherObject extends DurableObject {}
+
+/** GET /<engine>/<key> reads, PUT writes with the generations in the query, DELETE deletes. */
+export default {
+  async fetch(request, env) {
+    const { pathname, searchParams } = new URL(request.url);
+    const [, engine, key] = pathname.split("/");
+    const stores = {
+      objects: () => durableObjects(env.SESSION_OBJECTS),
+      other: () => durableObjects(env.OTHER_OBJECTS),
+      d1: () => d1(env.SESSION_DB),
+    };
+    try {
+      const store = stores[engine]();
+      if (request.method === "DELETE") return new Response(String(await store.delete(key)));
+      if (request.method === "GET") return new Response(await store.get(key), { headers: { "Content-Type": "text/plain" } });
+      const [generation, ifGeneration] = searchParams.getAll("generation").map(Number);
+      const options = { ttl: 3600, deadline: (Date.now() + 3_600_000) * 1000, generation, ifGeneration };
+      return new Response(String(await store.put(key, new Uint8Array(await request.arrayBuffer()), options)));
+    } catch (error) {
+      return new Response(error.name + ": " + error.message, { status: 500 });
+    }
+  },
+};
+`);
+
+/** The configuration that the guide shows, and a class that is no SessionObject. */
+const guide = readFileSync(join(root, "docs/guides/durable-objects-and-d1.md"), "utf8");
+const shown = [...guide.matchAll(/^```toml\n(.*?)^```$/gms)].map(([, toml]) => toml);
+assert.equal(shown.length, 2);
+writeFileSync(join(folder, "wrangler.toml"), `
+name = "engines"
+main = "worker.js"
+compatibility_date = "2026-11-01"
+
+${shown.join("\n")}
+[[durable_objects.bindings]]
+name = "OTHER_OBJECTS"
+class_name = "OtherObject"
+
+[[migrations]]
+tag = "other-objects"
+new_sqlite_classes = ["OtherObject"]
+`);
+
+/** Serves the Worker while `work` runs; what it stored stays in the folder. */
+async function served(work) {
+  const { url, stop } = await serve(folder);
+  try {
+    await work(async (method, path, body) => (await fetch(url + path, { method, body })).text());
+  } finally {
+    await stop();
   }
-  const put = (isolate, key, value, generation, ifGeneration) => call(isolate, "put", [[key, value, (Date.now() + 3_600_000) * 1000, generation, ifGeneration]]);
+}
 
-  test(`${engine}: of 20 writers in two isolates one wins, and both read its value at once`, async () => {
-    for (let round = 0; round < 10; round += 1) {
-      const key = `edge-session:session:round-${round}`;
-      const outcomes = await Promise.all(Array.from({ length: 20 }, (_, n) => put(n % 2, key, [n], 1, 0)));
-      assert.equal(outcomes.filter(Boolean).length, 1);
-      for (const isolate of [0, 1]) assert.deepEqual(await call(isolate, "read", [key]), [[outcomes.indexOf(true)]]);
+test("a record in a Durable Object and in D1 survives a restart; wrong bindings say what to do", async () => {
+  await served(async (send) => {
+    const missing = await send("GET", "/d1/key");
+    assert.match(missing, /^ConfigError: the D1 database has no table edge_session: run `npx wrangler d1 migrations apply /);
+    for (const method of ["GET", "PUT", "DELETE"]) {
+      const message = "ConfigError: the Durable Object namespace has another class: set its class_name to SessionObject in wrangler.toml";
+      assert.equal(await send(method, "/other/key?generation=1", method === "PUT" ? "x" : undefined), message);
     }
   });
-
-  test(`${engine}: 20 writers in two isolates that compare and set are all kept`, async () => {
-    const key = "edge-session:session:log";
-    await put(0, key, [], 1, 0);
-    const append = async (n) => {
-      for (;;) {
-        const [value] = await call(n % 2, "read", [key]);
-        if (await put(n % 2, key, [...value, n], value.length + 2, value.length + 1)) return;
-      }
-    };
-    await Promise.all(Array.from({ length: 20 }, (_, n) => append(n)));
-    const [value] = await call(1, "read", [key]);
-    assert.deepEqual([...value].sort((a, b) => a - b), Array.from({ length: 20 }, (_, n) => n));
+  await succeed("wrangler", ["d1", "migrations", "apply", "SESSION_DB", "--local"], { cwd: folder, env: { CI: "1" } });
+  await served(async (send) => {
+    for (const engine of ["objects", "d1"]) {
+      assert.equal(await send("PUT", `/${engine}/key?generation=1&generation=0`, "the first"), "true");
+      assert.equal(await send("PUT", `/${engine}/key?generation=1&generation=0`, "other"), "false");
+    }
   });
-
-  test(`${engine}: after a deletion in one isolate a conditional put in the other one is refused`, async () => {
-    const key = "edge-session:session:ended";
-    assert.equal(await put(0, key, [1], 1, 0), true);
-    await call(1, "delete", key);
-    assert.equal(await put(0, key, [2], 2, 1), false);
-    assert.deepEqual(await call(0, "read", [key]), [null]);
+  await served(async (send) => {
+    for (const engine of ["objects", "d1"]) {
+      assert.equal(await send("GET", `/${engine}/key`), "the first");
+      assert.equal(await send("PUT", `/${engine}/key?generation=2&generation=2`, "other"), "false");
+      assert.equal(await send("PUT", `/${engine}/key?generation=2&generation=1`, "the second"), "true");
+      assert.equal(await send("GET", `/${engine}/key`), "the second");
+      await send("DELETE", `/${engine}/key`);
+      assert.equal(await send("GET", `/${engine}/key`), "");
+    }
   });
-}
+});

@@ -25,7 +25,8 @@ const object = (key) => namespace.get(namespace.idFromName(key));
 const stored = (key) =>
   runInDurableObject(object(key), async (_, { storage }) => {
     const names = storage.sql.exec("SELECT name FROM sqlite_master WHERE type = 'table'").toArray().map(({ name }) => name);
-    return { tables: names.filter((name) => name !== "_cf_METADATA"), rows: [...storage.kv.list()].length, alarm: await storage.getAlarm() };
+    const tables = names.filter((name) => name !== "_cf_METADATA"); // the platform's own
+    return { tables, rows: [...storage.kv.list()].length, alarm: await storage.getAlarm() };
   });
 const empty = { tables: [], rows: 0, alarm: null };
 
@@ -133,17 +134,19 @@ function failing(errors, { applied = false } = {}) {
 test("a retryable error is retried once, with a new stub; an overloaded one and others never", async () => {
   const key = newKey();
   await put(key, "a record");
-  for (const [errors, calls, succeeds] of [
+  const options = { deadline: inSeconds(60), generation: 9 };
+  const calls = [(store) => store.get(key), (store) => store.put(key, bytes("x"), options), (store) => store.delete(key)];
+  for (const [errors, attempts, succeeds] of [
     [[{ retryable: true }], 2, true],
     [[{ retryable: true }, { retryable: true }], 2, false],
     [[{ retryable: true, overloaded: true }], 1, false],
     [[{ overloaded: true }], 1, false],
     [[{ remote: true }], 1, false],
   ]) {
-    for (const call of [(store) => store.get(key), (store) => store.put(key, bytes("x"), { deadline: inSeconds(60), generation: 9 }), (store) => store.delete(key)]) {
+    for (const call of calls) {
       const broken = failing([...errors]);
       const outcome = call(durableObjects(broken)).then(() => true, () => false);
-      expect([await outcome, broken.stubs.length], JSON.stringify(errors)).toEqual([succeeds, calls]);
+      expect([await outcome, broken.stubs.length], JSON.stringify(errors)).toEqual([succeeds, attempts]);
     }
   }
 });
@@ -176,6 +179,7 @@ test("the same namespace and options give the same store", () => {
 });
 
 test("a wrong binding is one sentence that says what to do", () => {
-  const message = "durableObjects(namespace) got no Durable Object namespace: add its binding under [[durable_objects.bindings]] in wrangler.toml";
+  const message = "durableObjects(namespace) got no Durable Object namespace: "
+    + "add its binding under [[durable_objects.bindings]] in wrangler.toml";
   for (const wrong of [undefined, null, {}, env.SESSION_DB]) expect(() => durableObjects(wrong)).toThrow(new ConfigError(message));
 });

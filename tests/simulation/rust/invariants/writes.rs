@@ -33,6 +33,9 @@ pub fn check(case: &mut Case<'_>, id: Id, request: &Request) {
     if plan.traffic == Traffic::Sequence && !plan.merge_stale {
         own_writes(case, id, request);
     }
+    if is_lasting && plan.profile.is_linearizable() {
+        linearizable_keeps(case, id, request);
+    }
     if is_lasting {
         isolate_keeps(case, id, request);
         isolate_reads(case, id, request);
@@ -52,6 +55,26 @@ fn isolate_keeps(case: &mut Case<'_>, id: Id, request: &Request) {
     for data_key in analysis::writes(request) {
         let fate = fate(history, id, data_key);
         case.test(Invariant::IsolateKeepsWrites, id, matches!(fate, Fate::Kept | Fate::Unknown), || {
+            let how = if fate == Fate::Lost { "lost" } else { "lost at a login" };
+            format!("its write of key {data_key} was {how}")
+        });
+    }
+}
+
+/// Wherever the request ran, unless its session was ended.
+fn linearizable_keeps(case: &mut Case<'_>, id: Id, request: &Request) {
+    let history = case.history;
+    let is_related = |other: &Request| {
+        let keys = [other.key, other.key_after].into_iter().flatten();
+        request.key_after.is_some_and(|key| keys.into_iter().any(|other| history.are_related(other, key)))
+    };
+    let is_ended = history.each().any(|(_, other)| other.flush.is_some() && is_related(other));
+    if !request.is_acknowledged_write() || is_ended {
+        return;
+    }
+    for data_key in analysis::writes(request) {
+        let fate = fate(history, id, data_key);
+        case.test(Invariant::LinearizableKeepsWrites, id, matches!(fate, Fate::Kept | Fate::Unknown), || {
             let how = if fate == Fate::Lost { "lost" } else { "lost at a login" };
             format!("its write of key {data_key} was {how}")
         });

@@ -276,6 +276,8 @@ pub struct Plan {
 pub enum Generator {
     /// Three of four plans have pages, one of four has sequences of requests.
     Mixed,
+    /// The mixed plans on linearizable stores.
+    Linearizable,
     /// Sequences of requests only: the plans that `--generator sequences` numbers as earlier releases did.
     Sequences,
 }
@@ -286,6 +288,11 @@ impl Plan {
             Generator::Sequences => sequences::plan(seed),
             Generator::Mixed if seed.is_multiple_of(4) => sequences::plan(seed / 4),
             Generator::Mixed => pages::plan(seed),
+            Generator::Linearizable => {
+                let profile = FaultProfile::LINEARIZABLE[usize::from(seed.is_multiple_of(3))];
+                let older = Default::default();
+                Self { profile, older, outages: Vec::new(), ..Self::new(Generator::Mixed, seed) }
+            }
         }
     }
 
