@@ -46,13 +46,15 @@ export function callCore<T>(call: () => T): T {
  * Converts what the core threw to an error of a public class. The core throws a string: a code, a space, and the message.
  *
  * @param owner The instance of the wasm that the called object belongs to.
- * @param storeError The last error of the store: the `cause` of a `StoreUnavailableError`.
+ * @param storeError The last error of the store: the `cause` of a `StoreUnavailableError`. A `ConfigError` is thrown as it is.
  */
 export function toPublicError(error: unknown, owner: number, storeError?: unknown): unknown {
   if (typeof error === "string") {
     const at = error.indexOf(" ");
     const Kind = classes.get(error.slice(0, at)) ?? ValueError;
-    const options = Kind === StoreUnavailableError && storeError !== undefined ? { cause: storeError } : undefined;
+    const isOfStore = Kind === StoreUnavailableError && storeError !== undefined;
+    if (isOfStore && storeError instanceof ConfigError) return storeError; // such as a missing table: not worth another try
+    const options = isOfStore ? { cause: storeError } : undefined;
     return new Kind(withOptionNames(error.slice(at + 1)), options);
   }
   if (owner === instance && !isTrap(error)) return error;

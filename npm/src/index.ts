@@ -5,6 +5,8 @@ export type { D1Database, D1Statement } from "./d1.js";
 export { durableObjects } from "./durable-objects.js";
 export type { DurableObjectsOptions, SessionObjectNamespace, SessionObjectStub } from "./durable-objects.js";
 export * from "./errors.js";
+export { migrate } from "./migrate.js";
+export type { MigrateOptions } from "./migrate.js";
 export { createSessions } from "./sessions.js";
 export type { ClearExpiredOptions, CookieSource, SessionOptions, Sessions, SweepOutcome } from "./sessions.js";
 export { kv, memory } from "./store.js";

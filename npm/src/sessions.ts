@@ -1,9 +1,9 @@
 // Loads and commits sessions of one store with one set of settings.
 
-import { CoreMemory, type CoreSession, CoreSettings, Flag, OperationKind } from "#core";
+import { CoreConsistency, CoreMemory, type CoreSession, CoreSettings, Flag, OperationKind } from "#core";
 import { Area } from "./area.js";
 import { callCore } from "./core-errors.js";
-import { ConfigError, EntropyError, ValueError } from "./errors.js";
+import { ConfigError, EntropyError, StoreUnavailableError, ValueError } from "./errors.js";
 import { mergeHeaders, newHeaders } from "./headers.js";
 import { bytesIn } from "./realm.js";
 import { toMutable } from "./response.js";
@@ -192,6 +192,7 @@ export function createSessions<Data extends object = Record<string, unknown>>(op
 class StoredSessions<Data extends object> implements Sessions<Data> {
   readonly #entropy: (() => Uint8Array) | undefined;
   readonly #newContext: () => SessionContext;
+  readonly #keyPrefix: string;
   #context: SessionContext;
   #instance: number;
   /** The number of sessions for which the core has random bytes. */
@@ -203,16 +204,20 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
 
   constructor({ store, secrets, clock = () => store.now?.() ?? Date.now(), entropy, onEvent, ...settings }: SessionOptions) {
     if (typeof store?.get !== "function") throw new ConfigError("store is missing: pass kv(env.SESSIONS) or memory()");
+    if (!Object.hasOwn(CONSISTENCY, store.consistency ?? "eventual")) {
+      throw new ConfigError('the consistency of a store must be "eventual" or "linearizable"');
+    }
     this.#entropy = entropy;
     const recycle = (core: CoreSession): void => {
       core.close();
       if (this.#pool.length < MAX_POOL) this.#pool.push(core);
       else core.free();
     };
+    this.#keyPrefix = settings.keyPrefix ?? "edge-session";
     // Copied: they are needed again after a trap, and the caller can have changed its own.
     const [parts, json] = [secretsOf(secrets), jsonOf(settings)];
     this.#newContext = () => {
-      const settings = parseSettings(parts, json, store.consistency === "linearizable");
+      const settings = parseSettings(parts, json, CONSISTENCY[store.consistency ?? "eventual"]);
       return { store, memory: memoryOf(store), clock, settings, area: new Area(settings), onEvent, recycle };
     };
     recover();
@@ -256,9 +261,22 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
     await this.#withTemporarySession(key, OperationKind.Delete, nothing);
   }
 
+  async #deleteExpired(deletion: Promise<number>): Promise<number> {
+    try {
+      return await deletion;
+    } catch (cause) {
+      throw cause instanceof ConfigError ? cause : new StoreUnavailableError("the expired sessions could not be deleted", { cause });
+    }
+  }
+
   async clearExpired({ fullPass }: ClearExpiredOptions = {}): Promise<SweepOutcome> {
-    if (this.#context.store.expiresRecords && !fullPass) return { removed: 0, complete: true };
-    const now = this.#context.clock();
+    const { store, clock } = this.#context;
+    if (store.expiresRecords && !fullPass) return { removed: 0, complete: true };
+    const now = clock();
+    if (store.deleteExpired) {
+      const removed = await this.#deleteExpired(store.deleteExpired(`${this.#keyPrefix}:`, (now - SWEEP_MARGIN) * 1000, SWEEP_LIMIT));
+      return { removed, complete: removed < SWEEP_LIMIT };
+    }
     let keepCursor = nothing;
     const session = this.#newSession((core) => {
       core.initFromKey(this.#context.settings, undefined, now);
@@ -347,6 +365,10 @@ function memoryOf(store: Store): CoreMemory {
   return memory;
 }
 
+/** How long a record has been expired before it is swept, in milliseconds, and the most records of one run, as in the core. */
+const SWEEP_MARGIN = 120_000;
+const SWEEP_LIMIT = 1000;
+
 /** The number of random bytes that a session takes. */
 const SEED = 32;
 
@@ -386,7 +408,13 @@ function secretsOf(secrets: SessionOptions["secrets"]): Uint8Array[] {
   return secrets.map(bytesOf);
 }
 
-function parseSettings(parts: Uint8Array[], settings: string, linearizable: boolean): CoreSettings {
+const CONSISTENCY = {
+  eventual: CoreConsistency.Eventual,
+  linearizable: CoreConsistency.Linearizable,
+  migrating: CoreConsistency.Migrating,
+};
+
+function parseSettings(parts: Uint8Array[], settings: string, consistency: CoreConsistency): CoreSettings {
   const sizes = Uint32Array.from(parts, ({ length }) => length);
   const all = new Uint8Array(sizes.reduce((sum, size) => sum + size, 0));
   let at = 0;
@@ -394,7 +422,7 @@ function parseSettings(parts: Uint8Array[], settings: string, linearizable: bool
     all.set(part, at);
     at += part.length;
   }
-  return callCore(() => new CoreSettings(all, sizes, settings, linearizable));
+  return callCore(() => new CoreSettings(all, sizes, settings, consistency));
 }
 
 function bytesOf(secret: unknown): Uint8Array {

@@ -47,9 +47,10 @@ export interface Store {
   list(prefix: string, cursor: string | undefined): Promise<StorePage>;
   /**
    * What the store guarantees. `linearizable`: a read returns the last write, and a put applies if and only if the stored value has the
-   * generation `ifGeneration`. A logout then takes effect at once, and no acknowledged write is lost. Default `eventual`.
+   * generation `ifGeneration`. A logout then takes effect at once, and no acknowledged write is lost. `migrating`: the store of `migrate`.
+   * Default `eventual`.
    */
-  readonly consistency?: "eventual" | "linearizable";
+  readonly consistency?: "eventual" | "linearizable" | "migrating";
   /** True if the store deletes values itself after their `ttl`. `clearExpired` then does nothing. Default false. */
   readonly expiresRecords?: boolean;
   /**

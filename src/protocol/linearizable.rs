@@ -66,7 +66,7 @@ pub(super) fn evaluate(session: &mut Session, bytes: Option<Vec<u8>>) -> FetchOu
     }
     let end = record.head.end();
     let reason = if end.has_passed(session.now()) { LoadReason::Expired } else { LoadReason::Live };
-    session.stored = Some(Stored { head: record.head, complete: true, length, merged: None });
+    session.stored = Some(Stored { head: record.head, complete: true, length, merged: None, is_old: false });
     FetchOutcome::Record(reason, record.data, end)
 }
 

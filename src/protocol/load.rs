@@ -37,7 +37,7 @@ use crate::session::load_state::FetchOutcome;
 use crate::session::record::{self, Decoded, Record};
 use crate::session::session::{Session, Stored};
 use crate::session::storage_key::StorageKey;
-use crate::settings::{CookieSlot, Settings};
+use crate::settings::{Consistency, CookieSlot, Settings};
 
 /// The maximum number of distinct tokens under one cookie name. If there are more, all of them are ignored.
 const MAX_TOKENS: usize = 2;
@@ -116,6 +116,8 @@ enum State {
     Ending,
     /// The indexes of one name's tokens. Record and tombstone of each are read.
     Reading(Vec<usize>),
+    /// The record of a session that was opened by key, on the store that was used before.
+    ReadingOld,
     /// The record of a session that was opened by key, and the rotations of the first tombstone that is read.
     ReadingTombstones {
         record: Option<Vec<u8>>,
@@ -144,12 +146,23 @@ impl Load {
                 self.next_name(session)
             }
             (State::Reading(tokens), Reply::Values(values)) if tokens.is_empty() => {
-                if session.settings.is_linearizable() {
-                    let fetched = linearizable::evaluate_opened(session, values);
-                    return done(session, fetched);
+                if !session.settings.is_linearizable() {
+                    return self.record_read(session, memory, values);
                 }
-                self.record_read(session, memory, values)
+                let is_missing = values.iter().all(Option::is_none);
+                match session.key.identity().filter(|_| is_missing && session.settings.is_migrating()) {
+                    Some(identity) => {
+                        let key = session.old_record_key(identity);
+                        self.state = State::ReadingOld;
+                        Step::Read(vec![key])
+                    }
+                    None => {
+                        let fetched = linearizable::evaluate_opened(session, values);
+                        done(session, fetched)
+                    }
+                }
             }
+            (State::ReadingOld, Reply::Values(values)) => self.record_read(session, memory, values),
             (State::Reading(tokens), Reply::Values(values)) => self.tokens_read(session, memory, tokens, values),
             (State::ReadingTombstones { record, first }, Reply::Values(values)) => {
                 self.tombstones_read(session, memory, record, first, values)
@@ -172,7 +185,7 @@ impl Load {
                 memory.mark(op.key(), Revocation::Ended, session.clock.latest_millis());
             }
             memory.forget(&session.record_key(&identity));
-            ops.extend(revoke::deletions(&settings, &identity, false));
+            ops.extend(revoke::deletions(&settings, &identity, false, session.now()));
             self.state = State::Ending;
             return Step::Write(ops);
         }
@@ -237,15 +250,25 @@ impl Load {
         mut values: Vec<Option<Vec<u8>>>,
     ) -> Step<()> {
         session.clock.revocation_checked();
-        let each = if session.settings.reads_tombstones() { 2 } else { 1 };
+        let each = match (session.settings.is_linearizable(), session.settings.is_migrating()) {
+            (_, true) => 1 + reads_of_old(&session.settings),
+            (true, false) => 1,
+            (false, false) => reads_of_old(&session.settings),
+        };
         let mut found: Option<(usize, FetchOutcome)> = None;
         // In reverse order, so that the session keeps the state of the first one.
         for place in places.into_iter().rev() {
             let mut values = values.split_off(values.len().saturating_sub(each)).into_iter();
+            let current = if session.settings.is_linearizable() { values.next().flatten() } else { None };
             let (record, tombstone) = (values.next().flatten(), values.next().flatten());
             let (opened, stored) = (session.key.identity().cloned(), session.stored.take());
             session.adopt(place);
-            let fetched = evaluate(session, memory, record, tombstone.as_deref());
+            let is_current = current.is_some() || session.settings.consistency == Consistency::Linearizable;
+            let fetched = if is_current {
+                linearizable::evaluate(session, current)
+            } else {
+                evaluate(session, memory, record, tombstone.as_deref())
+            };
             let is_live = |fetched: &FetchOutcome| !is_over(fetched) && !matches!(fetched, FetchOutcome::Superseded(_));
             match &found {
                 // mutation: two-live-tokens
@@ -341,10 +364,18 @@ fn unavailable(session: &mut Session, state: State, error: Error) -> Step<()> {
     done(session, FetchOutcome::Unavailable(error))
 }
 
+/// Returns the number of reads of a session on an eventually consistent store: its record, and its tombstone.
+fn reads_of_old(settings: &Settings) -> usize {
+    1_usize.saturating_add(usize::from(settings.check_ended))
+}
+
 /// Returns the storage keys that a load of `identity` reads.
 fn keys_of(session: &Session, identity: &Identity) -> impl Iterator<Item = StorageKey> {
-    let tombstone = session.settings.reads_tombstones().then(|| session.tombstone_key(identity));
-    core::iter::once(session.record_key(identity)).chain(tombstone)
+    let is_migrating = session.settings.is_migrating();
+    let old = is_migrating.then(|| session.old_record_key(identity));
+    let reads_tombstone = session.settings.reads_tombstones() || is_migrating && session.settings.check_ended;
+    let tombstone = reads_tombstone.then(|| session.tombstone_key(identity));
+    core::iter::once(session.record_key(identity)).chain(old).chain(tombstone)
 }
 
 /// Returns whether a token with this outcome opens no session, so that another cookie may.
@@ -380,9 +411,6 @@ fn evaluate(
     bytes: Option<Vec<u8>>,
     tombstone: Option<&[u8]>,
 ) -> FetchOutcome {
-    if session.settings.is_linearizable() {
-        return linearizable::evaluate(session, bytes);
-    }
     let Some(identity) = session.key.identity() else { return FetchOutcome::Nothing(LoadReason::New) };
     let now = session.clock.latest_millis();
     let key = session.tombstone_key(identity);
@@ -439,6 +467,7 @@ fn evaluate(
     };
     let complete = reason != LoadReason::StaleRepaired;
     let end = record.head.end();
-    session.stored = Some(Stored { head: record.head, complete, length, merged: newest.merged });
+    let is_old = session.settings.is_migrating();
+    session.stored = Some(Stored { head: record.head, complete, length, merged: newest.merged, is_old });
     FetchOutcome::Record(reason, record.data, end)
 }

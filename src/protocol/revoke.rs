@@ -13,6 +13,7 @@
 //! | `Putting`, again | next tombstone, else `Deleting` | next tombstone; in the end `Done(Err)` | | |
 //! | `Deleting` | next record, else `Done(Ok)` | an error only where tombstones are not read | | the data are deleted |
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use chrono::{DateTime, Utc};
@@ -20,8 +21,11 @@ use chrono::{DateTime, Utc};
 use super::{Reply, Step};
 use crate::error::{Error, Result};
 use crate::isolate::{CYCLED, ENDED, IsolateMemory, Revocation};
+use crate::session::data::Data;
 use crate::session::deadline::Deadline;
 use crate::session::identity::Identity;
+use crate::session::record;
+use crate::session::record_header::{Owner, RecordHeader};
 use crate::session::storage_key::StorageKey;
 use crate::settings::{MAX_COOKIE_AGE, Settings};
 use crate::store::{OnlyIf, Op};
@@ -94,11 +98,40 @@ pub(super) fn delete(settings: &Settings, identity: &Identity) -> Op {
 
 /// Returns the deletions that end the session of `identity`, in their order. On a linearizable store, an anonymous key also ends the
 /// login that may have replaced it: a login that sees its old record deleted withdraws its own. `anonymous` does so for any key.
-pub(super) fn deletions(settings: &Settings, identity: &Identity, anonymous: bool) -> Vec<Op> {
-    if !settings.is_linearizable() || !(anonymous || identity.is_anonymous()) {
+pub(super) fn deletions(settings: &Settings, identity: &Identity, anonymous: bool, now: DateTime<Utc>) -> Vec<Op> {
+    if !settings.is_linearizable() {
         return vec![delete(settings, identity)];
     }
-    [0, 1].map(|rotations| delete(settings, &Identity { rotations, ..identity.clone() })).to_vec()
+    let slots = if anonymous || identity.is_anonymous() { 0..2 } else { 1..2 };
+    let slots = slots.map(|rotations| Identity { rotations, ..identity.clone() });
+    if !settings.is_migrating() {
+        return slots.map(|slot| delete(settings, &slot)).collect();
+    }
+    let old = Op::Delete { key: StorageKey::record(&settings.key_prefix, &identity.key) };
+    slots.map(|slot| ended_record(settings, &slot, now)).chain([old]).collect()
+}
+
+/// Returns the put of a record that no key opens. It hides the one in the store that was used before.
+fn ended_record(settings: &Settings, identity: &Identity, now: DateTime<Utc>) -> Op {
+    let longest = Deadline::after(now, settings.absolute_age.max(MAX_COOKIE_AGE));
+    let deadline = identity.absolute.min(longest);
+    let head = RecordHeader {
+        deadline,
+        absolute: deadline,
+        generation: u32::MAX,
+        tags: Vec::new(),
+        rotations: identity.rotations,
+        writes: Vec::new(),
+        owner: Some(Box::new(Owner { key: None, cycled: None, next: None })),
+    };
+    Op::Put {
+        key: record_key(settings, identity),
+        value: record::encode(&head, &Data::default()),
+        ttl: u64::try_from(deadline.seconds_from(now)).unwrap_or_default().max(1),
+        deadline: deadline.0,
+        generation: u32::MAX,
+        only_if: OnlyIf::Any,
+    }
 }
 
 fn tombstone(
@@ -175,7 +208,7 @@ impl Revoke {
                 left.retain(|other| other.key() != op.key());
                 left.push(op); // mutation: tombstone-of-logout
             }
-            for deletion in self::deletions(settings, identity, reach.anonymous).into_iter().rev() {
+            for deletion in self::deletions(settings, identity, reach.anonymous, now).into_iter().rev() {
                 memory.forget(deletion.key());
                 deletions.push(deletion); // mutation: record-of-logout
             }

@@ -78,7 +78,7 @@ impl Session {
     /// As [`check_available`](Session::check_available).
     pub(crate) fn merge_onto(&mut self, newer: Record, complete: bool, merged: Option<Tag>) -> Result<()> {
         self.data()?.merge_onto(newer.data);
-        self.stored = Some(Stored { head: newer.head, complete, length: None, merged });
+        self.stored = Some(Stored { head: newer.head, complete, length: None, merged, is_old: false });
         Ok(())
     }
 

@@ -94,11 +94,13 @@ pub(crate) struct Stored {
     pub(crate) length: Option<usize>,
     /// The save of another branch that is merged into it in memory. No stored record contains both yet.
     pub(crate) merged: Option<Tag>,
+    /// Whether it was loaded from the store that was used before.
+    pub(crate) is_old: bool,
 }
 
 impl Stored {
     pub(crate) const fn new(head: RecordHeader) -> Self {
-        Self { head, complete: true, length: None, merged: None }
+        Self { head, complete: true, length: None, merged: None, is_old: false }
     }
 
     /// Returns whether these bytes of the store are the loaded record, by its length, its end and its tag.
@@ -423,6 +425,11 @@ impl Session {
     }
 
     /// Returns the storage key of the tombstone that revokes an identity.
+    /// Returns the storage key of the record of `identity` on an eventually consistent store.
+    pub(crate) fn old_record_key(&self, identity: &Identity) -> StorageKey {
+        self.storage_keys.record(&self.settings.key_prefix, identity)
+    }
+
     pub(crate) fn tombstone_key(&self, identity: &Identity) -> StorageKey {
         self.storage_keys.tombstone(&self.settings.key_prefix, identity)
     }

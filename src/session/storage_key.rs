@@ -37,6 +37,11 @@ impl StorageKey {
         Self([prefix, RECORD, identity.key.family().as_str(), slot].concat().into())
     }
 
+    /// Returns whether it is the key of a record on a linearizable store.
+    pub(crate) fn is_of_family(&self) -> bool {
+        self.0.ends_with(".anonymous") || self.0.ends_with(".login")
+    }
+
     /// Returns the storage key of the tombstone that revokes the keys of a family with this number of rotations.
     pub(crate) fn tombstone(prefix: &str, family: KeyDigest, rotations: u16) -> Self {
         let mut number = itoa::Buffer::new();

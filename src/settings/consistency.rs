@@ -11,4 +11,7 @@ pub enum Consistency {
     /// A read returns the last write, and a put applies if and only if its [condition](crate::store::OnlyIf) holds at that moment.
     /// A load is then one read, and a save is one conditional put: a logout takes effect at once, and no acknowledged write is lost.
     Linearizable,
+    /// A linearizable store that takes the sessions over from an eventually consistent one: a session that is missing there is read
+    /// from the old store, and saved to the new one.
+    Migrating,
 }

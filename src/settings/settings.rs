@@ -66,7 +66,12 @@ impl Settings {
 
     /// Returns whether the store is linearizable.
     pub(crate) fn is_linearizable(&self) -> bool {
-        self.consistency == Consistency::Linearizable
+        matches!(self.consistency, Consistency::Linearizable | Consistency::Migrating)
+    }
+
+    /// Returns whether sessions are also read from the store that was used before.
+    pub(crate) fn is_migrating(&self) -> bool {
+        self.consistency == Consistency::Migrating
     }
 
     /// Returns whether loads and saves read tombstones. A linearizable store needs none.

@@ -1,6 +1,7 @@
 //! The trait `Store`, the operations on a store, and a store in memory.
 
 mod memory;
+mod migrate;
 mod op;
 
 use alloc::vec::Vec;
@@ -11,6 +12,7 @@ pub use crate::isolate::IsolateMemory;
 pub use crate::session::storage_key::StorageKey;
 pub use crate::settings::Consistency;
 pub use memory::MemoryStore;
+pub use migrate::Migrate;
 pub use op::{OnlyIf, Op, Page};
 
 /// A store of records, with three operations: read, write, list.

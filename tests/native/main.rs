@@ -31,6 +31,7 @@ mod journal;
 mod late_answers;
 mod limits;
 mod linearizable;
+mod migration;
 mod model;
 mod other_settings;
 mod outages;

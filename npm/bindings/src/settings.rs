@@ -37,6 +37,15 @@ impl CoreMemory {
     }
 }
 
+/// The consistency of a store.
+#[wasm_bindgen]
+#[derive(Clone, Copy, Debug)]
+pub enum CoreConsistency {
+    Eventual,
+    Linearizable,
+    Migrating,
+}
+
 /// Validated settings and a pool of random seeds.
 #[wasm_bindgen]
 #[derive(Debug)]
@@ -49,10 +58,19 @@ pub struct CoreSettings {
 #[wasm_bindgen]
 impl CoreSettings {
     /// Validates settings. `secrets` are concatenated, with their lengths in `sizes`; `settings` is a JSON object of all others,
-    /// and `linearizable` the consistency of the store.
+    /// and `consistency` that of the store.
     #[wasm_bindgen(constructor)]
-    pub fn new(secrets: Box<[u8]>, sizes: &[usize], settings: &str, linearizable: bool) -> JsResult<CoreSettings> {
-        let consistency = if linearizable { Consistency::Linearizable } else { Consistency::Eventual };
+    pub fn new(
+        secrets: Box<[u8]>,
+        sizes: &[usize],
+        settings: &str,
+        consistency: CoreConsistency,
+    ) -> JsResult<CoreSettings> {
+        let consistency = match consistency {
+            CoreConsistency::Eventual => Consistency::Eventual,
+            CoreConsistency::Linearizable => Consistency::Linearizable,
+            CoreConsistency::Migrating => Consistency::Migrating,
+        };
         let settings = js_result(options::read(secrets, sizes, settings))?.with_consistency(consistency);
         Ok(Self { settings: Arc::new(settings), seeds: RefCell::default(), area: Area::new() })
     }

@@ -32,7 +32,7 @@ use crate::session::identity::{Identity, Tag};
 use crate::session::key_state::KeyState;
 use crate::session::record::{self, Decoded, Record};
 use crate::session::record_header::{Owner, RecordHeader};
-use crate::session::session::Session;
+use crate::session::session::{Session, Stored};
 use crate::store::{OnlyIf, Op};
 
 /// The number of failed puts of a save before it fails.
@@ -124,7 +124,7 @@ impl ConditionalSave {
     fn put(&mut self, session: &mut Session) -> Result<NextStep> {
         let tag = *self.tag.get_or_insert_with(|| session.random.tag());
         let limit = session.settings.max_record_bytes;
-        let base = session.stored.as_ref().map(|stored| stored.head.generation);
+        let base = session.stored.as_ref().map(generation);
         if base.is_none() && !begins_record(session) {
             // The load found no record: the session has ended.
             return self.read(session, None); // mutation: conditional-revival
@@ -136,7 +136,7 @@ impl ConditionalSave {
         let only_if = match (self.own, base) {
             (Some(generation), _) => OnlyIf::Generation(generation),
             // mutation: condition-of-save
-            (None, Some(generation)) if !begins_record(session) => OnlyIf::Generation(generation),
+            (None, Some(Some(generation))) if !begins_record(session) => OnlyIf::Generation(generation),
             (None, _) => OnlyIf::Absent,
         };
         let left = head.end().seconds_from(session.now());
@@ -230,7 +230,7 @@ impl ConditionalSave {
         let Some(base) = &session.stored else { return self.read_old(session, sent) };
         let data = if old.is_anonymous() { loaded_data(session, &base.head) } else { Data::default() };
         let head = RecordHeader { tags: sent.0.tags.clone(), ..base.head.clone() };
-        let op = retired(session, old, head, &data);
+        let op = retired(session, old, head, &data, generation(base));
         self.own = Some(sent.0.generation);
         self.state = State::Retiring(sent);
         Ok(Step::Write(vec![op])) // mutation: retired-record
@@ -306,7 +306,7 @@ fn loaded_data(session: &Session, head: &RecordHeader) -> Data {
 }
 
 /// Returns the put of the anonymous record that a login replaces: no key opens it, and it expires soon.
-fn retired(session: &Session, old: &Identity, base: RecordHeader, data: &Data) -> Op {
+fn retired(session: &Session, old: &Identity, base: RecordHeader, data: &Data, stored: Option<u32>) -> Op {
     let (now, next) = (session.now(), session.key.identity().map(|identity| identity.key.family()));
     let deadline = base.deadline.min(Deadline::after(now, RETIRED));
     let generation = base.generation;
@@ -324,8 +324,13 @@ fn retired(session: &Session, old: &Identity, base: RecordHeader, data: &Data) -
         ttl,
         deadline: head.end().0,
         generation: head.generation,
-        only_if: OnlyIf::Generation(generation),
+        only_if: stored.map_or(OnlyIf::Absent, OnlyIf::Generation),
     }
+}
+
+/// Returns the generation of the record in the store; `None` if it is in the store that was used before.
+fn generation(stored: &Stored) -> Option<u32> {
+    (!stored.is_old).then_some(stored.head.generation)
 }
 
 fn pause(session: &mut Session) -> u64 {

@@ -77,7 +77,7 @@ impl Save {
         head.tags.splice(..0, first);
         head.generation = group.base.head.generation;
         // mutation: base-of-group
-        let base = Stored { head, complete: true, length: None, merged: foreign.or(group.base.merged) };
+        let base = Stored { head, complete: true, length: None, merged: foreign.or(group.base.merged), is_old: false };
         session.stored = Some(base.clone());
         let mut joined = session.begin_group(base, tag)?;
         // The base is known to one member only, or has more branches than a journal can name: no older record can stand in for

@@ -1,0 +1,53 @@
+// The migration of sessions from one store to another.
+
+import { ConfigError } from "./errors.js";
+import type { Store } from "./store.js";
+
+/** The stores of a migration. */
+export interface MigrateOptions {
+  /** The store that has the sessions now: an eventually consistent one, such as `kv(env.SESSIONS)`. */
+  from: Store;
+  /** The store that takes them over: a linearizable one, such as `durableObjects(env.SESSION_OBJECTS)` or `d1(env.SESSION_DB)`. */
+  to: Store;
+}
+
+/**
+ * Returns a store that takes the sessions of one store over into another one, such as from Workers KV to Durable Objects. Nobody is logged
+ * out.
+ *
+ * A session that the new store does not have is read from the old one, and its next save goes to the new one. A logout takes effect at
+ * once, for sessions of both. The old store is no longer written to, except that records of ended sessions are deleted. Once the last
+ * session of the old store has expired, use the new store alone. Throws a `ConfigError` if the stores have other consistencies.
+ *
+ * @example
+ * const sessions = createSessions({
+ *   store: migrate({ from: kv(env.SESSIONS), to: durableObjects(env.SESSION_OBJECTS) }),
+ *   secrets: [env.SESSION_SECRET],
+ * });
+ */
+export function migrate({ from, to }: MigrateOptions): Store {
+  if (typeof from?.get !== "function" || typeof to?.get !== "function") {
+    throw new ConfigError("migrate needs two stores: { from: kv(env.SESSIONS), to: durableObjects(env.SESSION_OBJECTS) }");
+  }
+  if ((from.consistency ?? "eventual") !== "eventual" || to.consistency !== "linearizable") {
+    throw new ConfigError("migrate takes the sessions of an eventually consistent store, such as kv, over into a linearizable one");
+  }
+  const storeOf = (key: string): Store => (isOfFamily(key) ? to : from);
+  const store: Store = {
+    consistency: "migrating",
+    expiresRecords: to.expiresRecords ?? false,
+    get: (key) => storeOf(key).get(key),
+    put: (key, value, options) => storeOf(key).put(key, value, options),
+    delete: (key) => storeOf(key).delete(key),
+    list: (prefix, cursor) => to.list(prefix, cursor),
+  };
+  if (to.deleteExpired) store.deleteExpired = (prefix, before, limit) => to.deleteExpired!(prefix, before, limit);
+  if (to.wait) store.wait = (milliseconds) => to.wait!(milliseconds);
+  if (to.now) store.now = () => to.now!();
+  return store;
+}
+
+/** Returns whether this is the storage key of a record on a linearizable store. */
+function isOfFamily(key: string): boolean {
+  return key.endsWith(".anonymous") || key.endsWith(".login");
+}
