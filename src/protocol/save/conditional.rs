@@ -155,7 +155,7 @@ impl ConditionalSave {
     fn read(&mut self, session: &Session, sent: Option<Sent>) -> Result<NextStep> {
         self.conflicts = self.conflicts.saturating_add(1);
         if self.conflicts >= MAX_CONFLICTS {
-            return Err(Error::unavailable("too many saves of this session at the same time"));
+            return Err(Error::new(ErrorKind::StoreUnavailable, "too many saves of this session at the same time"));
         }
         let Some(identity) = session.key.identity() else { return Err(Error::unexpected_reply()) };
         self.state = State::Reading(sent);
