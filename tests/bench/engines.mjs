@@ -51,7 +51,7 @@ export const engines = [
 ];
 
 /** The kinds of requests. */
-const kinds = {
+export const kinds = {
   anonymous: "has no session cookie",
   create: "creates a session",
   read: "reads",
@@ -80,6 +80,9 @@ const names = {
 
 const sizes = [200, 16_384];
 
+/** Visits in one request take much longer than the request itself, whose time varies. */
+const duration = { sample: 200, turn: 100 };
+
 const help = `npm run bench:engines -- [options]
 
   --rounds 15     how often each engine is timed
@@ -102,7 +105,7 @@ export function billOf({ operations }, list) {
   return { day: sum(day), renewing: operations.renew && sum({ ...others, renew: read }) };
 }
 
-/** The median of the ratios of each engine's times to those of KV in the same round, and all else that was counted. */
+/** All that was counted; and the median of the ratios of each engine's times to those of KV in the same round, if they were measured. */
 export function summary(counted, timed) {
   return engines.map(({ name, prices: list }) => {
     const [small, ...larger] = counted.filter(({ engine }) => engine === name);
@@ -117,43 +120,44 @@ export function summary(counted, timed) {
       operations: small.operations,
       savedBytes: bySize(({ savedBytes }) => savedBytes),
       cookieBytes: bySize(({ cookieBytes }) => cookieBytes),
-      timesKv: bySize(ratio),
-      microseconds: bySize(({ bytes }) => median(times(name, bytes))),
+      ...(timed && { timesKv: bySize(ratio), microseconds: bySize(({ bytes }) => median(times(name, bytes))) }),
       dollars: billOf(small, list && prices[list]),
     };
   });
 }
 
+/** Dollars as text. */
+export const dollars = (value) => (value === undefined ? "–" : value.toFixed(3));
+
 /** Operations as words. */
 export function described(operations) {
   if (!operations) return "–";
-  const words = Object.entries(operations).filter(([, number]) => number).map(([name, number]) => `${number} ${names[name][number === 1 ? 0 : 1]}`);
-  return words.join(", ") || "nothing";
+  const counted = Object.keys(names).filter((name) => operations[name]);
+  return counted.map((name) => `${operations[name]} ${names[name][operations[name] === 1 ? 0 : 1]}`).join(", ") || "nothing";
 }
 
 function print(results, rounds) {
   const title = (engine) => engines.find(({ name }) => name === engine).title;
   say("\nOperations of a request\n");
-  for (const { engine, operations } of results) {
-    table([[title(engine), ""], ...Object.entries(kinds).map(([kind, text]) => [`  ${text}`, described(operations[kind])])]);
-  }
+  table(results.flatMap(({ engine, operations }) => [
+    [title(engine), ""],
+    ...Object.entries(kinds).map(([kind, text]) => [`  ${text}`, described(operations[kind])]),
+  ]));
   const size = (bytes) => (bytes < 1024 ? `${bytes} B` : `${bytes / 1024} KB`);
   const columns = (text) => sizes.map((bytes) => `${text}, ${size(bytes)}`);
-  say(`\nBytes, and the time of a load and a save as a multiple of kv's: the median of ${rounds} rounds\n`);
+  const texts = (values, text = String) => sizes.map((bytes) => text(values[bytes]));
+  say("\nBytes of a put and of the cookie after ten saves, and the time of a load and a save as a multiple of kv's:");
+  say(`the median of ${rounds} rounds\n`);
   table([
     ["", ...columns("put"), ...columns("cookie"), ...columns("time")],
     ...results.map(({ engine, savedBytes, cookieBytes, timesKv }) => [
-      title(engine),
-      ...sizes.map((bytes) => String(savedBytes[bytes])),
-      ...sizes.map((bytes) => String(cookieBytes[bytes])),
-      ...sizes.map((bytes) => timesKv[bytes].toPrecision(2)),
+      title(engine), ...texts(savedBytes), ...texts(cookieBytes), ...texts(timesKv, (ratio) => ratio.toPrecision(2)),
     ]),
   ]);
   say("\nDollars of a day with a million requests: 90 % without a session, 9 % read, 1 % save a key\n");
-  const dollars = (value) => (value === undefined ? "–" : value.toFixed(3));
   table([
     ["", "a day", "every reading request moves the expiry"],
-    ...results.map(({ engine, dollars: { day, renewing } }) => [title(engine), dollars(day), dollars(renewing)]),
+    ...results.map(({ engine, dollars: bill }) => [title(engine), dollars(bill.day), dollars(bill.renewing)]),
   ]);
   say(`\nPrices of ${prices.date}, beyond what the plan includes, without the requests of the Worker itself. A call is assumed to keep`);
   say(`its Durable Object active for ${activeSeconds * 1000} ms. The second column is the most that SESSION_SAVE_EVERY_REQUEST can cost:`);
@@ -190,7 +194,10 @@ class_name = "${name}"
   return serve(folder);
 }
 
-async function measured(folder, rounds) {
+/** Counts the operations of each engine, and times them in as many rounds; with 0, only counts. */
+export async function measured(rounds) {
+  const folder = mkdtempSync(join(tmpdir(), "edge-session-engines-"));
+  process.on("exit", () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
   const { url, stop } = await served(folder);
   async function text(path) {
     const response = await fetch(url + path);
@@ -205,7 +212,7 @@ async function measured(folder, rounds) {
     }
     const worker = { ask: (engine, query) => text(`/?engine=${engine}&${query}`), pid: () => undefined };
     const cells = sizes.map((bytes) => ({ mode: "small", bytes }));
-    return summary(counted, await measure(worker, clocks.wall, engines, cells, rounds, say));
+    return summary(counted, rounds ? await measure(worker, clocks.wall, engines, cells, rounds, say, duration) : undefined);
   } finally {
     await stop();
   }
@@ -218,9 +225,7 @@ async function bench(args) {
   await setUp([...(build ? needs.package : ["packages"]), "peers"]);
   if (build) await buildPackage();
   else if (!existsSync(join(root, "dist", "workerd.js"))) throw new Stop("There is no dist/ to measure. Run it without --no-build.");
-  const folder = mkdtempSync(join(tmpdir(), "edge-session-engines-"));
-  process.on("exit", () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
-  const results = await measured(folder, rounds);
+  const results = await measured(rounds);
   if (json) process.stdout.write(`${JSON.stringify({ rounds, prices, activeSeconds, day, results }, null, 2)}\n`);
   else print(results, rounds);
 }

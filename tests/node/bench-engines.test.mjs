@@ -30,19 +30,21 @@ test("a day has 900,000 requests without a session, 90,000 that read and 10,000 
 test("times are ratios to KV inside a round; operations do not depend on the size", () => {
   const operations = { anonymous: {}, read: { reads: 1 }, save: { reads: 1, writes: 1 } };
   const sizes = [200, 16_384];
-  const counted = engines.flatMap(({ name }) => sizes.map((bytes) => ({ engine: name, bytes, operations, savedBytes: bytes, cookieBytes: 50 })));
-  const timed = engines.flatMap(({ name }) => sizes.map((bytes) => ({ contender: name, bytes, times: name === "d1" ? [2, 9, 6] : [4, 6, 2] })));
+  const cells = engines.flatMap(({ name }) => sizes.map((bytes) => ({ name, bytes })));
+  const counted = cells.map(({ name, bytes }) => ({ engine: name, bytes, operations, savedBytes: bytes, cookieBytes: 50 }));
+  const timed = cells.map(({ name, bytes }) => ({ contender: name, bytes, times: name === "d1" ? [2, 9, 6] : [4, 6, 2] }));
   const results = summary(counted, timed);
   assert.deepEqual(results.map(({ engine }) => engine), engines.map(({ name }) => name));
   const [kv, , d1] = results;
   assert.deepEqual([kv.timesKv, d1.timesKv], [{ 200: 1, 16384: 1 }, { 200: 1.5, 16384: 1.5 }]);
   assert.deepEqual([d1.microseconds[200], d1.savedBytes, d1.cookieBytes[200]], [6, { 200: 200, 16384: 16_384 }, 50]);
+  assert.equal(summary(counted)[0].timesKv, undefined);
   const other = counted.map((result, index) => (index === 1 ? { ...result, operations: {} } : result));
   assert.throws(() => summary(other, timed), { message: "kv has other operations at 16384 B" });
 });
 
 test("operations are printed as words", () => {
-  assert.equal(described({ requests: 2, rowsRead: 1, rowsWritten: 0 }), "2 requests, 1 row read");
+  assert.equal(described({ rowsRead: 1, requests: 2, rowsWritten: 0 }), "2 requests, 1 row read");
   assert.equal(described({}), "nothing");
   assert.equal(described(undefined), "–");
 });
