@@ -1,12 +1,15 @@
 // Measures the times. In each round every contender makes its visits in every cell once, in a random order, so that
 // other load affects all of them; times are compared within a round.
 
-const sample = 60; // milliseconds that a contender's visits take in a round, about
-const turn = 10; // of them in one request: memory settles between requests, as it does in a Worker
+/**
+ * The milliseconds that a contender's visits take in a round, about, and those of them in one request: memory settles between requests,
+ * as it does in a Worker.
+ */
+const usual = { sample: 60, turn: 10 };
 const warmth = 2000; // milliseconds of visits before the first round, for the compilers
 
 /** Returns for each cell and contender the microseconds of a visit in each round. */
-export async function measure({ ask, pid }, clock, contenders, cells, rounds, report) {
+export async function measure({ ask, pid }, clock, contenders, cells, rounds, report, { sample, turn } = usual) {
   const entries = cells.flatMap((cell) => contenders.filter(({ fits }) => fits?.(cell) ?? true).map(({ name }) => ({ cell, name, times: [] })));
 
   async function timed({ cell, name }, visits, requests = 1) {

@@ -10,7 +10,7 @@ import { read, root } from "../../scripts/project.mjs";
 import { run } from "../../scripts/run.mjs";
 
 const here = join(root, "tests", "bench");
-const inWorkerd = { platform: "neutral", conditions: ["workerd", "worker"], mainFields: ["module", "main"] };
+const inWorkerd = { platform: "neutral", conditions: ["workerd", "worker"], mainFields: ["module", "main"], external: ["cloudflare:*"] };
 const agent = new Agent({ keepAlive: true });
 export const socket = (folder, name) => join(folder, `${name}.sock`);
 

@@ -31,5 +31,12 @@ export default function astro(kv = namespace()) {
       return visit(cookie, async (session) => look(await session.get("user"), await session.get(field)));
     },
     anonymous: (cookie, look) => visit(cookie, async (session) => look(await session.get("user"))),
+    login(cookie, user) {
+      return visit(cookie, async (session) => {
+        await session.regenerate();
+        session.set("user", user);
+      });
+    },
+    logout: (cookie) => visit(cookie, (session) => session.destroy()),
   };
 }

@@ -9,9 +9,9 @@ export default function edgeSession(kv = namespace()) {
 
 /**
  * The contender on a store. `pause` is the time between a write and the next visit in milliseconds; without it visits follow at
- * once.
+ * once. `options` are more options of the sessions.
  */
-export function contenderOn(store, pause) {
+export function contenderOn(store, pause, options = {}) {
   let now; // undefined: the real time
   let written;
   const sessions = createSessions({
@@ -20,6 +20,7 @@ export function contenderOn(store, pause) {
     maxRecordBytes: 262_144, // the default keeps 128 KB out
     absoluteAge: 3_155_760_000, // more than all pauses together
     clock: () => now ?? Date.now(),
+    ...options,
   });
 
   async function page(cookie, handler) {
@@ -42,6 +43,17 @@ export function contenderOn(store, pause) {
       return page(cookie, (session) => look(session.get("user"), session.get(field)));
     },
     anonymous: (cookie, look) => page(cookie, (session) => look(session.get("user"))),
+    login(cookie, user) {
+      return page(cookie, (session) => {
+        session.cycleKey();
+        session.set("user", user);
+      });
+    },
+    async logout(cookie) {
+      const session = await sessions.load(cookie);
+      await session.flush();
+      return setCookie(await sessions.commitHeaders(session, 200));
+    },
   };
 }
 

@@ -4,7 +4,7 @@ import { createWorkersKVSessionStorage } from "@react-router/cloudflare";
 import { namespace } from "../kv.mjs";
 
 export default function reactRouter(kv = namespace()) {
-  const { getSession, commitSession } = createWorkersKVSessionStorage({
+  const { getSession, commitSession, destroySession } = createWorkersKVSessionStorage({
     kv,
     cookie: {
       name: "__session",
@@ -34,5 +34,14 @@ export default function reactRouter(kv = namespace()) {
     async anonymous(cookie, look) {
       look((await getSession(cookie)).get("user"));
     },
+    /** There is no call for a new id. */
+    async login(cookie, user) {
+      const session = await getSession(cookie);
+      session.set("user", user);
+      return commitSession(session);
+    },
+    logout: async (cookie) => destroySession(await getSession(cookie)),
+    /** Moves the expiry: a commit without a change. */
+    renew: async (cookie) => commitSession(await getSession(cookie)),
   };
 }
