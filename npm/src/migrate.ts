@@ -12,7 +12,7 @@ export interface MigrateOptions {
 }
 
 /**
- * Returns a store that takes the sessions of one store over into another one, such as from Workers KV to Durable Objects. Nobody is logged
+ * Returns a store that takes the sessions of one store over into another one, such as from Workers KV to Durable Objects. No visitor is logged
  * out.
  *
  * A session that the new store does not have is read from the old one, and its next save goes to the new one. A logout takes effect at

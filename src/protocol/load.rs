@@ -250,11 +250,7 @@ impl Load {
         mut values: Vec<Option<Vec<u8>>>,
     ) -> Step<()> {
         session.clock.revocation_checked();
-        let each = match (session.settings.is_linearizable(), session.settings.is_migrating()) {
-            (_, true) => 1 + reads_of_old(&session.settings),
-            (true, false) => 1,
-            (false, false) => reads_of_old(&session.settings),
-        };
+        let each = values.len().checked_div(places.len()).unwrap_or(1);
         let mut found: Option<(usize, FetchOutcome)> = None;
         // In reverse order, so that the session keeps the state of the first one.
         for place in places.into_iter().rev() {
@@ -362,11 +358,6 @@ fn unavailable(session: &mut Session, state: State, error: Error) -> Step<()> {
     session.incoming.leave_alone();
     // mutation: store-unavailable
     done(session, FetchOutcome::Unavailable(error))
-}
-
-/// Returns the number of reads of a session on an eventually consistent store: its record, and its tombstone.
-fn reads_of_old(settings: &Settings) -> usize {
-    1_usize.saturating_add(usize::from(settings.check_ended))
 }
 
 /// Returns the storage keys that a load of `identity` reads.

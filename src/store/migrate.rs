@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::session::storage_key::StorageKey;
 
 /// Takes the sessions of an eventually consistent store over into a linearizable one, such as from Workers KV to Durable Objects:
-/// nobody is logged out.
+/// no visitor is logged out.
 ///
 /// A session that the new store does not have is read from the old one, and its next save goes to the new one. A logout takes effect
 /// at once, for sessions of both. The old store is no longer written to, except that records of ended sessions are deleted. Once the

@@ -209,7 +209,7 @@ impl ConditionalSave {
         self.put(session)
     }
 
-    /// Replaces the key of a new record, which nobody knows yet, by one of another family.
+    /// Replaces the key of a new record, which has not been sent yet, by one of another family.
     fn change_key(&mut self, session: &mut Session) -> Result<()> {
         let KeyState::New { identity, replaces } = core::mem::take(&mut session.key) else {
             return Err(Error::unexpected_reply());
