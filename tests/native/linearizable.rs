@@ -148,22 +148,23 @@ fn a_login_contains_a_save_that_is_acknowledged_while_it_is_stored() {
 
 #[test]
 fn a_login_during_a_logout_is_withdrawn() {
-    let site = site();
-    let browser = site.visitor();
-    let mut login = site.load(&browser);
-    login.cycle_key().unwrap();
-    let (same, mut other) = (Rc::clone(&site), browser);
-    let logout = move || {
-        site_logout(&same, &mut other);
-    };
-    let same = Rc::clone(&site);
-    site.before("put", move || same.before("put", logout));
-    assert_eq!(commit(&site, &mut login), Err(ErrorKind::SessionInterrupted));
-    assert_eq!(site.stored(), (0, 0));
-}
-
-fn site_logout(site: &Site, browser: &mut Browser) {
-    site.logout(browser, 200);
+    for is_stored in [false, true] {
+        let site = site();
+        let browser = site.visitor();
+        let mut login = site.load(&browser);
+        login.cycle_key().unwrap();
+        let (same, mut other) = (Rc::clone(&site), browser);
+        let logout = move || _ = same.logout(&mut other, 200);
+        if is_stored {
+            // Between the put of the login's record and that of the anonymous one.
+            let same = Rc::clone(&site);
+            site.before("put", move || same.before("put", logout));
+        } else {
+            site.before("put", logout);
+        }
+        assert_eq!(commit(&site, &mut login), Err(ErrorKind::SessionInterrupted));
+        assert_eq!(site.stored(), (0, 0));
+    }
 }
 
 #[test]
