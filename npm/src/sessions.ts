@@ -3,7 +3,7 @@
 import { CoreMemory, type CoreSession, CoreSettings, Flag, OperationKind } from "#core";
 import { Area } from "./area.js";
 import { callCore } from "./core-errors.js";
-import { ConfigError, EntropyError, ValueError } from "./errors.js";
+import { ConfigError, EntropyError, StoreUnavailableError, ValueError } from "./errors.js";
 import { mergeHeaders, newHeaders } from "./headers.js";
 import { bytesIn } from "./realm.js";
 import { toMutable } from "./response.js";
@@ -167,8 +167,9 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
   delete(key: string): Promise<void>;
 
   /**
-   * Deletes expired records, with at most 1000 store operations per run. The next run continues where this one ended. Does nothing if the
-   * store deletes expired values itself, as `kv` does. Django: `clear_expired`.
+   * Deletes records whose deadline passed more than two minutes ago, with at most 1000 store operations per run. The next run continues
+   * where this one ended. A store with an index of the deadlines, such as `d1`, deletes at most 1000 records per run, in one operation. Does
+   * nothing if the store deletes expired values itself, as `kv` does. Django: `clear_expired`.
    *
    * @example
    * const { removed, complete } = await sessions.clearExpired();
@@ -192,6 +193,8 @@ export function createSessions<Data extends object = Record<string, unknown>>(op
 class StoredSessions<Data extends object> implements Sessions<Data> {
   readonly #entropy: (() => Uint8Array) | undefined;
   readonly #newContext: () => SessionContext;
+  /** The beginning of every storage key. */
+  readonly #prefix: string;
   #context: SessionContext;
   #instance: number;
   /** The number of sessions for which the core has random bytes. */
@@ -204,6 +207,7 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   constructor({ store, secrets, clock = () => store.now?.() ?? Date.now(), entropy, onEvent, ...settings }: SessionOptions) {
     if (typeof store?.get !== "function") throw new ConfigError("store is missing: pass kv(env.SESSIONS) or memory()");
     this.#entropy = entropy;
+    this.#prefix = `${settings.keyPrefix ?? "edge-session"}:`;
     const recycle = (core: CoreSession): void => {
       core.close();
       if (this.#pool.length < MAX_POOL) this.#pool.push(core);
@@ -259,6 +263,7 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   async clearExpired({ fullPass }: ClearExpiredOptions = {}): Promise<SweepOutcome> {
     if (this.#context.store.expiresRecords && !fullPass) return { removed: 0, complete: true };
     const now = this.#context.clock();
+    if (this.#context.store.deleteExpired) return this.#deleteExpired(now);
     let keepCursor = nothing;
     const session = this.#newSession((core) => {
       core.initFromKey(this.#context.settings, undefined, now);
@@ -270,6 +275,16 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
     } finally {
       if (this.#instance === instance) keepCursor(); // also after a run that failed
       session[Symbol.dispose]();
+    }
+  }
+
+  /** A run on a store with an index of the deadlines: one call. */
+  async #deleteExpired(now: number): Promise<SweepOutcome> {
+    try {
+      const removed = await this.#context.store.deleteExpired!(this.#prefix, (now - SWEEP_MARGIN) * 1000, SWEEP_LIMIT);
+      return { removed, complete: removed < SWEEP_LIMIT };
+    } catch (cause) {
+      throw new StoreUnavailableError("the session store could not be reached; try again", { cause });
     }
   }
 
@@ -346,6 +361,10 @@ function memoryOf(store: Store): CoreMemory {
   memories.set(store, { memory, instance });
   return memory;
 }
+
+/** How long after its deadline a sweep deletes a record, in milliseconds, and how many records it deletes at most by an index. */
+const SWEEP_MARGIN = 120_000;
+const SWEEP_LIMIT = 1_000;
 
 /** The number of random bytes that a session takes. */
 const SEED = 32;

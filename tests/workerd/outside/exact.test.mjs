@@ -34,7 +34,8 @@ after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
 const ROUNDS = 10;
 const ISOLATES = [0, 1];
 
-const start = () => serve(script, { isolates: 2, engines: true, folder, modules: { "exact-worker.js": "tests/workerd/outside/exact-worker.mjs" } });
+const modules = { "exact-worker.js": "tests/workerd/outside/exact-worker.mjs" };
+const start = () => serve(script, { isolates: 2, engines: true, folder, modules });
 let server;
 before(async () => {
   server = await start();
@@ -176,7 +177,7 @@ for (const [engine, send] of Object.entries(sites)) {
       assert.deepEqual(served.filter((data) => Object.keys(data).length > 0), [], `round ${round}`);
       for (const answer of await answered) {
         if (answer.status === 200) {
-          assert.ok(answer.json.at <= arrived, `round ${round}: a write that was committed ${answer.json.at - arrived} ms after the logout`);
+          assert.ok(answer.json.at <= arrived, `round ${round}: a commit that began ${answer.json.at - arrived} ms after the logout`);
           figures.acknowledged += 1;
         } else {
           assert.ok([400, 409].includes(answer.status), outcome(answer));
@@ -248,13 +249,13 @@ for (const [engine, send] of Object.entries(sites)) {
   });
 
   test(`${engine}: the cookie does not grow with the saves`, async (t) => {
-    for (const [kind, browser] of [["anonymous", await visitor(send)], ["login", await user(send)]]) {
+    for (const [kind, browser] of [["an anonymous session", await visitor(send)], ["a login", await user(send)]]) {
       const values = () => browser.cookie.split("; ").map((pair) => pair.slice(pair.indexOf("=") + 1).length);
       const first = values();
       assert.equal(first.length, 1);
       for (const key of named(50, "key")) assert.equal(outcome(await browser.write(key)), "200");
       assert.deepEqual(values(), first);
-      t.diagnostic(`the value of the cookie of ${kind === "login" ? "a login" : "an anonymous session"} has ${first[0]} characters after 50 saves`);
+      t.diagnostic(`the cookie's value has ${first[0]} characters after 50 saves of ${kind}`);
     }
   });
 }
