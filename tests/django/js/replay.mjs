@@ -6,6 +6,9 @@ const ERRORS = { ES_KEY_ERROR: "key", ES_SESSION_INTERRUPTED: "interrupted", ES_
 
 const SECRETS = ["the differential test's secret, of more than 32 bytes"];
 
+/** What the store promises, which selects the protocol. By default that of KV. */
+const CONSISTENCY = process.env.DJANGO_CONSISTENCY ?? "eventual";
+
 /** The absolute deadline in a record. */
 const absoluteIn = (value) => Number(/"absolute":(-?\d+)/.exec(new TextDecoder().decode(value))[1]);
 
@@ -32,7 +35,7 @@ export class Replay {
     // Django can leave SameSite out; here it is always sent.
     const { cookieSameSite, ...others } = settings;
     const chosen = cookieSameSite ? settings : others;
-    const store = this.noting({ ...implementation.memory(), consistency: "eventual" }); // the protocol of KV
+    const store = this.noting({ ...implementation.memory(), consistency: CONSISTENCY });
     const options = { store, secrets: SECRETS, clock: () => this.now, ...chosen };
     this.options = options;
     this.held = implementation.createSessions(options);

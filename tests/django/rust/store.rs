@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use edge_session::store::{Op, Page, StorageKey, WriteOutcome};
+use edge_session::store::{Consistency, Op, Page, StorageKey, WriteOutcome};
 use edge_session::{MemoryStore, Result, Store};
 
 /// The storage key of a record, its deadline in microseconds of Unix time, and its absolute deadline.
@@ -14,13 +14,26 @@ pub struct Put {
     pub absolute: Option<i64>,
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Noting {
     memory: MemoryStore,
     pub puts: Rc<RefCell<Vec<Put>>>,
 }
 
+impl Default for Noting {
+    /// The environment says what the store promises, which selects the protocol. By default that of KV.
+    fn default() -> Self {
+        let is_linearizable = std::env::var("DJANGO_CONSISTENCY").is_ok_and(|value| value == "linearizable");
+        let memory = if is_linearizable { MemoryStore::default() } else { MemoryStore::eventual() };
+        Self { memory, puts: Rc::default() }
+    }
+}
+
 impl Store for Noting {
+    fn consistency(&self) -> Consistency {
+        self.memory.consistency()
+    }
+
     async fn read(&self, keys: &[StorageKey]) -> Result<Vec<Option<Vec<u8>>>> {
         self.memory.read(keys).await
     }
