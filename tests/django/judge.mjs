@@ -52,8 +52,9 @@ export function judge(sequence, django, ours) {
 
 /** The state of the judge at each step of a sequence. */
 class Walk {
-  constructor({ settings, start }) {
+  constructor({ settings, start, consistency }) {
     this.settings = settings;
+    this.isLinearizable = consistency === "linearizable";
     this.start = start;
     this.now = start;
     this.latest = start;
@@ -120,7 +121,7 @@ class Walk {
       deadlines: [...this.ends.values()].map(([, end]) => end),
     };
     let expected = this.without(step, django, ours.empty === null);
-    if (ours.reason !== undefined) expected.reason = this.reason(step, django);
+    if (ours.reason !== undefined) expected.reason = this.reason(step, django, ours);
     if (step.op === "commit" && !django.e) expected.also = [];
     if (ours.absolute !== undefined) expected.absolute = ours.absolute === null ? null : django.lines[ours.key]?.absolute;
     const explained = [];
@@ -141,8 +142,13 @@ class Walk {
     return answer;
   }
 
-  /** The expected load outcome. */
-  reason(step, { key, lines, state, presented = [] }) {
+  /** The expected load outcome. A linearizable store has no tombstones: a session that has ended is unknown there, and visible if it exists. */
+  reason(step, django, ours) {
+    const reason = this.reasonOnKv(step, django);
+    return this.isLinearizable && ours.reason === "unknown" && ["revoked", "not-yet-visible"].includes(reason) ? "unknown" : reason;
+  }
+
+  reasonOnKv(step, { key, lines, state, presented = [] }) {
     if (key === null) return presented.length > 0 ? "malformed" : "new";
     const { absolute = null } = lines[key] ?? {};
     if (step.op === "load" && absolute !== null && absolute <= this.now * 1000) return "expired";

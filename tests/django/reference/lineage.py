@@ -31,7 +31,11 @@ class Line(NamedTuple):
 
 
 class Lineage:
-    def __init__(self):
+    """On a linearizable store, a second login from one anonymous session has a family of its own, as has a copy of a login: each logout ends
+    one of them."""
+
+    def __init__(self, is_linearizable=False):
+        self.is_linearizable = is_linearizable
         self.lines = {}
         #: By family and rotations: ENDED, or the time of the rotation in milliseconds.
         self.tombstones = {}
@@ -50,13 +54,20 @@ class Lineage:
     def copy(self, key, old, absolute):
         """Django's `create` in a session that was loaded: the copy of a login belongs to it."""
         line = self.of(old)
-        family = line.family if line.rotations else key
+        family = line.family if line.rotations and not self.is_linearizable else key
         self.lines[key] = Line(family, line.rotations, self.earlier(line, absolute))
 
     def succeed(self, key, old, absolute):
         """Django's `cycle_key`."""
         line = self.of(old)
+        if self.is_linearizable and self.has_login(line):
+            self.lines[key] = Line(key, 1, absolute)
+            return
         self.lines[key] = Line(line.family, line.rotations + 1, self.earlier(line, absolute) if line.rotations else absolute)
+
+    def has_login(self, line):
+        """Returns whether another key has replaced this one."""
+        return any(other.family == line.family and other.rotations > line.rotations for other in self.lines.values())
 
     def earlier(self, line, absolute):
         return absolute if line.absolute is None else min(line.absolute, absolute)
@@ -104,11 +115,12 @@ class Lineage:
         line = self.of(origin)
         starts_login = is_new and line.rotations == 0
         # The key of the login beside it has ended, or was rotated as well.
-        first = self.state(line._replace(rotations=1), now) if starts_login else None
+        first = self.state(line._replace(rotations=1), now) if starts_login and not self.is_linearizable else None
         if first:
             return "ES_SUPERSEDED" if first == "superseded" else "interrupted"
         state = self.state(line, now)
-        if state is None or (starts_login and self.tombstones[line[:2]] != ENDED):
+        is_beside = state == "superseded" if self.is_linearizable else self.tombstones.get(line[:2]) != ENDED
+        if state is None or (starts_login and is_beside):
             return None
         return "ES_SUPERSEDED" if state == "superseded" else "interrupted"
 

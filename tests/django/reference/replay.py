@@ -90,7 +90,8 @@ class Replay:
         #: By key: the time at which its cookie was set.
         self.times = {}
         self.base = {}
-        self.lineage = Lineage()
+        self.is_linearizable = sequence.get("consistency") == "linearizable"
+        self.lineage = Lineage(self.is_linearizable)
         #: By key: whether edge-session has a record; the time of a save with a past deadline.
         self.stored = {}
 
@@ -267,7 +268,7 @@ class Replay:
         state = self.lineage.state(line, self.now)
         if state or self.is_there(key):
             return state == "revoked"
-        return self.is_stored(key) or not -SKEW <= self.now - self.times[key] <= NOT_YET_VISIBLE
+        return self.is_stored(key) or self.is_linearizable or not -SKEW <= self.now - self.times[key] <= NOT_YET_VISIBLE
 
     def call(self, step, answer):
         name, call_name = step["on"], step["call"]

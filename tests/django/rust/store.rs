@@ -20,11 +20,10 @@ pub struct Noting {
     pub puts: Rc<RefCell<Vec<Put>>>,
 }
 
-impl Default for Noting {
-    /// The environment says what the store promises, which selects the protocol. By default that of KV.
-    fn default() -> Self {
-        let is_linearizable = std::env::var("DJANGO_CONSISTENCY").is_ok_and(|value| value == "linearizable");
-        let memory = if is_linearizable { MemoryStore::default() } else { MemoryStore::eventual() };
+impl Noting {
+    /// A store that promises what the sequence says, which selects the protocol.
+    pub fn new(consistency: &str) -> Self {
+        let memory = if consistency == "linearizable" { MemoryStore::default() } else { MemoryStore::eventual() };
         Self { memory, puts: Rc::default() }
     }
 }
