@@ -42,10 +42,11 @@ export class Replay {
   noting(store) {
     return {
       ...store,
-      put: (key, value, options) => {
+      put: async (key, value, options) => {
+        const isStored = await store.put(key, value, options);
         // The entries under other keys are tombstones.
-        if (key.includes(":session:")) this.puts.push({ place: key, deadline: options.deadline, absolute: absoluteIn(value) });
-        return store.put(key, value, options);
+        if (isStored && key.includes(":session:")) this.puts.push({ place: key, deadline: options.deadline, absolute: absoluteIn(value) });
+        return isStored;
       },
       delete: (key) => {
         this.puts.push({ place: key, deadline: null });

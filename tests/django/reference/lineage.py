@@ -85,7 +85,13 @@ class Lineage:
         """Ends a session: its own keys, earlier ones, and `reach` rotations ahead. Isolate memory revokes the anonymous key
         as well."""
         first = max(1, line.rotations - PREDECESSORS)
-        for rotations in [0, *range(first, line.rotations + reach + 1)]:
+        ended = [0, *range(first, line.rotations + reach + 1)]
+        if self.is_linearizable:
+            # All keys of a login share a record. The anonymous one stays for a while after a login.
+            last = max(other.rotations for other in [*self.lines.values(), line] if other.family == line.family)
+            has_moved = line.rotations and (line.family, 0) in self.tombstones
+            ended = range(1 if has_moved else 0, last + 1)
+        for rotations in ended:
             self.tombstones[line.family, rotations] = ENDED
             self.put[line.family, rotations] = now
 
@@ -99,8 +105,12 @@ class Lineage:
     def loaded(self, line, now):
         """The load outcome: a key is not superseded by a login that has ended."""
         state = self.state(line, now)
-        ended = self.tombstones.get((line.family, line.rotations + 1)) == ENDED
+        ended = self.is_followed_by_end(line) and not self.is_linearizable
         return "revoked" if state == "superseded" and ended else state
+
+    def is_followed_by_end(self, line):
+        """Returns whether the key that has replaced this one has ended."""
+        return self.tombstones.get((line.family, line.rotations + 1)) == ENDED
 
     def opened(self, key, is_stored):
         """The line of a key without a token. Where it has no record, the last tombstone of its family counts for its own."""
@@ -119,7 +129,8 @@ class Lineage:
         if first:
             return "ES_SUPERSEDED" if first == "superseded" else "interrupted"
         state = self.state(line, now)
-        is_beside = state == "superseded" if self.is_linearizable else self.tombstones.get(line[:2]) != ENDED
+        is_open = state == "superseded" and not self.is_followed_by_end(line)
+        is_beside = is_open if self.is_linearizable else self.tombstones.get(line[:2]) != ENDED
         if state is None or (starts_login and is_beside):
             return None
         return "ES_SUPERSEDED" if state == "superseded" else "interrupted"

@@ -297,7 +297,7 @@ class Replay:
         elif call_name == "cycle_key":
             self.end_cycle(known, old, new, left)
             if known.origin is None:
-                answer["refusal"] = self.refusal_of_new(known, new)
+                answer["refusal"] = answer["refusal"] or self.refusal_of_new(known, new)
             known.is_pending, known.refusal = step.get("settle") is False, answer["refusal"]
         if call_name in ("save", "create", "cycle_key"):
             self.begin_line(known, new)
@@ -327,6 +327,8 @@ class Replay:
             return None
         key = session.session_key
         if known.state == "superseded":
+            if self.is_linearizable and self.lineage.state(known.line, self.now) == "revoked":
+                return "interrupted"
             key = known.arrived if self.goes_on(known) else None
         return key and self.lineage.refusal(key, call_name == "cycle_key", self.now)
 

@@ -38,6 +38,7 @@ impl Store for Noting {
     }
 
     async fn write(&self, ops: Vec<Op>) -> Result<WriteOutcome> {
+        let mut puts = Vec::new();
         for op in &ops {
             let put = match op {
                 // The entries under other keys are tombstones.
@@ -48,9 +49,13 @@ impl Store for Noting {
                 }
                 Op::Delete { key } => Put { place: key.as_str().to_owned(), deadline: None, absolute: None },
             };
-            self.puts.borrow_mut().push(put);
+            puts.push(put);
         }
-        self.memory.write(ops).await
+        let outcome = self.memory.write(ops).await?;
+        if outcome == WriteOutcome::All {
+            self.puts.borrow_mut().extend(puts);
+        }
+        Ok(outcome)
     }
 
     async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Page> {
