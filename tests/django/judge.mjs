@@ -197,7 +197,8 @@ class Walk {
 
   /** Returns whether the two have different states from here on, by a listed difference. */
   parts(step, django, ours, on) {
-    if (step.op === "call") return django.key !== ours.key;
+    if (step.op === "call" && django.key !== ours.key) return true;
+    if (this.isLinearizable && django.e && ours.accessed !== django.accessed) return true; // a refused save
     return step.op === "commit" && (django.cookie === null) !== (ours.cookie === null) && (django.cookie?.value === "" || django.key !== ours.key);
   }
 

@@ -330,7 +330,10 @@ class Replay:
             if self.is_linearizable and self.lineage.state(known.line, self.now) == "revoked":
                 return "interrupted"
             key = known.arrived if self.goes_on(known) else None
-        return key and self.lineage.refusal(key, call_name == "cycle_key", self.now)
+        refusal = key and self.lineage.refusal(key, call_name == "cycle_key", self.now)
+        # Without a record, the session of the old key may have ended.
+        is_unknown = self.is_linearizable and call_name == "cycle_key" and key and key not in self.stored
+        return refusal or ("interrupted" if is_unknown else None)
 
     def refusal_of_new(self, known, key):
         named = [*known.proven, known.arrived] if known.is_opened else known.proven
