@@ -167,8 +167,9 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
   delete(key: string): Promise<void>;
 
   /**
-   * Deletes expired records, with at most 1000 store operations per run. The next run continues where this one ended. Does nothing if the
-   * store deletes expired values itself, as `kv` does. Django: `clear_expired`.
+   * Deletes records whose deadline passed more than two minutes ago, with at most 1000 store operations per run. The next run continues
+   * where this one ended. A store with an index of the deadlines, such as `d1`, deletes at most 1000 records per run, in one operation. Does
+   * nothing if the store deletes expired values itself, as `kv` does. Django: `clear_expired`.
    *
    * @example
    * const { removed, complete } = await sessions.clearExpired();
@@ -261,22 +262,11 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
     await this.#withTemporarySession(key, OperationKind.Delete, nothing);
   }
 
-  async #deleteExpired(deletion: Promise<number>): Promise<number> {
-    try {
-      return await deletion;
-    } catch (cause) {
-      throw cause instanceof ConfigError ? cause : new StoreUnavailableError("the expired sessions could not be deleted", { cause });
-    }
-  }
-
   async clearExpired({ fullPass }: ClearExpiredOptions = {}): Promise<SweepOutcome> {
     const { store, clock } = this.#context;
     if (store.expiresRecords && !fullPass) return { removed: 0, complete: true };
     const now = clock();
-    if (store.deleteExpired) {
-      const removed = await this.#deleteExpired(store.deleteExpired(`${this.#keyPrefix}:`, (now - SWEEP_MARGIN) * 1000, SWEEP_LIMIT));
-      return { removed, complete: removed < SWEEP_LIMIT };
-    }
+    if (store.deleteExpired) return this.#deleteExpired(now);
     let keepCursor = nothing;
     const session = this.#newSession((core) => {
       core.initFromKey(this.#context.settings, undefined, now);
@@ -288,6 +278,17 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
     } finally {
       if (this.#instance === instance) keepCursor(); // also after a run that failed
       session[Symbol.dispose]();
+    }
+  }
+
+  /** A run on a store with an index of the deadlines: one call. */
+  async #deleteExpired(now: number): Promise<SweepOutcome> {
+    try {
+      const removed = await this.#context.store.deleteExpired!(`${this.#keyPrefix}:`, (now - SWEEP_MARGIN) * 1000, SWEEP_LIMIT);
+      return { removed, complete: removed < SWEEP_LIMIT };
+    } catch (cause) {
+      if (cause instanceof ConfigError) throw cause;
+      throw new StoreUnavailableError("the session store could not be reached; try again", { cause });
     }
   }
 

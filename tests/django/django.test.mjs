@@ -20,11 +20,14 @@ after(stop);
 
 test("earlier mismatches are fixed", async (t) => {
   for (const { what, ...sequence } of JSON.parse(read("found.json"))) {
-    await t.test(what, async () => {
-      for (const [implementation, { mismatch }] of Object.entries(await ask(reference, implementations, sequence))) {
-        assert.ok(!mismatch, mismatch && describeMismatch({ implementation, sequence, ...mismatch }));
-      }
-    });
+    for (const consistency of ["eventual", "linearizable"]) {
+      await t.test(`${what} (${consistency})`, async () => {
+        const asked = { consistency, ...sequence };
+        for (const [implementation, { mismatch }] of Object.entries(await ask(reference, implementations, asked))) {
+          assert.ok(!mismatch, mismatch && describeMismatch({ implementation, sequence: asked, ...mismatch }));
+        }
+      });
+    }
   }
 });
 

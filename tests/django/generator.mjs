@@ -19,8 +19,12 @@ const FORGED = ["", "x", "1234567", "12345678", "0123456789abcdefghijklmnopqrstu
 /** A header that Python's parser and ours read differently. */
 const FORMS = ['{name}="{value}"', "{name}=\u00a0{value}", "\u3000{name}={value}", "{name}={value}\u2003", '{name}="\\{value}"'];
 
-/** One sequence of calls, for the drivers: `{ settings, start, steps }`. */
-export function sequence(seed) {
+/** One sequence of calls, for the drivers: `{ consistency, settings, start, steps }`. The consistency of the store selects the protocol. */
+export function sequence(seed, consistency = process.env.DJANGO_CONSISTENCY ?? "eventual") {
+  return { consistency, ...stepsOf(seed) };
+}
+
+function stepsOf(seed) {
   const random = chance(seed);
   if (random.happens(0.06)) return sweeping(random);
   const scene = new Scene(random);

@@ -52,8 +52,9 @@ export function judge(sequence, django, ours) {
 
 /** The state of the judge at each step of a sequence. */
 class Walk {
-  constructor({ settings, start }) {
+  constructor({ settings, start, consistency }) {
     this.settings = settings;
+    this.isLinearizable = consistency === "linearizable";
     this.start = start;
     this.now = start;
     this.latest = start;
@@ -120,7 +121,7 @@ class Walk {
       deadlines: [...this.ends.values()].map(([, end]) => end),
     };
     let expected = this.without(step, django, ours.empty === null);
-    if (ours.reason !== undefined) expected.reason = this.reason(step, django);
+    if (ours.reason !== undefined) expected.reason = this.reason(step, django, ours);
     if (step.op === "commit" && !django.e) expected.also = [];
     if (ours.absolute !== undefined) expected.absolute = ours.absolute === null ? null : django.lines[ours.key]?.absolute;
     const explained = [];
@@ -130,7 +131,7 @@ class Walk {
       if (!same(next, expected) || occurs?.(django, facts)) explained.push(id);
       expected = next;
     }
-    return { expected, explained };
+    return { expected: this.isLinearizable && django.e === "interrupted" ? refused(expected, step, ours) : expected, explained };
   }
 
   /** Django's answer without the fields that the implementation omits at this step. */
@@ -141,8 +142,13 @@ class Walk {
     return answer;
   }
 
-  /** The expected load outcome. */
-  reason(step, { key, lines, state, presented = [] }) {
+  /** The expected load outcome. A linearizable store has no tombstones: a session that has ended is unknown there, and visible if it exists. */
+  reason(step, django, ours) {
+    const reason = this.reasonOnKv(step, django);
+    return this.isLinearizable && ours.reason === "unknown" && ["revoked", "not-yet-visible"].includes(reason) ? "unknown" : reason;
+  }
+
+  reasonOnKv(step, { key, lines, state, presented = [] }) {
     if (key === null) return presented.length > 0 ? "malformed" : "new";
     const { absolute = null } = lines[key] ?? {};
     if (step.op === "load" && absolute !== null && absolute <= this.now * 1000) return "expired";
@@ -191,7 +197,8 @@ class Walk {
 
   /** Returns whether the two have different states from here on, by a listed difference. */
   parts(step, django, ours, on) {
-    if (step.op === "call") return django.key !== ours.key;
+    if (step.op === "call" && django.key !== ours.key) return true;
+    if (this.isLinearizable && django.e && ours.accessed !== django.accessed) return true; // a refused save
     return step.op === "commit" && (django.cookie === null) !== (ours.cookie === null) && (django.cookie?.value === "" || django.key !== ours.key);
   }
 
@@ -235,6 +242,12 @@ class Walk {
   touchesStore(step) {
     return ["commit", "delete"].includes(step.op) || ["save", "flush", "delete_own"].includes(step.call) || Boolean(step.settle);
   }
+}
+
+/** The answer of a save that a linearizable store refuses. It reads the data first, and does not look for the new key of an expired session. */
+function refused(expected, { call }, ours) {
+  const e = expected.e === "ES_SUPERSEDED" && ours.e === "interrupted" ? ours.e : expected.e;
+  return { ...expected, e, accessed: call === "save" ? ours.accessed : expected.accessed };
 }
 
 const stateOf = ({ key, accessed, modified, empty }) => ({ key, accessed, modified, empty });

@@ -388,6 +388,43 @@ fn a_logout_that_fails_is_finished_by_the_next_request() {
     assert_eq!(site.stored().0, 1, "the record of the login is gone");
 }
 
+// Found by the comparison with Django.
+#[test]
+fn a_save_after_the_deadline_is_refused_even_if_the_store_keeps_the_record() {
+    for is_used in [false, true] {
+        let site = site_with(defaults().cookie_age(100));
+        let browser = site.visitor();
+        let mut session = site.load(&browser);
+        if is_used {
+            session.set("late", 1).unwrap();
+        }
+        site.advance(101);
+        let error = run(site.sessions.save(&mut session)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::SessionInterrupted, "{is_used}");
+    }
+}
+
+// Found by the comparison with Django: each login with this cookie was refused.
+#[test]
+fn a_login_that_clears_a_missing_session_without_a_look_at_it_succeeds() {
+    for logins in 0..2 {
+        let site = site();
+        let mut browser = site.visitor();
+        for _ in 0..logins {
+            site.login(&mut browser);
+        }
+        let kept = browser.clone();
+        site.logout(&mut browser, 200);
+        let mut browser = kept;
+        site.request(&mut browser, |session| {
+            session.clear();
+            session.cycle_key().unwrap();
+            session.set("user", "bob").unwrap();
+        });
+        assert_eq!(get(&site, &browser, "user").as_deref(), Some("bob"));
+    }
+}
+
 #[test]
 fn a_renewal_that_meets_another_one_is_not_made_again() {
     let site = site_with(defaults().save_every_request(true).cookie_age(100));

@@ -51,8 +51,8 @@ export class SessionObject extends DurableObject {
     if (ifGeneration !== undefined && (stored?.generation ?? 0) !== ifGeneration) return false;
     const record: StoredRecord = { value: ArrayBuffer.isView(value) ? value.slice().buffer : value, deadline, generation };
     this.ctx.storage.kv.put(RECORD, record);
-    // Later saves do not move the alarm, since each move is billed as a row. The alarm itself looks at the deadline.
-    if (!stored) void this.#setAlarm(deadline);
+    // A save that moves the deadline later leaves the alarm, since each move is billed as a row. The alarm itself looks at the deadline.
+    if (!stored || deadline < stored.deadline) void this.#setAlarm(deadline);
     return true;
   }
 

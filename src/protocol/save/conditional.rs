@@ -30,6 +30,7 @@ use crate::session::deadline::Deadline;
 use crate::session::event::EventKind;
 use crate::session::identity::{Identity, Tag};
 use crate::session::key_state::KeyState;
+use crate::session::load_reason::LoadReason;
 use crate::session::record::{self, Decoded, Record};
 use crate::session::record_header::{Owner, RecordHeader};
 use crate::session::session::{Session, Stored};
@@ -84,7 +85,10 @@ type Sent = Box<(RecordHeader, i64)>;
 impl ConditionalSave {
     pub(super) fn step(&mut self, session: &mut Session, is_renewal: bool, reply: Reply) -> Result<NextStep> {
         match (core::mem::take(&mut self.state), reply) {
-            (State::Start, Reply::Start) => self.put(session),
+            (State::Start, Reply::Start) => {
+                self.forget_missing(session)?;
+                self.put(session)
+            }
             (State::Putting(sent), Reply::Written) => self.retire(session, sent),
             (State::Putting(sent), Reply::Conflict) => self.read(session, Some(sent)),
             (State::Reading(sent), Reply::Values(values)) => self.merge(session, is_renewal, sent, values),
@@ -114,6 +118,18 @@ impl ConditionalSave {
         }
     }
 
+    /// A login that replaces a session without a record, which was not accessed before, replaces nothing.
+    fn forget_missing(&mut self, session: &mut Session) -> Result<()> {
+        let is_missing = session.stored.is_none() && session.load_reason() != LoadReason::Superseded;
+        if let KeyState::New { replaces: replaces @ Some(_), .. } = &mut session.key
+            && is_missing
+        {
+            *replaces = None; // mutation: missing-record
+            self.change_key(session)?;
+        }
+        Ok(())
+    }
+
     /// Counts a failed put. Returns whether to repeat it.
     const fn may_repeat(&mut self, error: &Error) -> bool {
         self.failed = self.failed.saturating_add(1);
@@ -128,6 +144,11 @@ impl ConditionalSave {
         if base.is_none() && !begins_record(session) {
             // The load found no record: the session has ended.
             return self.read(session, None); // mutation: conditional-revival
+        }
+        let has_expired = |stored: &Stored| stored.head.end().has_passed(session.now());
+        if matches!(session.key, KeyState::Stored(_)) && session.stored.as_ref().is_some_and(has_expired) {
+            // The store may keep a record for longer than it lives.
+            return Err(Error::interrupted()); // mutation: expired-meanwhile
         }
         let (mut head, data, time) = session.next_record(tag)?;
         let value = record_of(limit, &mut head, data)?;
@@ -157,7 +178,8 @@ impl ConditionalSave {
         if self.conflicts >= MAX_CONFLICTS {
             return Err(Error::new(ErrorKind::StoreUnavailable, "too many saves of this session at the same time"));
         }
-        let Some(identity) = session.key.identity() else { return Err(Error::unexpected_reply()) };
+        // Without a key, the load has found that the session has expired.
+        let Some(identity) = session.key.identity() else { return Err(Error::interrupted()) };
         self.state = State::Reading(sent);
         Ok(Step::Read(vec![session.record_key(identity)]))
     }

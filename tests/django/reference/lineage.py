@@ -31,7 +31,11 @@ class Line(NamedTuple):
 
 
 class Lineage:
-    def __init__(self):
+    """On a linearizable store, a second login from one anonymous session has a family of its own, as has a copy of a login: each logout ends
+    one of them."""
+
+    def __init__(self, is_linearizable=False):
+        self.is_linearizable = is_linearizable
         self.lines = {}
         #: By family and rotations: ENDED, or the time of the rotation in milliseconds.
         self.tombstones = {}
@@ -50,13 +54,20 @@ class Lineage:
     def copy(self, key, old, absolute):
         """Django's `create` in a session that was loaded: the copy of a login belongs to it."""
         line = self.of(old)
-        family = line.family if line.rotations else key
+        family = line.family if line.rotations and not self.is_linearizable else key
         self.lines[key] = Line(family, line.rotations, self.earlier(line, absolute))
 
     def succeed(self, key, old, absolute):
         """Django's `cycle_key`."""
         line = self.of(old)
+        if self.is_linearizable and self.has_login(line):
+            self.lines[key] = Line(key, 1, absolute)
+            return
         self.lines[key] = Line(line.family, line.rotations + 1, self.earlier(line, absolute) if line.rotations else absolute)
+
+    def has_login(self, line):
+        """Returns whether another key has replaced this one."""
+        return any(other.family == line.family and other.rotations > line.rotations for other in self.lines.values())
 
     def earlier(self, line, absolute):
         return absolute if line.absolute is None else min(line.absolute, absolute)
@@ -74,7 +85,13 @@ class Lineage:
         """Ends a session: its own keys, earlier ones, and `reach` rotations ahead. Isolate memory revokes the anonymous key
         as well."""
         first = max(1, line.rotations - PREDECESSORS)
-        for rotations in [0, *range(first, line.rotations + reach + 1)]:
+        ended = [0, *range(first, line.rotations + reach + 1)]
+        if self.is_linearizable:
+            # All keys of a login share a record. The anonymous one stays for a while after a login.
+            last = max(other.rotations for other in [*self.lines.values(), line] if other.family == line.family)
+            has_moved = line.rotations and (line.family, 0) in self.tombstones
+            ended = range(1 if has_moved else 0, last + 1)
+        for rotations in ended:
             self.tombstones[line.family, rotations] = ENDED
             self.put[line.family, rotations] = now
 
@@ -88,8 +105,12 @@ class Lineage:
     def loaded(self, line, now):
         """The load outcome: a key is not superseded by a login that has ended."""
         state = self.state(line, now)
-        ended = self.tombstones.get((line.family, line.rotations + 1)) == ENDED
+        ended = self.is_followed_by_end(line) and not self.is_linearizable
         return "revoked" if state == "superseded" and ended else state
+
+    def is_followed_by_end(self, line):
+        """Returns whether the key that has replaced this one has ended."""
+        return self.tombstones.get((line.family, line.rotations + 1)) == ENDED
 
     def opened(self, key, is_stored):
         """The line of a key without a token. Where it has no record, the last tombstone of its family counts for its own."""
@@ -104,11 +125,13 @@ class Lineage:
         line = self.of(origin)
         starts_login = is_new and line.rotations == 0
         # The key of the login beside it has ended, or was rotated as well.
-        first = self.state(line._replace(rotations=1), now) if starts_login else None
+        first = self.state(line._replace(rotations=1), now) if starts_login and not self.is_linearizable else None
         if first:
             return "ES_SUPERSEDED" if first == "superseded" else "interrupted"
         state = self.state(line, now)
-        if state is None or (starts_login and self.tombstones[line[:2]] != ENDED):
+        is_open = state == "superseded" and not self.is_followed_by_end(line)
+        is_beside = is_open if self.is_linearizable else self.tombstones.get(line[:2]) != ENDED
+        if state is None or (starts_login and is_beside):
             return None
         return "ES_SUPERSEDED" if state == "superseded" else "interrupted"
 

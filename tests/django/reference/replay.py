@@ -90,7 +90,8 @@ class Replay:
         #: By key: the time at which its cookie was set.
         self.times = {}
         self.base = {}
-        self.lineage = Lineage()
+        self.is_linearizable = sequence.get("consistency") == "linearizable"
+        self.lineage = Lineage(self.is_linearizable)
         #: By key: whether edge-session has a record; the time of a save with a past deadline.
         self.stored = {}
 
@@ -267,7 +268,7 @@ class Replay:
         state = self.lineage.state(line, self.now)
         if state or self.is_there(key):
             return state == "revoked"
-        return self.is_stored(key) or not -SKEW <= self.now - self.times[key] <= NOT_YET_VISIBLE
+        return self.is_stored(key) or self.is_linearizable or not -SKEW <= self.now - self.times[key] <= NOT_YET_VISIBLE
 
     def call(self, step, answer):
         name, call_name = step["on"], step["call"]
@@ -296,7 +297,7 @@ class Replay:
         elif call_name == "cycle_key":
             self.end_cycle(known, old, new, left)
             if known.origin is None:
-                answer["refusal"] = self.refusal_of_new(known, new)
+                answer["refusal"] = answer["refusal"] or self.refusal_of_new(known, new)
             known.is_pending, known.refusal = step.get("settle") is False, answer["refusal"]
         if call_name in ("save", "create", "cycle_key"):
             self.begin_line(known, new)
@@ -326,8 +327,13 @@ class Replay:
             return None
         key = session.session_key
         if known.state == "superseded":
+            if self.is_linearizable and self.lineage.state(known.line, self.now) == "revoked":
+                return "interrupted"
             key = known.arrived if self.goes_on(known) else None
-        return key and self.lineage.refusal(key, call_name == "cycle_key", self.now)
+        refusal = key and self.lineage.refusal(key, call_name == "cycle_key", self.now)
+        # Without a record, the session of the old key may have ended.
+        is_unknown = self.is_linearizable and call_name == "cycle_key" and key and key not in self.stored
+        return refusal or ("interrupted" if is_unknown else None)
 
     def refusal_of_new(self, known, key):
         named = [*known.proven, known.arrived] if known.is_opened else known.proven

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
-use edge_session::{Error, ErrorKind, Result, SameSite, Session, Sessions, Settings};
+use edge_session::store::Consistency;
+use edge_session::{Error, ErrorKind, Result, SameSite, Session, Sessions, Settings, Store};
 use pollster::block_on;
 use serde_json::{Map, Value, json};
 
@@ -44,7 +45,7 @@ pub struct Replay {
 impl Replay {
     pub fn new(sequence: &Value) -> Self {
         let settings = sequence["settings"].clone();
-        let store = Noting::default();
+        let store = Noting::new(sequence["consistency"].as_str().unwrap_or_default());
         let now = Rc::new(Cell::new(sequence["start"].as_i64().unwrap()));
         let sessions = Sessions::new(store.clone(), chosen(&settings)).with_clock(clock(&now));
         Self {
@@ -115,6 +116,8 @@ impl Replay {
                 let key = self.key(&step["key"]).unwrap_or_default();
                 return Some(block_on(self.sessions.open(&key)).unwrap().items::<Value>().map(|items| json!(items)));
             }
+            // With equal random bytes, the second save counts as a repetition of the first.
+            "collide" if self.store.consistency() == Consistency::Linearizable => return None,
             "collide" => return Some(Ok(self.collide())),
             "clear_expired" => return Some(block_on(self.sessions.clear_expired()).map(|swept| json!(swept.removed))),
             "commit" => return Some(self.commit(step, answer)),
@@ -227,7 +230,10 @@ impl Replay {
         let Some(key) = self.named[name].session_key().map(|key| key.as_str().to_owned()) else { return };
         let label = self.label(&key);
         // A rotation puts the new record, unless it has expired, then deletes the old one.
-        let is_own = |put: &&Put| self.owners.get(&put.place).is_none_or(|owner| *owner == label);
+        // On a linearizable store the keys of a login share a record, and a login then puts the anonymous record.
+        let is_own = |put: &&Put| {
+            put.place.ends_with(".login") || self.owners.get(&put.place).is_none_or(|owner| *owner == label)
+        };
         let put = self.store.puts.borrow().iter().find(is_own).cloned();
         if let Some(put) = &put {
             self.owners.insert(put.place.clone(), label.clone());

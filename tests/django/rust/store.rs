@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use edge_session::store::{Op, Page, StorageKey, WriteOutcome};
+use edge_session::store::{Consistency, Op, Page, StorageKey, WriteOutcome};
 use edge_session::{MemoryStore, Result, Store};
 
 /// The storage key of a record, its deadline in microseconds of Unix time, and its absolute deadline.
@@ -14,18 +14,31 @@ pub struct Put {
     pub absolute: Option<i64>,
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Noting {
     memory: MemoryStore,
     pub puts: Rc<RefCell<Vec<Put>>>,
 }
 
+impl Noting {
+    /// A store that promises what the sequence says, which selects the protocol.
+    pub fn new(consistency: &str) -> Self {
+        let memory = if consistency == "linearizable" { MemoryStore::default() } else { MemoryStore::eventual() };
+        Self { memory, puts: Rc::default() }
+    }
+}
+
 impl Store for Noting {
+    fn consistency(&self) -> Consistency {
+        self.memory.consistency()
+    }
+
     async fn read(&self, keys: &[StorageKey]) -> Result<Vec<Option<Vec<u8>>>> {
         self.memory.read(keys).await
     }
 
     async fn write(&self, ops: Vec<Op>) -> Result<WriteOutcome> {
+        let mut puts = Vec::new();
         for op in &ops {
             let put = match op {
                 // The entries under other keys are tombstones.
@@ -36,9 +49,13 @@ impl Store for Noting {
                 }
                 Op::Delete { key } => Put { place: key.as_str().to_owned(), deadline: None, absolute: None },
             };
-            self.puts.borrow_mut().push(put);
+            puts.push(put);
         }
-        self.memory.write(ops).await
+        let outcome = self.memory.write(ops).await?;
+        if outcome == WriteOutcome::All {
+            self.puts.borrow_mut().extend(puts);
+        }
+        Ok(outcome)
     }
 
     async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Page> {
