@@ -20,7 +20,7 @@ const FORGED = ["", "x", "1234567", "12345678", "0123456789abcdefghijklmnopqrstu
 const FORMS = ['{name}="{value}"', "{name}=\u00a0{value}", "\u3000{name}={value}", "{name}={value}\u2003", '{name}="\\{value}"'];
 
 /** One sequence of calls, for the drivers: `{ consistency, settings, start, steps }`. The consistency of the store selects the protocol. */
-export function sequence(seed, consistency = process.env.DJANGO_CONSISTENCY ?? "eventual") {
+export function sequence(seed, consistency = process.env.DJANGO_CONSISTENCY ?? (seed % 2 ? "linearizable" : "eventual")) {
   return { consistency, ...stepsOf(seed) };
 }
 

@@ -70,6 +70,7 @@ class Known:
         self.is_flushed = False
         #: Whether its key was made in this request, and the key that it replaces.
         self.is_pending = False
+        self.is_missing = False
         self.origin = None
         self.refusal = None
 
@@ -196,6 +197,8 @@ class Replay:
     def hold(self, name, session, known, answer):
         self.sessions[name] = session
         self.known[name] = known
+        # On a linearizable store, a login that replaces a session without a record replaces nothing.
+        known.is_missing = self.is_linearizable and bool(known.arrived) and not self.is_stored(known.arrived)
         if self.engine is project.cache_engine:
             session.read()
         answer["state"] = known.state
@@ -330,10 +333,9 @@ class Replay:
             if self.is_linearizable and self.lineage.state(known.line, self.now) == "revoked":
                 return "interrupted"
             key = known.arrived if self.goes_on(known) else None
-        refusal = key and self.lineage.refusal(key, call_name == "cycle_key", self.now)
-        # Without a record, the session of the old key may have ended.
-        is_unknown = self.is_linearizable and call_name == "cycle_key" and key and key not in self.stored
-        return refusal or ("interrupted" if is_unknown else None)
+        if known.is_missing and call_name == "cycle_key":
+            return None
+        return key and self.lineage.refusal(key, call_name == "cycle_key", self.now)
 
     def refusal_of_new(self, known, key):
         named = [*known.proven, known.arrived] if known.is_opened else known.proven
