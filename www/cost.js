@@ -3,7 +3,7 @@
 /**
  * @typedef {import("./session.js").Exchange} Exchange
  *
- * KV's operations, and the milliseconds that the Worker waited for them; the result of the cookie's check, and the response's effect
+ * The store's operations, and the milliseconds that the Worker waited for them; the result of the cookie's check, and the response's effect
  * on it.
  * @typedef {{
  *   reads: number, writes: number, deletes: number, milliseconds: number,
@@ -31,8 +31,8 @@ export function readCost(header) {
   const number = (/** @type {string} */ name) => Number(entries.get(name));
   const [cookie, setCookie] = [entries.get("request-cookie"), entries.get("set-cookie")];
   if (!isIn(COOKIE, cookie) || !isIn(SET_COOKIE, setCookie)) return undefined;
-  const [reads, writes, deletes] = [number("kv-read"), number("kv-write"), number("kv-delete")];
-  return { reads, writes, deletes, milliseconds: number("kv"), cookie, setCookie };
+  const [reads, writes, deletes] = [number("store-read"), number("store-write"), number("store-delete")];
+  return { reads, writes, deletes, milliseconds: number("store"), cookie, setCookie };
 }
 
 /**
@@ -48,8 +48,8 @@ export function stations({ cost, milliseconds }) {
   const written = [writes && counted(writes, "write"), deletes && counted(deletes, "delete")].filter(Boolean).join(", ");
   return [
     { label: "Request", value: COOKIE[cookie], mood: cookie === "verified" ? "done" : cookie === "refused" ? "loss" : "quiet" },
-    { label: "KV", value: reads ? counted(reads, "read") : "nothing read", mood: reads ? "done" : "quiet" },
-    { label: "KV", value: written || "nothing written", mood: deletes && !writes ? "loss" : writes ? "done" : "quiet" },
+    { label: "Store", value: reads ? counted(reads, "read") : "nothing read", mood: reads ? "done" : "quiet" },
+    { label: "Store", value: written || "nothing written", mood: deletes && !writes ? "loss" : writes ? "done" : "quiet" },
     { label: "Response", value: SET_COOKIE[setCookie], mood: setCookie === "given" ? "done" : setCookie === "deleted" ? "loss" : "quiet" },
     trip,
   ];
@@ -70,15 +70,17 @@ export function reason({ method, path, status, cost }) {
   if (!cost || status >= 500) return "";
   const { reads, writes, deletes, cookie, setCookie } = cost;
   if (cookie === "unread") return "The request was refused before its cookie was read.";
-  if (cookie === "refused") return "The cookie was not signed by this server, so KV was not read.";
+  if (cookie === "refused") return "The cookie was not signed by this server, so the store was not read.";
   if (status >= 400 && !writes && !deletes) return "A refused request changes nothing.";
   if (path === "/session/flush" && writes) return "A tombstone ends the session’s keys, its record is deleted, and the browser deletes its cookies.";
-  if (path === "/session/cycle-key" && writes) return "The data were stored under a new key, and the cookie names it. A tombstone ends the old key, if there was one.";
+  if (path === "/session/flush" && deletes) return "The record is deleted, which ends all keys of the session, and the browser deletes its cookies.";
+  if (path === "/session/cycle-key" && writes) return "The data were stored under a new key, and the cookie names it. The old key was ended, if there was one.";
   if (deletes && !writes) return "The session had expired when it was saved, so the record was deleted.";
   if (writes && !reads) return "A new session is written without a read.";
-  if (writes) return "A save reads the current record once more and writes a new one. That moves the deadline.";
+  if (writes && reads > 2) return "A save reads the current record once more and writes a new one. That moves the deadline.";
+  if (writes) return "A save writes a new record, if the stored one is still the one that was read. That moves the deadline.";
   if (setCookie === "deleted") return "The session had ended, so the response deletes the cookie.";
-  if (cookie === "none") return "The request had no cookie, so KV was not read.";
+  if (cookie === "none") return "The request had no cookie, so the store was not read.";
   if (method === "GET") return "A read writes nothing, so the deadline did not move.";
   return "The data equal the stored ones, so nothing was written.";
 }

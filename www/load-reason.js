@@ -106,14 +106,14 @@ export const LOAD_REASONS = {
     label: "Unreadable",
     badge: "warned",
     meaning: "What is stored under the session’s key is not a session record.",
-    next: "Look at the record in the KV namespace: something else has changed it. The next change starts a new session.",
+    next: "Look at the record in the store: something else has changed it. The next change starts a new session.",
     values: "The values cannot be read.",
     cookie: "The browser sent the cookie of the unreadable session. This answer deletes it.",
   },
   "unavailable": {
     label: "Unavailable",
     badge: "warned",
-    meaning: "KV did not answer, so the page shows the session as it was before.",
+    meaning: "The store did not answer, so the page shows the session as it was before.",
     next: "Read again in some seconds. Nothing was changed, and the browser keeps its cookie.",
   },
 };

@@ -32,7 +32,7 @@ function row(exchange, following) {
   head.setAttribute("role", "rowheader");
   const why = reason(exchange);
   if (why && !following) head.append(element("small", why));
-  const kv = cost && cost.milliseconds > 0 ? element("small", `KV ${cost.milliseconds} ms`) : "";
+  const kv = cost && cost.milliseconds > 0 ? element("small", `store ${cost.milliseconds} ms`) : "";
   const made = element("tr", head,
     cell("status", status ? String(status) : "no answer"),
     cell("figure", ...number(cost?.reads, "read")),

@@ -263,7 +263,7 @@ visit("a failed request has no cost, and the list keeps the last twelve", async 
 }, { refusals: true });
 
 test("other entries of Server-Timing are ignored, and without the header there is no cost", () => {
-  const ours = "kv;dur=3, kv-read;desc=2, kv-write;desc=1, kv-delete;desc=0, kv-list;desc=0, request-cookie;desc=verified, set-cookie;desc=given";
+  const ours = "store;dur=3, store-read;desc=2, store-write;desc=1, store-delete;desc=0, store-list;desc=0, request-cookie;desc=verified, set-cookie;desc=given";
   const expected = { reads: 2, writes: 1, deletes: 0, milliseconds: 3, cookie: "verified", setCookie: "given" };
   for (const header of [ours, `cfExtPri, cfL4;desc="?proto=TCP&rtt=1,2", ${ours}`, `${ours}, cfOrigin;dur=0.5`]) {
     assert.deepEqual(readCost(header), expected, header);
@@ -272,7 +272,7 @@ test("other entries of Server-Timing are ignored, and without the header there i
 });
 
 test("a failed save is shown as a failure", () => {
-  const cost = readCost("kv;dur=0, kv-read;desc=1, kv-write;desc=1, kv-delete;desc=0, kv-list;desc=0, request-cookie;desc=verified, set-cookie;desc=none");
+  const cost = readCost("store;dur=0, store-read;desc=1, store-write;desc=1, store-delete;desc=0, store-list;desc=0, request-cookie;desc=verified, set-cookie;desc=none");
   const exchange = { method: "PUT", path: "/session/data/a", milliseconds: 1, text: "", cost };
   assert.equal(reason({ ...exchange, status: 503 }), "");
   assert.notEqual(reason({ ...exchange, status: 204 }), "");

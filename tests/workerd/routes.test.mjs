@@ -137,7 +137,7 @@ test("Server-Timing reports the cost of a request, as counted by KV", async () =
   const cost = async (method, path, body) => {
     calls.length = 0;
     const { headers } = await alice.request(method, path, body);
-    const { "kv-read": read, "kv-write": write, "kv-delete": deleted, "kv-list": list, "request-cookie": request, "set-cookie": set, kv } = timing(headers);
+    const { "store-read": read, "store-write": write, "store-delete": deleted, "store-list": list, "request-cookie": request, "set-cookie": set, kv } = timing(headers);
     const asked = (name) => calls.filter((call) => call.name === name).length;
     expect([read, write, deleted, list], `${method} ${path}`).toEqual(["get", "put", "delete", "list"].map(asked));
     expect(set === "none", `${method} ${path}`).toBe(headers.getSetCookie().length === 0);
@@ -171,7 +171,7 @@ test("Server-Timing counts what failed as well, and times KV", async () => {
   const alice = visitor();
   await alice.put("/session/data/a", 1);
   const { status, headers } = await visitor({ SESSIONS: watched(failing).kv }).put("/session/data/a", 1);
-  expect([status, timing(headers)]).toMatchObject([503, { "kv-write": 4, "set-cookie": "none" }]);
+  expect([status, timing(headers)]).toMatchObject([503, { "store-write": 4, "set-cookie": "none" }]);
   alice.bindings = { SESSIONS: watched(slow).kv };
   const { kv } = timing((await alice.get("/session")).headers);
   expect(kv).toBeGreaterThanOrEqual(29);

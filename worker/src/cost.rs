@@ -42,11 +42,11 @@ impl Cost {
         });
     }
 
-    /// Returns the `Server-Timing` header: time and number of KV operations, the verdict on the request's cookie, and whether the
+    /// Returns the `Server-Timing` header: time and number of store operations, the verdict on the request's cookie, and whether the
     /// response sets it. (A page's scripts cannot read `Set-Cookie`.)
     pub(super) fn server_timing(&self, set_cookie: Option<&str>) -> String {
         format!(
-            "kv;dur={}, kv-read;desc={}, kv-write;desc={}, kv-delete;desc={}, kv-list;desc={}, request-cookie;desc={}, set-cookie;desc={}",
+            "store;dur={}, store-read;desc={}, store-write;desc={}, store-delete;desc={}, store-list;desc={}, request-cookie;desc={}, set-cookie;desc={}",
             self.milliseconds.get() as u32,
             self.reads.get(),
             self.writes.get(),
@@ -165,30 +165,30 @@ mod tests {
         let (first, cookie) = cost_of_request(&store, "", async |_, session| session.set("a", 1).unwrap());
         assert_eq!(
             first,
-            "kv;dur=2, kv-read;desc=0, kv-write;desc=1, kv-delete;desc=0, kv-list;desc=0, request-cookie;desc=none, set-cookie;desc=given"
+            "store;dur=2, store-read;desc=0, store-write;desc=1, store-delete;desc=0, store-list;desc=0, request-cookie;desc=none, set-cookie;desc=given"
         );
         let (read, _) =
             cost_of_request(&store, &cookie, async |_, session| assert_eq!(session.get("a").unwrap(), Some(1)));
         assert_eq!(
             read,
-            "kv;dur=2, kv-read;desc=2, kv-write;desc=0, kv-delete;desc=0, kv-list;desc=0, request-cookie;desc=verified, set-cookie;desc=none"
+            "store;dur=2, store-read;desc=2, store-write;desc=0, store-delete;desc=0, store-list;desc=0, request-cookie;desc=verified, set-cookie;desc=none"
         );
         let (login, cookie) = cost_of_request(&store, &cookie, async |_, session| session.cycle_key().unwrap());
         assert_eq!(
             login,
-            "kv;dur=8, kv-read;desc=5, kv-write;desc=2, kv-delete;desc=0, kv-list;desc=0, request-cookie;desc=verified, set-cookie;desc=given"
+            "store;dur=8, store-read;desc=5, store-write;desc=2, store-delete;desc=0, store-list;desc=0, request-cookie;desc=verified, set-cookie;desc=given"
         );
         let (logout, _) =
             cost_of_request(&store, &cookie, async |sessions, session| sessions.flush(session).await.unwrap());
         assert_eq!(
             logout,
-            "kv;dur=8, kv-read;desc=2, kv-write;desc=2, kv-delete;desc=1, kv-list;desc=0, request-cookie;desc=verified, set-cookie;desc=deleted"
+            "store;dur=8, store-read;desc=2, store-write;desc=2, store-delete;desc=1, store-list;desc=0, request-cookie;desc=verified, set-cookie;desc=deleted"
         );
         let (forged, _) =
             cost_of_request(&store, "__Host-sessionid=forged", async |_, session| assert!(session.is_new().unwrap()));
         assert_eq!(
             forged,
-            "kv;dur=0, kv-read;desc=0, kv-write;desc=0, kv-delete;desc=0, kv-list;desc=0, request-cookie;desc=refused, set-cookie;desc=deleted"
+            "store;dur=0, store-read;desc=0, store-write;desc=0, store-delete;desc=0, store-list;desc=0, request-cookie;desc=refused, set-cookie;desc=deleted"
         );
     }
 
@@ -198,7 +198,7 @@ mod tests {
         let (_, cookie) = cost_of_request(&store, "", async |_, session| session.set("a", 1).unwrap());
         let (read, _) =
             cost_of_request(&store, &cookie, async |_, session| assert_eq!(session.get("a").unwrap(), Some(1)));
-        assert!(read.contains("kv-read;desc=1, kv-write;desc=0"), "{read}");
+        assert!(read.contains("store-read;desc=1, store-write;desc=0"), "{read}");
     }
 
     #[test]
@@ -207,7 +207,7 @@ mod tests {
         let cost = Cost::new(clock);
         let sessions = Sessions::new(Counted { store: MemoryStore::default(), cost: &cost }, settings);
         assert!(pollster::block_on(sessions.clear_expired()).unwrap().complete);
-        assert!(cost.server_timing(None).contains("kv-list;desc=1, request-cookie;desc=unread"));
+        assert!(cost.server_timing(None).contains("store-list;desc=1, request-cookie;desc=unread"));
     }
 
     #[test]
