@@ -7,7 +7,7 @@ import { read, root } from "./project.mjs";
 import { run } from "./run.mjs";
 
 /** Each engine, and whether it has bindings that are comments in wrangler.toml. */
-const engines = { kv: false, durable_object: true, d1: true, memory: false };
+const engines = { kv: false, durable_object: true, d1: true, memory: false, cookie: false };
 
 /**
  * Prepares the engine that the environment selects. Returns the flags for `wrangler dev`, whose other flags are `flags`; none if the

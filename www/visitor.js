@@ -10,8 +10,9 @@ whenRead(({ loadReason, data, engine }) => {
   const user = new Map(data).get("user");
   showLoad(loadReason);
   show("#engine", engine);
-  for (const text of document.querySelectorAll(".on-kv, .on-exact")) {
-    if (text instanceof HTMLElement) text.hidden = text.classList.contains("on-kv") !== (engine === "kv");
+  const kind = engine === "kv" || engine === "cookie" ? engine : "exact";
+  for (const text of document.querySelectorAll(".on-kv, .on-exact, .on-cookie")) {
+    if (text instanceof HTMLElement) text.hidden = !text.classList.contains(`on-${kind}`);
   }
   show("#user", user === undefined ? "No user is logged in." : `user is ${user}`);
 });

@@ -1,5 +1,6 @@
 // The public API of the package.
 
+export { cookieStore } from "./cookie-store.js";
 export { d1 } from "./d1.js";
 export type { D1Database, D1Statement } from "./d1.js";
 export { durableObjects } from "./durable-objects.js";

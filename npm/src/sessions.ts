@@ -413,6 +413,7 @@ const CONSISTENCY = {
   eventual: CoreConsistency.Eventual,
   linearizable: CoreConsistency.Linearizable,
   migrating: CoreConsistency.Migrating,
+  cookie: CoreConsistency.Cookie,
 };
 
 function parseSettings(parts: Uint8Array[], settings: string, consistency: CoreConsistency): CoreSettings {

@@ -47,10 +47,10 @@ export interface Store {
   list(prefix: string, cursor: string | undefined): Promise<StorePage>;
   /**
    * What the store guarantees. `linearizable`: a read returns the last write, and a put applies if and only if the stored value has the
-   * generation `ifGeneration`. A logout then takes effect at once, and no acknowledged write is lost. `migrating`: the store of `migrate`.
-   * Default `eventual`.
+   * generation `ifGeneration`. A logout then takes effect at once, and no acknowledged write is lost. `migrating` and
+   * `cookie`: the stores of `migrate` and `cookieStore`. Default `eventual`.
    */
-  readonly consistency?: "eventual" | "linearizable" | "migrating";
+  readonly consistency?: "eventual" | "linearizable" | "migrating" | "cookie";
   /** True if the store deletes values itself after their `ttl`. `clearExpired` then does nothing. Default false. */
   readonly expiresRecords?: boolean;
   /**

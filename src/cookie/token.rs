@@ -21,7 +21,9 @@
 //! | 4 | tag |
 //! | 6 | issue time, milliseconds of Unix time |
 //! | 0 or 2 | rotations |
-//! | 0 or more | the [journal](super::journal_codec) |
+//! | 0 or more | the [journal](super::journal_codec); if the cookie contains the session, its [record](crate::session::record) |
+//!
+//! Tokens of the two uses of the last field have different authenticated data, so that one is never taken for the other.
 //!
 //! An *ending* token names a session that a logout could not revoke yet. It opens no session, and has no journal.
 
@@ -91,6 +93,26 @@ pub(crate) fn seal(
     seal_bytes(settings, bytes)
 }
 
+/// Seals a token that contains the record of the session.
+///
+/// # Errors
+///
+/// The length of the cookie, its name included, in bytes, if it exceeds the limit.
+pub(crate) fn seal_record(
+    settings: &Settings,
+    nonce: [u8; NONCE_BYTES],
+    identity: &Identity,
+    position: Position,
+    record: &[u8],
+) -> Result<Option<String>, usize> {
+    let kind = u8::try_from(identity.rotations).unwrap_or(u8::MAX).min(MORE_ROTATIONS);
+    let mut bytes = unsealed(settings, nonce, kind, identity, position, record.len());
+    bytes.extend_from_slice(record);
+    let name = settings.name_of(CookieSlot::of(identity));
+    let length = chars(bytes.len().saturating_add(SEAL_BYTES)).saturating_add(name.len());
+    if length > MAX_COOKIE { Err(length) } else { Ok(seal_bytes(settings, bytes)) }
+}
+
 /// Seals an ending token issued at `issued` (microseconds of Unix time).
 pub(crate) fn seal_ending(
     settings: &Settings,
@@ -130,9 +152,14 @@ pub(crate) fn unsealed(
 /// Encrypts the text of a token, appends the tag, and encodes the token.
 pub(crate) fn seal_bytes(settings: &Settings, mut bytes: Vec<u8>) -> Option<String> {
     let ([version, nonce @ ..], text) = bytes.split_first_chunk_mut::<HEAD_BYTES>()?;
-    let tag = settings.secrets.seal(nonce, &[*version], text)?;
+    let tag = settings.secrets.seal(nonce, context(settings, version), text)?;
     bytes.extend_from_slice(&tag);
     Some(to_base64(&bytes))
+}
+
+/// The bytes that a token authenticates beside its text.
+fn context<'a>(settings: &Settings, version: &'a u8) -> &'a [u8] {
+    if settings.is_in_cookie() { &[VERSION, b'r'] } else { core::slice::from_ref(version) }
 }
 
 /// Unseals and parses a token that one of the secrets sealed for this cookie. All of it is authenticated before any field is
@@ -146,7 +173,7 @@ pub(crate) fn unseal(settings: &Settings, text: &[u8]) -> Option<Token> {
     if *version != VERSION {
         return None;
     }
-    let mut fields = Fields(settings.secrets.unseal(nonce, &[VERSION], sealed)?);
+    let mut fields = Fields(settings.secrets.unseal(nonce, context(settings, &VERSION), sealed)?);
     let [kind] = fields.take()?;
     let key = SessionKey::from_bytes(&fields.take::<KEY_CHARS>()?)?;
     let absolute = Deadline(fields.micros()?);

@@ -25,7 +25,7 @@ use crate::session::identity::Identity;
 use crate::session::key_state::KeyState;
 use crate::session::record;
 use crate::session::session::{FlushState, Session};
-use crate::settings::CookieSlot;
+use crate::settings::{Consistency, CookieSlot};
 
 /// After this time, in milliseconds, a request deletes no cookie that may have been replaced meanwhile. If tombstones are not
 /// read, it sends none either.
@@ -171,7 +171,7 @@ impl Commit {
             return Step::Done(Ok(headers(session, None, session.accessed(), saved)));
         }
         let is_unchanged = has_unchanged_key(session);
-        if session.settings.is_linearizable() {
+        if session.settings.consistency != Consistency::Eventual {
             // The condition of the put has just been checked.
             return Step::Done(with_cookie(session, lifetime, saved));
         }
@@ -199,7 +199,9 @@ impl Commit {
         purpose: Purpose,
     ) -> Option<NextStep> {
         let identity = session.key.identity()?;
-        let key = if session.settings.is_linearizable() {
+        let key = if session.settings.is_in_cookie() {
+            return None;
+        } else if session.settings.is_linearizable() {
             session.record_key(identity)
         } else if session.settings.check_ended {
             session.tombstone_key(identity)
@@ -299,7 +301,11 @@ fn with_cookie(session: &mut Session, lifetime: CookieLifetime, saved: SaveOutco
         CookieLifetime::UntilBrowserCloses => lifetime,
     };
     let carried = known.journal.as_ref().map_or(0, |journal| journal.entries.len());
-    let token = token::seal(settings, nonce, identity, position, known.journal.as_mut()).ok_or_else(no_secret)?;
+    let token = match &known.record {
+        Some(record) => token::seal_record(settings, nonce, identity, position, record).ok().flatten(),
+        None => token::seal(settings, nonce, identity, position, known.journal.as_mut()),
+    };
+    let token = token.ok_or_else(no_secret)?;
     let slot = CookieSlot::of(identity);
     let cookie = set_cookie::set_cookie(settings, slot, &token, lifetime, now);
     session.report_cut(carried);

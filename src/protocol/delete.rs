@@ -47,6 +47,9 @@ impl Delete {
 
     /// Revokes the session regardless of the load outcome: an unreadable one has to end as well.
     fn revoke(&mut self, session: &mut Session, memory: &IsolateMemory) -> Step<Result<()>> {
+        if session.settings.is_in_cookie() {
+            return Step::Done(Err(super::load::in_cookie()));
+        }
         let Some(identity) = session.incoming.opened.clone() else { return Step::Done(Ok(())) };
         let reach = flush::reach(session);
         let mut revoke = Box::new(Revoke::new(&session.settings, memory, &[identity], reach, session.now()));

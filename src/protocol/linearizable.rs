@@ -46,6 +46,11 @@ pub(super) fn claim(head: &RecordHeader, identity: &Identity, now: i64) -> Claim
     }
 }
 
+fn claim_of(session: &Session, head: &RecordHeader, identity: &Identity, now: i64) -> Claim {
+    // The token that contains the record is the one of its key.
+    if session.settings.is_in_cookie() { Claim::Current } else { claim(head, identity, now) }
+}
+
 /// Evaluates the record of the session's key.
 pub(super) fn evaluate(session: &mut Session, bytes: Option<Vec<u8>>) -> FetchOutcome {
     let Some(identity) = session.key.identity() else { return FetchOutcome::Nothing(LoadReason::New) };
@@ -58,7 +63,7 @@ pub(super) fn evaluate(session: &mut Session, bytes: Option<Vec<u8>>) -> FetchOu
         Some(Decoded::Corrupt) => return FetchOutcome::Nothing(LoadReason::Corrupt),
         None => return FetchOutcome::Nothing(LoadReason::Unknown),
     };
-    match claim(&record.head, identity, session.clock.latest_millis()) {
+    match claim_of(session, &record.head, identity, session.clock.latest_millis()) {
         Claim::Current => {}
         // Only the anonymous data: the record of a login belongs to those who know its key.
         Claim::Superseded => return FetchOutcome::Superseded(identity.is_anonymous().then_some(record)),

@@ -24,7 +24,7 @@ use super::revoke::{self, Reach};
 use super::{Reply, Step};
 use crate::cookie::header::find_cookies;
 use crate::cookie::token::{self, Token};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::isolate::{IsolateMemory, Revocation};
 use crate::session::deadline::Deadline;
 use crate::session::event::EventKind;
@@ -143,7 +143,7 @@ impl Load {
             (State::Ending, Reply::Written) => {
                 session.report(EventKind::Flushed);
                 session.incoming.has_ended = true;
-                self.next_name(session)
+                self.next_name(session, memory)
             }
             (State::Reading(tokens), Reply::Values(values)) if tokens.is_empty() => {
                 if !session.settings.is_linearizable() {
@@ -178,6 +178,9 @@ impl Load {
 
     fn start(&mut self, session: &mut Session, memory: &IsolateMemory) -> Step<()> {
         let settings = Arc::clone(&session.settings);
+        if settings.is_in_cookie() && session.incoming.opened.is_some() {
+            return done(session, FetchOutcome::Unavailable(in_cookie()));
+        }
         // mutation: ending-token-read
         if let Some(identity) = session.incoming.ending.clone() {
             let mut ops = revoke::ended(&settings, &identity, ENDING_REACH, session.now());
@@ -199,11 +202,11 @@ impl Load {
             self.state = State::Reading(Vec::new());
             return Step::Read(keys);
         }
-        self.next_name(session)
+        self.next_name(session, memory)
     }
 
     /// Reads the records and tombstones for the tokens of the next name.
-    fn next_name(&mut self, session: &mut Session) -> Step<()> {
+    fn next_name(&mut self, session: &mut Session, memory: &IsolateMemory) -> Step<()> {
         while let Some(first) = session.incoming.tokens.get(self.next) {
             let slot = CookieSlot::of(&first.identity);
             let (mut live, mut keys) = (Vec::new(), Vec::new());
@@ -224,6 +227,11 @@ impl Load {
                     continue;
                 };
                 self.first.get_or_insert((place, FetchOutcome::Nothing(reason)));
+            }
+            if !live.is_empty() && session.settings.is_in_cookie() {
+                let record = |place: &usize| session.incoming.tokens.get(*place).map(|token| token.journal.clone());
+                let records = live.iter().map(record).collect();
+                return self.tokens_read(session, memory, live, records);
             }
             if !live.is_empty() {
                 self.state = State::Reading(live);
@@ -255,12 +263,13 @@ impl Load {
         // In reverse order, so that the session keeps the state of the first one.
         for place in places.into_iter().rev() {
             let mut values = values.split_off(values.len().saturating_sub(each)).into_iter();
-            let current = if session.settings.is_linearizable() { values.next().flatten() } else { None };
+            let is_eventual = session.settings.consistency == Consistency::Eventual;
+            let current = if is_eventual { None } else { values.next().flatten() };
             let (record, tombstone) = (values.next().flatten(), values.next().flatten());
             let (opened, stored) = (session.key.identity().cloned(), session.stored.take());
             session.adopt(place);
-            let is_current = current.is_some() || session.settings.consistency == Consistency::Linearizable;
-            let fetched = if is_current {
+            let is_old = is_eventual || session.settings.is_migrating() && current.is_none();
+            let fetched = if !is_old {
                 linearizable::evaluate(session, current)
             } else {
                 evaluate(session, memory, record, tombstone.as_deref())
@@ -283,7 +292,7 @@ impl Load {
             Some((_, fetched)) if !is_over(&fetched) => self.finish(session, fetched), // mutation: next-name
             found => {
                 self.first = self.first.take().or(found);
-                self.next_name(session)
+                self.next_name(session, memory)
             }
         }
     }
@@ -332,7 +341,7 @@ impl Load {
 
     /// Finishes the load. For a superseded key, reads the tombstone of its successor first.
     fn finish(&mut self, session: &mut Session, fetched: FetchOutcome) -> Step<()> {
-        if session.settings.is_linearizable() {
+        if session.settings.consistency != Consistency::Eventual {
             return done(session, fetched);
         }
         let FetchOutcome::Superseded(record) = fetched else { return done(session, fetched) };
@@ -341,6 +350,12 @@ impl Load {
         self.state = State::ReadingSuccessor(record);
         Step::Read(vec![key])
     }
+}
+
+/// Returns the error of what the cookie engine cannot do.
+pub(super) fn in_cookie() -> Error {
+    let message = "the cookie contains the session, so that it cannot be opened or ended by its key";
+    Error::new(ErrorKind::Usage, message)
 }
 
 fn done(session: &mut Session, fetched: FetchOutcome) -> Step<()> {

@@ -27,7 +27,7 @@ use crate::session::identity::Identity;
 use crate::session::record;
 use crate::session::record_header::{Owner, RecordHeader};
 use crate::session::storage_key::StorageKey;
-use crate::settings::{MAX_COOKIE_AGE, Settings};
+use crate::settings::{Consistency, MAX_COOKIE_AGE, Settings};
 use crate::store::{OnlyIf, Op};
 
 /// How long a tombstone outlives the absolute deadline, in seconds: clocks differ, and a second login starts later.
@@ -80,7 +80,7 @@ pub(super) struct Reach {
 
 /// Returns the tombstones that end the session of `identity`: for its own rotation, earlier ones, and later ones.
 pub(super) fn ended(settings: &Settings, identity: &Identity, reach: Reach, now: DateTime<Utc>) -> Vec<Op> {
-    if settings.is_linearizable() {
+    if settings.consistency != Consistency::Eventual {
         return Vec::new();
     }
     let own = identity.rotations;
@@ -99,6 +99,9 @@ pub(super) fn delete(settings: &Settings, identity: &Identity) -> Op {
 /// Returns the deletions that end the session of `identity`, in their order. On a linearizable store, an anonymous key also ends the
 /// login that may have replaced it: a login that sees its old record deleted withdraws its own. `anonymous` does so for any key.
 pub(super) fn deletions(settings: &Settings, identity: &Identity, anonymous: bool, now: DateTime<Utc>) -> Vec<Op> {
+    if settings.is_in_cookie() {
+        return Vec::new();
+    }
     if !settings.is_linearizable() {
         return vec![delete(settings, identity)];
     }
@@ -199,7 +202,7 @@ impl Revoke {
         for identity in identities.iter().rev() {
             // The login has put a tombstone for the anonymous key. In this isolate, the logout revokes it as well.
             let anonymous = Identity { rotations: 0, ..identity.clone() };
-            if !settings.is_linearizable() {
+            if settings.consistency == Consistency::Eventual {
                 // mutation: mark-of-anonymous
                 memory.mark(&tombstone_key(settings, &anonymous), Revocation::Ended, now.timestamp_millis());
             }

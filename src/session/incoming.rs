@@ -90,4 +90,6 @@ pub(crate) struct Knowledge {
     pub(crate) token: Option<usize>,
     /// The journal, once it is decoded.
     pub(crate) journal: Option<Journal>,
+    /// The record to send in the cookie, if the cookie contains the session.
+    pub(crate) record: Option<Vec<u8>>,
 }

@@ -17,6 +17,7 @@ use super::record::Record;
 use super::record_header::{Owner, RecordHeader};
 use super::session::{Session, Stored};
 use crate::error::Result;
+use crate::settings::Consistency;
 
 /// The maximum difference between two clocks, in milliseconds.
 pub(crate) const SKEW: i64 = 10_000;
@@ -131,7 +132,8 @@ impl Session {
             self.key.identity().map_or((0, Deadline::NEVER), |identity| (identity.rotations, identity.absolute));
         let is_new = self.key.is_new();
         let is_linearizable = self.settings.is_linearizable();
-        let continued = base.filter(|_| !is_new && !is_linearizable);
+        let is_eventual = self.settings.consistency == Consistency::Eventual;
+        let continued = base.filter(|_| !is_new && is_eventual);
         let mut head = RecordHeader {
             deadline,
             absolute,
@@ -153,7 +155,7 @@ impl Session {
         let time = Journal::next_time(self.known.journal.as_ref(), &head, now, SKEW); // mutation: time-of-write
         let data = self.data()?;
         // No journal contains a change that is older than the key.
-        if !is_new && !is_linearizable {
+        if !is_new && is_eventual {
             head.record_writes(data, time); // mutation: writes-noted
         }
         Ok((head, &*data, time))
@@ -185,7 +187,7 @@ impl Session {
         let limit = self.settings.journal_bytes;
         let mut is_complete = true;
         if let LoadState::Evaluated(_, data) = &mut self.state
-            && self.settings.is_linearizable()
+            && self.settings.consistency != Consistency::Eventual
         {
             self.known.journal = None;
             data.mark_stored();

@@ -438,7 +438,7 @@ impl Session {
     pub(crate) fn adopt(&mut self, place: usize) {
         let Some(SessionToken { identity, position, .. }) = self.incoming.tokens.get(place) else { return };
         self.key = KeyState::Stored(identity.clone());
-        self.known = Knowledge { position: Some(*position), token: Some(place), journal: None };
+        self.known = Knowledge { position: Some(*position), token: Some(place), journal: None, record: None };
         self.stored = None;
     }
 

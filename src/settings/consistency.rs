@@ -14,4 +14,6 @@ pub enum Consistency {
     /// A linearizable store that takes the sessions over from an eventually consistent one: a session that is missing there is read
     /// from the old store, and saved to the new one.
     Migrating,
+    /// No store: the cookie contains the session, sealed. A logout deletes the cookie, but does not reach a copy of it.
+    Cookie,
 }

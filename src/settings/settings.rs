@@ -74,9 +74,14 @@ impl Settings {
         self.consistency == Consistency::Migrating
     }
 
+    /// Returns whether the cookie contains the session.
+    pub(crate) fn is_in_cookie(&self) -> bool {
+        self.consistency == Consistency::Cookie
+    }
+
     /// Returns whether loads and saves read tombstones. A linearizable store needs none.
     pub(crate) fn reads_tombstones(&self) -> bool {
-        self.check_ended && !self.is_linearizable()
+        self.check_ended && self.consistency == Consistency::Eventual
     }
 
     /// Returns the name of the session cookie, by default `__Host-sessionid`.

@@ -1,5 +1,6 @@
 //! The trait `Store`, the operations on a store, and a store in memory.
 
+mod cookie;
 mod memory;
 mod migrate;
 mod op;
@@ -11,6 +12,7 @@ use crate::error::Result;
 pub use crate::isolate::IsolateMemory;
 pub use crate::session::storage_key::StorageKey;
 pub use crate::settings::Consistency;
+pub use cookie::CookieStore;
 pub use memory::MemoryStore;
 pub use migrate::Migrate;
 pub use op::{OnlyIf, Op, Page};

@@ -77,5 +77,5 @@ for (const engine of ["durable_object", "d1"]) {
 }
 
 test("an unknown engine ends with a message that names the engines", async () => {
-  await assert.rejects(serve({ engine: "redis" }), /SESSION_ENGINE=redis is not an engine\. Choose one of kv, durable_object, d1, memory\./);
+  await assert.rejects(serve({ engine: "redis" }), /SESSION_ENGINE=redis is not an engine\. Choose one of kv, durable_object, d1, memory, cookie\./);
 });

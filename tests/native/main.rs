@@ -25,6 +25,7 @@ mod failed_puts;
 mod faults;
 mod full_session;
 mod golden_history;
+mod in_cookie;
 mod interrupted;
 mod isolate;
 mod journal;

@@ -1,6 +1,6 @@
 //! The engine: the store that the setting `SESSION_ENGINE` selects.
 
-use edge_session::store::{Consistency, IsolateMemory, Op, Page, StorageKey, WriteOutcome};
+use edge_session::store::{Consistency, CookieStore, IsolateMemory, Op, Page, StorageKey, WriteOutcome};
 use edge_session::{D1, DurableObjects, Error, ErrorKind, Kv, MemoryStore, Result, Store};
 use worker::Env;
 use worker::js_sys::Reflect;
@@ -25,6 +25,8 @@ pub(super) enum Engine {
     D1(D1),
     /// The memory of the isolate, for tests: another isolate has other sessions, and they end with it.
     Memory(MemoryStore),
+    /// The cookie of the session.
+    Cookie(CookieStore),
 }
 
 impl Engine {
@@ -41,8 +43,9 @@ impl Engine {
             Some("durable_object") => Self::DurableObject(DurableObjects::from_env(env, "SESSION_OBJECTS")?),
             Some("d1") => Self::D1(D1::from_env(env, "SESSION_DB")?),
             Some("memory") => Self::Memory(MEMORY.with(MemoryStore::clone)),
+            Some("cookie") => Self::Cookie(CookieStore),
             _ => {
-                let message = "SESSION_ENGINE must be \"kv\", \"durable_object\", \"d1\" or \"memory\"";
+                let message = "SESSION_ENGINE must be \"kv\", \"durable_object\", \"d1\", \"memory\" or \"cookie\"";
                 return Err(Error::new(ErrorKind::Config, message));
             }
         })
@@ -55,6 +58,7 @@ impl Engine {
             Self::DurableObject(_) => "durable_object",
             Self::D1(_) => "d1",
             Self::Memory(_) => "memory",
+            Self::Cookie(_) => "cookie",
         }
     }
 }
@@ -67,6 +71,7 @@ macro_rules! delegate {
             Engine::DurableObject($store) => $call,
             Engine::D1($store) => $call,
             Engine::Memory($store) => $call,
+            Engine::Cookie($store) => $call,
         }
     };
 }

@@ -44,6 +44,7 @@ pub enum CoreConsistency {
     Eventual,
     Linearizable,
     Migrating,
+    Cookie,
 }
 
 /// Validated settings and a pool of random seeds.
@@ -70,6 +71,7 @@ impl CoreSettings {
             CoreConsistency::Eventual => Consistency::Eventual,
             CoreConsistency::Linearizable => Consistency::Linearizable,
             CoreConsistency::Migrating => Consistency::Migrating,
+            CoreConsistency::Cookie => Consistency::Cookie,
         };
         let settings = js_result(options::read(secrets, sizes, settings))?.with_consistency(consistency);
         Ok(Self { settings: Arc::new(settings), seeds: RefCell::default(), area: Area::new() })

@@ -24,6 +24,7 @@
 mod base;
 mod conditional;
 mod group;
+mod in_cookie;
 mod put;
 mod rotation;
 
@@ -236,6 +237,9 @@ impl Save {
         if is_copy && session.load_reason() == LoadReason::NotYetVisible && !matches!(session.flush, FlushState::Done) {
             // A copy of a session that is not visible yet would replace it without its data.
             return Err(Error::stale()); // mutation: not-visible-is-refused
+        }
+        if session.settings.is_in_cookie() {
+            return in_cookie::save(session);
         }
         if session.settings.is_linearizable() {
             return self.step_conditional(session, ConditionalSave::default(), Reply::Start);

@@ -45,6 +45,22 @@ describe.each(["kv", "durable_object", "d1", "memory"])("%s", (engine) => {
   });
 });
 
+test("cookie: values, a login, a logout and an expiry, without a store", async () => {
+  const newVisitor = () => visitor({ SESSION_ENGINE: "cookie" });
+  const alice = newVisitor();
+  await alice.put("/session/data/cart", ["apple"]);
+  expect((await alice.post("/session/cycle-key", { user: "alice" })).status).toBe(204);
+  expect((await alice.get("/session")).json).toMatchObject({ data: { cart: ["apple"], user: "alice" }, engine: "cookie", loadReason: "live" });
+  expect((await alice.put("/session/data/text", "x".repeat(4000))).status).toBe(413);
+  expect(await alice.data()).toEqual({ cart: ["apple"], user: "alice" });
+  await alice.request("PUT", "/session/expiry", { value: 1 });
+  const { cookie } = alice;
+  expect((await alice.post("/session/flush")).status).toBe(204);
+  expect(await alice.data()).toEqual({});
+  await new Promise((resolve) => setTimeout(resolve, 1_100));
+  expect(await Object.assign(newVisitor(), { cookie }).data()).toEqual({});
+});
+
 describe.each(["durable_object", "d1"])("%s, linearizable", (engine) => {
   const newVisitor = () => visitor({ ...bindings, SESSION_ENGINE: engine });
 
@@ -85,7 +101,7 @@ describe("the configuration", () => {
       one.cookie = "__Host-sessionid=x";
       const { status, json, headers } = await one.request(method, path, body);
       expect([status, json.error.code, headers.getSetCookie()]).toEqual([500, "ES_CONFIG", []]);
-      expect(log.mock.calls.flat().join("\n")).toMatch(new RegExp(`^edge-session: ES_CONFIG: ${expected}.*(in wrangler\\.toml|"memory")$`));
+      expect(log.mock.calls.flat().join("\n")).toMatch(new RegExp(`^edge-session: ES_CONFIG: ${expected}.*(in wrangler\\.toml|"memory" or "cookie")$`));
     }
     expect(names()).toEqual([]);
     log.mockRestore();
