@@ -79,6 +79,7 @@ export function reason({ method, path, status, cost }) {
   if (writes && !reads) return "A new session is written without a read.";
   if (writes && reads > 2) return "A save reads the current record once more and writes a new one. That moves the deadline.";
   if (writes) return "A save writes a new record, if the stored one is still the one that was read. That moves the deadline.";
+  if (setCookie === "given" && !writes && !reads) return "The cookie contains the session, so no store was called.";
   if (setCookie === "deleted") return "The session had ended, so the response deletes the cookie.";
   if (cookie === "none") return "The request had no cookie, so the store was not read.";
   if (method === "GET") return "A read writes nothing, so the deadline did not move.";
