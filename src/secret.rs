@@ -14,6 +14,7 @@ const MIN_BYTES: usize = 32;
 
 /// Key derivation labels. Each purpose and each cookie name has a separate key.
 const TOKEN_PURPOSE: &[u8] = b"edge-session token v2 ";
+const RECORD_PURPOSE: &[u8] = b"edge-session record v1 ";
 const EVENT_PURPOSE: &[u8] = b"edge-session event v1 ";
 
 /// One secret: its bytes, and the keys derived from it once the cookie name is known.
@@ -84,6 +85,30 @@ impl Secrets {
         // A key that does not fit leaves the bytes as they are.
         let keys = self.0.iter().filter_map(|secret| secret.keys.as_ref());
         let length = keys.filter_map(|keys| Some(unseal(&keys.token, nonce, context, sealed)?.len())).next()?;
+        sealed.get_mut(..length)
+    }
+
+    /// Encrypts a record in place with a key from the first secret and `key`, bound to `context`, and returns its tag.
+    pub(crate) fn seal_record(
+        &self,
+        key: &[u8],
+        nonce: &[u8; NONCE_BYTES],
+        context: &[u8],
+        record: &mut [u8],
+    ) -> Option<[u8; SEAL_BYTES]> {
+        seal(&derive(&self.0.first()?.bytes, &[RECORD_PURPOSE, key]), nonce, context, record)
+    }
+
+    /// Decrypts in place a record with its tag that one of the secrets sealed with this `key` and `context`.
+    pub(crate) fn unseal_record<'a>(
+        &self,
+        key: &[u8],
+        nonce: &[u8; NONCE_BYTES],
+        context: &[u8],
+        sealed: &'a mut [u8],
+    ) -> Option<&'a mut [u8]> {
+        let keys = self.0.iter().map(|secret| derive(&secret.bytes, &[RECORD_PURPOSE, key]));
+        let length = keys.filter_map(|key| Some(unseal(&key, nonce, context, sealed)?.len())).next()?;
         sealed.get_mut(..length)
     }
 

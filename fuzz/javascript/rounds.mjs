@@ -100,10 +100,10 @@ function check(session, name, { value, fate }) {
   assert.ok(read.error === undefined && same(read.value, value), `${JSON.stringify(name)} did not come back as it was`);
 }
 
-const settings = ["cookieAge", "cookieName", "cookieDomain", "cookiePath", "cookieSecure", "cookieHttpOnly", "cookieSameSite", "expireAtBrowserClose", "saveEveryRequest", "absoluteAge", "maxRecordBytes", "keyPrefix", "checkEnded", "mergeStale", "journalBytes"];
+const settings = ["cookieAge", "cookieName", "cookieDomain", "cookiePath", "cookieSecure", "cookieHttpOnly", "cookieSameSite", "expireAtBrowserClose", "saveEveryRequest", "absoluteAge", "maxRecordBytes", "keyPrefix", "checkEnded", "mergeStale", "journalBytes", "seal"];
 const sensible = {
   cookieAge: [60, 1_209_600], cookieName: ["sid", "__Host-sid"], cookieDomain: ["example.com"], cookiePath: ["/app"], cookieSecure: [true, false], cookieHttpOnly: [true, false],
-  cookieSameSite: ["Lax", "None"], expireAtBrowserClose: [true], saveEveryRequest: [true], absoluteAge: [100], maxRecordBytes: [1024], keyPrefix: ["shop"], checkEnded: [true, false], mergeStale: [true, false], journalBytes: [0, 512, 4096],
+  cookieSameSite: ["Lax", "None"], expireAtBrowserClose: [true], saveEveryRequest: [true], absoluteAge: [100], maxRecordBytes: [1024], keyPrefix: ["shop"], checkEnded: [true, false], mergeStale: [true, false], journalBytes: [0, 512, 4096], seal: [true, false],
 };
 
 /** Options that make sense or not. Where they are taken, a visitor's session works under them. */

@@ -63,6 +63,11 @@ export interface SessionOptions {
    * writes more is not carried.
    */
   journalBytes?: number | undefined;
+  /**
+   * True to encrypt the records in the store, with a key from the secret and the session key. Who reads the store then reads no session, and who
+   * writes it can neither change one nor put it under another key. Switching it on or off ends all sessions. Default false.
+   */
+  seal?: boolean | undefined;
   /** Callback invoked for every session event, for logs and counters. An error that it throws is logged and ignored. */
   onEvent?: ((event: SessionEvent) => void) | undefined;
   /** Returns the time in milliseconds of Unix time, for tests. Default: that of the store, or `Date.now`. */

@@ -128,6 +128,7 @@ mod tests {
             ("SESSION_CHECK_ENDED", "false"),
             ("SESSION_MERGE_STALE", "true"),
             ("SESSION_JOURNAL_BYTES", "0"),
+            ("SESSION_SEAL", "true"),
         ];
         assert!(names().eq(variables.iter().map(|(name, _)| *name)), "this test sets every setting");
         let settings = read_from(&variables).unwrap();
@@ -142,6 +143,7 @@ mod tests {
         assert_eq!(settings.key_prefix, "shop");
         assert!(!settings.check_ended && settings.merge_stale);
         assert_eq!(settings.journal_bytes, 0);
+        assert!(settings.seal);
         assert_eq!(settings.secrets.bytes().count(), 2);
     }
 

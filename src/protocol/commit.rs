@@ -14,6 +14,7 @@ use super::headers::SessionHeaders;
 use super::linearizable;
 use super::revoke;
 use super::save::{Save, SaveOutcome};
+use super::sealing;
 use super::{Reply, Step};
 use crate::cookie::set_cookie::{self, CookieLifetime};
 use crate::cookie::token;
@@ -74,6 +75,12 @@ impl Commit {
 
     /// Takes the reply to the last step, [`Reply::Start`] first, and returns the next one.
     pub fn step(&mut self, session: &mut Session, memory: &IsolateMemory, reply: Reply) -> NextStep {
+        let reply = sealing::open(session, reply);
+        let step = self.advance(session, memory, reply);
+        sealing::seal(session, step)
+    }
+
+    fn advance(&mut self, session: &mut Session, memory: &IsolateMemory, reply: Reply) -> NextStep {
         match (core::mem::take(&mut self.state), reply) {
             (State::Start, Reply::Start) => self.start(session, memory).unwrap_or_else(|error| Step::Done(Err(error))),
             (State::Saving(save, lifetime), reply) => self.save(session, memory, save, lifetime, reply),
@@ -150,7 +157,7 @@ impl Commit {
         lifetime: CookieLifetime,
         reply: Reply,
     ) -> NextStep {
-        match save.step(session, memory, reply) {
+        match save.advance(session, memory, reply) {
             Step::Done(Ok(saved)) => self.saved(session, lifetime, saved),
             // A failed automatic renewal must not fail the response.
             Step::Done(Err(error)) if !session.differs_from_stored() && fails_renewals(&error) => {

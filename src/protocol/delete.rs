@@ -10,6 +10,7 @@ use alloc::boxed::Box;
 use super::flush;
 use super::load::Load;
 use super::revoke::Revoke;
+use super::sealing;
 use super::{Reply, Step};
 use crate::error::Result;
 use crate::isolate::IsolateMemory;
@@ -36,9 +37,15 @@ impl Default for Delete {
 impl Delete {
     /// Takes the reply to the last step, [`Reply::Start`] first, and returns the next one.
     pub fn step(&mut self, session: &mut Session, memory: &IsolateMemory, reply: Reply) -> Step<Result<()>> {
+        let reply = sealing::open(session, reply);
+        let step = self.advance(session, memory, reply);
+        sealing::seal(session, step)
+    }
+
+    fn advance(&mut self, session: &mut Session, memory: &IsolateMemory, reply: Reply) -> Step<Result<()>> {
         match &mut self.state {
             State::Revoking(revoke) => revoke.step(memory, reply),
-            State::Loading(load) => match load.step(session, memory, reply) {
+            State::Loading(load) => match load.advance(session, memory, reply) {
                 Step::Done(()) => self.revoke(session, memory),
                 step => step.map(Ok),
             },

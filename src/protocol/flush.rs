@@ -6,6 +6,7 @@
 
 use super::load::MAX_SEARCHED;
 use super::revoke::{Reach, Revoke};
+use super::sealing;
 use super::{Reply, Step};
 use crate::error::{Error, Result};
 use crate::isolate::IsolateMemory;
@@ -30,6 +31,12 @@ pub struct Flush {
 impl Flush {
     /// Takes the reply to the last step, [`Reply::Start`] first, and returns the next one.
     pub fn step(&mut self, session: &mut Session, memory: &IsolateMemory, reply: Reply) -> Step<Result<()>> {
+        let reply = sealing::open(session, reply);
+        let step = self.advance(session, memory, reply);
+        sealing::seal(session, step)
+    }
+
+    fn advance(&mut self, session: &mut Session, memory: &IsolateMemory, reply: Reply) -> Step<Result<()>> {
         if matches!(reply, Reply::Start) {
             let reach = reach(session);
             let identities = session.begin_flush();

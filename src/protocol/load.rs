@@ -21,6 +21,7 @@ use chrono::{DateTime, Utc};
 use super::freshness::{self, Freshness};
 use super::linearizable;
 use super::revoke::{self, Reach};
+use super::sealing;
 use super::{Reply, Step};
 use crate::cookie::header::find_cookies;
 use crate::cookie::token::{self, Token};
@@ -138,6 +139,12 @@ impl Default for Load {
 impl Load {
     /// Takes the reply to the last step, [`Reply::Start`] first, and returns the next one.
     pub fn step(&mut self, session: &mut Session, memory: &IsolateMemory, reply: Reply) -> Step<()> {
+        let reply = sealing::open(session, reply);
+        let step = self.advance(session, memory, reply);
+        sealing::seal(session, step)
+    }
+
+    pub(super) fn advance(&mut self, session: &mut Session, memory: &IsolateMemory, reply: Reply) -> Step<()> {
         match (core::mem::take(&mut self.state), reply) {
             (State::Start, Reply::Start) => self.start(session, memory),
             (State::Ending, Reply::Written) => {

@@ -64,6 +64,7 @@ mod linearizable;
 pub(crate) mod load;
 mod revoke;
 pub(crate) mod save;
+mod sealing;
 pub(crate) mod sweep;
 
 use alloc::string::String;

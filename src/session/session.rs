@@ -68,6 +68,8 @@ pub struct Session {
     pub(crate) flush: FlushState,
     /// Queued events, each with the digest of its session key.
     pub(super) events: Vec<(EventKind, Option<KeyDigest>)>,
+    /// The keys of the last read, if records are sealed.
+    pub(crate) last_read: Vec<StorageKey>,
 }
 
 /// Django's two flags, and two internal ones.
@@ -413,6 +415,7 @@ impl Session {
             flags: Flags::default(),
             flush: FlushState::NotRequested,
             events: Vec::new(),
+            last_read: Vec::new(),
         }
     }
 

@@ -37,6 +37,11 @@ impl StorageKey {
         Self([prefix, RECORD, identity.key.family().as_str(), slot].concat().into())
     }
 
+    /// Returns whether it is the key of a record, not of a tombstone.
+    pub(crate) fn is_record(&self, prefix: &str) -> bool {
+        self.0.strip_prefix(prefix).is_some_and(|rest| rest.starts_with(RECORD))
+    }
+
     /// Returns whether it is the key of a record on a linearizable store.
     pub(crate) fn is_of_family(&self) -> bool {
         self.0.ends_with(".anonymous") || self.0.ends_with(".login")

@@ -44,6 +44,7 @@ impl Settings {
                 check_ended: true,
                 merge_stale: false,
                 journal_bytes: 1024,
+                seal: false,
                 consistency: Consistency::Eventual,
                 secrets: Secrets::none(),
             },
@@ -232,6 +233,22 @@ impl SettingsBuilder {
     #[must_use]
     pub const fn check_ended(mut self, yes: bool) -> Self {
         self.draft.check_ended = yes;
+        self
+    }
+
+    /// Sets `SESSION_SEAL`: whether records are encrypted in the store, with a key from the secret and the session key. Who reads the
+    /// store then reads no session, and who writes it cannot change one or put it under another key. Default false. Records that are not
+    /// sealed are not read any more: switching it on ends all sessions.
+    ///
+    /// ```
+    /// use edge_session::Settings;
+    ///
+    /// let builder = Settings::builder(["a secret of at least thirty-two bytes"]);
+    /// assert!(builder.seal(true).build().is_ok());
+    /// ```
+    #[must_use]
+    pub const fn seal(mut self, yes: bool) -> Self {
+        self.draft.seal = yes;
         self
     }
 

@@ -43,6 +43,7 @@ pub struct Settings {
     pub(crate) check_ended: bool,
     pub(crate) merge_stale: bool,
     pub(crate) journal_bytes: usize,
+    pub(crate) seal: bool,
     pub(crate) consistency: Consistency,
     pub(crate) secrets: Secrets,
 }

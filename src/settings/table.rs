@@ -38,7 +38,7 @@ pub enum SettingKind {
 /// let age = &SETTINGS[0];
 /// assert_eq!((age.variable, age.option), ("SESSION_COOKIE_AGE", "cookieAge"));
 /// ```
-pub static SETTINGS: [Setting; 15] = {
+pub static SETTINGS: [Setting; 16] = {
     use SettingKind::{Flag, Integer, Text};
     [
         setting("SESSION_COOKIE_AGE", "cookieAge", Integer(|builder, age| builder.draft.cookie_age = age)),
@@ -68,6 +68,7 @@ pub static SETTINGS: [Setting; 15] = {
         setting("SESSION_CHECK_ENDED", "checkEnded", Flag(|builder, is| builder.draft.check_ended = is)),
         setting("SESSION_MERGE_STALE", "mergeStale", Flag(|builder, is| builder.draft.merge_stale = is)),
         setting("SESSION_JOURNAL_BYTES", "journalBytes", Integer(journal_bytes)),
+        setting("SESSION_SEAL", "seal", Flag(|builder, is| builder.draft.seal = is)),
     ]
 };
 

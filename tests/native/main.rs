@@ -39,6 +39,7 @@ mod outages;
 mod outside_of_requests;
 mod requests;
 mod revocation;
+mod sealing;
 mod set_cookie;
 mod settings;
 mod staleness;

@@ -106,6 +106,9 @@ export const mutations = [
   { what: "a login leaves the anonymous record on a linearizable store", marker: "retired-record", from: "Step::Write(vec![op])", to: "{ let _ = op; Step::Write(Vec::new()) }", test: ["linearizable", "the_anonymous_cookie_opens_nothing_of_the_login"] },
   { what: "a login during a logout is not withdrawn", marker: "withdrawn-login", from: "Step::Write(vec![deletion])", to: "{ let _ = deletion; Step::Write(Vec::new()) }", test: ["linearizable", "a_login_during_a_logout_is_withdrawn"] },
 
+  // Sealed records.
+  { what: "records are stored as they are although they are to be sealed", marker: "sealed-record", from: "sealed(session, key, core::mem::take(value), *deadline).unwrap_or_default()", to: "{ let _ = deadline; core::mem::take(value) }", test: ["sealing", "the_store_shows_a_deadline_and_nothing_of_the_data"] },
+
   // Logins.
   { what: "a superseded session counts as revoked", marker: "superseding", from: "<= SUPERSEDED", to: "< 0" },
   { what: "a second login starts without the anonymous data", marker: "superseded-record", from: "|_| is_anonymous", to: "|_| false" },

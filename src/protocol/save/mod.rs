@@ -33,8 +33,8 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use super::load::successor_tombstone;
-use super::revoke;
 use super::{Reply, Step};
+use super::{revoke, sealing};
 use crate::error::{Error, ErrorKind, Result};
 use crate::isolate::{IsolateMemory, Revocation, Ticket};
 use crate::session::event::EventKind;
@@ -150,6 +150,17 @@ impl Save {
 
     /// Takes the reply to the last step, [`Reply::Start`] first, and returns the next one.
     pub fn step(&mut self, session: &mut Session, memory: &IsolateMemory, reply: Reply) -> NextStep {
+        let reply = sealing::open(session, reply);
+        let step = self.advance(session, memory, reply);
+        sealing::seal(session, step)
+    }
+
+    pub(in crate::protocol) fn advance(
+        &mut self,
+        session: &mut Session,
+        memory: &IsolateMemory,
+        reply: Reply,
+    ) -> NextStep {
         let next = match (core::mem::take(&mut self.state), reply) {
             (State::Start, Reply::Start) => self.start(session, memory),
             (State::Reading(attempt), Reply::Values(values)) => self.build(session, memory, attempt, values),
