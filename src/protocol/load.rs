@@ -8,6 +8,7 @@
 //! | `Reading` | `Values` | the session: `Done`; no session: `Reading` under the next cookie name, or `Done` |
 //! | `Reading` | `Values` | a key without a token: `ReadingTombstones`; a rotated key: `ReadingSuccessor` |
 //! | `ReadingTombstones` | `Values` | `Done`, or `ReadingSuccessor` |
+//! | `ReadingLogin` | `Values` | `Done`: superseded, or revoked if that login has ended |
 //! | `ReadingSuccessor` | `Values` | `Done`: superseded, or revoked if the login that replaced it has ended |
 //! | any that reads | `Unavailable` | `Done`: the first access returns the error |
 //!
@@ -124,6 +125,8 @@ enum State {
         record: Option<Vec<u8>>,
         first: u16,
     },
+    /// On a linearizable store: reads the record of the login that replaced this anonymous one.
+    ReadingLogin(Record),
     /// Reads the tombstone of the key that replaced this one. Contains the record, if the key is anonymous.
     ReadingSuccessor(Option<Record>),
     #[default]
@@ -177,6 +180,16 @@ impl Load {
             (State::ReadingSuccessor(record), Reply::Values(values)) => {
                 let tombstone = values.first().and_then(Option::as_deref);
                 done(session, superseded(session, memory, record, tombstone))
+            }
+            (State::ReadingLogin(record), Reply::Values(values)) => {
+                let is_there = values.iter().any(Option::is_some);
+                // mutation: login-has-ended
+                let outcome = if is_there {
+                    FetchOutcome::Superseded(Some(record))
+                } else {
+                    FetchOutcome::Nothing(LoadReason::Revoked)
+                };
+                done(session, outcome)
             }
             (state, Reply::Unavailable(error)) => unavailable(session, state, error),
             _ => done(session, FetchOutcome::Unavailable(Error::unexpected_reply())),
@@ -349,7 +362,7 @@ impl Load {
     /// Finishes the load. For a superseded key, reads the tombstone of its successor first.
     fn finish(&mut self, session: &mut Session, fetched: FetchOutcome) -> Step<()> {
         if session.settings.consistency != Consistency::Eventual {
-            return done(session, fetched);
+            return self.finish_linearizable(session, fetched);
         }
         let FetchOutcome::Superseded(record) = fetched else { return done(session, fetched) };
         let Some(identity) = session.key.identity() else { return done(session, FetchOutcome::Superseded(None)) };
@@ -363,6 +376,20 @@ impl Load {
 pub(super) fn in_cookie() -> Error {
     let message = "the cookie contains the session, so that it cannot be opened or ended by its key";
     Error::new(ErrorKind::Usage, message)
+}
+
+impl Load {
+    /// Finishes the load on a linearizable store. For a key that a login superseded, reads whether that login has ended.
+    fn finish_linearizable(&mut self, session: &mut Session, fetched: FetchOutcome) -> Step<()> {
+        let FetchOutcome::Superseded(Some(record)) = fetched else { return done(session, fetched) };
+        match record.head.owner.as_ref().and_then(|owner| owner.next) {
+            Some(family) => {
+                self.state = State::ReadingLogin(record);
+                Step::Read(vec![StorageKey::login_of(&session.settings.key_prefix, family)])
+            }
+            None => done(session, FetchOutcome::Superseded(Some(record))),
+        }
+    }
 }
 
 fn done(session: &mut Session, fetched: FetchOutcome) -> Step<()> {

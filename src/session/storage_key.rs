@@ -37,6 +37,11 @@ impl StorageKey {
         Self([prefix, RECORD, identity.key.family().as_str(), slot].concat().into())
     }
 
+    /// Returns the storage key of the login of a family, on a linearizable store.
+    pub(crate) fn login_of(prefix: &str, family: KeyDigest) -> Self {
+        Self([prefix, RECORD, family.as_str(), ".login"].concat().into())
+    }
+
     /// Returns whether it is the key of a record, not of a tombstone.
     pub(crate) fn is_record(&self, prefix: &str) -> bool {
         self.0.strip_prefix(prefix).is_some_and(|rest| rest.starts_with(RECORD))

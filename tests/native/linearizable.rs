@@ -178,6 +178,19 @@ fn a_logout_with_the_anonymous_cookie_ends_the_login_that_replaced_it() {
     assert_eq!(get(&site, &browser, "user"), None);
 }
 
+#[test]
+fn after_a_logout_the_anonymous_cookie_from_before_the_login_opens_nothing_and_begins_anew() {
+    let site = site();
+    let mut browser = site.visitor();
+    let mut before = browser.clone();
+    site.login(&mut browser);
+    assert_eq!(reason(&site, &before), LoadReason::Superseded);
+    site.logout(&mut browser, 200);
+    assert_eq!(reason(&site, &before), LoadReason::Revoked);
+    site.request(&mut before, |session| session.set("user", "bob").unwrap());
+    assert_eq!(get(&site, &before, "user").as_deref(), Some("bob"));
+}
+
 // Django, and the protocol on KV: both logins succeed. Each has a session of its own, so neither sees what the other stored.
 #[test]
 fn two_logins_at_once_both_succeed_and_share_only_the_anonymous_data() {

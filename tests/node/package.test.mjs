@@ -10,7 +10,7 @@ const manifest = JSON.parse(readFileSync(new URL("package.json", dist), "utf8"))
 const names = [
   "ConfigError", "EdgeSessionError", "EntropyError", "InternalError", "KeyError", "KeyTakenError", "PanicError", "SessionBusyError",
   "SessionClosedError", "SessionInterruptedError", "StaleError", "StoreUnavailableError", "SupersededError", "TooLargeError", "UsageError",
-  "ValueError", "createSessions", "d1", "durableObjects", "kv", "memory", "withSessions",
+  "ValueError", "cookieStore", "createSessions", "d1", "durableObjects", "kv", "memory", "migrate", "withSessions",
 ];
 
 test("it exports what it documents, to import and to require", async () => {

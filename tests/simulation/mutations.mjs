@@ -106,6 +106,8 @@ export const mutations = [
   { what: "a login leaves the anonymous record on a linearizable store", marker: "retired-record", from: "Step::Write(vec![op])", to: "{ let _ = op; Step::Write(Vec::new()) }", test: ["linearizable", "the_anonymous_cookie_opens_nothing_of_the_login"] },
   { what: "a login during a logout is not withdrawn", marker: "withdrawn-login", from: "Step::Write(vec![deletion])", to: "{ let _ = deletion; Step::Write(Vec::new()) }", test: ["linearizable", "a_login_during_a_logout_is_withdrawn"] },
 
+  { what: "a key counts as superseded although the login has ended, on a linearizable store", marker: "login-has-ended", from: "if is_there", to: "if is_there || true", test: ["linearizable", "after_a_logout_the_anonymous_cookie_from_before_the_login_opens_nothing_and_begins_anew"] },
+
   // Sealed records.
   { what: "records are stored as they are although they are to be sealed", marker: "sealed-record", from: "sealed(session, key, core::mem::take(value), *deadline).unwrap_or_default()", to: "{ let _ = deadline; core::mem::take(value) }", test: ["sealing", "the_store_shows_a_deadline_and_nothing_of_the_data"] },
 
