@@ -55,10 +55,15 @@ impl Store for RecordingStore {
                 for (key, value) in keys.iter().zip(values).filter(|(key, _)| is_record(key)) {
                     let request = history.of(self.id);
                     // The record of another login, which the save has found under its own key.
-                    let is_others =
-                        history.is_linearizable && request.is_loaded && request.place.as_deref() != Some(key.as_str());
+                    let is_elsewhere = history.is_linearizable && request.place.as_deref() != Some(key.as_str());
+                    // A load of a superseded key reads whether the login has ended.
+                    let has_anonymous = request.place.as_deref().is_some_and(|place| place.ends_with(".anonymous"));
+                    let is_check = keys.len() == 1 && has_anonymous && key.as_str().ends_with(".login");
+                    let is_others = is_elsewhere && (request.is_loaded || is_check);
                     let record = value.as_ref().and_then(|value| history.records.get(value)).copied();
-                    let record = record.filter(|_| !is_others);
+                    if is_others {
+                        continue;
+                    }
                     let marks = record.map(|record| record.marks);
                     let request = history.request(self.id);
                     let saves = record.map(|record| record.saves);
