@@ -78,10 +78,10 @@ fn sealed(session: &mut Session, key: &StorageKey, mut record: Vec<u8>, deadline
 
 /// Returns the record in a sealed one.
 fn opened(session: &Session, key: &StorageKey, value: &[u8]) -> Option<Vec<u8>> {
-    let text = str::from_utf8(value).ok()?;
-    let (deadline, rest) = text.strip_prefix(START)?.split_once(SEALED)?;
-    json::integer(deadline.as_bytes())?;
-    let mut bytes = from_base64(rest.strip_suffix(END)?.as_bytes())?;
+    let rest = value.strip_prefix(START.as_bytes())?;
+    let (deadline, rest) = rest.split_at(rest.iter().position(|byte| *byte == b',')?);
+    json::integer(deadline)?;
+    let mut bytes = from_base64(rest.strip_prefix(SEALED.as_bytes())?.strip_suffix(END.as_bytes())?)?;
     let (nonce, text) = bytes.split_first_chunk_mut::<NONCE_BYTES>()?;
     let secret_part = secret_part(session, key)?;
     let record = session.settings.secrets.unseal_record(&secret_part, nonce, key.as_str().as_bytes(), text)?;
