@@ -23,15 +23,15 @@ const exports = (module) => names(WebAssembly.Module.exports(module));
 // I9
 test("the Worker calls nothing but these", () => {
   assert.deepEqual(imports(worker), words(`
-    __wbindgen_debug_string __wbindgen_is_falsy __wbindgen_is_function __wbindgen_is_null __wbindgen_is_null_or_undefined
+    __wbindgen_boolean_get __wbindgen_debug_string __wbindgen_is_falsy __wbindgen_is_function __wbindgen_is_null __wbindgen_is_null_or_undefined
     __wbindgen_is_object __wbindgen_is_undefined __wbindgen_number_get __wbindgen_reinit
     __wbindgen_string_get __wbindgen_throw __wbindgen_generic __wbindgen_init_externref_table __wbindgen_jstag __wbindgen_jsval_eq
     __wbindgen_rethrow_critical _wbg_cb_unref
-    Error String all append apply body buffer byobRequest byteLength byteOffset call cancel catch cause clearTimeout close cron delete enqueue
+    Error String all allSettled append apply body buffer byobRequest byteLength byteOffset call cancel catch cause clearTimeout close cron delete enqueue
     error from get getRandomValues getReader get_done get_unchecked get_value headers instanceId instanceof_ArrayBuffer
     instanceof_Error isArray keys length log message method name new new_from_slice new_typed
     new_with_byte_offset_and_length new_with_headers new_with_length new_with_opt_buffer_source_and_init
-    new_with_opt_readable_stream_and_init new_with_opt_str_and_init now prototypesetcall push queueMicrotask read releaseLock
+    new_with_opt_readable_stream_and_init new_with_opt_str_and_init now of prototypesetcall push queueMicrotask read reject releaseLock
     resolve respond scheduledTime set set_criticalError set_headers set_instanceId setTimeout set_status static_accessor_GLOBAL
     static_accessor_GLOBAL_THIS static_accessor_INIT_STATE static_accessor_SELF static_accessor_WINDOW stringify then url view
   `));
