@@ -188,6 +188,12 @@ impl Error {
         )
     }
 
+    /// Returns the error of what sessions in the cookie cannot do.
+    pub(crate) fn only_in_cookie() -> Self {
+        let message = "the cookie contains the session, so that it cannot be opened or ended by its key";
+        Self::new(ErrorKind::Usage, message)
+    }
+
     /// Creates the error for a reply that does not match the last step: a bug in the driver, reported instead of a panic.
     pub(crate) fn unexpected_reply() -> Self {
         Self::new(ErrorKind::Internal, "unexpected reply from the store driver: this is a bug in the driver")

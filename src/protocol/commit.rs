@@ -177,11 +177,11 @@ impl Commit {
         if !session.token_is_outdated() {
             return Step::Done(Ok(headers(session, None, session.accessed(), saved)));
         }
-        let is_unchanged = has_unchanged_key(session);
         if session.settings.consistency != Consistency::Eventual {
             // The condition of the put has just been checked.
             return Step::Done(with_cookie(session, lifetime, saved));
         }
+        let is_unchanged = has_unchanged_key(session);
         // mutation: late-without-tombstones
         if is_unchanged && !session.settings.check_ended && session.clock.elapsed_millis() > LATE {
             return Step::Done(Ok(headers(session, None, true, saved)));
@@ -206,11 +206,9 @@ impl Commit {
         purpose: Purpose,
     ) -> Option<NextStep> {
         let identity = session.key.identity()?;
-        let key = if session.settings.is_in_cookie() {
-            return None;
-        } else if session.settings.is_linearizable() {
+        let key = if session.settings.is_linearizable() {
             session.record_key(identity)
-        } else if session.settings.check_ended {
+        } else if session.settings.reads_tombstones() {
             session.tombstone_key(identity)
         } else {
             return None;

@@ -12,7 +12,7 @@ use super::load::Load;
 use super::revoke::Revoke;
 use super::sealing;
 use super::{Reply, Step};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::isolate::IsolateMemory;
 use crate::session::session::Session;
 
@@ -55,7 +55,7 @@ impl Delete {
     /// Revokes the session regardless of the load outcome: an unreadable one has to end as well.
     fn revoke(&mut self, session: &mut Session, memory: &IsolateMemory) -> Step<Result<()>> {
         if session.settings.is_in_cookie() {
-            return Step::Done(Err(super::load::in_cookie()));
+            return Step::Done(Err(Error::only_in_cookie()));
         }
         let Some(identity) = session.incoming.opened.clone() else { return Step::Done(Ok(())) };
         let reach = flush::reach(session);

@@ -7,6 +7,8 @@
 //! | `Ending` | `Unavailable` | `Done`: unavailable, so that no session is created |
 //! | `Reading` | `Values` | the session: `Done`; no session: `Reading` under the next cookie name, or `Done` |
 //! | `Reading` | `Values` | a key without a token: `ReadingTombstones`; a rotated key: `ReadingSuccessor` |
+//! | `Reading` | `Values` | a key without a token that the new store does not have: `ReadingOld` |
+//! | `ReadingOld` | `Values` | `ReadingTombstones` |
 //! | `ReadingTombstones` | `Values` | `Done`, or `ReadingSuccessor` |
 //! | `ReadingLogin` | `Values` | `Done`: superseded, or revoked if that login has ended |
 //! | `ReadingSuccessor` | `Values` | `Done`: superseded, or revoked if the login that replaced it has ended |
@@ -19,14 +21,14 @@ use alloc::vec::Vec;
 
 use chrono::{DateTime, Utc};
 
-use super::freshness::{self, Freshness};
+use super::eventual;
 use super::linearizable;
 use super::revoke::{self, Reach};
 use super::sealing;
 use super::{Reply, Step};
 use crate::cookie::header::find_cookies;
 use crate::cookie::token::{self, Token};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::isolate::{IsolateMemory, Revocation};
 use crate::session::deadline::Deadline;
 use crate::session::event::EventKind;
@@ -36,8 +38,8 @@ use crate::session::key::SessionKey;
 use crate::session::key_state::KeyState;
 use crate::session::load_reason::LoadReason;
 use crate::session::load_state::FetchOutcome;
-use crate::session::record::{self, Decoded, Record};
-use crate::session::session::{Session, Stored};
+use crate::session::record::{self, Record};
+use crate::session::session::Session;
 use crate::session::storage_key::StorageKey;
 use crate::settings::{Consistency, CookieSlot, Settings};
 
@@ -179,7 +181,7 @@ impl Load {
             }
             (State::ReadingSuccessor(record), Reply::Values(values)) => {
                 let tombstone = values.first().and_then(Option::as_deref);
-                done(session, superseded(session, memory, record, tombstone))
+                done(session, eventual::superseded(session, memory, record, tombstone))
             }
             (State::ReadingLogin(record), Reply::Values(values)) => {
                 let is_there = values.iter().any(Option::is_some);
@@ -199,7 +201,7 @@ impl Load {
     fn start(&mut self, session: &mut Session, memory: &IsolateMemory) -> Step<()> {
         let settings = Arc::clone(&session.settings);
         if settings.is_in_cookie() && session.incoming.opened.is_some() {
-            return done(session, FetchOutcome::Unavailable(in_cookie()));
+            return done(session, FetchOutcome::Unavailable(Error::only_in_cookie()));
         }
         // mutation: ending-token-read
         if let Some(identity) = session.incoming.ending.clone() {
@@ -292,7 +294,7 @@ impl Load {
             let fetched = if !is_old {
                 linearizable::evaluate(session, current)
             } else {
-                evaluate(session, memory, record, tombstone.as_deref())
+                eventual::evaluate(session, memory, record, tombstone.as_deref())
             };
             let is_live = |fetched: &FetchOutcome| !is_over(fetched) && !matches!(fetched, FetchOutcome::Superseded(_));
             match &found {
@@ -355,7 +357,7 @@ impl Load {
         for identity in [session.incoming.opened.as_mut(), session.key.stored_mut()].into_iter().flatten() {
             identity.rotations = rotations;
         }
-        let fetched = evaluate(session, memory, record, tombstone.as_deref());
+        let fetched = eventual::evaluate(session, memory, record, tombstone.as_deref());
         self.finish(session, fetched)
     }
 
@@ -366,19 +368,11 @@ impl Load {
         }
         let FetchOutcome::Superseded(record) = fetched else { return done(session, fetched) };
         let Some(identity) = session.key.identity() else { return done(session, FetchOutcome::Superseded(None)) };
-        let key = successor_tombstone(&session.settings, identity);
+        let key = revoke::successor_tombstone(&session.settings, identity);
         self.state = State::ReadingSuccessor(record);
         Step::Read(vec![key])
     }
-}
 
-/// Returns the error of what the cookie engine cannot do.
-pub(super) fn in_cookie() -> Error {
-    let message = "the cookie contains the session, so that it cannot be opened or ended by its key";
-    Error::new(ErrorKind::Usage, message)
-}
-
-impl Load {
     /// Finishes the load on a linearizable store. For a key that a login superseded, reads whether that login has ended.
     fn finish_linearizable(&mut self, session: &mut Session, fetched: FetchOutcome) -> Step<()> {
         let FetchOutcome::Superseded(Some(record)) = fetched else { return done(session, fetched) };
@@ -422,92 +416,4 @@ fn keys_of(session: &Session, identity: &Identity) -> impl Iterator<Item = Stora
 const fn is_over(fetched: &FetchOutcome) -> bool {
     use LoadReason::{Corrupt, Expired, Revoked, Unknown};
     matches!(fetched, FetchOutcome::Nothing(Corrupt | Expired | Revoked | Unknown) | FetchOutcome::Record(Expired, ..))
-}
-
-/// Returns the storage key of the tombstone that a logout of this key's successor puts.
-pub(super) fn successor_tombstone(settings: &Settings, identity: &Identity) -> StorageKey {
-    StorageKey::tombstone(&settings.key_prefix, identity.key.family(), identity.rotations.saturating_add(1))
-}
-
-/// Returns the outcome of a rotated key: a second login may still join its family, unless the first one has ended.
-fn superseded(
-    session: &Session,
-    memory: &IsolateMemory,
-    record: Option<Record>,
-    tombstone: Option<&[u8]>,
-) -> FetchOutcome {
-    let Some(identity) = session.key.identity() else { return FetchOutcome::Superseded(None) };
-    let key = successor_tombstone(&session.settings, identity);
-    match revoke::revocation(memory, &key, tombstone, session.clock.latest_millis()) {
-        Some(Revocation::Ended) => FetchOutcome::Nothing(LoadReason::Revoked), // mutation: login-after-superseded
-        Some(Revocation::Cycled { .. }) | None => FetchOutcome::Superseded(record),
-    }
-}
-
-/// Evaluates the stored record and tombstone of the session's key.
-fn evaluate(
-    session: &mut Session,
-    memory: &IsolateMemory,
-    bytes: Option<Vec<u8>>,
-    tombstone: Option<&[u8]>,
-) -> FetchOutcome {
-    let Some(identity) = session.key.identity() else { return FetchOutcome::Nothing(LoadReason::New) };
-    let now = session.clock.latest_millis();
-    let key = session.tombstone_key(identity);
-    let record_key = session.record_key(identity);
-    let is_anonymous = identity.is_anonymous();
-    let revocation = revoke::revocation(memory, &key, tombstone, now); // mutation: tombstone-loaded
-    if revocation.is_some_and(|revocation| !revocation.is_superseding(now)) {
-        return FetchOutcome::Nothing(LoadReason::Revoked);
-    }
-    let newest = memory.newest(&record_key, bytes, now); // mutation: memory-of-load
-    let limit = newest.limit(session.settings.max_record_bytes);
-    let bytes = newest.bytes;
-    if revocation.is_some() {
-        // mutation: superseded-record
-        let record = bytes.filter(|_| is_anonymous).map(|bytes| record::decode_within(limit, bytes));
-        let mut record = record.and_then(Decoded::record);
-        if is_anonymous && record.is_none() && freshness::may_not_be_visible_yet(session) {
-            return FetchOutcome::Nothing(LoadReason::NotYetVisible);
-        }
-        if let Some(record) = &mut record
-            && freshness::classify(session, record) == Freshness::Stale
-        {
-            session.report(EventKind::MergedStale);
-        }
-        return FetchOutcome::Superseded(record);
-    }
-    if newest.merged.is_some() {
-        session.report(EventKind::Diverged);
-    }
-    let length = bytes.as_ref().map(Vec::len);
-    let mut record = match bytes.map(|bytes| record::decode_within(limit, bytes)) {
-        Some(Decoded::Record(record)) => record,
-        other => {
-            let reason = match other {
-                Some(Decoded::TooLarge) => LoadReason::OtherSettings,
-                Some(Decoded::Newer) => LoadReason::NewerVersion,
-                Some(Decoded::Corrupt | Decoded::Record(_)) => LoadReason::Corrupt,
-                None if freshness::may_not_be_visible_yet(session) => LoadReason::NotYetVisible,
-                None => LoadReason::Unknown,
-            };
-            return FetchOutcome::Nothing(reason);
-        }
-    };
-    let is_over = record.head.end().has_passed(session.now());
-    let reason = match freshness::classify(session, &mut record) {
-        // A save that is not visible yet may have extended its deadline.
-        // mutation: renewal-not-visible
-        Freshness::Repaired | Freshness::Stale if is_over => return FetchOutcome::Nothing(LoadReason::NotYetVisible),
-        _ if is_over => LoadReason::Expired,
-        Freshness::Fresh => LoadReason::Live,
-        Freshness::Repaired => LoadReason::StaleRepaired,
-        Freshness::Stale => LoadReason::Stale,
-        Freshness::Lost => LoadReason::Lost,
-    };
-    let complete = reason != LoadReason::StaleRepaired;
-    let end = record.head.end();
-    let is_old = session.settings.is_migrating();
-    session.stored = Some(Stored { head: record.head, complete, length, merged: newest.merged, is_old });
-    FetchOutcome::Record(reason, record.data, end)
 }

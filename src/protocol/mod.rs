@@ -57,6 +57,7 @@
 pub mod caching;
 pub(crate) mod commit;
 pub(crate) mod delete;
+mod eventual;
 pub(crate) mod flush;
 mod freshness;
 pub(crate) mod headers;

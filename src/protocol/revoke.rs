@@ -63,6 +63,11 @@ pub(super) fn tombstone_key(settings: &Settings, identity: &Identity) -> Storage
     StorageKey::tombstone(&settings.key_prefix, identity.key.family(), identity.rotations)
 }
 
+/// Returns the storage key of the tombstone that a logout of this key's successor puts.
+pub(super) fn successor_tombstone(settings: &Settings, identity: &Identity) -> StorageKey {
+    StorageKey::tombstone(&settings.key_prefix, identity.key.family(), identity.rotations.saturating_add(1))
+}
+
 /// Returns the tombstone of a rotated key. `at` is the time of an earlier rotation, in milliseconds of Unix time.
 pub(super) fn cycled(settings: &Settings, old: &Identity, at: Option<i64>, now: DateTime<Utc>) -> Op {
     let at = at.map_or(now.timestamp_micros(), |at| at.saturating_mul(1_000));

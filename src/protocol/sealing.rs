@@ -19,7 +19,7 @@ use crate::json;
 use crate::secret::NONCE_BYTES;
 use crate::session::identity::Identity;
 use crate::session::key_state::KeyState;
-use crate::session::session::Session;
+use crate::session::session::{FlushState, Session};
 use crate::session::storage_key::StorageKey;
 use crate::store::Op;
 
@@ -95,7 +95,12 @@ fn secret_part(session: &Session, key: &StorageKey) -> Option<Vec<u8>> {
         KeyState::None | KeyState::Stored(_) | KeyState::New { .. } => None,
     };
     let own = session.key.identity().into_iter().chain(session.key.origin()).chain(superseded);
-    let mut known = own.chain(session.incoming.identities());
+    // A flush also ends sessions that have begun in this request.
+    let flushed = match &session.flush {
+        FlushState::Pending(identities) => identities.as_slice(),
+        FlushState::NotRequested | FlushState::Done => &[],
+    };
+    let mut known = own.chain(session.incoming.identities()).chain(flushed);
     if !key.is_of_family() {
         let identity = known.find(|identity| session.old_record_key(identity) == *key)?;
         return Some(identity.key.as_bytes().to_vec());

@@ -71,15 +71,15 @@ impl SessionKey {
         &self.0.bytes
     }
 
-    /// Returns the hash of the key, for its storage key.
-    ///
-    /// It is not keyed: the 165 random bits of a key cannot be searched. Replacing the application's secret therefore never moves
-    /// a record.
     /// Returns the characters that all keys of the family share.
     pub(crate) fn family_bytes(&self) -> &[u8] {
         self.0.bytes.get(..FAMILY_CHARS).unwrap_or_default()
     }
 
+    /// Returns the hash of the key, for its storage key.
+    ///
+    /// It is not keyed: the 165 random bits of a key cannot be searched. Replacing the application's secret therefore never moves
+    /// a record.
     pub(crate) fn digest(&self) -> KeyDigest {
         self.0.digest
     }

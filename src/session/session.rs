@@ -427,12 +427,12 @@ impl Session {
         self.storage_keys.record(&self.settings.key_prefix, identity)
     }
 
-    /// Returns the storage key of the tombstone that revokes an identity.
-    /// Returns the storage key of the record of `identity` on an eventually consistent store.
+    /// Returns the storage key of the record of an identity on an eventually consistent store.
     pub(crate) fn old_record_key(&self, identity: &Identity) -> StorageKey {
         self.storage_keys.record(&self.settings.key_prefix, identity)
     }
 
+    /// Returns the storage key of the tombstone that revokes an identity.
     pub(crate) fn tombstone_key(&self, identity: &Identity) -> StorageKey {
         self.storage_keys.tombstone(&self.settings.key_prefix, identity)
     }

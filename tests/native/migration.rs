@@ -187,3 +187,19 @@ fn a_migration_between_other_stores_is_refused() {
     let migrate = Migrate::new(MemoryStore::default(), MemoryStore::default());
     assert!(run(migrate.write(Vec::<Op>::new())).is_err());
 }
+
+#[test]
+fn the_record_that_hides_a_session_of_the_same_request_is_sealed() {
+    let stores = Stores::new();
+    let settings = defaults().seal(true).build().unwrap();
+    let after = Sessions::new(Migrate::new(stores.old.clone(), stores.new.clone()), settings);
+    let mut session = load(&after, &Browser::default());
+    session.set("user", "alice").unwrap();
+    run(after.save(&mut session)).unwrap();
+    run(after.flush(&mut session)).unwrap();
+    let stored = stores.new.entries();
+    assert!(!stored.is_empty());
+    for (_, bytes) in stored {
+        assert!(String::from_utf8(bytes).unwrap().contains(r#""sealed":"#));
+    }
+}

@@ -8,7 +8,6 @@ use crate::error::{Error, Result};
 use crate::isolate::{Admission, IsolateMemory, NewestRecord, Revocation};
 use crate::protocol::Step;
 use crate::protocol::freshness::{self, Freshness};
-use crate::protocol::load::successor_tombstone;
 use crate::protocol::revoke;
 use crate::session::event::EventKind;
 use crate::session::identity::Tag;
@@ -112,7 +111,7 @@ impl Save {
         let now = session.clock.latest_millis();
         let starts_login = session.key.is_new() && origin.is_anonymous();
         if starts_login {
-            let key = successor_tombstone(&session.settings, origin);
+            let key = revoke::successor_tombstone(&session.settings, origin);
             match revoke::revocation(memory, &key, successor, now) {
                 None => {}
                 // The key of the first login was rotated as well: a second key beside it would belong to no browser.

@@ -32,7 +32,6 @@ use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
-use super::load::successor_tombstone;
 use super::{Reply, Step};
 use super::{revoke, sealing};
 use crate::error::{Error, ErrorKind, Result};
@@ -279,7 +278,7 @@ impl Save {
         };
         let mut keys = vec![session.record_key(origin), session.tombstone_key(origin)];
         if session.key.is_new() && origin.is_anonymous() {
-            keys.push(successor_tombstone(settings, origin));
+            keys.push(revoke::successor_tombstone(settings, origin));
         }
         self.state = State::Reading(attempt);
         Ok(Step::Read(keys))

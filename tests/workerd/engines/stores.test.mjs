@@ -4,6 +4,7 @@ import { applyD1Migrations, createExecutionContext, runDurableObjectAlarm, runIn
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, test } from "vitest";
 import Pages from "../../packages/rust-pages/build/index.js";
+import { failingObjects } from "../failing-objects.mjs";
 
 const namespace = env.SESSION_OBJECTS;
 const database = env.SESSION_DB;
@@ -132,23 +133,6 @@ describe("Durable Objects", () => {
     expect(await call("delete-expired", ["", inSeconds(0), 10])).toBe(null);
   });
 
-  /** A namespace whose calls fail first with these errors, in turn; with `applied` after they were applied. */
-  function failing(errors, { applied = false } = {}) {
-    const stubs = [];
-    const get = (id) => {
-      const stub = namespace.get(id);
-      stubs.push(stub);
-      const call = (method) => async (...args) => {
-        const error = errors.shift();
-        if (!error) return stub[method](...args);
-        if (applied) await stub[method](...args);
-        throw Object.assign(new Error("the call failed"), error);
-      };
-      return { read: call("read"), write: call("write"), remove: call("remove") };
-    };
-    return { stubs, get, idFromName: (name) => namespace.idFromName(name) };
-  }
-
   test("a retryable error is retried once, with a new stub; an overloaded one and others never", async () => {
     const key = newKey();
     await call("put", put(key, [1]));
@@ -160,7 +144,7 @@ describe("Durable Objects", () => {
       [[{ remote: true }], 1, false],
     ]) {
       for (const [operation, body] of [["read", [key]], ["put", put(key, [1])], ["delete", newKey()]]) {
-        const SESSION_OBJECTS = failing([...errors]);
+        const SESSION_OBJECTS = failingObjects(namespace, [...errors]);
         const outcome = await store("durable_object", { SESSION_OBJECTS })(operation, body).catch((error) => error);
         expect([!(outcome instanceof Error), SESSION_OBJECTS.stubs.length], `${operation} ${JSON.stringify(errors)}`).toEqual([succeeds, calls]);
         if (!succeeds) expect(outcome).toMatchObject({ code: "ES_STORE_UNAVAILABLE", cause: "the call failed" });
@@ -170,9 +154,9 @@ describe("Durable Objects", () => {
 
   test("a put that was applied although it failed is no conflict when it is repeated", async () => {
     const key = newKey();
-    const applied = store("durable_object", { SESSION_OBJECTS: failing([{ retryable: true }], { applied: true }) });
+    const applied = store("durable_object", { SESSION_OBJECTS: failingObjects(namespace, [{ retryable: true }], { applied: true }) });
     expect(await applied("put", put(key, [1], { ifGeneration: 0 }))).toBe(true);
-    const other = store("durable_object", { SESSION_OBJECTS: failing([{ retryable: true }]) });
+    const other = store("durable_object", { SESSION_OBJECTS: failingObjects(namespace, [{ retryable: true }]) });
     expect(await other("put", put(key, [2], { ifGeneration: 0 }))).toBe(false);
     expect(await call("read", [key])).toEqual([[1]]);
   });

@@ -4,6 +4,7 @@ import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm, runI
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
 import { ConfigError, durableObjects } from "../../../dist/workerd.js";
+import { failingObjects } from "../failing-objects.mjs";
 
 const namespace = env.SESSION_OBJECTS;
 const store = durableObjects(namespace);
@@ -111,26 +112,6 @@ test("a restart of the object keeps the record and its generation", async () => 
   expect(await read(key)).toBe("the next");
 });
 
-/** A namespace whose calls fail first with these errors, in turn; `applied` are those whose call was applied before it failed. */
-function failing(errors, { applied = false } = {}) {
-  const stubs = [];
-  return {
-    stubs,
-    idFromName: (name) => namespace.idFromName(name),
-    get(id, options) {
-      const stub = namespace.get(id, options);
-      stubs.push(stub);
-      const call = (method) => async (...args) => {
-        const error = errors.shift();
-        if (!error) return stub[method](...args);
-        if (applied) await stub[method](...args);
-        throw Object.assign(new Error("the call failed"), error);
-      };
-      return { read: call("read"), write: call("write"), remove: call("remove") };
-    },
-  };
-}
-
 test("a retryable error is retried once, with a new stub; an overloaded one and others never", async () => {
   const key = newKey();
   await put(key, "a record");
@@ -144,7 +125,7 @@ test("a retryable error is retried once, with a new stub; an overloaded one and 
     [[{ remote: true }], 1, false],
   ]) {
     for (const call of calls) {
-      const broken = failing([...errors]);
+      const broken = failingObjects(namespace, [...errors]);
       const outcome = call(durableObjects(broken)).then(() => true, () => false);
       expect([await outcome, broken.stubs.length], JSON.stringify(errors)).toEqual([succeeds, attempts]);
     }
@@ -154,9 +135,9 @@ test("a retryable error is retried once, with a new stub; an overloaded one and 
 test("a put that was applied although it failed is no conflict when it is repeated", async () => {
   const options = { ttl: 3600, deadline: inSeconds(3600), generation: 1, ifGeneration: 0 };
   const key = newKey();
-  expect(await durableObjects(failing([{ retryable: true }], { applied: true })).put(key, bytes("a record"), options)).toBe(true);
+  expect(await durableObjects(failingObjects(namespace, [{ retryable: true }], { applied: true })).put(key, bytes("a record"), options)).toBe(true);
   expect(await read(key)).toBe("a record");
-  const other = durableObjects(failing([{ retryable: true }]));
+  const other = durableObjects(failingObjects(namespace, [{ retryable: true }]));
   expect(await other.put(key, bytes("b record"), options), "another value with the same generation is one").toBe(false);
 });
 
