@@ -120,6 +120,7 @@ export const needs = {
   browser: ["browser", "rust", "wasm-bindgen-cli", "wasm-pack"],
   workerd: [...build, "secret"],
   e2e: ["browser", ...build, "secret"],
+  engines: ["browser", ...build, "secret"],
   packages: ["browser", "packages", "node20", "rust", "wasm-bindgen"],
   django: ["packages", "rust", "wasm-bindgen", "django"],
   faults: ["packages", "rust", "wasm-bindgen", "django"],

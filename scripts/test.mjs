@@ -29,10 +29,10 @@ const chosen = {};
 const share = {};
 
 /** Each suite runs its programs and returns its counts. */
-const suites = { lint, native, simulation, node: inNode, django, browser: inBrowser, workerd, e2e, packages, faults, ablation, fuzz, reproduced };
+const suites = { lint, native, simulation, node: inNode, django, browser: inBrowser, workerd, e2e, packages, engines, faults, ablation, fuzz, reproduced };
 
 /** The suites of the long run only. */
-const long = ["faults", "ablation", "fuzz", "reproduced"];
+const long = ["engines", "faults", "ablation", "fuzz", "reproduced"];
 
 /** The crates with native tests, for cargo. */
 const crates = ["edge-session", "edge-session-crypto", "edge-session-kv-model", "edge-session-worker"].flatMap((name) => ["--package", name]);
@@ -146,6 +146,15 @@ async function e2e() {
   return [await nodeTests("tests/e2e/**/*.test.mjs", { CHROME: browser().chrome, TMPDIR: scratch })];
 }
 
+/** Tabs of one browser on the engines that are no KV. */
+async function engines() {
+  await build();
+  const env = { CHROME: browser().chrome, TMPDIR: scratch };
+  const counts = [];
+  for (const engine of ["durable_object", "d1"]) counts.push(await nodeTests("tests/e2e/parallel.test.mjs", { ...env, TEST_ENGINE: engine }));
+  return counts;
+}
+
 /** The installed npm package on each platform that it supports. */
 async function packages() {
   await packageBuilt();
@@ -214,8 +223,8 @@ async function attempt(name) {
 
 /**
  * `--calls 50000 --seed 7` are for the comparison with Django, which `--long` makes longer, as it does the simulation; it also
- * runs the mutations, all, or those of a `--share 2/5` or of a `--commit`, fuzzes, each target for `--seconds 20`, and builds the
- * package a second time.
+ * runs the mutations, all, or those of a `--share 2/5` or of a `--commit`, fuzzes, each target for `--seconds 20`, builds the
+ * package a second time, and runs the tests of overlapping requests in a browser on the other engines.
  */
 function optioned(args) {
   const string = { type: "string" };
