@@ -9,9 +9,11 @@ const bindings = { SESSION_OBJECTS: env.SESSION_OBJECTS, SESSION_DB: env.SESSION
 
 beforeAll(() => applyD1Migrations(env.SESSION_DB, env.MIGRATIONS));
 
-describe.each(["kv", "durable_object", "d1", "memory"])("%s", (engine) => {
+const engines = ["kv", "durable_object", "d1", "memory"];
+
+describe.each([...engines.map((engine) => [engine, "false"]), ...engines.map((engine) => [engine, "true"])])("%s, SESSION_SEAL=%s", (engine, SESSION_SEAL) => {
   const { kv, names } = watched();
-  const newVisitor = () => visitor({ ...bindings, SESSIONS: kv, SESSION_ENGINE: engine });
+  const newVisitor = () => visitor({ ...bindings, SESSIONS: kv, SESSION_ENGINE: engine, SESSION_SEAL });
 
   test("values, a login and a logout, after which the old cookies open nothing", async () => {
     const alice = newVisitor();
@@ -43,6 +45,17 @@ describe.each(["kv", "durable_object", "d1", "memory"])("%s", (engine) => {
     await Promise.all(visitors.map((one, n) => one.put("/session/data/n", n)));
     expect(await Promise.all(visitors.map((one) => one.data()))).toEqual(visitors.map((_, n) => ({ n })));
   });
+});
+
+test.each(["false", "true"])("D1 contains the data as text only without SESSION_SEAL (%s)", async (SESSION_SEAL) => {
+  const alice = visitor({ ...bindings, SESSION_ENGINE: "d1", SESSION_SEAL });
+  const word = `word-${SESSION_SEAL}`;
+  await alice.put("/session/data/word", word);
+  const { results } = await env.SESSION_DB.prepare("SELECT value FROM edge_session").all();
+  const texts = results.map(({ value }) => new TextDecoder().decode(new Uint8Array(value)));
+  expect(texts.some((text) => text.includes(word))).toBe(SESSION_SEAL === "false");
+  expect(texts.length).toBeGreaterThan(0);
+  expect(await alice.data()).toEqual({ word });
 });
 
 test("cookie: values, a login, a logout and an expiry, without a store", async () => {
