@@ -117,7 +117,7 @@ export const differences = [
       if (django.deadline != null && hasEnded(facts)) return { ...django, deadline: null };
       const { absolute } = facts.ours;
       if (django.deadline == null || absolute == null || django.deadline <= absolute) return django;
-      return { ...django, deadline: absolute };
+      return { ...django, deadline: absolute > facts.now * 1000 ? absolute : null };
     },
   },
   {

@@ -537,3 +537,14 @@ fn a_record_that_was_edited_or_damaged_opens_nothing() {
         assert_eq!(reason(&site, &browser), expected);
     }
 }
+
+#[test]
+fn a_session_that_was_saved_with_an_expiry_in_the_past_can_be_rotated() {
+    let site = site();
+    let mut session = run(site.sessions.load("")).unwrap();
+    session.set_expiry(Expiry::Seconds(-1)).unwrap();
+    run(site.sessions.save(&mut session)).unwrap();
+    session.cycle_key().unwrap();
+    run(site.sessions.save(&mut session)).unwrap();
+    assert!(site.store.memory.entries().is_empty());
+}

@@ -363,7 +363,12 @@ fn pause(session: &mut Session) -> u64 {
 /// Finishes the save.
 fn stored(session: &mut Session, (head, time): (RecordHeader, i64)) -> NextStep {
     let is_new = session.key.is_new();
+    let has_expired = head.end().has_passed(session.now());
     let replaced = session.record_stored(head, time);
+    if has_expired {
+        // There is no record that a later save or rotation could build on.
+        session.stored = None; // mutation: expired-base
+    }
     if is_new {
         session.report(if replaced.is_some() { EventKind::Cycled } else { EventKind::Created });
     }

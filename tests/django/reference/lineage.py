@@ -105,7 +105,7 @@ class Lineage:
     def loaded(self, line, now):
         """The load outcome: a key is not superseded by a login that has ended."""
         state = self.state(line, now)
-        ended = self.is_followed_by_end(line) and not self.is_linearizable
+        ended = self.is_followed_by_end(line)
         return "revoked" if state == "superseded" and ended else state
 
     def is_followed_by_end(self, line):

@@ -95,6 +95,8 @@ class Replay:
         self.lineage = Lineage(self.is_linearizable)
         #: By key: whether edge-session has a record; the time of a save with a past deadline.
         self.stored = {}
+        #: The deadlines of their records after the last save, in microseconds of Unix time.
+        self.deadlines = {}
 
     @property
     def now(self):
@@ -305,7 +307,7 @@ class Replay:
         if call_name in ("save", "create", "cycle_key"):
             self.begin_line(known, new)
             self.label(new)
-            self.tell_record(session, answer)
+            self.tell_record(known, session, answer)
             self.note(name)
             if not known.is_pending:
                 self.bury(answer, [old, new])
@@ -330,7 +332,9 @@ class Replay:
             return None
         key = session.session_key
         if known.state == "superseded":
-            if self.is_linearizable and self.lineage.state(known.line, self.now) == "revoked":
+            # The record of the anonymous session shows whether a logout has ended it meanwhile, as long as it lives.
+            is_over = self.deadlines.get(known.arrived, clock.micros + 1) <= clock.micros
+            if self.is_linearizable and (is_over or self.lineage.state(known.line, self.now) == "revoked"):
                 return "interrupted"
             key = known.arrived if self.goes_on(known) else None
         if known.is_missing and call_name == "cycle_key":
@@ -361,6 +365,8 @@ class Replay:
 
     def end_cycle(self, known, old, new, left):
         origin = known.arrived if known.state == "superseded" else old
+        if known.is_missing and known.state != "superseded":
+            origin = old = None  # the key had no record: the new one has a family of its own
         if origin:
             self.lineage.succeed(new, origin, self.absolute)
             if known.is_opened and known.state == "superseded" and self.lineage.of(origin).rotations:
@@ -415,11 +421,12 @@ class Replay:
         answer["others"] = sum(key not in own for key in over)
         answer["dead"] = any(key in own for key in over)
 
-    def tell_record(self, session, answer):
+    def tell_record(self, known, session, answer):
         deadline = answer["deadline"] = self.deadline(session)
         key = session.session_key
+        known.is_missing = self.is_linearizable and deadline is None
         if deadline is not None:
-            self.stored[key] = None
+            self.stored[key], self.deadlines[key] = None, deadline
         elif key in self.stored:
             self.stored[key] = self.now
         # The cache engine rounds a lifetime down to seconds, and an expired record has no data.
@@ -480,7 +487,7 @@ class Replay:
         for cookie, morsel in response.cookies.items():
             answer["cookie"] = self.received(step, known, cookie, morsel)
         if response.cookies and answer["cookie"]["value"]:
-            self.tell_record(session, answer)
+            self.tell_record(known, session, answer)
         elif known.is_flushed:
             self.take_away(step, known.presented)
         self.bury(answer, [session.session_key])
