@@ -194,6 +194,11 @@ impl Error {
         Self::new(ErrorKind::Usage, message)
     }
 
+    /// Returns the error of a list of sessions that are in their cookies.
+    pub(crate) fn no_list() -> Self {
+        Self::new(ErrorKind::Usage, "sessions in their cookies have no list: use a store")
+    }
+
     /// Creates the error for a reply that does not match the last step: a bug in the driver, reported instead of a panic.
     pub(crate) fn unexpected_reply() -> Self {
         Self::new(ErrorKind::Internal, "unexpected reply from the store driver: this is a bug in the driver")

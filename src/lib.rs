@@ -75,6 +75,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use protocol::headers::{ResponseHeaders, SessionHeaders};
 pub use protocol::save::SaveOutcome;
 pub use protocol::sweep::{ClearExpired, SweepOutcome};
+pub use protocol::user_sessions::UserSession;
 pub use session::event::{Event, EventKind};
 pub use session::expiry::{Expiry, ExpiryOptions};
 pub use session::key::SessionKey;

@@ -14,7 +14,9 @@ const MIN_BYTES: usize = 32;
 
 /// Key derivation labels. Each purpose and each cookie name has a separate key.
 const TOKEN_PURPOSE: &[u8] = b"edge-session token v2 ";
-const RECORD_PURPOSE: &[u8] = b"edge-session record v1 ";
+pub(crate) const RECORD_PURPOSE: &[u8] = b"edge-session record v1 ";
+pub(crate) const ENTRY_PURPOSE: &[u8] = b"edge-session entry v1 ";
+const USER_PURPOSE: &[u8] = b"edge-session user v1 ";
 const EVENT_PURPOSE: &[u8] = b"edge-session event v1 ";
 
 /// One secret: its bytes, and the keys derived from it once the cookie name is known.
@@ -88,28 +90,35 @@ impl Secrets {
         sealed.get_mut(..length)
     }
 
-    /// Encrypts a record in place with a key from the first secret and `key`, bound to `context`, and returns its tag.
-    pub(crate) fn seal_record(
+    /// Encrypts in place with a key that the first secret has for this purpose, bound to `context`, and returns the tag.
+    pub(crate) fn seal_for(
         &self,
-        key: &[u8],
+        purpose: &[&[u8]],
         nonce: &[u8; NONCE_BYTES],
         context: &[u8],
-        record: &mut [u8],
+        text: &mut [u8],
     ) -> Option<[u8; SEAL_BYTES]> {
-        seal(&derive(&self.0.first()?.bytes, &[RECORD_PURPOSE, key]), nonce, context, record)
+        seal(&derive(&self.0.first()?.bytes, purpose), nonce, context, text)
     }
 
-    /// Decrypts in place a record with its tag that one of the secrets sealed with this `key` and `context`.
-    pub(crate) fn unseal_record<'a>(
+    /// Decrypts in place a text with its tag that one of the secrets sealed for this purpose with this `context`. Returns the text,
+    /// and the place of the secret.
+    pub(crate) fn unseal_for<'a>(
         &self,
-        key: &[u8],
+        purpose: &[&[u8]],
         nonce: &[u8; NONCE_BYTES],
         context: &[u8],
         sealed: &'a mut [u8],
-    ) -> Option<&'a mut [u8]> {
-        let keys = self.0.iter().map(|secret| derive(&secret.bytes, &[RECORD_PURPOSE, key]));
-        let length = keys.filter_map(|key| Some(unseal(&key, nonce, context, sealed)?.len())).next()?;
-        sealed.get_mut(..length)
+    ) -> Option<(&'a mut [u8], usize)> {
+        let keys = self.0.iter().map(|secret| derive(&secret.bytes, purpose));
+        let opened = keys.map(|key| Some(unseal(&key, nonce, context, sealed)?.len()));
+        let (place, length) = opened.enumerate().find_map(|(place, length)| Some((place, length?)))?;
+        Some((sealed.get_mut(..length)?, place))
+    }
+
+    /// Returns the keyed hashes of a user, one for each secret, in order.
+    pub(crate) fn hashes_of_user(&self, user: &str) -> impl Iterator<Item = [u8; HASH_BYTES]> {
+        self.0.iter().map(|secret| *derive(&secret.bytes, &[USER_PURPOSE, user.as_bytes()]))
     }
 
     /// Returns the MAC over the key in an event, for its pseudonym.

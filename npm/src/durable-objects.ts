@@ -2,7 +2,7 @@
 
 import { ConfigError } from "./errors.js";
 import { bytesIn } from "./realm.js";
-import type { Store } from "./store.js";
+import { ENTRY, type Store } from "./store.js";
 
 /** The part of a namespace of `SessionObject`s that `durableObjects` uses. */
 export interface SessionObjectNamespace {
@@ -13,9 +13,10 @@ export interface SessionObjectNamespace {
 
 /** The methods of a `SessionObject`, called from a Worker. */
 export interface SessionObjectStub {
-  read(): Promise<ArrayBuffer | null>;
-  write(value: Uint8Array, deadline: number, generation: number, ifGeneration: number | undefined): Promise<boolean>;
-  remove(): Promise<void>;
+  read(entry?: string): Promise<ArrayBuffer | null>;
+  write(value: Uint8Array, deadline: number, generation: number, ifGeneration: number | undefined, entry?: string): Promise<boolean>;
+  remove(entry?: string): Promise<void>;
+  list(): Promise<[entry: string, deadline: number][]>;
 }
 
 /** Options of `durableObjects`. */
@@ -34,8 +35,9 @@ const stores = new WeakMap<SessionObjectNamespace, Map<string, Store>>();
  * store.
  *
  * It is linearizable: a read returns the last write, and of concurrent conditional puts one applies. Each object deletes itself at the
- * deadline of its record. `list` returns no keys, since a namespace cannot list its objects. Throws a `ConfigError` if `namespace` is no
- * namespace of Durable Objects. Each call rejects with one if they have another class.
+ * deadline of its record. The entries of a user's sessions are together in one object; `list` returns those, and no other keys, since a
+ * namespace cannot list its objects. Throws a `ConfigError` if `namespace` is no namespace of Durable Objects. Each call rejects with one if
+ * they have another class.
  *
  * @example
  * export { SessionObject } from "edge-session/durable-object";
@@ -59,9 +61,9 @@ function storeOf(namespace: SessionObjectNamespace, { jurisdiction, locationHint
   const objects = jurisdiction === undefined ? namespace : namespace.jurisdiction(jurisdiction);
   const placed = locationHint === undefined ? undefined : { locationHint };
 
-  /** Calls the object of a key. Repeats a call once, with a new stub, if the platform says that it may succeed then. */
-  async function call<T>(key: string, method: (object: SessionObjectStub) => Promise<T>): Promise<{ result: T; repeated: boolean }> {
-    const attempt = () => method(objects.get(objects.idFromName(key), placed));
+  /** Calls an object. Repeats a call once, with a new stub, if the platform says that it may succeed then. */
+  async function call<T>(name: string, method: (object: SessionObjectStub) => Promise<T>): Promise<{ result: T; repeated: boolean }> {
+    const attempt = () => method(objects.get(objects.idFromName(name), placed));
     try {
       return { result: await attempt(), repeated: false };
     } catch (error) {
@@ -75,7 +77,8 @@ function storeOf(namespace: SessionObjectNamespace, { jurisdiction, locationHint
   }
 
   async function read(key: string): Promise<ArrayBuffer | null> {
-    return (await call(key, (object) => object.read())).result;
+    const [name, entry] = placeOf(key);
+    return (await call(name, (object) => object.read(entry))).result;
   }
 
   return {
@@ -84,17 +87,28 @@ function storeOf(namespace: SessionObjectNamespace, { jurisdiction, locationHint
     get: read,
     async put(key, value, { deadline, generation, ifGeneration }) {
       const bytes = value.slice(); // a view on a larger buffer would be sent with all of it
-      const { result, repeated } = await call(key, (object) => object.write(bytes, deadline, generation, ifGeneration));
+      const [name, entry] = placeOf(key);
+      const { result, repeated } = await call(name, (object) => object.write(bytes, deadline, generation, ifGeneration, entry));
       // The first call may have stored the value although it failed.
       return result || (repeated && areEqual(bytes, await read(key)));
     },
     async delete(key) {
-      await call(key, (object) => object.remove());
+      const [name, entry] = placeOf(key);
+      await call(name, (object) => object.remove(entry));
     },
-    async list() {
-      return { keys: [] };
+    async list(prefix) {
+      const [name, entry] = placeOf(prefix);
+      if (entry === undefined) return { keys: [] };
+      const { result } = await call(name, (object) => object.list());
+      return { keys: result.map(([id, deadline]) => ({ name: `${name}:${id}`, deadline })) };
     },
   };
+}
+
+/** Returns the name of the object that contains a key, and for an entry of a user its id in there. */
+function placeOf(key: string): [name: string, entry: string | undefined] {
+  const [, name, entry] = ENTRY.exec(key) ?? [];
+  return name === undefined ? [key, undefined] : [name, entry];
 }
 
 function isMarked(error: unknown, mark: "retryable" | "overloaded"): boolean {

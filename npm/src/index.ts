@@ -8,8 +8,9 @@ export type { DurableObjectsOptions, SessionObjectNamespace, SessionObjectStub }
 export * from "./errors.js";
 export { migrate } from "./migrate.js";
 export type { MigrateOptions } from "./migrate.js";
+export type { SessionOptions } from "./options.js";
 export { createSessions } from "./sessions.js";
-export type { ClearExpiredOptions, CookieSource, SessionOptions, Sessions, SweepOutcome } from "./sessions.js";
+export type { ClearExpiredOptions, CookieSource, Sessions, SweepOutcome } from "./sessions.js";
 export { kv, memory } from "./store.js";
 export type { KvNamespace, KvPage, MemoryOptions, MemoryRecord, MemoryStore, PutOptions, Store, StorePage } from "./store.js";
 export type {
@@ -23,5 +24,6 @@ export type {
   SessionKeyOf,
   SessionValueOf,
 } from "./types.js";
+export type { UserSession } from "./user-sessions.js";
 export { withSessions } from "./with-sessions.js";
 export type { SessionHandler, SessionsWorker } from "./with-sessions.js";

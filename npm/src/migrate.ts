@@ -1,7 +1,10 @@
 // The migration of sessions from one store to another.
 
 import { ConfigError } from "./errors.js";
-import type { Store } from "./store.js";
+import { ENTRY, type Store } from "./store.js";
+
+/** The mark of a cursor of the old store. */
+const OLD = "old store ";
 
 /** The stores of a migration. */
 export interface MigrateOptions {
@@ -32,14 +35,23 @@ export function migrate({ from, to }: MigrateOptions): Store {
   if ((from.consistency ?? "eventual") !== "eventual" || to.consistency !== "linearizable") {
     throw new ConfigError("migrate takes the sessions of an eventually consistent store, such as kv, over into a linearizable one");
   }
-  const storeOf = (key: string): Store => (isOfFamily(key) ? to : from);
+  const storeOf = (key: string): Store => (isNew(key) ? to : from);
   const store: Store = {
     consistency: "migrating",
     expiresRecords: to.expiresRecords ?? false,
-    get: (key) => storeOf(key).get(key),
+    get: async (key) => (await storeOf(key).get(key)) ?? (ENTRY.test(key) ? from.get(key) : null),
     put: (key, value, options) => storeOf(key).put(key, value, options),
-    delete: (key) => storeOf(key).delete(key),
-    list: (prefix, cursor) => to.list(prefix, cursor),
+    async delete(key) {
+      if (ENTRY.test(key)) await from.delete(key);
+      await storeOf(key).delete(key);
+    },
+    async list(prefix, cursor) {
+      // The entries of a user in the old store follow those in the new one. The mark alone is the beginning.
+      const isOld = cursor?.startsWith(OLD);
+      const page = await (isOld ? from.list(prefix, cursor!.slice(OLD.length) || undefined) : to.list(prefix, cursor));
+      if (isOld) return { keys: page.keys, cursor: page.cursor && OLD + page.cursor };
+      return { keys: page.keys, cursor: page.cursor || (ENTRY.test(prefix) ? OLD : undefined) };
+    },
   };
   if (to.deleteExpired) store.deleteExpired = (prefix, before, limit) => to.deleteExpired!(prefix, before, limit);
   if (to.wait) store.wait = (milliseconds) => to.wait!(milliseconds);
@@ -47,7 +59,7 @@ export function migrate({ from, to }: MigrateOptions): Store {
   return store;
 }
 
-/** Returns whether this is the storage key of a record on a linearizable store. */
-function isOfFamily(key: string): boolean {
-  return key.endsWith(".anonymous") || key.endsWith(".login");
+/** Returns whether this is the storage key of a record on a linearizable store, or of an entry of a user. */
+function isNew(key: string): boolean {
+  return key.endsWith(".anonymous") || key.endsWith(".login") || ENTRY.test(key);
 }

@@ -23,6 +23,8 @@ declare module "cloudflare:workers" {
       readonly kv: {
         get<T>(key: string): T | undefined;
         put(key: string, value: unknown): void;
+        delete(key: string): boolean;
+        list<T>(): Iterable<[string, T]>;
       };
       setAlarm(milliseconds: number): Promise<void>;
       deleteAlarm(): Promise<void>;

@@ -20,6 +20,7 @@ import type {
   SessionKeyOf,
   SessionValueOf,
 } from "./types.js";
+import { checkText } from "./user-sessions.js";
 import { checkKey, checkValue, corrupt, fromJson, isObject, toJson } from "./value.js";
 import { instance } from "./wasm-instance.js";
 
@@ -99,7 +100,21 @@ export class StoredSession<Data extends object> implements Session<Data> {
     return session.#run((core, now) => core.load(settings, area.write(cookieHeader), now), () => session);
   }
 
-  /** Runs an operation to its end, and returns what `end` makes of it. */
+  /** Runs an operation that `start` starts to its end, and returns what `end` makes of it. */
+  static start<D extends object, T>(
+    session: StoredSession<D>,
+    start: (core: CoreSession, now: number) => number,
+    end: (core: CoreSession, area: Area) => T,
+  ): Promise<T> {
+    return session.#run(start, end);
+  }
+
+  /** Returns the public id of a session in the list of this user, or an empty text. */
+  static idOf<D extends object>(session: StoredSession<D>, user: string): string {
+    return session.#try(() => session.#open.idOf(user));
+  }
+
+  /** Runs an operation of this kind. */
   static run<D extends object, T>(session: StoredSession<D>, kind: OperationKind, end: (core: CoreSession) => T): Promise<T> {
     return session.#run((core, now) => core.start(kind, now, 0), end);
   }
@@ -114,8 +129,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
     respond: (setCookies: string[] | undefined) => T,
   ): Promise<T> {
     session.#writeBack(false);
-    return session.#run((core, now) => core.start(OperationKind.Commit, now, status), () => {
-      const { area } = session.#context;
+    return session.#run((core, now) => core.start(OperationKind.Commit, now, status), (_core, area) => {
       const flags = area.word(Word.Flags);
       const lines = area.text().split("\n");
       const sessionKey = lines.pop() || undefined;
@@ -126,7 +140,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
   }
 
   /** Runs the operation that `start` starts. The session is busy meanwhile. */
-  async #run<T>(start: (core: CoreSession, now: number) => number, end: (core: CoreSession) => T): Promise<T> {
+  async #run<T>(start: (core: CoreSession, now: number) => number, end: (core: CoreSession, area: Area) => T): Promise<T> {
     const core = this.#idle;
     const { area, clock, store } = this.#context;
     this.#busy = true;
@@ -144,7 +158,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
         if (this.#instance !== instance) throw new PanicError();
         request = this.#check(core, completeIo(core, area, reply, now));
       }
-      return end(core);
+      return end(core, area);
     } catch (error) {
       throw toPublicError(error, this.#instance, this.#storeError);
     } finally {
@@ -360,6 +374,12 @@ export class StoredSession<Data extends object> implements Session<Data> {
 
   create(): void {
     this.#try(() => this.#withClock.create());
+  }
+
+  bindUser(user: string, { label = "" }: { label?: string | undefined } = {}): void {
+    checkText("a user's id", user);
+    checkText("a label", label);
+    this.#try(() => this.#withClock.bindUser(user, label));
   }
 
   setTestCookie(): void {

@@ -1,80 +1,19 @@
 // Loads and commits sessions of one store with one set of settings.
 
-import { CoreConsistency, CoreMemory, type CoreSession, CoreSettings, Flag, OperationKind } from "#core";
+import { CoreMemory, type CoreSession, Flag, OperationKind, UserCallKind } from "#core";
 import { Area } from "./area.js";
 import { callCore } from "./core-errors.js";
 import { ConfigError, EntropyError, StoreUnavailableError, ValueError } from "./errors.js";
 import { mergeHeaders, newHeaders } from "./headers.js";
+import { CONSISTENCY, jsonOf, parseSettings, secretsOf, type SessionOptions } from "./options.js";
 import { bytesIn } from "./realm.js";
 import { toMutable } from "./response.js";
 import { type SessionContext, StoredSession } from "./session.js";
 import type { Store } from "./store.js";
-import type { Session, SessionEvent } from "./types.js";
+import type { Session } from "./types.js";
+import { checkText, type UserSession, userOutcome } from "./user-sessions.js";
 import { describe } from "./value.js";
 import { instance, recover } from "./wasm-instance.js";
-
-/**
- * The settings of sessions and their cookie: Django's settings in camelCase. `createSessions` validates them.
- *
- * @example
- * const options: SessionOptions = { store: kv(env.SESSIONS), secrets: [env.SESSION_SECRET], cookieAge: 86_400 };
- */
-export interface SessionOptions {
-  /** The store of the records: `kv(namespace)`, `memory()`, or your own. */
-  store: Store;
-  /** Secrets of at least 32 bytes each. The first one signs, all of them verify. To rotate, add a new one in front of the old ones. */
-  secrets: readonly (string | Uint8Array)[];
-  /** The lifetime of a session after its last save, in seconds. Default 1 209 600 (14 days). */
-  cookieAge?: number | undefined;
-  /** Default `__Host-sessionid`; `__Secure-sessionid` with a domain or a path; `sessionid` if the cookie is not Secure. */
-  cookieName?: string | undefined;
-  /** A domain whose subdomains also receive the cookie. Default: this host only. */
-  cookieDomain?: string | undefined;
-  /** Default `/`. */
-  cookiePath?: string | undefined;
-  /** Default true. Chromium and Firefox also accept such a cookie on `http://localhost`, Safari does not. */
-  cookieSecure?: boolean | undefined;
-  /** Default true: scripts of the page cannot read the cookie. */
-  cookieHttpOnly?: boolean | undefined;
-  /** Default `Lax`. */
-  cookieSameSite?: "Strict" | "Lax" | "None" | undefined;
-  /** True to let the cookie end when the browser closes, unless the session has its own expiry. Default false. */
-  expireAtBrowserClose?: boolean | undefined;
-  /** True to renew the session with each request, not only when it changed. Default false. */
-  saveEveryRequest?: boolean | undefined;
-  /** The maximum lifetime of a session in seconds, even if it is saved. Default 34 560 000 (400 days). */
-  absoluteAge?: number | undefined;
-  /** The maximum size of a record, in bytes. Default 65 536. */
-  maxRecordBytes?: number | undefined;
-  /** The prefix of all keys in the store. Default `edge-session`. */
-  keyPrefix?: string | undefined;
-  /**
-   * True if a load also checks whether the session was revoked. Default true. False saves one read per request, but a logout then only
-   * deletes the record: a slow request can restore it, and caches can still return it.
-   */
-  checkEnded?: boolean | undefined;
-  /**
-   * True to save even if the store does not show a recent save of this browser from another location, which can then be overwritten.
-   * Default false: such a save throws a `StaleError`.
-   */
-  mergeStale?: boolean | undefined;
-  /**
-   * The largest journal in the cookie, in bytes: the recent writes that repair a stale record. From 0 to 4096. Default 1024. A save that
-   * writes more is not carried.
-   */
-  journalBytes?: number | undefined;
-  /**
-   * True to encrypt the records in the store, with a key from the secret and the session key. Who reads the store then reads no session, and who
-   * writes it can neither change one nor put it under another key. Switching it on or off ends all sessions. Default false.
-   */
-  seal?: boolean | undefined;
-  /** Callback invoked for every session event, for logs and counters. An error that it throws is logged and ignored. */
-  onEvent?: ((event: SessionEvent) => void) | undefined;
-  /** Returns the time in milliseconds of Unix time, for tests. Default: that of the store, or `Date.now`. */
-  clock?: (() => number) | undefined;
-  /** Returns 32 unpredictable bytes for each session, for reproducible tests. Default: the platform's random source. */
-  entropy?: (() => Uint8Array) | undefined;
-}
 
 /** The argument of `load`: a request, its `Cookie` header, or null or undefined if it has none. */
 export type CookieSource = { readonly headers: { get(name: string): string | null } } | string | null | undefined;
@@ -172,6 +111,44 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
   delete(key: string): Promise<void>;
 
   /**
+   * Lists the sessions that are bound to a user by `bindUser`, the last visit first. `current` is the session of this request, not committed
+   * yet, which is marked.
+   *
+   * A session leaves the list when it ends, by a logout or by its expiry; `cycleKey` keeps it there. On Workers KV, a session that began or
+   * ended at another location appears or disappears after the delay with which a logout takes effect; on a linearizable store at once.
+   *
+   * @example
+   * for (const { id, label, lastSeenAt, current } of await sessions.list("alice", session)) console.log(id, label, lastSeenAt, current);
+   */
+  list(user: string, current?: Session<Data>): Promise<UserSession[]>;
+
+  /**
+   * Ends a session of a user by its public id: signs out one device. Returns whether the user has such a session. The id of another user's
+   * session is treated as an unknown one.
+   *
+   * @example
+   * if (!(await sessions.revoke("alice", id))) return new Response("There is no such session", { status: 404 });
+   */
+  revoke(user: string, id: string): Promise<boolean>;
+
+  /**
+   * Ends all other sessions of the session's user: signs out all other devices. Returns their number. Throws a `UsageError` if the session is
+   * not bound to a user.
+   *
+   * @example
+   * await sessions.revokeOthers(session); // after a change of the password
+   */
+  revokeOthers(session: Session<Data>): Promise<number>;
+
+  /**
+   * Ends all sessions of a user. Returns their number. After an error some may have ended: a second call ends the others.
+   *
+   * @example
+   * await sessions.revokeAll("alice"); // when the account is closed
+   */
+  revokeAll(user: string): Promise<number>;
+
+  /**
    * Deletes records whose deadline passed more than two minutes ago, with at most 1000 store operations per run. The next run continues
    * where this one ended. A store with an index of the deadlines, such as `d1`, deletes at most 1000 records per run, in one operation. Does
    * nothing if the store deletes expired values itself, as `kv` does. Django: `clear_expired`.
@@ -267,6 +244,25 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
     await this.#withTemporarySession(key, OperationKind.Delete, nothing);
   }
 
+  async list(user: string, current?: Session<Data>): Promise<UserSession[]> {
+    checkText("a user's id", user);
+    const id = current === undefined ? "" : StoredSession.idOf(storedSession("list", current), user);
+    return (await this.#userCall(UserCallKind.List, user, id)).sessions;
+  }
+
+  async revoke(user: string, id: string): Promise<boolean> {
+    checkText("the id of a session", id);
+    return (await this.#userCall(UserCallKind.Revoke, user, id)).revoked > 0;
+  }
+
+  async revokeOthers(session: Session<Data>): Promise<number> {
+    return (await StoredSession.start(storedSession("revokeOthers", session), (core, now) => core.startRevokeOthers(now), userOutcome)).revoked;
+  }
+
+  async revokeAll(user: string): Promise<number> {
+    return (await this.#userCall(UserCallKind.RevokeAll, user, "")).revoked;
+  }
+
   async clearExpired({ fullPass }: ClearExpiredOptions = {}): Promise<SweepOutcome> {
     const { store, clock } = this.#context;
     if (store.expiresRecords && !fullPass) return { removed: 0, complete: true };
@@ -330,6 +326,16 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
     this.#seeds = seeds;
   }
 
+  async #userCall(kind: UserCallKind, user: string, id: string): Promise<ReturnType<typeof userOutcome>> {
+    checkText("a user's id", user);
+    const session = this.#sessionOfKey(undefined);
+    try {
+      return await StoredSession.start(session, (core, now) => core.startUserCall(kind, user, id, now), userOutcome);
+    } finally {
+      session[Symbol.dispose]();
+    }
+  }
+
   /** Runs one operation on a session that is not passed to the caller. */
   async #withTemporarySession<T>(key: string | undefined, kind: OperationKind, end: (core: CoreSession) => T): Promise<T> {
     const session = this.#sessionOfKey(key);
@@ -342,10 +348,15 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
 
   /** Commits a session, returns the result of `respond`, and closes the session. */
   #commit<T>(session: Session<Data>, status: number, respond: (setCookies: string[] | undefined) => T): Promise<T> {
-    if (!(session instanceof StoredSession)) throw new ValueError("commit takes a session from load or open");
     const code = Number(status); // converted here, so that the core does not call the user's code
-    return StoredSession.commit(session, code, respond);
+    return StoredSession.commit(storedSession("commit", session), code, respond);
   }
+}
+
+/** Returns the session, whatever the types say of it. */
+function storedSession<Data extends object>(call: string, session: unknown): StoredSession<Data> {
+  if (session instanceof StoredSession) return session;
+  throw new ValueError(`${call} takes a session from load or open`);
 }
 
 const nothing = (): void => {};
@@ -399,50 +410,4 @@ function drawRandom(): Uint8Array {
 function textOf(value: unknown): string | undefined {
   if (typeof (value ?? "") !== "string") throw new ValueError(`expected a request, a string or nothing, not ${describe(value)}`);
   return (value ?? undefined) as string | undefined;
-}
-
-function jsonOf(settings: object): string {
-  try {
-    return String(JSON.stringify(settings, replacer)); // a `toJSON` can make it undefined
-  } catch (cause) {
-    throw new ConfigError("a setting could not be read", { cause });
-  }
-}
-
-function secretsOf(secrets: SessionOptions["secrets"]): Uint8Array[] {
-  if (!Array.isArray(secrets)) throw new ConfigError("secrets must be an array of strings, such as [env.SESSION_SECRET]");
-  return secrets.map(bytesOf);
-}
-
-const CONSISTENCY = {
-  eventual: CoreConsistency.Eventual,
-  linearizable: CoreConsistency.Linearizable,
-  migrating: CoreConsistency.Migrating,
-  cookie: CoreConsistency.Cookie,
-};
-
-function parseSettings(parts: Uint8Array[], settings: string, consistency: CoreConsistency): CoreSettings {
-  const sizes = Uint32Array.from(parts, ({ length }) => length);
-  const all = new Uint8Array(sizes.reduce((sum, size) => sum + size, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return callCore(() => new CoreSettings(all, sizes, settings, consistency));
-}
-
-function bytesOf(secret: unknown): Uint8Array {
-  if (typeof secret === "string") return new TextEncoder().encode(secret);
-  const bytes = bytesIn(secret);
-  if (bytes) return bytes.slice();
-  throw new ConfigError(
-    "one of secrets is missing: set it with `wrangler secret put SESSION_SECRET` to at least 32 random bytes (locally, in .dev.vars)",
-  );
-}
-
-/** Converts values that JSON would omit or change to strings, which the core rejects. Omits null. */
-function replacer(_name: string, value: unknown): unknown {
-  if (value === null) return undefined;
-  return ["string", "boolean", "object", "undefined"].includes(typeof value) || Number.isFinite(value) ? value : String(value);
 }

@@ -43,7 +43,10 @@ export interface Store {
   put(key: string, value: Uint8Array, options: PutOptions): Promise<boolean | void>;
   /** Deletes the value under a key, if there is one. */
   delete(key: string): Promise<void>;
-  /** Returns one page of the keys that begin with `prefix`, in any stable order. */
+  /**
+   * Returns one page of the keys that begin with `prefix`, in any stable order. A store that cannot list all keys must list those of a user's
+   * sessions: `prefix` is then the part of a key up to its last colon.
+   */
   list(prefix: string, cursor: string | undefined): Promise<StorePage>;
   /**
    * What the store guarantees. `linearizable`: a read returns the last write, and a put applies if and only if the stored value has the
@@ -63,6 +66,9 @@ export interface Store {
   /** Returns the time of the store, in milliseconds of Unix time: the default of the option `clock`. Default: `Date.now`. */
   now?(): number;
 }
+
+/** The storage key of an entry in the list of a user's sessions, or the prefix of such keys: the list's own part, and the id. */
+export const ENTRY = /^(.*:user:[\w-]{32}):([\w-]*)$/s;
 
 /** The part of a Workers KV namespace that `kv` uses. */
 export interface KvNamespace {

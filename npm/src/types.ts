@@ -316,6 +316,19 @@ export interface Session<Data extends object = Record<string, unknown>> extends 
   cycleKey(): void;
 
   /**
+   * Binds the session to a user, at a login: `sessions.list(user)` then returns it, and `sessions.revoke` ends it. The next save or commit puts
+   * the entry in the user's list.
+   *
+   * `user` is your own id of the user, of 1 to 256 bytes. The store contains only a keyed hash of it. `label` is shown to the user, such as the
+   * name of the browser: at most 256 bytes. A session that is still anonymous also gets a new key, as by `cycleKey`. A session that is bound
+   * to another user leaves that user's list. Throws a `UsageError` if the session is stored in its cookie.
+   *
+   * @example
+   * session.bindUser(user.id, { label: "Firefox on Linux" });
+   */
+  bindUser(user: string, options?: { label?: string | undefined }): void;
+
+  /**
    * Assigns a new session key at once. The next save or commit creates a record under it. Django: `create`.
    *
    * @example

@@ -2,7 +2,8 @@
 
 import { EdgeSessionError } from "./errors.js";
 import { mergeHeaders } from "./headers.js";
-import { createSessions, type SessionOptions, type Sessions } from "./sessions.js";
+import type { SessionOptions } from "./options.js";
+import { createSessions, type Sessions } from "./sessions.js";
 import type { Session } from "./types.js";
 
 /** The statuses of the errors that correct code can meet. */

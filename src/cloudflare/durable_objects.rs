@@ -19,8 +19,8 @@ const KIND: Kind = Kind { name: "Durable Object", section: "[[durable_objects.bi
 /// Keeps each record in a Durable Object of its own, of the class `SessionObject`.
 ///
 /// It is linearizable: a read returns the last write, and of concurrent writes with the same condition one is applied. An alarm
-/// deletes the record after its deadline, so there is nothing to sweep, and [`list`](Store::list) returns no keys: a namespace
-/// cannot list its objects.
+/// deletes the record after its deadline, so there is nothing to sweep. The entries of a user's sessions are together in one object.
+/// [`list`](Store::list) returns those, and no other keys: a namespace cannot list its objects.
 ///
 /// The class `SessionObject` is JavaScript. The Worker's entry module exports it, and wrangler.toml names it:
 ///
@@ -104,9 +104,9 @@ impl DurableObjects {
         self
     }
 
-    /// Calls a method of the object of `key`, with a new stub, and returns its promise.
-    fn start(&self, key: &StorageKey, method: &str, arguments: &Array) -> Result<JsValue, JsValue> {
-        let id = invoke(&self.namespace, KIND.method, &Array::of1(&key.as_str().into()))?;
+    /// Calls a method of the object with this name, with a new stub, and returns its promise.
+    fn start(&self, name: &str, method: &str, arguments: &Array) -> Result<JsValue, JsValue> {
+        let id = invoke(&self.namespace, KIND.method, &Array::of1(&name.into()))?;
         let placement = Array::of1(&id);
         if let Some(hint) = &self.location_hint {
             let options = Object::new();
@@ -118,10 +118,10 @@ impl DurableObjects {
     }
 
     /// Repeats a call that failed with `error`, if the error allows it, and waits for it.
-    async fn retry(&self, error: JsValue, key: &StorageKey, method: &str, arguments: &Array) -> Result<JsValue> {
+    async fn retry(&self, error: JsValue, name: &str, method: &str, arguments: &Array) -> Result<JsValue> {
         let is_marked = |mark: &str| Reflect::get(&error, &mark.into()).is_ok_and(|mark| mark.is_truthy());
         let outcome = if is_marked("retryable") && !is_marked("overloaded") {
-            settled(self.start(key, method, arguments)).await
+            settled(self.start(name, method, arguments)).await
         } else {
             Err(error)
         };
@@ -129,8 +129,9 @@ impl DurableObjects {
     }
 
     async fn apply(&self, op: Op) -> Result<WriteOutcome> {
+        let (name, entry) = place_of(op.key());
         let (method, arguments) = match &op {
-            Op::Delete { .. } => ("remove", Array::new()),
+            Op::Delete { .. } => ("remove", Array::of1(&entry)),
             Op::Put { value, deadline, generation, only_if, .. } => {
                 let condition = match only_if {
                     OnlyIf::Any => JsValue::UNDEFINED,
@@ -138,12 +139,12 @@ impl DurableObjects {
                     OnlyIf::Generation(stored) => (*stored).into(),
                 };
                 let deadline = *deadline as f64;
-                ("write", Array::of4(&buffer(value), &deadline.into(), &(*generation).into(), &condition))
+                ("write", Array::of5(&buffer(value), &deadline.into(), &(*generation).into(), &condition, &entry))
             }
         };
-        let (answer, is_repeated) = match settled(self.start(op.key(), method, &arguments)).await {
+        let (answer, is_repeated) = match settled(self.start(name, method, &arguments)).await {
             Ok(answer) => (answer, false),
-            Err(error) => (self.retry(error, op.key(), method, &arguments).await?, true),
+            Err(error) => (self.retry(error, name, method, &arguments).await?, true),
         };
         let Op::Put { key, value, .. } = op else { return Ok(WriteOutcome::All) };
         match answer.as_bool() {
@@ -168,6 +169,12 @@ impl DurableObjects {
     }
 }
 
+/// Returns the name of the object that contains a key, and the argument that names the entry in it: the entries of a user are together in
+/// one object, so that it can list them.
+fn place_of(key: &StorageKey) -> (&str, JsValue) {
+    key.entry_parts().map_or((key.as_str(), JsValue::UNDEFINED), |(name, id)| (name, id.into()))
+}
+
 impl Store for DurableObjects {
     fn consistency(&self) -> Consistency {
         Consistency::Linearizable
@@ -178,8 +185,10 @@ impl Store for DurableObjects {
     }
 
     async fn read(&self, keys: &[StorageKey]) -> Result<Vec<Option<Vec<u8>>>> {
-        let none = Array::new();
-        let calls = keys.iter().map(|key| self.start(key, "read", &none));
+        let calls = keys.iter().map(|key| {
+            let (name, entry) = place_of(key);
+            self.start(name, "read", &Array::of1(&entry))
+        });
         let calls = Array::from_iter(calls.map(|call| call.unwrap_or_else(|error| Promise::reject(&error).into())));
         let outcomes = JsFuture::from(Promise::all_settled(&calls)).await.map_err(failed)?;
         let mut values = Vec::with_capacity(keys.len());
@@ -188,7 +197,8 @@ impl Store for DurableObjects {
             let value = if error.is_undefined() {
                 member(&outcome, "value")?
             } else {
-                self.retry(error, key, "read", &none).await?
+                let (name, entry) = place_of(key);
+                self.retry(error, name, "read", &Array::of1(&entry)).await?
             };
             values.push(bytes_of(value)?);
         }
@@ -212,7 +222,20 @@ impl Store for DurableObjects {
         worker::Delay::from(Duration::from_millis(milliseconds)).await;
     }
 
-    async fn list(&self, _prefix: &str, _cursor: Option<&str>) -> Result<Page> {
-        Ok(Page::default())
+    async fn list(&self, prefix: &str, _cursor: Option<&str>) -> Result<Page> {
+        // Only the entries of a user are together in an object.
+        let Some((name, _)) = StorageKey::split_entry(prefix) else { return Ok(Page::default()) };
+        let none = Array::new();
+        let listed = match settled(self.start(name, "list", &none)).await {
+            Ok(listed) => listed,
+            Err(error) => self.retry(error, name, "list", &none).await?,
+        };
+        let entry = |entry: JsValue| {
+            let pair = Array::from(&entry);
+            let id = pair.get(0).as_string().unwrap_or_default();
+            let key = StorageKey::listed([name, ":", &id].concat());
+            (key, pair.get(1).as_f64().map(|deadline| deadline as i64))
+        };
+        Ok(Page { entries: Array::from(&listed).iter().map(entry).collect(), cursor: None })
     }
 }

@@ -15,6 +15,7 @@ mod revocation;
 #[cfg(test)]
 #[allow(clippy::arithmetic_side_effects, reason = "a panic is what a test fails with")]
 mod tests;
+mod visit;
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
@@ -28,6 +29,7 @@ pub(crate) use flight::Ticket;
 pub(crate) use group::{Admission, GroupState, PendingGroup};
 pub(crate) use record::NewestRecord;
 pub(crate) use revocation::{CYCLED, ENDED, Revocation};
+pub(crate) use visit::{HOUR, Visit};
 
 /// How long a record or a revocation is remembered, in milliseconds: longer than KV can hide it.
 const REMEMBERED: i64 = 130_000; // mutation: memory-lasts
@@ -81,6 +83,7 @@ struct Memory {
     /// True if the store has refused a write within the interval.
     limits_writes: bool,
     last_ticket: Ticket,
+    visits: visit::Visits,
 }
 
 impl Memory {

@@ -6,10 +6,12 @@
 //! | `Saving` | as [`Save`] | `Done`, or `Verifying` if the tombstone was read over a second ago | the record is stored |
 //! | `Verifying` | `Values` | `Done`: no cookie, or an error, if the session has ended | no late response sends the cookie of a key that is seen to be revoked |
 //! | `Verifying` | `Unavailable` | `Done`: no cookie | |
+//! | instead of `Done(Ok)` | | as [`enlist`] | the session is in the list of its user |
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::enlist::{self, Following};
 use super::headers::SessionHeaders;
 use super::linearizable;
 use super::revoke;
@@ -40,6 +42,8 @@ const RECENTLY_READ: i64 = 1_000;
 pub struct Commit {
     status: u16,
     state: State,
+    /// The headers, while the list of the user's sessions is changed.
+    following: Following<SessionHeaders>,
 }
 
 #[derive(Debug, Default)]
@@ -70,14 +74,18 @@ impl Commit {
     /// Creates the commit of a response with this status. With a status of 500 or more it saves nothing.
     #[must_use]
     pub const fn new(status: u16) -> Self {
-        Self { status, state: State::Start }
+        Self { status, state: State::Start, following: None }
     }
 
     /// Takes the reply to the last step, [`Reply::Start`] first, and returns the next one.
     pub fn step(&mut self, session: &mut Session, memory: &IsolateMemory, reply: Reply) -> NextStep {
+        if let Some(ended) = self.following.take() {
+            return enlist::advance(&mut self.following, ended, session, memory, reply);
+        }
         let reply = sealing::open(session, reply);
         let step = self.advance(session, memory, reply);
-        sealing::seal(session, step)
+        let step = sealing::seal(session, step);
+        enlist::follow(&mut self.following, session, memory, step)
     }
 
     fn advance(&mut self, session: &mut Session, memory: &IsolateMemory, reply: Reply) -> NextStep {
@@ -131,6 +139,7 @@ impl Commit {
         };
         let failed = self.status >= 500; // mutation: failed-page
         if !failed && session.needs_write()? {
+            session.renew_link()?;
             let save = if session.differs_from_stored() { Save::default() } else { Save::renewal() };
             return Ok(self.save(session, memory, save, lifetime, Reply::Start));
         }

@@ -3,18 +3,20 @@
 //! | state | reply | next | guaranteed afterwards |
 //! | --- | --- | --- | --- |
 //! | `Loading` | as [`Load`] | `Revoking`: the record or the tombstones contain the number of rotations | |
-//! | `Revoking` | as [`Revoke`] | `Done` | no key of the session opens it after the documented bound |
+//! | `Revoking` | as [`Revoke`] | `Done`, or `Unlisting` | no key of the session opens it after the documented bound |
+//! | `Unlisting` | `Written`, `Unavailable` | `Done` | the entry in the list of its user is deleted, or shown no more |
 
 use alloc::boxed::Box;
 
 use super::flush;
 use super::load::Load;
-use super::revoke::Revoke;
+use super::revoke::{Revoke, Target};
 use super::sealing;
 use super::{Reply, Step};
 use crate::error::{Error, Result};
 use crate::isolate::IsolateMemory;
 use crate::session::session::Session;
+use crate::store::Op;
 
 /// Revokes the session that was opened by key.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub struct Delete {
 enum State {
     Loading(Box<Load>),
     Revoking(Box<Revoke>),
+    /// Deletes the entry in the list of the user's sessions.
+    Unlisting,
 }
 
 impl Default for Delete {
@@ -44,7 +48,20 @@ impl Delete {
 
     fn advance(&mut self, session: &mut Session, memory: &IsolateMemory, reply: Reply) -> Step<Result<()>> {
         match &mut self.state {
-            State::Revoking(revoke) => revoke.step(memory, reply),
+            State::Revoking(revoke) => match (revoke.step(memory, reply), session.listing.delete.take()) {
+                (Step::Done(Ok(())), Some(key)) => {
+                    self.state = State::Unlisting;
+                    Step::Write(vec![Op::Delete { key }])
+                }
+                (step, key) => {
+                    session.listing.delete = key;
+                    step
+                }
+            },
+            State::Unlisting => match reply {
+                Reply::Written | Reply::Unavailable(_) => Step::Done(Ok(())),
+                _ => Step::Done(Err(Error::unexpected_reply())),
+            },
             State::Loading(load) => match load.advance(session, memory, reply) {
                 Step::Done(()) => self.revoke(session, memory),
                 step => step.map(Ok),
@@ -59,7 +76,9 @@ impl Delete {
         }
         let Some(identity) = session.incoming.opened.clone() else { return Step::Done(Ok(())) };
         let reach = flush::reach(session);
-        let mut revoke = Box::new(Revoke::new(&session.settings, memory, &[identity], reach, session.now()));
+        session.unlink();
+        let targets = core::iter::once(Target::from(&identity));
+        let mut revoke = Box::new(Revoke::new(&session.settings, memory, targets, reach, session.now()));
         let step = revoke.step(memory, Reply::Start);
         self.state = State::Revoking(revoke);
         step

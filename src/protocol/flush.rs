@@ -4,8 +4,10 @@
 //! The states are those of [`Revoke`]. On `Done(Ok)` every key of the session is revoked and a commit deletes the cookies; on
 //! `Done(Err)` a commit sends an ending token, with which later requests retry.
 
+use alloc::boxed::Box;
+
 use super::load::MAX_SEARCHED;
-use super::revoke::{Reach, Revoke};
+use super::revoke::{Reach, Revoke, Target};
 use super::sealing;
 use super::{Reply, Step};
 use crate::error::{Error, Result};
@@ -13,11 +15,12 @@ use crate::isolate::IsolateMemory;
 use crate::session::event::EventKind;
 use crate::session::load_reason::LoadReason;
 use crate::session::session::{FlushState, Session};
+use crate::store::Op;
 
 /// The number of later rotations that a logout revokes. A key that is not the newest one, or came without a token, may be further
 /// behind.
 const NEAR: u16 = 1; // mutation: reach
-const FAR: u16 = 3; // mutation: far-reach
+pub(super) const FAR: u16 = 3; // mutation: far-reach
 
 /// How long after its load a session counts as the newest one, in milliseconds.
 const RECENT: i64 = 1_000;
@@ -25,7 +28,16 @@ const RECENT: i64 = 1_000;
 /// Revokes every key that the session has or had, and those of the request's tokens.
 #[derive(Debug, Default)]
 pub struct Flush {
-    revoke: Option<Revoke>,
+    state: State,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    #[default]
+    Start,
+    Revoking(Box<Revoke>),
+    /// Deletes the entry in the list of the user's sessions, which shows ended sessions no more in any case.
+    Unlisting,
 }
 
 impl Flush {
@@ -37,18 +49,34 @@ impl Flush {
     }
 
     fn advance(&mut self, session: &mut Session, memory: &IsolateMemory, reply: Reply) -> Step<Result<()>> {
-        if matches!(reply, Reply::Start) {
-            let reach = reach(session);
-            let identities = session.begin_flush();
-            self.revoke = Some(Revoke::new(&session.settings, memory, &identities, reach, session.now()));
-        }
-        let Some(revoke) = &mut self.revoke else { return Step::Done(Err(Error::unexpected_reply())) };
+        let (mut revoke, reply) = match (core::mem::take(&mut self.state), reply) {
+            (State::Start, Reply::Start) => {
+                let reach = reach(session);
+                let identities = session.begin_flush();
+                let targets = identities.iter().map(Target::from);
+                (Box::new(Revoke::new(&session.settings, memory, targets, reach, session.now())), Reply::Start)
+            }
+            (State::Revoking(revoke), reply) => (revoke, reply),
+            (State::Unlisting, Reply::Written | Reply::Unavailable(_)) => return Step::Done(Ok(())),
+            (State::Start | State::Unlisting, _) => return Step::Done(Err(Error::unexpected_reply())),
+        };
         let step = revoke.step(memory, reply);
-        if let Step::Done(result) = &step {
-            self.revoke = None;
-            complete(session, result);
+        match step {
+            Step::Done(result) => {
+                complete(session, &result);
+                match session.listing.delete.take_if(|_| result.is_ok()) {
+                    Some(key) => {
+                        self.state = State::Unlisting;
+                        Step::Write(vec![Op::Delete { key }]) // mutation: entry-of-logout
+                    }
+                    None => Step::Done(result),
+                }
+            }
+            step => {
+                self.state = State::Revoking(revoke);
+                step
+            }
         }
-        step
     }
 }
 

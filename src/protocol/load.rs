@@ -205,12 +205,12 @@ impl Load {
         }
         // mutation: ending-token-read
         if let Some(identity) = session.incoming.ending.clone() {
-            let mut ops = revoke::ended(&settings, &identity, ENDING_REACH, session.now());
+            let mut ops = revoke::ended(&settings, (&identity).into(), ENDING_REACH, session.now());
             for op in &ops {
                 memory.mark(op.key(), Revocation::Ended, session.clock.latest_millis());
             }
             memory.forget(&session.record_key(&identity));
-            ops.extend(revoke::deletions(&settings, &identity, false, session.now()));
+            ops.extend(revoke::deletions(&settings, (&identity).into(), false, session.now()));
             self.state = State::Ending;
             return Step::Write(ops);
         }
@@ -336,8 +336,7 @@ impl Load {
         let head = newest.bytes.as_deref().and_then(record::head);
         // mutation: rotations-searched
         let rotations = head.map_or(0..MAX_SEARCHED, |head| head.rotations..head.rotations.saturating_add(1));
-        let tombstone =
-            |rotations| revoke::tombstone_key(&session.settings, &Identity { rotations, ..identity.clone() });
+        let tombstone = |rotations| revoke::tombstone_key(&session.settings, identity.key.family(), rotations);
         let keys = rotations.clone().map(tombstone).collect();
         self.state = State::ReadingTombstones { record: bytes, first: rotations.start };
         Step::Read(keys)
@@ -379,7 +378,7 @@ impl Load {
         match record.head.owner.as_ref().and_then(|owner| owner.next) {
             Some(family) => {
                 self.state = State::ReadingLogin(record);
-                Step::Read(vec![StorageKey::login_of(&session.settings.key_prefix, family)])
+                Step::Read(vec![StorageKey::of_family(&session.settings.key_prefix, family, 1)])
             }
             None => done(session, FetchOutcome::Superseded(Some(record))),
         }

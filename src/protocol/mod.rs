@@ -57,6 +57,7 @@
 pub mod caching;
 pub(crate) mod commit;
 pub(crate) mod delete;
+mod enlist;
 mod eventual;
 pub(crate) mod flush;
 mod freshness;
@@ -67,6 +68,7 @@ mod revoke;
 pub(crate) mod save;
 mod sealing;
 pub(crate) mod sweep;
+pub(crate) mod user_sessions;
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -81,6 +83,10 @@ pub use flush::Flush;
 pub use load::{Load, session_from_cookie_header, session_of_key};
 pub use save::Save;
 pub use sweep::Sweep;
+pub use user_sessions::{UserCall, UserOutcome, UserSessions};
+
+/// The maximum number of keys that a step reads.
+pub const MAX_READ: usize = 48;
 
 /// The next I/O request of an operation, or its result.
 #[derive(Debug)]

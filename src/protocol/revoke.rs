@@ -24,6 +24,7 @@ use crate::isolate::{CYCLED, ENDED, IsolateMemory, Revocation};
 use crate::session::data::Data;
 use crate::session::deadline::Deadline;
 use crate::session::identity::Identity;
+use crate::session::key_digest::KeyDigest;
 use crate::session::record;
 use crate::session::record_header::{Owner, RecordHeader};
 use crate::session::storage_key::StorageKey;
@@ -50,28 +51,44 @@ pub(super) fn revocation(
     memory.revocation(tombstone, now).or_else(|| stored.map(Revocation::read))
 }
 
-/// Returns the storage key of the record of `identity`.
-pub(super) fn record_key(settings: &Settings, identity: &Identity) -> StorageKey {
-    if settings.is_linearizable() {
-        return StorageKey::of_family(&settings.key_prefix, identity);
-    }
-    StorageKey::record(&settings.key_prefix, &identity.key)
+/// A session key to revoke: what the storage keys of its record and its tombstones contain. It opens nothing.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Target {
+    pub(super) digest: KeyDigest,
+    pub(super) family: KeyDigest,
+    pub(super) rotations: u16,
+    /// The absolute deadline, until which the key must stay revoked.
+    pub(super) absolute: Deadline,
 }
 
-/// Returns the storage key of the tombstone that revokes `identity`.
-pub(super) fn tombstone_key(settings: &Settings, identity: &Identity) -> StorageKey {
-    StorageKey::tombstone(&settings.key_prefix, identity.key.family(), identity.rotations)
+impl From<&Identity> for Target {
+    fn from(Identity { key, rotations, absolute }: &Identity) -> Self {
+        Self { digest: key.digest(), family: key.family(), rotations: *rotations, absolute: *absolute }
+    }
+}
+
+/// Returns the storage key of the record of a session key.
+fn record_key(settings: &Settings, target: Target) -> StorageKey {
+    if settings.is_linearizable() {
+        return StorageKey::of_family(&settings.key_prefix, target.family, target.rotations);
+    }
+    StorageKey::record(&settings.key_prefix, target.digest)
+}
+
+/// Returns the storage key of the tombstone that revokes a number of rotations of a family.
+pub(super) fn tombstone_key(settings: &Settings, family: KeyDigest, rotations: u16) -> StorageKey {
+    StorageKey::tombstone(&settings.key_prefix, family, rotations)
 }
 
 /// Returns the storage key of the tombstone that a logout of this key's successor puts.
 pub(super) fn successor_tombstone(settings: &Settings, identity: &Identity) -> StorageKey {
-    StorageKey::tombstone(&settings.key_prefix, identity.key.family(), identity.rotations.saturating_add(1))
+    tombstone_key(settings, identity.key.family(), identity.rotations.saturating_add(1))
 }
 
 /// Returns the tombstone of a rotated key. `at` is the time of an earlier rotation, in milliseconds of Unix time.
 pub(super) fn cycled(settings: &Settings, old: &Identity, at: Option<i64>, now: DateTime<Utc>) -> Op {
     let at = at.map_or(now.timestamp_micros(), |at| at.saturating_mul(1_000));
-    tombstone(CYCLED, at, settings, old, old.rotations, now)
+    tombstone(CYCLED, at, settings, old.into(), old.rotations, now)
 }
 
 /// The rotations that a logout revokes, relative to the known key.
@@ -83,57 +100,57 @@ pub(super) struct Reach {
     pub(super) anonymous: bool,
 }
 
-/// Returns the tombstones that end the session of `identity`: for its own rotation, earlier ones, and later ones.
-pub(super) fn ended(settings: &Settings, identity: &Identity, reach: Reach, now: DateTime<Utc>) -> Vec<Op> {
+/// Returns the tombstones that end the session of a key: for its own rotation, earlier ones, and later ones.
+pub(super) fn ended(settings: &Settings, target: Target, reach: Reach, now: DateTime<Utc>) -> Vec<Op> {
     if settings.consistency != Consistency::Eventual {
         return Vec::new();
     }
-    let own = identity.rotations;
+    let own = target.rotations;
     let first = own.saturating_sub(PREDECESSORS).max(u16::from(own > 0 && !reach.anonymous)); // mutation: earlier-rotations
     // mutation: reach-of-logout
     (first..=own.saturating_add(reach.ahead))
-        .map(|rotations| tombstone(ENDED, now.timestamp_micros(), settings, identity, rotations, now))
+        .map(|rotations| tombstone(ENDED, now.timestamp_micros(), settings, target, rotations, now))
         .collect()
 }
 
-/// Returns the deletion of the record of `identity`.
+/// Returns the deletion of the record of a session key.
 pub(super) fn delete(settings: &Settings, identity: &Identity) -> Op {
-    Op::Delete { key: record_key(settings, identity) }
+    Op::Delete { key: record_key(settings, identity.into()) }
 }
 
-/// Returns the deletions that end the session of `identity`, in their order. On a linearizable store, an anonymous key also ends the
+/// Returns the deletions that end the session of a key, in their order. On a linearizable store, an anonymous key also ends the
 /// login that may have replaced it: a login that sees its old record deleted withdraws its own. `anonymous` does so for any key.
-pub(super) fn deletions(settings: &Settings, identity: &Identity, anonymous: bool, now: DateTime<Utc>) -> Vec<Op> {
+pub(super) fn deletions(settings: &Settings, target: Target, anonymous: bool, now: DateTime<Utc>) -> Vec<Op> {
     if settings.is_in_cookie() {
         return Vec::new();
     }
+    let old = Op::Delete { key: StorageKey::record(&settings.key_prefix, target.digest) };
     if !settings.is_linearizable() {
-        return vec![delete(settings, identity)];
+        return vec![old];
     }
-    let slots = if anonymous || identity.is_anonymous() { 0..2 } else { 1..2 };
-    let slots = slots.map(|rotations| Identity { rotations, ..identity.clone() });
+    let slots = if anonymous || target.rotations == 0 { 0..2 } else { 1..2 };
+    let slots = slots.map(|rotations| Target { rotations, ..target });
     if !settings.is_migrating() {
-        return slots.map(|slot| delete(settings, &slot)).collect();
+        return slots.map(|slot| Op::Delete { key: record_key(settings, slot) }).collect();
     }
-    let old = Op::Delete { key: StorageKey::record(&settings.key_prefix, &identity.key) };
-    slots.map(|slot| ended_record(settings, &slot, now)).chain([old]).collect()
+    slots.map(|slot| ended_record(settings, slot, now)).chain([old]).collect()
 }
 
 /// Returns the put of a record that no key opens. It hides the one in the store that was used before.
-fn ended_record(settings: &Settings, identity: &Identity, now: DateTime<Utc>) -> Op {
+fn ended_record(settings: &Settings, target: Target, now: DateTime<Utc>) -> Op {
     let longest = Deadline::after(now, settings.absolute_age.max(MAX_COOKIE_AGE));
-    let deadline = identity.absolute.min(longest);
+    let deadline = target.absolute.min(longest);
     let head = RecordHeader {
         deadline,
         absolute: deadline,
         generation: u32::MAX,
         tags: Vec::new(),
-        rotations: identity.rotations,
+        rotations: target.rotations,
         writes: Vec::new(),
         owner: Some(Box::new(Owner { key: None, cycled: None, next: None })),
     };
     Op::Put {
-        key: record_key(settings, identity),
+        key: record_key(settings, target),
         value: record::encode(&head, &Data::default()),
         ttl: u64::try_from(deadline.seconds_from(now)).unwrap_or_default().max(1),
         deadline: deadline.0,
@@ -142,23 +159,16 @@ fn ended_record(settings: &Settings, identity: &Identity, now: DateTime<Utc>) ->
     }
 }
 
-fn tombstone(
-    begins: &[u8],
-    at: i64,
-    settings: &Settings,
-    identity: &Identity,
-    rotations: u16,
-    now: DateTime<Utc>,
-) -> Op {
-    let key = StorageKey::tombstone(&settings.key_prefix, identity.key.family(), rotations);
+fn tombstone(begins: &[u8], at: i64, settings: &Settings, target: Target, rotations: u16, now: DateTime<Utc>) -> Op {
+    let key = tombstone_key(settings, target.family, rotations);
     // A session that was opened by key has no absolute deadline.
     let longest = Deadline::after(now, settings.absolute_age.max(MAX_COOKIE_AGE));
     // The first rotation begins a new absolute lifetime.
     // mutation: life-of-tombstone
-    let absolute = if identity.is_anonymous() && rotations > 0 {
-        identity.absolute.max(Deadline::after(now, settings.absolute_age))
+    let absolute = if target.rotations == 0 && rotations > 0 {
+        target.absolute.max(Deadline::after(now, settings.absolute_age))
     } else {
-        identity.absolute
+        target.absolute
     };
     let ttl = absolute.min(longest).seconds_from(now).max(0).saturating_add(MARGIN);
     let mut value = begins.to_vec();
@@ -193,30 +203,29 @@ enum State {
 }
 
 impl Revoke {
-    /// Plans the revocation of `identities`. In this isolate they are revoked at once.
+    /// Plans the revocation of session keys. In this isolate they are revoked at once.
     pub(super) fn new(
         settings: &Settings,
         memory: &IsolateMemory,
-        identities: &[Identity],
+        targets: impl DoubleEndedIterator<Item = Target>,
         reach: Reach,
         now: DateTime<Utc>,
     ) -> Self {
         let mut left: Vec<Op> = Vec::new();
         let mut deletions = Vec::new();
         // Operations are taken from the end.
-        for identity in identities.iter().rev() {
+        for target in targets.rev() {
             // The login has put a tombstone for the anonymous key. In this isolate, the logout revokes it as well.
-            let anonymous = Identity { rotations: 0, ..identity.clone() };
             if settings.consistency == Consistency::Eventual {
-                // mutation: mark-of-anonymous
-                memory.mark(&tombstone_key(settings, &anonymous), Revocation::Ended, now.timestamp_millis());
+                let anonymous = tombstone_key(settings, target.family, 0);
+                memory.mark(&anonymous, Revocation::Ended, now.timestamp_millis()); // mutation: mark-of-anonymous
             }
-            for op in ended(settings, identity, reach, now).into_iter().rev() {
+            for op in ended(settings, target, reach, now).into_iter().rev() {
                 memory.mark(op.key(), Revocation::Ended, now.timestamp_millis()); // mutation: mark-of-logout
                 left.retain(|other| other.key() != op.key());
                 left.push(op); // mutation: tombstone-of-logout
             }
-            for deletion in self::deletions(settings, identity, reach.anonymous, now).into_iter().rev() {
+            for deletion in self::deletions(settings, target, reach.anonymous, now).into_iter().rev() {
                 memory.forget(deletion.key());
                 deletions.push(deletion); // mutation: record-of-logout
             }

@@ -1,32 +1,20 @@
 //! Sealed records (`SESSION_SEAL`): encryption between an operation and its store.
 //!
-//! An operation sees plain records. Its public `step` opens what was read before it goes on, and seals what is to be written. A sealed
-//! record is a JSON document:
-//!
-//! ```json
-//! {"edge-session":1,"deadline":1893456000000000,"sealed":"…"}
-//! ```
-//!
-//! `sealed` is base64url of a nonce, the record encrypted with XChaCha20-Poly1305, and the tag, which also authenticates the storage key.
-//! The key is derived from the secret and from the session key; on a linearizable store, from the part of it that the keys of a family
-//! share. So neither the secret alone nor the store opens a session.
+//! An operation sees plain records. Its public `step` opens what was read before it goes on, and seals what is to be written, as a
+//! [document](crate::session::sealed_document). The tag also authenticates the storage key. The key is derived from the secret and from
+//! the session key; on a linearizable store, from the part of it that the keys of a family share. So neither the secret alone nor the
+//! store opens a session.
 
 use alloc::vec::Vec;
-use edge_session_crypto::{from_base64, to_base64};
 
 use super::{Reply, Step};
-use crate::json;
-use crate::secret::NONCE_BYTES;
+use crate::secret::{NONCE_BYTES, RECORD_PURPOSE};
 use crate::session::identity::Identity;
 use crate::session::key_state::KeyState;
+use crate::session::sealed_document;
 use crate::session::session::{FlushState, Session};
 use crate::session::storage_key::StorageKey;
 use crate::store::Op;
-
-/// The parts of a sealed record around its deadline and its text.
-const START: &str = "{\"edge-session\":1,\"deadline\":";
-const SEALED: &str = ",\"sealed\":\"";
-const END: &str = "\"}";
 
 /// Opens the records of a reply. One that was not sealed for its key becomes an unreadable one.
 pub(super) fn open(session: &mut Session, reply: Reply) -> Reply {
@@ -70,21 +58,18 @@ pub(super) fn seal<T>(session: &mut Session, mut step: Step<T>) -> Step<T> {
 fn sealed(session: &mut Session, key: &StorageKey, mut record: Vec<u8>, deadline: i64) -> Option<Vec<u8>> {
     let nonce = session.random.nonce();
     let secret_part = secret_part(session, key)?;
-    let tag = session.settings.secrets.seal_record(&secret_part, &nonce, key.as_str().as_bytes(), &mut record)?;
-    let text = to_base64(&[nonce.as_slice(), &record, &tag].concat());
-    let mut number = itoa::Buffer::new();
-    Some([START, number.format(deadline), SEALED, &text, END].concat().into_bytes())
+    let purpose = [RECORD_PURPOSE, &secret_part];
+    let tag = session.settings.secrets.seal_for(&purpose, &nonce, key.as_str().as_bytes(), &mut record)?;
+    Some(sealed_document::encode(deadline, nonce, &record, tag))
 }
 
 /// Returns the record in a sealed one.
 fn opened(session: &Session, key: &StorageKey, value: &[u8]) -> Option<Vec<u8>> {
-    let rest = value.strip_prefix(START.as_bytes())?;
-    let (deadline, rest) = rest.split_at(rest.iter().position(|byte| *byte == b',')?);
-    json::integer(deadline)?;
-    let mut bytes = from_base64(rest.strip_prefix(SEALED.as_bytes())?.strip_suffix(END.as_bytes())?)?;
+    let (_, mut bytes) = sealed_document::decode(value)?;
     let (nonce, text) = bytes.split_first_chunk_mut::<NONCE_BYTES>()?;
     let secret_part = secret_part(session, key)?;
-    let record = session.settings.secrets.unseal_record(&secret_part, nonce, key.as_str().as_bytes(), text)?;
+    let purpose = [RECORD_PURPOSE, &secret_part];
+    let (record, _) = session.settings.secrets.unseal_for(&purpose, nonce, key.as_str().as_bytes(), text)?;
     Some(record.to_vec())
 }
 

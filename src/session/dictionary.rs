@@ -340,6 +340,7 @@ impl Session {
     /// # Ok::<(), edge_session::Error>(())
     /// ```
     pub fn clear(&mut self) {
+        self.unlink();
         self.empty(); // mutation: cleared
         self.flags.accessed = true;
         self.mark_changed();

@@ -1,27 +1,27 @@
-//! The hash of a session key or of its family.
+//! The hash of a session key, of its family, or of a user.
 
 use core::fmt;
 
-use edge_session_crypto::{digest_to_base64, sha256};
+use edge_session_crypto::{HASH_BYTES, digest_to_base64, sha256};
 
 /// The length of a [`KeyDigest`] in bytes and in characters.
 const DIGEST_BYTES: usize = 24;
 pub(super) const DIGEST_CHARS: usize = 32;
 
-/// 192 bits of a session key's hash (SHA-256), as base64url.
+/// 192 bits of a hash, as base64url.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct KeyDigest([u8; DIGEST_CHARS]);
 
 impl KeyDigest {
     pub(super) fn of(purpose: &[u8], bytes: &[u8]) -> Self {
-        let mut digest = [0; DIGEST_BYTES];
-        let hash = sha256(&[purpose, bytes]);
-        digest.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
-        Self::new(&digest)
+        Self::shortened(&sha256(&[purpose, bytes]))
     }
 
-    fn new(bytes: &[u8; DIGEST_BYTES]) -> Self {
-        Self(digest_to_base64(bytes))
+    /// Returns the first 192 bits of a hash.
+    pub(crate) fn shortened(hash: &[u8; HASH_BYTES]) -> Self {
+        let mut digest = [0; DIGEST_BYTES];
+        digest.iter_mut().zip(hash).for_each(|(to, from)| *to = *from);
+        Self(digest_to_base64(&digest))
     }
 
     /// Parses a digest in a record.

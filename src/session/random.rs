@@ -75,6 +75,11 @@ impl Random {
         self.bytes()
     }
 
+    /// Draws the public id of a user's session.
+    pub(crate) fn id(&mut self) -> [u8; 16] {
+        self.bytes()
+    }
+
     /// Draws a nonce.
     pub(crate) fn nonce(&mut self) -> [u8; NONCE_BYTES] {
         self.bytes()

@@ -151,6 +151,7 @@ impl Session {
             }
         };
         self.become_new(identity, replaces);
+        self.copy_link();
     }
 
     /// Replaces the key by a new one with the same data, for a login: Django's `cycle_key`. The next save or commit stores the

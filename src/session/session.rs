@@ -70,6 +70,24 @@ pub struct Session {
     pub(super) events: Vec<(EventKind, Option<KeyDigest>)>,
     /// The keys of the last read, if records are sealed.
     pub(crate) last_read: Vec<StorageKey>,
+    /// The change of the list of a user's sessions that follows the next save.
+    pub(crate) listing: Listing,
+}
+
+/// The change of the list of a user's sessions.
+#[derive(Debug, Default)]
+pub(crate) struct Listing {
+    /// Whether the session's entry must be put.
+    pub(crate) put: Option<Entry>,
+    /// The entry of another user, or of another id, that must be deleted.
+    pub(crate) delete: Option<StorageKey>,
+}
+
+/// An entry that must be put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    New,
+    Changed,
 }
 
 /// Django's two flags, and two internal ones.
@@ -416,13 +434,14 @@ impl Session {
             flush: FlushState::NotRequested,
             events: Vec::new(),
             last_read: Vec::new(),
+            listing: Listing::default(),
         }
     }
 
     /// Returns the storage key of the record of an identity.
     pub(crate) fn record_key(&self, identity: &Identity) -> StorageKey {
         if self.settings.is_linearizable() {
-            return StorageKey::of_family(&self.settings.key_prefix, identity);
+            return StorageKey::of_family(&self.settings.key_prefix, identity.key.family(), identity.rotations);
         }
         self.storage_keys.record(&self.settings.key_prefix, identity)
     }

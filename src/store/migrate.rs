@@ -1,10 +1,14 @@
 //! The migration of sessions from one store to another.
 
+use alloc::borrow::ToOwned;
 use alloc::vec::Vec;
 
 use super::{Consistency, Op, Page, Store, WriteOutcome};
 use crate::error::Result;
 use crate::session::storage_key::StorageKey;
+
+/// The mark of a cursor of the old store, whose entries of a user follow those of the new one.
+const OLD: &str = "old store ";
 
 /// Takes the sessions of an eventually consistent store over into a linearizable one, such as from Workers KV to Durable Objects:
 /// no visitor is logged out.
@@ -64,6 +68,11 @@ impl<From: Store, To: Store> Store for Migrate<From, To> {
 
     async fn read(&self, keys: &[StorageKey]) -> Result<Vec<Option<Vec<u8>>>> {
         self.check()?;
+        if keys.iter().any(|key| key.entry_parts().is_some()) {
+            let (mut new, old) = (self.to.read(keys).await?, self.from.read(keys).await?);
+            new.iter_mut().zip(old).for_each(|(new, old)| *new = new.take().or(old));
+            return Ok(new);
+        }
         let (new, old): (Vec<_>, Vec<_>) = keys.iter().cloned().partition(StorageKey::is_of_family);
         let mut new = if new.is_empty() { Vec::new() } else { self.to.read(&new).await? }.into_iter();
         // A session that the new store has is not read from the old one.
@@ -77,7 +86,11 @@ impl<From: Store, To: Store> Store for Migrate<From, To> {
     async fn write(&self, ops: Vec<Op>) -> Result<WriteOutcome> {
         self.check()?;
         for op in ops {
-            let is_new = op.key().is_of_family();
+            let is_entry = op.key().entry_parts().is_some();
+            if is_entry && let Op::Delete { .. } = op {
+                self.from.write(vec![op.clone()]).await?;
+            }
+            let is_new = is_entry || op.key().is_of_family();
             let outcome = if is_new { self.to.write(vec![op]).await? } else { self.from.write(vec![op]).await? };
             if outcome == WriteOutcome::Conflict {
                 return Ok(outcome);
@@ -99,6 +112,13 @@ impl<From: Store, To: Store> Store for Migrate<From, To> {
     }
 
     async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Page> {
-        self.to.list(prefix, cursor).await
+        let is_of_entries = StorageKey::split_entry(prefix).is_some();
+        // A cursor of the old store has a mark. The empty one is its beginning.
+        if let Some(cursor) = cursor.and_then(|cursor| cursor.strip_prefix(OLD)) {
+            let page = self.from.list(prefix, Some(cursor).filter(|cursor| !cursor.is_empty())).await?;
+            return Ok(Page { cursor: page.cursor.map(|next| [OLD, &next].concat()), ..page });
+        }
+        let page = self.to.list(prefix, cursor).await?;
+        Ok(Page { cursor: page.cursor.or_else(|| is_of_entries.then(|| OLD.to_owned())), ..page })
     }
 }

@@ -48,4 +48,5 @@ mod support;
 mod sweep;
 mod times;
 mod user_agent;
+mod users;
 mod values;

@@ -109,6 +109,19 @@ export const mutations = [
 
   { what: "a key counts as superseded although the login has ended, on a linearizable store", marker: "login-has-ended", from: "if is_there", to: "if is_there || true", test: ["linearizable", "after_a_logout_the_anonymous_cookie_from_before_the_login_opens_nothing_and_begins_anew"] },
 
+  // The sessions of a user.
+  { what: "the last visit moves with each visit", marker: "hour-of-visit", from: "HOUR)", to: "0)", test: ["users", "a_visit_moves_the_last_visit_once_an_hour"] },
+  { what: "an entry ends although its session was extended", marker: "end-of-visit", from: "is_within(self.end / 1_000, other.end / 1_000, HOUR)", to: "true", test: ["users", "an_expiry_that_is_set_later_moves_the_entry"] },
+  { what: "a login succeeds without an entry", marker: "entry-of-login", from: "session.listing.put.is_some()", to: "false", test: ["users", "a_visit_whose_entry_fails_succeeds_and_a_login_does_not"] },
+  { what: "a logout leaves the entry", marker: "entry-of-logout", from: "vec![Op::Delete { key }]", to: "{ let _ = key; Vec::new() }", test: ["users", "cycle_key_keeps_the_entry_and_a_logout_removes_it"] },
+  { what: "the end of all others ends the own session", marker: "stays", from: "Some(id) != stays", to: "(Some(id) != stays || true)", test: ["users", "revoke_others_keeps_the_own_session_and_revoke_all_keeps_none"] },
+  { what: "a list shows expired sessions", marker: "listed-alive", from: "!end.has_passed(self.now)", to: "end.0 > 0", test: ["users", "a_session_leaves_the_list_when_it_expires_or_is_deleted_by_key"] },
+  { what: "a list shows sessions without a record", marker: "listed-without-record", from: "return false;", to: "return true;", test: ["users", "the_entry_of_a_logout_that_could_not_delete_it_is_not_shown"] },
+  { what: "a list shows ended sessions", marker: "listed-ended", from: "revocation != Some(Revocation::Ended)", to: "revocation != Some(Revocation::Ended) || true", test: ["users", "the_entry_of_a_logout_that_could_not_delete_it_is_not_shown"] },
+  { what: "an anonymous session that is bound keeps its key", marker: "key-of-bound", from: "self.cycle_key()?;", to: "{}", test: ["users", "an_anonymous_session_gets_a_new_key_and_the_planted_one_opens_nothing"] },
+  { what: "the link stays sealed by an old secret", marker: "link-of-old-secret", from: "self.link(link)?;", to: "let _ = link;", test: ["users", "a_new_secret_leaves_the_lists_and_the_old_one_can_be_removed_after_the_next_save"] },
+  { what: "a session without its data stays in the list", marker: "entry-of-cleared", from: "self.listing.delete = link.entry_key(&self.settings);", to: "let _ = link;", test: ["users", "another_user_in_the_same_session_takes_it_out_of_the_first_list"] },
+
   // Sealed records.
   { what: "records are stored as they are although they are to be sealed", marker: "sealed-record", from: "sealed(session, key, core::mem::take(value), *deadline).unwrap_or_default()", to: "{ let _ = deadline; core::mem::take(value) }", test: ["sealing", "the_store_shows_a_deadline_and_nothing_of_the_data"] },
 
@@ -141,7 +154,7 @@ export const mutations = [
   { what: "a logout ends only what its load found", marker: "logout-of-proven", from: "self.incoming.proven().chain(opened)", to: "opened", test: ["revocation", "a_logout_revokes_the_tokens_key_after_every_load_outcome"] },
   { what: "a copy of a login leaves its family", marker: "copy-of-login", from: "self.random.successor(&key)", to: "self.random.session_key()" },
   { what: "tombstones end with the session", marker: "tombstone-margin", from: "= 300", to: "= 0" },
-  { what: "the tombstone of a login to come ends with the anonymous session", marker: "life-of-tombstone", from: "identity.is_anonymous() && rotations > 0", to: "identity.is_anonymous() && rotations > u16::MAX - 1", test: ["revocation", "a_tombstone_outlives_every_record_that_could_still_be_written"] },
+  { what: "the tombstone of a login to come ends with the anonymous session", marker: "life-of-tombstone", from: "target.rotations == 0 && rotations > 0", to: "target.rotations == 0 && rotations > u16::MAX - 1", test: ["revocation", "a_tombstone_outlives_every_record_that_could_still_be_written"] },
   { what: "a tombstone that could not be put counts as put", marker: "tombstones-left", from: "again || self.failed.is_empty()", to: "again || !again" },
   {
     what: "a tombstone that could not be put is not put again",

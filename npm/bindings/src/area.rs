@@ -10,6 +10,7 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
+use edge_session::protocol::MAX_READ;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// The number of bytes at first, and after a larger text was taken.
@@ -40,15 +41,12 @@ pub enum Word {
     /// The length of the first value that was read, then those of the others; negative for a missing value. The values themselves
     /// follow one another in the bytes.
     Lengths,
-    /// The number of words. A read has at most [`MAX_VALUES`] values: a load of two tokens has four, the search for rotations eight.
-    End = 27,
+    /// The number of words.
+    End = 59,
 }
 
-/// The maximum number of values of one read.
-const MAX_VALUES: usize = 16;
-
 const WORDS: usize = Word::End as usize;
-const _: () = assert!(WORDS == Word::Lengths as usize + MAX_VALUES, "the words end with the lengths");
+const _: () = assert!(WORDS == Word::Lengths as usize + MAX_READ, "the words end with the lengths");
 
 #[derive(Debug)]
 pub(super) struct Area {

@@ -6,11 +6,14 @@
 //! These calls return an [`IoRequest`], whose parameters are in the [area](super::area), or [`FAILED`].
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use edge_session::protocol::{Commit, Delete, Flush, Load, Reply, Save, Sweep, session_from_cookie_header};
+use edge_session::protocol::{
+    Commit, Delete, Flush, Load, Reply, Save, Sweep, UserCall, UserOutcome, UserSessions, session_from_cookie_header,
+};
 use edge_session::store::{OnlyIf, Op, StorageKey};
 use edge_session::{Error, Result, SessionHeaders};
 
@@ -45,12 +48,22 @@ pub enum OperationKind {
     Sweep,
 }
 
+/// A call on the sessions of a user.
+#[wasm_bindgen]
+#[derive(Clone, Copy, Debug)]
+pub enum UserCallKind {
+    /// The id is that of the current session, or empty.
+    List,
+    Revoke,
+    RevokeAll,
+}
+
 /// The I/O that the driver performs next, and its parameters in the area.
 #[wasm_bindgen]
 #[derive(Clone, Copy, Debug)]
 pub enum IoRequest {
     /// No I/O: the operation has completed. After a commit, the text consists of the `Set-Cookie` headers and the session key, one per
-    /// line.
+    /// line. After a call on a user's sessions, it is the JSON text of its outcome.
     Done,
     /// The text consists of the keys, separated by spaces. An empty text means the keys of the last read.
     Read,
@@ -83,10 +96,37 @@ pub(super) enum Machine {
     Commit(Commit),
     Delete(Delete),
     Sweep(Sweep),
+    Users(UserSessions),
 }
 
 #[wasm_bindgen]
 impl CoreSession {
+    /// Starts a call on the sessions of a user. `id` is that of a session.
+    #[wasm_bindgen(js_name = startUserCall)]
+    pub fn start_user_call(&mut self, kind: UserCallKind, user: &str, id: String, now: f64) -> i32 {
+        let call = match kind {
+            UserCallKind::List => UserCall::List { current: Some(id) },
+            UserCallKind::Revoke => UserCall::Revoke(id),
+            UserCallKind::RevokeAll => UserCall::RevokeAll { except: None },
+        };
+        self.run_user_call(user, call, now)
+    }
+
+    /// Starts the call that ends all other sessions of the session's user.
+    #[wasm_bindgen(js_name = startRevokeOthers)]
+    pub fn start_revoke_others(&mut self, now: f64) -> i32 {
+        match self.session.bound_user() {
+            Ok((user, id)) => self.run_user_call(&user, UserCall::RevokeAll { except: Some(id) }, now),
+            Err(error) => self.failed(error),
+        }
+    }
+
+    /// Returns the public id of the session in the list of this user, or an empty text.
+    #[wasm_bindgen(js_name = idOf)]
+    pub fn id_of(&self, user: &str) -> String {
+        self.session.id_of(user).unwrap_or_default()
+    }
+
     /// Becomes the session of a request, and starts to load it. The area has its `Cookie` header.
     pub fn load(&mut self, settings: &CoreSettings, header_length: usize, now: f64) -> i32 {
         let seed = match settings.take_seed() {
@@ -171,6 +211,12 @@ impl CoreSession {
         self.swept.removed as f64
     }
 
+    fn run_user_call(&mut self, user: &str, call: UserCall, now: f64) -> i32 {
+        let settings = Arc::clone(self.session.settings());
+        self.machine = Some(Machine::Users(UserSessions::new(settings, date(now), user, call)));
+        self.advance(Some(Reply::Start))
+    }
+
     /// Passes a complete reply to the machine.
     fn advance(&mut self, reply: Option<Reply>) -> i32 {
         if let (Some(reply), Some(machine)) = (reply, &mut self.machine) {
@@ -186,6 +232,10 @@ impl CoreSession {
                     end.map(|result| result.map(|headers| self.committed(headers)))
                 }
                 Machine::Delete(delete) => io.enqueue(delete.step(session, memory, reply)),
+                Machine::Users(users) => {
+                    let end = io.enqueue(users.step(memory, reply));
+                    end.map(|result| result.map(|outcome| self.listed(&outcome)))
+                }
                 Machine::Sweep(sweep) => {
                     io.enqueue(sweep.step(reply)).map(|result| result.map(|swept| self.swept = swept))
                 }
@@ -243,6 +293,12 @@ impl CoreSession {
                 IoRequest::Delete
             }
         }
+    }
+
+    /// Keeps the result of a call on a user's sessions, and writes its place to the area.
+    fn listed(&mut self, outcome: &UserOutcome) {
+        self.result = outcome.to_json();
+        self.area.set_text(self.result.as_bytes());
     }
 
     /// Keeps the result of a commit, and writes its place to the area.

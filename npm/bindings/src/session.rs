@@ -210,6 +210,11 @@ impl CoreSession {
         js_result(self.session.cycle_key())
     }
 
+    #[wasm_bindgen(js_name = bindUser)]
+    pub fn bind_user(&mut self, user: &str, label: &str) -> JsResult<()> {
+        js_result(self.session.bind_user(user, Some(label)))
+    }
+
     #[wasm_bindgen(js_name = setExpiry)]
     pub fn set_expiry(&mut self, kind: ExpiryKind, amount: &str) -> JsResult<()> {
         js_result(expiry(kind, amount).and_then(|expiry| self.session.set_expiry(expiry)))

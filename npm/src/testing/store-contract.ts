@@ -235,6 +235,24 @@ export function storeContract(store: Store, { lists = true, settle, failing }: S
     });
   }
 
+  add("the entries of a user's sessions are stored, listed and deleted one by one", async (keys) => {
+    const [list, other] = [keys.list(), keys.list()];
+    const deadline = (now() + HOUR * 1000) * 1000;
+    const ids = Array.from({ length: 3 }, (_, number) => `${number}-_${"aZ09".repeat(5)}`.slice(0, 22));
+    const entries = ids.map((id) => keys.known(list + id));
+    await Promise.all([...entries, keys.known(other + ids[0]!)].map((key) => put(key, text(key), { deadline, ifGeneration: 0 })));
+    await settle?.();
+    const listed = await listAll(store, list);
+    check(listed.map(({ name }) => name).sort().join() === entries.sort().join(), `list returned ${listed.length} entries instead of 3`);
+    check(listed.every((entry) => entry.deadline === undefined || entry.deadline === deadline), "list returned another deadline");
+    for (const key of entries) await expectValue(key, text(key));
+    await store.delete(entries[0]!);
+    await expectValue(entries[0]!, null);
+    const left = (await listAll(store, list)).map(({ name }) => name).sort().join();
+    check(left === entries.slice(1).join(), "list returned a deleted entry, or lacks another one");
+    check((await listAll(store, keys.list())).length === 0, "list returned entries of another user");
+  });
+
   const { deleteExpired } = store;
   if (deleteExpired) {
     add("deleteExpired deletes the expired values with the prefix, at most as many as its limit", async (keys) => {
@@ -273,6 +291,7 @@ export function storeContract(store: Store, { lists = true, settle, failing }: S
 class Keys {
   readonly #own: string;
   readonly #used = new Set<string>();
+  #lists = 0;
 
   constructor() {
     const random = crypto.getRandomValues(new Uint8Array(8));
@@ -294,11 +313,21 @@ class Keys {
     return this.named(`${"AZaz09-_".repeat(4)}.${this.#used.size}`);
   }
 
-  /** Returns the key with this name, of the test's own prefix or of another one that begins with it. */
-  named(name: string, more = ""): string {
-    const key = `${this.#own}${more && `.${more}`}:session:${name}`;
+  /** Returns the beginning of the keys of a user's entries. */
+  list(): string {
+    this.#lists++;
+    return `${this.#own}:user:${`${this.#lists}${"Az09-_xy".repeat(4)}`.slice(0, 32)}:`;
+  }
+
+  /** Remembers a key that the test uses. */
+  known(key: string): string {
     this.#used.add(key);
     return key;
+  }
+
+  /** Returns the key with this name, of the test's own prefix or of another one that begins with it. */
+  named(name: string, more = ""): string {
+    return this.known(`${this.#own}${more && `.${more}`}:session:${name}`);
   }
 }
 

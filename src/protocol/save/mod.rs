@@ -32,6 +32,7 @@ use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
+use super::enlist::{self, Following};
 use super::{Reply, Step};
 use super::{revoke, sealing};
 use crate::error::{Error, ErrorKind, Result};
@@ -78,6 +79,8 @@ pub struct Save {
     state: State,
     /// True if the session is unchanged: the save is skipped if another request has renewed it meanwhile.
     is_renewal: bool,
+    /// The outcome, while the list of the user's sessions is changed.
+    following: Following<SaveOutcome>,
 }
 
 /// The attempts of one save.
@@ -137,7 +140,7 @@ type NextStep = Step<Result<SaveOutcome>>;
 
 impl Default for Save {
     fn default() -> Self {
-        Self { state: State::Start, is_renewal: false }
+        Self { state: State::Start, is_renewal: false, following: None }
     }
 }
 
@@ -149,9 +152,18 @@ impl Save {
 
     /// Takes the reply to the last step, [`Reply::Start`] first, and returns the next one.
     pub fn step(&mut self, session: &mut Session, memory: &IsolateMemory, reply: Reply) -> NextStep {
+        if let Some(ended) = self.following.take() {
+            return enlist::advance(&mut self.following, ended, session, memory, reply);
+        }
+        if matches!(reply, Reply::Start)
+            && let Err(error) = session.renew_link()
+        {
+            return Step::Done(Err(error));
+        }
         let reply = sealing::open(session, reply);
         let step = self.advance(session, memory, reply);
-        sealing::seal(session, step)
+        let step = sealing::seal(session, step);
+        enlist::follow(&mut self.following, session, memory, step)
     }
 
     pub(in crate::protocol) fn advance(

@@ -59,7 +59,7 @@ enum PlannedFault {
 /// A memory store that records its operations and has planned failures.
 ///
 /// Operations are called `read`, `list`, `put` and `delete` (of a record), `put cycled` and `put ended` (the tombstone of a
-/// rotation, and that of an end).
+/// rotation, and that of an end), `put entry` and `delete entry` (of a user's list).
 #[derive(Clone)]
 pub struct RecordingStore {
     pub memory: MemoryStore,
@@ -167,10 +167,12 @@ impl Store for RecordingStore {
                     self.ttls.borrow_mut().push((kind(key).to_owned(), *ttl));
                     match kind(key) {
                         "session" => "put",
+                        "user" => "put entry",
                         _ if value.starts_with(b"{\"edge-session\":1,\"cycled\":") => "put cycled",
                         _ => "put ended",
                     }
                 }
+                Op::Delete { key } if kind(key) == "user" => "delete entry",
                 Op::Delete { .. } => "delete",
             };
             let (carried_out, answer) = self.note(operation);

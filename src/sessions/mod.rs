@@ -1,5 +1,7 @@
 //! The Rust API: sessions of a request, and outside of one.
 
+mod users;
+
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;

@@ -1,0 +1,117 @@
+// The settings of sessions, and their way to the core.
+
+import { CoreConsistency, CoreSettings } from "#core";
+import { callCore } from "./core-errors.js";
+import { ConfigError } from "./errors.js";
+import { bytesIn } from "./realm.js";
+import type { Store } from "./store.js";
+import type { SessionEvent } from "./types.js";
+
+/**
+ * The settings of sessions and their cookie: Django's settings in camelCase. `createSessions` validates them.
+ *
+ * @example
+ * const options: SessionOptions = { store: kv(env.SESSIONS), secrets: [env.SESSION_SECRET], cookieAge: 86_400 };
+ */
+export interface SessionOptions {
+  /** The store of the records: `kv(namespace)`, `memory()`, or your own. */
+  store: Store;
+  /** Secrets of at least 32 bytes each. The first one signs, all of them verify. To rotate, add a new one in front of the old ones. */
+  secrets: readonly (string | Uint8Array)[];
+  /** The lifetime of a session after its last save, in seconds. Default 1 209 600 (14 days). */
+  cookieAge?: number | undefined;
+  /** Default `__Host-sessionid`; `__Secure-sessionid` with a domain or a path; `sessionid` if the cookie is not Secure. */
+  cookieName?: string | undefined;
+  /** A domain whose subdomains also receive the cookie. Default: this host only. */
+  cookieDomain?: string | undefined;
+  /** Default `/`. */
+  cookiePath?: string | undefined;
+  /** Default true. Chromium and Firefox also accept such a cookie on `http://localhost`, Safari does not. */
+  cookieSecure?: boolean | undefined;
+  /** Default true: scripts of the page cannot read the cookie. */
+  cookieHttpOnly?: boolean | undefined;
+  /** Default `Lax`. */
+  cookieSameSite?: "Strict" | "Lax" | "None" | undefined;
+  /** True to let the cookie end when the browser closes, unless the session has its own expiry. Default false. */
+  expireAtBrowserClose?: boolean | undefined;
+  /** True to renew the session with each request, not only when it changed. Default false. */
+  saveEveryRequest?: boolean | undefined;
+  /** The maximum lifetime of a session in seconds, even if it is saved. Default 34 560 000 (400 days). */
+  absoluteAge?: number | undefined;
+  /** The maximum size of a record, in bytes. Default 65 536. */
+  maxRecordBytes?: number | undefined;
+  /** The prefix of all keys in the store. Default `edge-session`. */
+  keyPrefix?: string | undefined;
+  /**
+   * True if a load also checks whether the session was revoked. Default true. False saves one read per request, but a logout then only
+   * deletes the record: a slow request can restore it, and caches can still return it.
+   */
+  checkEnded?: boolean | undefined;
+  /**
+   * True to save even if the store does not show a recent save of this browser from another location, which can then be overwritten.
+   * Default false: such a save throws a `StaleError`.
+   */
+  mergeStale?: boolean | undefined;
+  /**
+   * The largest journal in the cookie, in bytes: the recent writes that repair a stale record. From 0 to 4096. Default 1024. A save that
+   * writes more is not carried.
+   */
+  journalBytes?: number | undefined;
+  /**
+   * True to encrypt the records in the store, with a key from the secret and the session key. Who reads the store then reads no session, and who
+   * writes it can neither change one nor put it under another key. Switching it on or off ends all sessions. Default false.
+   */
+  seal?: boolean | undefined;
+  /** Callback invoked for every session event, for logs and counters. An error that it throws is logged and ignored. */
+  onEvent?: ((event: SessionEvent) => void) | undefined;
+  /** Returns the time in milliseconds of Unix time, for tests. Default: that of the store, or `Date.now`. */
+  clock?: (() => number) | undefined;
+  /** Returns 32 unpredictable bytes for each session, for reproducible tests. Default: the platform's random source. */
+  entropy?: (() => Uint8Array) | undefined;
+}
+
+export function jsonOf(settings: object): string {
+  try {
+    return String(JSON.stringify(settings, replacer)); // a `toJSON` can make it undefined
+  } catch (cause) {
+    throw new ConfigError("a setting could not be read", { cause });
+  }
+}
+
+export function secretsOf(secrets: SessionOptions["secrets"]): Uint8Array[] {
+  if (!Array.isArray(secrets)) throw new ConfigError("secrets must be an array of strings, such as [env.SESSION_SECRET]");
+  return secrets.map(bytesOf);
+}
+
+export const CONSISTENCY = {
+  eventual: CoreConsistency.Eventual,
+  linearizable: CoreConsistency.Linearizable,
+  migrating: CoreConsistency.Migrating,
+  cookie: CoreConsistency.Cookie,
+};
+
+export function parseSettings(parts: Uint8Array[], settings: string, consistency: CoreConsistency): CoreSettings {
+  const sizes = Uint32Array.from(parts, ({ length }) => length);
+  const all = new Uint8Array(sizes.reduce((sum, size) => sum + size, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return callCore(() => new CoreSettings(all, sizes, settings, consistency));
+}
+
+function bytesOf(secret: unknown): Uint8Array {
+  if (typeof secret === "string") return new TextEncoder().encode(secret);
+  const bytes = bytesIn(secret);
+  if (bytes) return bytes.slice();
+  throw new ConfigError(
+    "one of secrets is missing: set it with `wrangler secret put SESSION_SECRET` to at least 32 random bytes (locally, in .dev.vars)",
+  );
+}
+
+/** Converts values that JSON would omit or change to strings, which the core rejects. Omits null. */
+function replacer(_name: string, value: unknown): unknown {
+  if (value === null) return undefined;
+  return ["string", "boolean", "object", "undefined"].includes(typeof value) || Number.isFinite(value) ? value : String(value);
+}
