@@ -15,9 +15,12 @@ const STATUS = new Map<string, number>([
   ["ES_TOO_LARGE", 413],
 ]);
 
-/** A handler that receives the session of its request. `Context` is the type of the platform's third argument. */
+/**
+ * A handler that receives the session of its request, and the `Sessions` of its store, for the calls on other sessions. `Context` is the type
+ * of the platform's third argument.
+ */
 export interface SessionHandler<Data extends object, Env, Context = unknown> {
-  fetch(request: Request, env: Env, context: Context, session: Session<Data>): Response | Promise<Response>;
+  fetch(request: Request, env: Env, context: Context, session: Session<Data>, sessions: Sessions<Data>): Response | Promise<Response>;
 }
 
 /** The default export of a Worker. */
@@ -52,7 +55,7 @@ export function withSessions<Data extends object = Record<string, unknown>, Env 
       const sessions = sessionsOf(env);
       const session = await sessions.load(request);
       try {
-        return await respond(sessions, session, () => handler.fetch(request, env, context, session));
+        return await respond(sessions, session, () => handler.fetch(request, env, context, session, sessions));
       } finally {
         session[Symbol.dispose](); // not `using`, which not all browsers of 2025 support
       }

@@ -218,7 +218,7 @@ fn members<'code>(code: &'code str, interface: &str) -> Vec<(&'code str, &'code 
 
 #[test]
 fn the_javascript_options_are_documented_with_their_types_and_settings() {
-    let code = include_str!("../../npm/src/sessions.ts");
+    let code = include_str!("../../npm/src/options.ts");
     let rows = rows_after("docs/reference/javascript-api.md", "## Options");
     let options = members(code, "SessionOptions {");
     assert_eq!(options.len(), rows.len());

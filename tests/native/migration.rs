@@ -203,3 +203,33 @@ fn the_record_that_hides_a_session_of_the_same_request_is_sealed() {
         assert!(String::from_utf8(bytes).unwrap().contains(r#""sealed":"#));
     }
 }
+
+#[test]
+fn the_sessions_of_a_user_are_listed_and_ended_in_both_stores() {
+    let stores = Stores::new();
+    let bind = |label: &'static str| move |session: &mut Session| session.bind_user("alice", Some(label)).unwrap();
+    let [mut stays, mut moves, mut begins] = [(); 3].map(|()| Browser::default());
+    request(&stores.before(), &mut stays, bind("stays"));
+    request(&stores.before(), &mut moves, bind("moves"));
+    let sessions = stores.after();
+    request(&sessions, &mut moves, |session| session.set("cart", "apple").unwrap());
+    request(&sessions, &mut begins, bind("begins"));
+    let labels = || {
+        let listed = run(sessions.list("alice", None)).unwrap();
+        let mut labels: Vec<_> = listed.into_iter().map(|session| session.label.unwrap()).collect();
+        labels.sort();
+        labels
+    };
+    assert_eq!(labels(), ["begins", "moves", "stays"]);
+    let listed = run(sessions.list("alice", None)).unwrap();
+    let id = |label: &str| listed.iter().find(|session| session.label.as_deref() == Some(label)).unwrap().id.clone();
+    assert!(run(sessions.revoke("alice", &id("moves"))).unwrap());
+    assert!(run(sessions.revoke("alice", &id("stays"))).unwrap());
+    assert_eq!(labels(), ["begins"]);
+    assert_eq!(run(sessions.revoke_all("alice")).unwrap(), 1);
+    for browser in [&stays, &moves, &begins] {
+        assert!(!run(sessions.load(browser.header())).unwrap().contains_key("_session_user").unwrap());
+    }
+    let entries = |store: &MemoryStore| store.entries().iter().filter(|(key, _)| key.entry_parts().is_some()).count();
+    assert_eq!((entries(&stores.old), entries(&stores.new)), (0, 0));
+}

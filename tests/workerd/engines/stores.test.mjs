@@ -48,6 +48,22 @@ describe.each(["kv", "durable_object", "d1"])("%s", (engine) => {
     expect(await call("read", [])).toEqual([]);
   });
 
+  test("the entries of a user are listed and deleted one by one", async () => {
+    const list = `edge-session:user:${"aB-_".repeat(8)}:`;
+    const [one, two] = ["1", "2"].map((id) => list + id.padEnd(22, "x"));
+    const deadline = inSeconds(3600);
+    for (const [n, key] of [one, two].entries()) expect(await call("put", put(key, [n], { deadline, ifGeneration: 0 }))).toBe(true);
+    await call("put", put(`edge-session:user:${"zzzz".repeat(8)}:${"1".padEnd(22, "x")}`, [9]));
+    const [page] = await call("list", [list, null]);
+    expect(page.sort()).toEqual([[one, deadline], [two, deadline]]);
+    expect(await call("read", [two, one])).toEqual([[1], [0]]);
+    await call("delete", one);
+    expect(await call("list", [list, null])).toEqual([[[two, deadline]], null]);
+    expect(await call("read", [one, two])).toEqual([null, [1]]);
+    await call("delete", two);
+    expect(await call("list", [list, null])).toEqual([[], null]);
+  });
+
   test("a record of 64 KiB is read as it was put", async () => {
     const [key, value] = [newKey(), Array.from({ length: 65_536 }, (_, n) => n % 251)];
     await call("put", put(key, value));

@@ -24,6 +24,18 @@ const routes = {
     session.update({ user, [`private-${user}`]: user });
     return respond(await pause(url));
   },
+  /** A login whose session is in the list of its user. */
+  async "POST /bind"(session, url) {
+    const user = url.searchParams.get("user");
+    session.cycleKey();
+    session.set("user", user);
+    session.bindUser(user, { label: url.searchParams.get("label") ?? undefined });
+    return respond(await pause(url));
+  },
+  "GET /devices": async (session, url, sessions) => respond(await sessions.list(url.searchParams.get("user"), session)),
+  "POST /revoke": async (session, url, sessions) => respond(await sessions.revoke(url.searchParams.get("user"), url.searchParams.get("id"))),
+  "POST /revoke-others": async (session, url, sessions) => respond(await sessions.revokeOthers(session)),
+  "POST /revoke-all": async (session, url, sessions) => respond(await sessions.revokeAll(url.searchParams.get("user"))),
   async "POST /logout"(session, url) {
     await session.flush();
     return respond(await pause(url));
@@ -38,9 +50,9 @@ export function exactWorker(withSessions, storesOf) {
     const keys = new Set();
     const noting = { ...store, put: (key, ...rest) => (keys.add(key), store.put(key, ...rest)) };
     const worker = withSessions({ store: noting, secrets: [env.SESSION_SECRET] }, {
-      fetch(request, _env, _context, session) {
+      fetch(request, _env, _context, session, sessions) {
         const url = new URL(request.url);
-        return routes[`${request.method} /${url.pathname.split("/")[2]}`](session, url);
+        return routes[`${request.method} /${url.pathname.split("/")[2]}`](session, url, sessions);
       },
     });
     return [name, { store, keys, worker }];

@@ -191,6 +191,47 @@ for (const [engine, send] of Object.entries(sites)) {
     assert.ok(figures.acknowledged > 0 && figures.refused > 0, JSON.stringify(figures));
   });
 
+  test(`${engine}: logins of one user at two isolates are all listed, and each ends at once where another isolate ends it`, async (t) => {
+    t.mock.method(console, "error", () => {}); // the Worker in Node logs each refusal
+    const ask = async (path, method = "POST", isolate = 0, cookie = "") =>
+      (await send(isolate, path, { method, headers: { Cookie: cookie } })).json();
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const user = `user-${engine}-${round}`;
+      const browsers = named(6, "device").map(() => new Browser(send));
+      const bind = (browser, n) => browser.send("POST", `/bind?user=${user}&label=${n}`, { isolate: n % 2 });
+      assert.deepEqual((await Promise.all(browsers.map(bind))).map(outcome), Array(6).fill("200"));
+      for (const isolate of ISOLATES) {
+        const devices = await ask(`/devices?user=${user}`, "GET", isolate, browsers[2].cookie);
+        assert.deepEqual(devices.map(({ label }) => label).sort(), ["0", "1", "2", "3", "4", "5"]);
+        assert.deepEqual(devices.filter(({ current }) => current).map(({ label }) => label), ["2"]);
+      }
+      const { id } = (await ask(`/devices?user=${user}`, "GET", 1)).find(({ label }) => label === "0");
+      assert.equal(await ask(`/revoke?user=another&id=${id}`), false);
+      assert.equal(await ask(`/revoke?user=${user}&id=${id}`), true);
+      assert.deepEqual(await browsers[0].clone().data({ isolate: 1 }), {});
+      // The end of all others, while they write.
+      const slow = browsers.slice(3).map((browser, n) => browser.clone().write("slow", { cookie: browser.cookie, isolate: n % 2, milliseconds: random(40) }));
+      await wait(random(20));
+      assert.equal((await browsers[2].send("POST", "/revoke-others", { isolate: round % 2 })).json, 4);
+      for (const isolate of ISOLATES) {
+        for (const [n, browser] of browsers.entries()) {
+          const { user: name } = await browser.clone().data({ isolate, cookie: browser.cookie });
+          assert.equal(name, n === 2 ? user : undefined, `round ${round}: device ${n}`);
+        }
+      }
+      await Promise.all(slow);
+      for (const browser of browsers.slice(3)) assert.deepEqual(await browser.clone().data({ cookie: browser.cookie }), {});
+      // Logins and the end of all at once: what is logged in afterwards is listed.
+      const late = named(4, "late").map(() => new Browser(send));
+      await Promise.all([...late.map(bind), ask(`/revoke-all?user=${user}`, "POST", 1), wait(1).then(() => ask(`/revoke-all?user=${user}`))]);
+      const alive = [];
+      for (const [n, browser] of [browsers[2], ...late].entries()) if ((await browser.data({ isolate: 1 })).user === user) alive.push(n);
+      assert.ok(!alive.includes(0));
+      const listed = await ask(`/devices?user=${user}`, "GET", round % 2);
+      assert.equal(listed.length, alive.length, `round ${round}: ${listed.length} of ${alive.length} sessions are listed`);
+    }
+  });
+
   test(`${engine}: two logins at once beside a write: both succeed, neither sees the other's data, and the write is kept`, async (t) => {
     t.mock.method(console, "error", () => {}); // the Worker in Node logs each refusal
     let acknowledged = 0;

@@ -74,6 +74,20 @@ test("the alarm is at the deadline, and later saves do not move it", async () =>
   expect((await stored(key)).alarm).toBe(deadline / 1000);
 });
 
+test("an object of entries loses each at its own deadline, and itself with the last one", async () => {
+  const list = `edge-session:user:${"aB-_".repeat(8)}`;
+  const [soon, later] = ["soon", "later"].map((id) => `${list}:${id.padEnd(22, "x")}`);
+  await put(later, "later", { seconds: 3600 });
+  const { alarm } = await stored(list);
+  await put(soon, "soon", { seconds: 0.5 });
+  expect((await stored(list)).alarm).toBeLessThan(alarm);
+  expect((await store.list(`${list}:`, undefined)).keys.length).toBe(2);
+  await expect.poll(() => store.get(soon), { timeout: 10_000 }).toBe(null);
+  expect(await stored(list)).toMatchObject({ rows: 1, alarm });
+  await store.delete(later);
+  expect(await stored(list)).toEqual(empty);
+});
+
 test("an alarm after the deadline empties the object", async () => {
   const key = newKey();
   await put(key, "a record", { seconds: 0.5 });
