@@ -320,8 +320,8 @@ export interface Session<Data extends object = Record<string, unknown>> extends 
    * the entry in the user's list.
    *
    * `user` is your own id of the user, of 1 to 256 bytes. The store contains only a keyed hash of it. `label` is shown to the user, such as the
-   * name of the browser: at most 256 bytes. A session that is still anonymous also gets a new key, as by `cycleKey`. A session that is bound
-   * to another user leaves that user's list. Throws a `UsageError` if the session is stored in its cookie.
+   * name of the browser: at most 256 bytes. The session also gets a new key, as by `cycleKey`, unless it got one in this request or is bound to
+   * this user. If it is bound to another user, it leaves that user's list. Throws a `UsageError` if the session is stored in its cookie.
    *
    * @example
    * session.bindUser(user.id, { label: "Firefox on Linux" });

@@ -3,7 +3,6 @@
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 
-use super::identity::Identity;
 use super::load_state::{FetchOutcome, LoadState};
 use super::session::{Entry, Session};
 use super::user_link::{USER_KEY, UserLink};
@@ -16,9 +15,9 @@ impl Session {
     /// Binds the session to a user, at a login: [`list`](crate::Sessions::list) then returns it, and
     /// [`revoke`](crate::Sessions::revoke) ends it. The next save or commit puts the entry in the user's list.
     ///
-    /// `user` is your own id of the user, of 1 to 256 bytes. The store contains only a keyed hash of it. `label` is shown to the user, such as
-    /// the name of the browser: at most 256 bytes. A session that is still anonymous also gets a new key, as by
-    /// [`cycle_key`](Self::cycle_key). A session that is bound to another user leaves that user's list.
+    /// `user` is your own id of the user, of 1 to 256 bytes. The store contains only a keyed hash of it. `label` is shown to the user,
+    /// such as the name of the browser: at most 256 bytes. The session also gets a new key, as by [`cycle_key`](Self::cycle_key),
+    /// unless it got one in this request or is bound to this user. If it is bound to another user, it leaves that user's list.
     ///
     /// ```
     /// # use edge_session::{MemoryStore, Sessions, Settings};
@@ -46,14 +45,17 @@ impl Session {
             return Err(Error::value("a user's id needs 1 to 256 bytes, and a label at most 256"));
         }
         self.data()?;
-        // An anonymous key could be one that somebody has planted before the login.
-        if self.key.identity().is_none_or(Identity::is_anonymous) {
+        let known = self.user_link().filter(|link| link.user == user);
+        // A key from before the login may be known to others.
+        let has_new_key = self.key.is_new() && self.key.identity().is_some_and(|identity| !identity.is_anonymous());
+        if known.is_none() && !has_new_key {
             self.cycle_key()?; // mutation: key-of-bound
         }
-        let link = match self.user_link() {
-            Some(link) if link.user == user => UserLink { label: label.to_owned(), ..link },
-            _ => {
-                UserLink::new(&mut self.random, user.to_owned(), label.to_owned(), self.clock.now().timestamp_millis())
+        let link = match known {
+            Some(link) => UserLink { label: label.to_owned(), ..link },
+            None => {
+                let now = self.clock.now().timestamp_millis();
+                UserLink::new(&mut self.random, user.to_owned(), label.to_owned(), now)
             }
         };
         self.link(link)
