@@ -62,6 +62,7 @@ pub mod fuzzing;
 pub mod iso;
 mod isolate;
 pub mod json;
+mod platform;
 pub mod protocol;
 mod secret;
 mod session;

@@ -11,8 +11,11 @@ use core::fmt;
 use chrono::{DateTime, Utc};
 
 use crate::driver::drive;
-use crate::error::{Error, ErrorKind, Result};
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::Result;
 use crate::isolate::IsolateMemory;
+use crate::platform;
 use crate::protocol::headers::SessionHeaders;
 use crate::protocol::save::SaveOutcome;
 use crate::protocol::sweep::{ClearExpired, MARGIN, MAX_OPERATIONS, SweepOutcome};
@@ -61,7 +64,7 @@ pub struct Sessions<S> {
 impl<S: Store> Sessions<S> {
     /// Creates sessions in `store`, with the platform's clock and random source.
     pub fn new(store: S, settings: Settings) -> Self {
-        let (clock, entropy) = (Box::new(platform_now), Box::new(platform_entropy));
+        let (clock, entropy) = (Box::new(platform::now), Box::new(platform::entropy));
         let (memory, sweep_cursor) = (store.memory(), RefCell::default());
         let settings = Arc::new(settings.with_consistency(store.consistency()));
         Self { store, memory, settings, clock, entropy, events: None, sweep_cursor }
@@ -412,25 +415,5 @@ impl<S: Store> Sessions<S> {
 impl<S> fmt::Debug for Sessions<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sessions").field("settings", &self.settings).finish_non_exhaustive()
-    }
-}
-
-#[cfg(not(all(target_arch = "wasm32", target_os = "unknown")))]
-fn platform_now() -> DateTime<Utc> {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    DateTime::from_timestamp(i64::try_from(since.as_secs()).unwrap_or_default(), since.subsec_nanos())
-        .unwrap_or_default()
-}
-
-#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
-fn platform_now() -> DateTime<Utc> {
-    DateTime::from_timestamp_millis(js_sys::Date::now() as i64).unwrap_or_default()
-}
-
-pub(crate) fn platform_entropy() -> Result<[u8; 32]> {
-    let mut seed = [0; 32];
-    match getrandom::fill(&mut seed) {
-        Ok(()) => Ok(seed),
-        Err(_) => Err(Error::new(ErrorKind::Entropy, "the platform gave no random bytes; no session can be made")),
     }
 }

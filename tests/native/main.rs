@@ -14,6 +14,7 @@ mod anonymous_cookie;
 mod at_rest;
 mod caching;
 mod cancellation;
+mod contract;
 mod cookies;
 #[path = "../../fuzz/corpus.rs"]
 mod corpus;

@@ -8,6 +8,7 @@
 
 extern crate alloc;
 
+mod contract;
 mod executor;
 mod fault;
 mod location;
@@ -36,6 +37,7 @@ use namespace::{Namespace, Stored};
 use options::micros;
 use random::Random;
 
+pub use contract::{Breach, StoreContract};
 pub use executor::Task;
 pub use fault::{AppliedWrite, Fault, Operation, OperationCounts, OperationKind};
 pub use location::{Found, KvLocation, ListedKey};

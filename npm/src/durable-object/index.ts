@@ -60,7 +60,7 @@ export class SessionObject extends DurableObject {
     const record: StoredRecord = { value: ArrayBuffer.isView(value) ? value.slice().buffer : value, deadline, generation };
     this.ctx.storage.kv.put(entry, record);
     // A save that moves the deadline later leaves the alarm, since each move is billed as a row. The alarm itself looks at the deadlines.
-    if (!stored || deadline < stored.deadline) void this.#setAlarm();
+    if (!stored || deadline < stored.deadline) void this.#setAlarm(entry === RECORD ? deadline : this.#earliest());
     return true;
   }
 
@@ -72,8 +72,8 @@ export class SessionObject extends DurableObject {
    * await namespace.get(namespace.idFromName(storageKey)).remove();
    */
   async remove(entry: string = RECORD): Promise<void> {
-    this.ctx.storage.kv.delete(entry);
-    if (this.#rows().length === 0) await this.#removeAll();
+    if (entry !== RECORD) this.ctx.storage.kv.delete(entry);
+    if (entry === RECORD || this.#rows().length === 0) await this.#removeAll();
   }
 
   /**
@@ -90,7 +90,7 @@ export class SessionObject extends DurableObject {
   override async alarm(): Promise<void> {
     const now = Date.now() * 1000;
     for (const [entry, { deadline }] of this.#rows()) if (deadline <= now) this.ctx.storage.kv.delete(entry);
-    await (this.#rows().length > 0 ? this.#setAlarm() : this.#removeAll());
+    await (this.#rows().length > 0 ? this.#setAlarm(this.#earliest()) : this.#removeAll());
   }
 
   #row(entry: string): StoredRecord | undefined {
@@ -101,10 +101,12 @@ export class SessionObject extends DurableObject {
     return [...this.ctx.storage.kv.list<StoredRecord>()];
   }
 
-  /** Sets the alarm to the earliest deadline. */
-  #setAlarm(): Promise<void> {
-    const earliest = Math.min(...this.#rows().map(([, { deadline }]) => deadline));
-    return this.ctx.storage.setAlarm(Math.min(Math.ceil(earliest / 1000), Date.now() + MAX_ALARM));
+  #earliest(): number {
+    return Math.min(...this.#rows().map(([, { deadline }]) => deadline));
+  }
+
+  #setAlarm(deadline: number): Promise<void> {
+    return this.ctx.storage.setAlarm(Math.min(Math.ceil(deadline / 1000), Date.now() + MAX_ALARM));
   }
 
   async #removeAll(): Promise<void> {

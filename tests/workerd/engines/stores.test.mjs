@@ -48,6 +48,10 @@ describe.each(["kv", "durable_object", "d1"])("%s", (engine) => {
     expect(await call("read", [])).toEqual([]);
   });
 
+  test("the store keeps its contract", async () => {
+    expect(await call("contract", [`contract-${engine}`, engine !== "durable_object"])).toEqual([]);
+  });
+
   test("the entries of a user are listed and deleted one by one", async () => {
     const list = `edge-session:user:${"aB-_".repeat(8)}:`;
     const [one, two] = ["1", "2"].map((id) => list + id.padEnd(22, "x"));

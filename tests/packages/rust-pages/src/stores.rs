@@ -2,6 +2,7 @@
 
 use edge_session::store::{OnlyIf, Op, StorageKey, WriteOutcome};
 use edge_session::{D1, DurableObjects, Error, Kv, Store};
+use edge_session_kv_model::StoreContract;
 use worker::{Env, Request, Response, Result};
 
 /// A put in a request's body: key, value, deadline, generation, and the generation that the stored record must have; 0 if there
@@ -66,6 +67,13 @@ async fn run(store: edge_session::Result<impl Store>, operation: &str, mut reque
                 let entries = page.entries.into_iter().map(|(key, deadline)| (key.as_str().to_owned(), deadline));
                 (entries.collect::<Vec<_>>(), page.cursor)
             }))
+        }
+        "contract" => {
+            let (run, lists): (String, bool) = request.json().await?;
+            let contract = StoreContract::new(run);
+            let contract = if lists { contract } else { contract.without_lists() };
+            let breaches = contract.check(&store).await;
+            Response::from_json(&breaches.iter().map(ToString::to_string).collect::<Vec<_>>())
         }
         "delete-expired" => {
             let (prefix, before, limit): (String, i64, usize) = request.json().await?;
