@@ -40,12 +40,13 @@ export const prices = {
 const activeSeconds = 0.02;
 const gigabytes = 0.128;
 
-/** What is measured. `prices` names the prices that apply. */
+/** What is measured. `prices` names the prices that apply, `fits` says which sizes are possible. */
 export const engines = [
   { name: "kv", title: "kv", prices: "kv" },
   { name: "durable_object", title: "durable_object", prices: "durable_object" },
   { name: "d1", title: "d1", prices: "d1" },
   { name: "memory", title: "memory" },
+  { name: "cookie", title: "cookie", fits: ({ bytes }) => bytes < 2_800 },
   { name: "react-router", title: "React Router's KV storage", prices: "kv" },
   { name: "astro", title: "Astro's sessions on KV", prices: "kv" },
 ];
@@ -145,7 +146,7 @@ function print(results, rounds) {
   ]));
   const size = (bytes) => (bytes < 1024 ? `${bytes} B` : `${bytes / 1024} KB`);
   const columns = (text) => sizes.map((bytes) => `${text}, ${size(bytes)}`);
-  const texts = (values, text = String) => sizes.map((bytes) => text(values[bytes]));
+  const texts = (values, text = String) => sizes.map((bytes) => (values[bytes] === undefined ? "–" : text(values[bytes])));
   say("\nBytes of a put and of the cookie after ten saves, and the time of a load and a save as a multiple of kv's:");
   say(`the median of ${rounds} rounds\n`);
   table([
@@ -207,8 +208,8 @@ export async function measured(rounds) {
   }
   try {
     const counted = [];
-    for (const { name } of engines) {
-      for (const bytes of sizes) counted.push(JSON.parse(await text(`/count?engine=${name}&bytes=${bytes}`)));
+    for (const { name, fits = () => true } of engines) {
+      for (const bytes of sizes.filter((bytes) => fits({ bytes }))) counted.push(JSON.parse(await text(`/count?engine=${name}&bytes=${bytes}`)));
     }
     const worker = { ask: (engine, query) => text(`/?engine=${engine}&${query}`), pid: () => undefined };
     const cells = sizes.map((bytes) => ({ mode: "small", bytes }));

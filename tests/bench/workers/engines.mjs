@@ -3,7 +3,7 @@
 // `/?engine=kv&mode=small&bytes=200&visits=10` makes visits.
 
 import { SessionObject } from "../../../dist/durable-object/index.js";
-import { d1, durableObjects, kv, memory } from "../../../dist/node.js";
+import { cookieStore, d1, durableObjects, kv, memory } from "../../../dist/node.js";
 import { answering } from "../answer.mjs";
 import astro from "../contenders/astro.mjs";
 import { contenderOn } from "../contenders/edge-session.mjs";
@@ -119,6 +119,7 @@ const stores = {
   durable_object: (env, counted) => durableObjects(counted ? countedObjects(env.COUNTED_OBJECTS) : env.SESSION_OBJECTS),
   d1: (env, counted) => d1(counted ? countedDatabase(env.SESSION_DB) : env.SESSION_DB),
   memory: (env, counted) => (counted ? countedCalls(memory()) : memory()),
+  cookie: () => cookieStore(),
 };
 
 const peers = { "react-router": reactRouter, astro };
@@ -143,6 +144,7 @@ async function counted(engine, env, bytes) {
   const { contender, renew } = contenderOf(engine, env, true);
   const operations = {};
   let cookie = "";
+  written = 0;
   async function request(kind, visit) {
     taken();
     const setCookie = await visit(cookie);
