@@ -12,7 +12,7 @@ import { install, serve, succeed } from "./installed.mjs";
 
 const { folder, tarball } = await install({
   consumers: ["documents", "node", "types", "vite-browser", "vitest-workerd"],
-  examples: ["hono-worker", "typescript-worker"],
+  examples: ["hono-worker", "my-devices", "typescript-worker"],
   packages: ["@cloudflare/vitest-plugin", "hono", "vite", "vitest"],
 });
 const at = (consumer) => ({ cwd: `${folder}/${consumer}` });
@@ -99,9 +99,11 @@ describe("the package, installed", { concurrency: 2 }, () => {
         assert.equal((await visitor(url, jar).get("/")).text, "Visit number 1", "the session has ended");
       }
     });
+  }
 
+  for (const [name, binding] of [["typescript-worker", "SESSIONS"], ["hono-worker", "SESSIONS"], ["my-devices", "SESSION_OBJECTS"]]) {
     test(`${name}, as wrangler would deploy it: one script, and one WebAssembly`, async () => {
-      assert.match(await succeed("wrangler", ["deploy", "--dry-run", "--outdir", "deployed"], at(name)), /env\.SESSIONS/);
+      assert.match(await succeed("wrangler", ["deploy", "--dry-run", "--outdir", "deployed"], at(name)), new RegExp(`env\\.${binding} `));
       const files = readdirSync(`${folder}/${name}/deployed`).map((file) => extname(file));
       assert.deepEqual(files.filter((kind) => [".js", ".wasm"].includes(kind)).sort(), [".js", ".wasm"]);
     });
