@@ -17,7 +17,7 @@ const distribution = join(root, "dist");
 const compact = '--cfg sha2_backend_soft="compact"';
 
 /** The public declarations; the others describe internals. */
-const declarations = ["cookie-store", "d1", "durable-objects", "errors", "index", "migrate", "sessions", "store", "types", "with-sessions"];
+const declarations = ["cookie-store", "d1", "durable-objects", "errors", "index", "migrate", "options", "sessions", "store", "types", "with-sessions"];
 const testing = ["fault", "index", "model", "namespace", "options", "store-contract"].map((name) => `testing/${name}`);
 
 /** The entries without wasm: the same file on every platform. */

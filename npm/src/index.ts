@@ -23,7 +23,7 @@ export type {
   SessionEvent,
   SessionKeyOf,
   SessionValueOf,
+  UserSession,
 } from "./types.js";
-export type { UserSession } from "./user-sessions.js";
 export { withSessions } from "./with-sessions.js";
 export type { SessionHandler, SessionsWorker } from "./with-sessions.js";

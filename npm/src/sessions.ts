@@ -5,13 +5,14 @@ import { Area } from "./area.js";
 import { callCore } from "./core-errors.js";
 import { ConfigError, EntropyError, StoreUnavailableError, ValueError } from "./errors.js";
 import { mergeHeaders, newHeaders } from "./headers.js";
-import { CONSISTENCY, jsonOf, parseSettings, secretsOf, type SessionOptions } from "./options.js";
+import type { SessionOptions } from "./options.js";
 import { bytesIn } from "./realm.js";
 import { toMutable } from "./response.js";
 import { type SessionContext, StoredSession } from "./session.js";
+import { CONSISTENCY, jsonOf, parseSettings, secretsOf } from "./settings.js";
 import type { Store } from "./store.js";
-import type { Session } from "./types.js";
-import { checkText, type UserSession, userOutcome } from "./user-sessions.js";
+import type { Session, UserSession } from "./types.js";
+import { checkText, userOutcome } from "./user-sessions.js";
 import { describe } from "./value.js";
 import { instance, recover } from "./wasm-instance.js";
 

@@ -114,6 +114,20 @@ export interface SessionEvent {
   session: string;
 }
 
+/** One of a user's sessions. */
+export interface UserSession {
+  /** The public id of the session, for `revoke`. It is random, opens nothing, and stays the same when the session key changes. */
+  id: string;
+  /** True for the session of this request. */
+  current: boolean;
+  /** The time of the login. */
+  createdAt: Date;
+  /** The time of the last visit, up to an hour old. */
+  lastSeenAt: Date;
+  /** The label that `bindUser` got. */
+  label: string | undefined;
+}
+
 /** The result of a save. */
 export interface SaveOutcome {
   /** True if the old key could not be revoked after `cycleKey`. The old cookie then opens the old session until its record expires. */
@@ -147,7 +161,7 @@ export interface Session<Data extends object = Record<string, unknown>> extends 
    * The outcome of the load. Does not count as an access.
    *
    * @example
-   * if (session.loadReason === "revoked") return Response.redirect("/login");
+   * if (["revoked", "unknown", "expired"].includes(session.loadReason)) return Response.redirect("/login");
    */
   readonly loadReason: LoadReason;
 

@@ -1,22 +1,9 @@
-// The sessions of a user, as they are listed.
+// The results of the calls on a user's sessions.
 
 import type { Area } from "./area.js";
 import { ValueError } from "./errors.js";
+import type { UserSession } from "./types.js";
 import { describe } from "./value.js";
-
-/** One of a user's sessions. */
-export interface UserSession {
-  /** The public id of the session, for `revoke`. It is random, opens nothing, and stays the same when the session key changes. */
-  id: string;
-  /** True for the session of this request. */
-  current: boolean;
-  /** The time of the login. */
-  createdAt: Date;
-  /** The time of the last visit, up to an hour old. */
-  lastSeenAt: Date;
-  /** The label that `bindUser` got. */
-  label: string | undefined;
-}
 
 type Listed = [id: string, current: boolean, createdAt: number, lastSeenAt: number, label: string];
 

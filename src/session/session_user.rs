@@ -51,12 +51,13 @@ impl Session {
         if known.is_none() && !has_new_key {
             self.cycle_key()?; // mutation: key-of-bound
         }
+        let now = self.clock.now().timestamp_millis();
         let link = match known {
-            Some(link) => UserLink { label: label.to_owned(), ..link },
-            None => {
-                let now = self.clock.now().timestamp_millis();
-                UserLink::new(&mut self.random, user.to_owned(), label.to_owned(), now)
+            Some(link) => {
+                let created = if has_new_key { now } else { link.created };
+                UserLink { label: label.to_owned(), created, ..link }
             }
+            None => UserLink::new(&mut self.random, user.to_owned(), label.to_owned(), now),
         };
         self.link(link)
     }

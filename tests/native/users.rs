@@ -280,6 +280,17 @@ fn another_user_in_the_same_session_takes_it_out_of_the_first_list() {
         let key = site.session_key(&browser);
         site.request(&mut browser, |session| bind(session, "bob", "Renamed"));
         assert_eq!(site.session_key(&browser), key);
+        // Another login is one that changes the key.
+        let created = |site: &Site| list(site, "bob")[0].created_at.timestamp();
+        let before = created(&site);
+        site.advance(60);
+        site.request(&mut browser, |session| bind(session, "bob", "Renamed"));
+        assert_eq!(created(&site) - before, 0);
+        site.request(&mut browser, |session| {
+            session.cycle_key().unwrap();
+            bind(session, "bob", "Renamed");
+        });
+        assert_eq!((created(&site) - before, list(&site, "bob").len()), (60, 1));
         assert_eq!(labels(&site, "bob"), ["Renamed"]);
         assert_eq!(list(&site, "bob")[0].id, id);
         site.request(&mut browser, |session| session.clear());
