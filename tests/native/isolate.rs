@@ -360,6 +360,7 @@ fn diverged_records_of_two_isolates_are_merged_by_a_load_and_repaired_by_its_com
     settle(&model);
     // Both load before either saves, and save at the same time: the later put overwrites the earlier one.
     let (one, two) = (isolate.load(&browser), other.load(&browser));
+    model.run_for(Duration::from_millis(1)); // so that both read once more before they save
     let mine = isolate.start(one, &browser, |session| session.set("mine", 1).unwrap());
     let theirs = other.start(two, &browser, |session| session.set("theirs", 2).unwrap());
     model.run_for(Duration::from_secs(5));
@@ -394,6 +395,7 @@ fn a_failed_repair_does_not_fail_the_response() {
     let browser = isolate.visitor();
     settle(&model);
     let (one, two) = (isolate.load(&browser), other.load(&browser));
+    model.run_for(Duration::from_millis(1)); // so that both read once more before they save
     let saves = [
         isolate.start(one, &browser, |session| session.set("mine", 1).unwrap()),
         other.start(two, &browser, |session| session.set("theirs", 2).unwrap()),
@@ -527,6 +529,7 @@ fn records_that_are_too_large_only_when_merged_are_read_completely_and_fail_no_r
     let browser = isolate.visitor();
     settle(&model);
     let (one, two) = (isolate.load(&browser), other.load(&browser));
+    model.run_for(Duration::from_millis(1)); // so that both read once more before they save
     let saves = [
         isolate.start(one, &browser, |session| session.set("mine", "x".repeat(40_000)).unwrap()),
         other.start(two, &browser, |session| session.set("theirs", "y".repeat(40_000)).unwrap()),

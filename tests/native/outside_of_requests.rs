@@ -169,6 +169,7 @@ fn delete_interrupts_a_login_and_a_save_that_run_beside_it() {
             slow.cycle_key().unwrap();
         }
         run(site.another_isolate().sessions.delete(&site.session_key(&browser))).unwrap();
+        site.advance(1);
         let error = site.failed_commit(&mut slow);
         assert_eq!(error.kind(), ErrorKind::SessionInterrupted);
         assert_eq!(site.stored().0, 0);

@@ -723,8 +723,8 @@ fn a_failed_put_is_retried_a_second_later_on_the_current_record() {
     site.commit(&mut browser, session, 200);
     let waits = site.store.waits.take();
     assert!(matches!(waits[..], [1_000..=1_255]), "{waits:?}");
-    // Reads of the other isolate: a load, an open (first the record, then its tombstone), and a save.
-    assert_eq!(site.operations(), ["read", "put", "read", "read", "read", "read", "put", "read", "put"]);
+    // Reads of the other isolate: a load, and an open (first the record, then its tombstone).
+    assert_eq!(site.operations(), ["put", "read", "read", "read", "put", "read", "put"]);
     assert_eq!(site.event_kinds(), ["retried", "merged"]);
     assert_eq!(site.record()["data"], serde_json::json!({ "user": "alice", "theirs": 2, "mine": 1 }));
     assert_eq!(reason(&site, &browser), LoadReason::Live);
@@ -748,7 +748,7 @@ fn a_failed_but_applied_put_is_detected() {
     let mut browser = site.visitor();
     site.apply_but_fail("put");
     set(&site, &mut browser, "mine", 1);
-    assert_eq!(site.operations(), ["read", "read", "put", "read"], "no put has to be repeated");
+    assert_eq!(site.operations(), ["read", "put", "read"], "no put has to be repeated");
     assert_eq!(site.record()["generation"], 2);
     assert_eq!((reason(&site, &browser), site.event_kinds()), (LoadReason::Live, vec!["retried".to_owned()]));
 }
@@ -780,7 +780,7 @@ fn a_put_that_fails_four_times_is_an_error() {
     site.refuse(["put"; 4]);
     site.operations();
     assert_eq!(site.failed_commit(&mut session).kind(), ErrorKind::StoreUnavailable);
-    assert_eq!(site.operations(), ["read", "put", "read", "put", "read", "put", "read", "put"]);
+    assert_eq!(site.operations(), ["put", "read", "put", "read", "put", "read", "put"]);
     assert_eq!(site.event_kinds(), ["retried", "retried", "retried", "store-failed"]);
     let waits = site.store.waits.take();
     assert!(matches!(waits[..], [1_000..=1_255, 1_000..=1_255, 1_000..=1_255]), "{waits:?}");
@@ -813,6 +813,7 @@ fn a_failed_renewal_is_not_retried_and_does_not_fail_the_response() {
         site.advance(200);
         let session = site.load(&browser);
         let before = site.store.memory.entries();
+        site.advance(1);
         site.refuse([operation]);
         let headers = site.commit(&mut browser, session, 200);
         assert!(headers.set_cookie().is_none());

@@ -119,6 +119,7 @@ fn a_write_that_was_loaded_before_a_login_and_is_saved_after_it_is_refused() {
     let elsewhere = site.another_isolate();
     let saving: Vec<_> = [&site, &elsewhere].map(|site| site.load(&browser)).into();
     site.login(&mut browser);
+    site.advance(1);
     let before = site.store.memory.entries();
     for (mut session, site) in saving.into_iter().zip([&site, &elsewhere]) {
         session.set("draft", 1).unwrap();

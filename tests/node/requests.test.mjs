@@ -227,6 +227,11 @@ test("KV: what each request costs, and the shape of every call", async () => {
   await alice.visit((session) => session.set("user", "alice"));
   assert.deepEqual(names(), ["get", "get"], "an equal value is not written");
   await alice.visit((session) => session.set("page", 1));
+  assert.deepEqual(names(), ["get", "get", "put"]);
+  await alice.visit((session) => {
+    time.now += 1; // as after I/O of the handler
+    session.set("page", 2);
+  });
   assert.deepEqual(names(), ["get", "get", "get", "get", "put"]);
   await alice.visit((session) => session.cycleKey());
   assert.deepEqual(names(), ["get", "get", "get", "get", "get", "put", "put"], "the tombstone of another login; the new record, the old key's tombstone");

@@ -92,6 +92,7 @@ export const mutations = [
   { what: "a merged session needs no write", marker: "merged-needs-write", from: "merged: None, ..", to: "..", test: ["isolate", "diverged_records_of_two_isolates_are_merged_by_a_load_and_repaired_by_its_commit"] },
   { what: "a save builds on what its request loaded", marker: "base-of-save", from: "self.has_seen(tag)", to: "self.has_seen(tag) || self.stored.is_some()" },
   { what: "records do not list their writes", marker: "writes-noted", from: "head.record_writes(data, time);", to: "let _ = data;" },
+  { what: "a save does not read again although time has passed", marker: "just-read", from: "self.clock.since_revocation_check() == 0", to: "true", test: ["requests", "a_load_reads_the_record_and_its_tombstone_and_a_login_the_tombstone_of_its_successor_too"] },
   { what: "the time of a write is that of its clock", marker: "time-of-write", from: "Journal::next_time(self.known.journal.as_ref(), &head, now, SKEW)", to: "now.max(now.saturating_sub(SKEW))" },
 
   // Linearizable stores.

@@ -98,6 +98,13 @@ struct Attempt {
     is_stored: bool,
 }
 
+impl Attempt {
+    /// Returns whether nothing was sent and nothing waited for.
+    const fn is_first(&self) -> bool {
+        self.failed == 0 && self.waited == 0 && self.sent.is_none()
+    }
+}
+
 /// A record that was put.
 #[derive(Debug)]
 enum SentRecord {
@@ -288,6 +295,11 @@ impl Save {
             self.state = State::ReadingFamily(attempt);
             return Ok(Step::Read(keys));
         };
+        if attempt.is_first()
+            && let Some(record) = session.record_just_read()
+        {
+            return self.build(session, memory, attempt, vec![Some(record)]);
+        }
         let mut keys = vec![session.record_key(origin), session.tombstone_key(origin)];
         if session.key.is_new() && origin.is_anonymous() {
             keys.push(revoke::successor_tombstone(settings, origin));
@@ -337,6 +349,17 @@ impl Session {
         let is_older =
             |other: &&Identity| other.key.family() == identity.key.family() && other.rotations < identity.rotations;
         self.incoming.identities().find(is_older)
+    }
+
+    /// Returns the record that the session was loaded with, if no time has passed since: another read would show the same. The clock
+    /// of a Worker does not advance unless it waits for I/O.
+    fn record_just_read(&self) -> Option<Vec<u8>> {
+        let is_plain = matches!(self.key, KeyState::Stored(_)) && self.load_reason() == LoadReason::Live;
+        let is_loaded = self.stored.as_ref().is_some_and(|stored| stored.length.is_some() && stored.merged.is_none());
+        // mutation: just-read
+        let is_now = self.clock.since_revocation_check() == 0 && self.settings.reads_tombstones();
+        // Data that were cleared have no record any more.
+        if is_plain && is_loaded && is_now { self.loaded_record().filter(|record| !record.is_empty()) } else { None }
     }
 
     /// Returns whether a concurrent request has just rotated the key.
