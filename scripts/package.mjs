@@ -8,7 +8,7 @@ import { dirname, join, relative } from "node:path";
 import { say, script, seconds } from "./print.mjs";
 import { bin, find, read, root } from "./project.mjs";
 import { needs, setUp } from "./setup.mjs";
-import { compile, features, step } from "./wasm.mjs";
+import { assumptions, compile, features, order, step } from "./wasm.mjs";
 
 const glue = join(root, "target", "npm");
 const distribution = join(root, "dist");
@@ -84,8 +84,9 @@ async function buildWasm(crate, name, wasm, panics = false) {
   await compile({ crate, profile: "npm", target: "package", name, folder: glue, rustflags });
 
   mkdirSync(dirname(wasm), { recursive: true });
-  const passes = ["--flatten", "--rereloop", "-Oz", "-Oz", "--strip-debug", "--strip-producers", "--strip-target-features", "--minify-imports-and-exports"];
-  const names = await step(find("wasm-opt", [bin]), [join(glue, `${name}_bg.wasm`), ...features, ...passes, "--output", wasm], { quiet: true });
+  const passes = [...assumptions, "-Oz", "--flatten", "--rereloop", "-Oz", "-Oz", order];
+  const stripped = ["--strip-debug", "--strip-producers", "--strip-target-features", "--minify-imports-and-exports"];
+  const names = await step(find("wasm-opt", [bin]), [join(glue, `${name}_bg.wasm`), ...features, ...passes, ...stripped, "--output", wasm], { quiet: true });
   shorten(name, new Map([...names.matchAll(/\["(.+?)", "(.+?)"\]/g)].map(([, long, short]) => [long, short])));
 }
 

@@ -12,6 +12,12 @@ const triple = "wasm32-unknown-unknown";
 export const features = ["bulk-memory", "multivalue", "mutable-globals", "nontrapping-float-to-int", "reference-types", "sign-ext"]
   .map((name) => `--enable-${name}`);
 
+/** The end of the stack is at the lowest addresses. So no address that is a negative number and a small offset is valid. */
+export const assumptions = ["--low-memory-unused"];
+
+/** The last pass. The functions of a module are beside each other, and gzip finds what they have in common. */
+export const order = "--reorder-functions-by-name";
+
 /**
  * Compiles the package `crate` with a cargo profile, and writes `<name>_bg.wasm` and `<name>.js` into `folder`. `target` is `worker` or
  * `package`: see scripts/wasm-bindgen.
