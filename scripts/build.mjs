@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { Stop, say, script, seconds } from "./print.mjs";
 import { bin, find, read, root } from "./project.mjs";
 import { program, tools } from "./tools.mjs";
-import { compile, features, step } from "./wasm.mjs";
+import { assumptions, compile, features, order, step } from "./wasm.mjs";
 
 /** This repository's Worker, and those of the tests that use the crate as a stranger's would. */
 export const app = join(root, "worker");
@@ -83,7 +83,7 @@ async function produce(folder, staging) {
   // A crate need not handle every event that the entry knows.
   const silent = "--log-override:import-is-undefined=silent";
   await step(find("esbuild", [bin]), [join(staging, "entry.js"), ...bundled, imported, silent, `--outfile=${join(staging, "out/index.js")}`]);
-  const passes = ["-O3", "--strip-debug", "--strip-producers"];
+  const passes = [...assumptions, "-O3", order, "--strip-debug", "--strip-producers"];
   await step(find("wasm-opt", [bin]), [wasm, ...features, "--enable-exception-handling", ...passes, "--output", join(staging, "out/index_bg.wasm")]);
 }
 
