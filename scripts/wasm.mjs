@@ -19,17 +19,17 @@ export const assumptions = ["--low-memory-unused"];
 export const order = "--reorder-functions-by-name";
 
 /**
- * In a build for size, a function with the attribute `inline` is inlined if it is as small as others. LLVM's own limit is six times as large,
- * also for those of the standard library.
+ * For builds for size. A function with the attribute `inline` is inlined if it is as small as others: LLVM's own limit is six times as large,
+ * also for those of the standard library. Computations are not copied into branches so that one path can skip them.
  */
-const inlining = "-C llvm-args=-inlinehint-threshold=50";
+const small = ["-inlinehint-threshold=50", "-enable-pre=false", "-enable-load-pre=false"].map((flag) => `-C llvm-args=${flag}`);
 
 /**
  * Compiles the package `crate` with a cargo profile, and writes `<name>_bg.wasm` and `<name>.js` into `folder`. `target` is `worker` or
  * `package`: see scripts/wasm-bindgen.
  */
 export async function compile({ crate, profile, target, name, folder, rustflags = [], env = {} }) {
-  const flags = [process.env.RUSTFLAGS, nameless, inlining, ...rustflags].filter(Boolean).join(" ");
+  const flags = [process.env.RUSTFLAGS, nameless, ...small, ...rustflags].filter(Boolean).join(" ");
   const built = process.env.CARGO_TARGET_DIR ?? join(root, "target");
   const args = ["build", "--package", crate, "--lib", "--profile", profile, "--target", triple, "--target-dir", built];
   await step("cargo", args, { env: { ...env, RUSTFLAGS: flags } });
