@@ -155,15 +155,16 @@ fn a_load_reads_the_record_and_its_tombstone_and_a_login_the_tombstone_of_its_su
     assert_eq!(reads_of(&site, &mut browser, |session| session.cycle_key().unwrap()), [two.clone(), three]);
     let rotates = |session: &mut Session| session.cycle_key().unwrap();
     assert_eq!(reads_of(&site, &mut browser, rotates), [two.clone(), two.clone()], "once logged in");
-    assert_eq!(reads_of(&site, &mut browser, writes), [two.clone()], "once logged in");
+    assert_eq!(reads_of(&site, &mut browser, writes), std::slice::from_ref(&two), "once logged in");
 }
 
 // D5, CVE-2023-20862 (Spring Security): an emptied session was not stored, and the old data came back.
 #[test]
 fn cve_2023_20862_an_emptied_session_is_stored_as_empty_under_its_key() {
-    let handlers: [(fn(&mut Session), &[&str]); 2] =
-        [(Session::clear, &["read", "read", "put"]), (|session| session.remove("user").unwrap(), &["read", "put"])];
-    for (handler, operations) in handlers {
+    let clears: fn(&mut Session) = Session::clear;
+    let removes: fn(&mut Session) = |session| session.remove("user").unwrap();
+    // The record that was loaded is gone with the cleared data.
+    for (handler, operations) in [(clears, ["read", "read", "put"].as_slice()), (removes, &["read", "put"])] {
         let site = site();
         let browser = site.visitor();
         let key = site.load(&browser).session_key().unwrap().clone();
