@@ -17,11 +17,11 @@ const distribution = join(root, "dist");
 const compact = '--cfg sha2_backend_soft="compact"';
 
 /** The public declarations; the others describe internals. */
-const declarations = ["cookie-store", "d1", "durable-objects", "errors", "index", "migrate", "options", "sessions", "store", "types", "with-sessions"];
+const declarations = ["cookie-store", "d1", "durable-objects", "errors", "index", "migrate", "options", "sessions", "sessions-for", "store", "types", "with-sessions"];
 const testing = ["fault", "index", "model", "namespace", "options", "store-contract"].map((name) => `testing/${name}`);
 
 /** The entries without wasm: the same file on every platform. */
-const plain = ["durable-object", "unstorage"];
+const plain = ["durable-object", "hono", "unstorage"];
 
 /**
  * The `exports` of package.json: the first condition that a platform supports is used. If Node can `require` a
@@ -105,7 +105,7 @@ async function bundle(source, folder) {
 
 /** Builds an entry without wasm into `folder`. */
 async function bundlePlain(name, folder) {
-  const flags = ["--bundle", "--external:cloudflare:workers", "--target=es2022", "--minify", "--log-level=warning"];
+  const flags = ["--bundle", "--external:cloudflare:workers", "--external:edge-session", "--target=es2022", "--minify", "--log-level=warning"];
   for (const [format, file] of [["esm", "index.js"], ["cjs", "index.cjs"]]) {
     await step(find("esbuild", [bin]), [`npm/src/${name}/index.ts`, `--format=${format}`, `--outfile=${join(folder, file)}`, ...flags]);
   }

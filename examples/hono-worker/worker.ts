@@ -1,30 +1,14 @@
-import { createSessions, kv, type KvNamespace, type Session, type Sessions } from "edge-session";
+import { kv, type KvNamespace } from "edge-session";
+import { session, type SessionVariables } from "edge-session/hono";
 import { Hono } from "hono";
 import { setCookie } from "hono/cookie";
-import { createMiddleware } from "hono/factory";
 
 type Data = { visits: number; user: string };
-type Env = {
-  Bindings: { SESSIONS: KvNamespace; SESSION_SECRET: string };
-  Variables: { session: Session<Data> };
-};
+type Env = { SESSIONS: KvNamespace; SESSION_SECRET: string };
 
-let sessions: Sessions<Data> | undefined;
+const app = new Hono<{ Bindings: Env; Variables: SessionVariables<Data> }>();
 
-/** Gives each request its session as `c.var.session`, and commits it with the response. */
-const withSession = createMiddleware<Env>(async (c, next) => {
-  sessions ??= createSessions<Data>({ store: kv(c.env.SESSIONS), secrets: [c.env.SESSION_SECRET] });
-  using session = await sessions.load(c.req.raw);
-  c.set("session", session);
-  await next();
-  const response = await sessions.commit(session, c.res);
-  c.res = undefined; // or Hono would put the headers of the old response over those of the new one
-  c.res = response;
-});
-
-const app = new Hono<Env>();
-
-app.use(withSession);
+app.use(session<Data, Env>((env) => ({ store: kv(env.SESSIONS), secrets: [env.SESSION_SECRET] })));
 
 app.get("/", (c) => {
   const { session } = c.var;

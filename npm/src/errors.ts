@@ -31,7 +31,26 @@ export type ErrorCode =
 export abstract class EdgeSessionError extends Error {
   /** Identifies the error in code. */
   abstract readonly code: ErrorCode;
+
+  /** The HTTP status of a response to a request that fails with this error: 400, 409, 413 or 503; undefined for an error of the program. */
+  get status(): number | undefined {
+    return STATUS[this.code];
+  }
+
+  /** The same as `status`, under the name that Express, Fastify and h3 read. */
+  get statusCode(): number | undefined {
+    return this.status;
+  }
 }
+
+/** The statuses of the errors that correct code can meet. */
+const STATUS: Partial<Record<ErrorCode, number>> = {
+  ES_STORE_UNAVAILABLE: 503,
+  ES_SESSION_INTERRUPTED: 400,
+  ES_STALE: 409,
+  ES_SUPERSEDED: 409,
+  ES_TOO_LARGE: 413,
+};
 
 /**
  * The session has no such key (Django's `KeyError`).

@@ -11,6 +11,7 @@ export type { MigrateOptions } from "./migrate.js";
 export type { SessionOptions } from "./options.js";
 export { createSessions } from "./sessions.js";
 export type { ClearExpiredOptions, CookieSource, Sessions, SweepOutcome } from "./sessions.js";
+export { sessionsFor } from "./sessions-for.js";
 export { kv, memory } from "./store.js";
 export type { KvNamespace, KvPage, MemoryOptions, MemoryRecord, MemoryStore, PutOptions, Store, StorePage } from "./store.js";
 export type {

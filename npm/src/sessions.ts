@@ -8,6 +8,7 @@ import { mergeHeaders, newHeaders } from "./headers.js";
 import type { SessionOptions } from "./options.js";
 import { bytesIn } from "./realm.js";
 import { toMutable } from "./response.js";
+import { respond } from "./run.js";
 import { type SessionContext, StoredSession } from "./session.js";
 import { CONSISTENCY, jsonOf, parseSettings, secretsOf } from "./settings.js";
 import type { Store } from "./store.js";
@@ -81,6 +82,21 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
    * return new Response("Hello", { headers });
    */
   commitHeaders(session: Session<Data>, status: number): Promise<[name: string, value: string][]>;
+
+  /**
+   * Runs a handler with the session of a request: loads it, commits it with the response, and frees it. Returns the response.
+   *
+   * A response that the handler throws, as some frameworks throw redirects, counts as returned. If the session cannot be read or saved, the
+   * response has the status of the error, 503, 400, 409 or 413, unless the handler catches it. Other errors of the handler are rethrown, and
+   * nothing is saved.
+   *
+   * @example
+   * return sessions.run(request, async (session) => {
+   *   session.set("visits", session.get("visits", 0) + 1);
+   *   return new Response("Hello");
+   * });
+   */
+  run(request: CookieSource, handler: (session: Session<Data>) => Response | Promise<Response>): Promise<Response>;
 
   /**
    * Loads the session of a session key outside of a request, or creates a new one. An unknown key is discarded on first access.
@@ -186,7 +202,11 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   /** Core objects of closed sessions, for reuse: creating one costs more than all other calls of a session. */
   #pool: CoreSession[] = [];
 
-  constructor({ store, secrets, clock = () => store.now?.() ?? Date.now(), entropy, onEvent, ...settings }: SessionOptions) {
+  constructor(options: SessionOptions) {
+    if (typeof options !== "object" || options === null) {
+      throw new ConfigError("createSessions needs options: { store: kv(env.SESSIONS), secrets: [env.SESSION_SECRET] }");
+    }
+    const { store, secrets, clock = () => store.now?.() ?? Date.now(), entropy, onEvent, ...settings } = options;
     if (typeof store?.get !== "function") throw new ConfigError("store is missing: pass kv(env.SESSIONS) or memory()");
     if (!Object.hasOwn(CONSISTENCY, store.consistency ?? "eventual")) {
       throw new ConfigError('the consistency of a store must be "eventual" or "linearizable"');
@@ -210,8 +230,8 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
 
   load(from: CookieSource): Promise<Session<Data>> {
     return settled(() => {
-      const header: unknown = typeof from === "object" && from ? typeof from.headers?.get === "function" && from.headers.get("Cookie") : from;
-      const text = textOf(header) ?? "";
+      const header: unknown = typeof from === "object" && typeof from?.headers?.get === "function" ? from.headers.get("Cookie") : from;
+      const text = textOf(header, "load takes a Request or the text of its Cookie header (in Node: request.headers.cookie)") ?? "";
       return StoredSession.load(this.#newSession(), text);
     });
   }
@@ -235,6 +255,15 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
 
   commitHeaders(session: Session<Data>, status: number): Promise<[name: string, value: string][]> {
     return settled(() => this.#commit(session, status, (setCookies) => (setCookies ? newHeaders(setCookies) : [])));
+  }
+
+  async run(request: CookieSource, handler: (session: Session<Data>) => Response | Promise<Response>): Promise<Response> {
+    const session = await this.load(request);
+    try {
+      return await respond(this, session, handler);
+    } finally {
+      session[Symbol.dispose](); // not `using`, which not all browsers of 2025 support
+    }
   }
 
   async exists(key: string): Promise<boolean> {
@@ -295,7 +324,7 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   }
 
   #sessionOfKey(key: string | undefined): StoredSession<Data> {
-    const text = textOf(key);
+    const text = textOf(key, "a session key is a string");
     const now = this.#context.clock();
     return this.#newSession((core) => core.initFromKey(this.#context.settings, text, now));
   }
@@ -408,7 +437,7 @@ function drawRandom(): Uint8Array {
 }
 
 /** Checks that a header or a key is a string, null or undefined. */
-function textOf(value: unknown): string | undefined {
-  if (typeof (value ?? "") !== "string") throw new ValueError(`expected a request, a string or nothing, not ${describe(value)}`);
+function textOf(value: unknown, expected: string): string | undefined {
+  if (typeof (value ?? "") !== "string") throw new ValueError(`${expected}, not ${describe(value)}`);
   return (value ?? undefined) as string | undefined;
 }

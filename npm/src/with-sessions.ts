@@ -1,19 +1,9 @@
-// A Worker around a handler: loads and commits the session of each request, and clears expired sessions on a cron trigger.
+// A Worker around a handler: runs it with the session of each request, and clears expired sessions on a cron trigger.
 
-import { EdgeSessionError } from "./errors.js";
-import { mergeHeaders } from "./headers.js";
 import type { SessionOptions } from "./options.js";
-import { createSessions, type Sessions } from "./sessions.js";
+import { sessionsFor } from "./sessions-for.js";
+import type { Sessions } from "./sessions.js";
 import type { Session } from "./types.js";
-
-/** The statuses of the errors that correct code can meet. */
-const STATUS = new Map<string, number>([
-  ["ES_STORE_UNAVAILABLE", 503],
-  ["ES_SESSION_INTERRUPTED", 400],
-  ["ES_STALE", 409],
-  ["ES_SUPERSEDED", 409],
-  ["ES_TOO_LARGE", 413],
-]);
 
 /**
  * A handler that receives the session of its request, and the `Sessions` of its store, for the calls on other sessions. `Context` is the type
@@ -49,66 +39,14 @@ export function withSessions<Data extends object = Record<string, unknown>, Env 
   options: SessionOptions | ((env: Env) => SessionOptions),
   handler: SessionHandler<Data, Env, Context>,
 ): SessionsWorker<Env, Context> {
-  const sessionsOf = memoised((env: Env) => createSessions<Data>(typeof options === "function" ? options(env) : options));
+  const sessionsOf = sessionsFor<Data, Env>(options);
   return {
     async fetch(request, env, context) {
       const sessions = sessionsOf(env);
-      const session = await sessions.load(request);
-      try {
-        return await respond(sessions, session, () => handler.fetch(request, env, context, session, sessions));
-      } finally {
-        session[Symbol.dispose](); // not `using`, which not all browsers of 2025 support
-      }
+      return sessions.run(request, (session) => handler.fetch(request, env, context, session, sessions));
     },
     async scheduled(_controller, env) {
       await sessionsOf(env).clearExpired();
     },
   };
-}
-
-/** Creates one value for each environment. */
-function memoised<Env, T>(make: (env: Env) => T): (env: Env) => T {
-  const created = new WeakMap<object, T>();
-  const noEnvironment = {};
-  return (env) => {
-    const key = typeof env === "object" && env !== null ? env : noEnvironment;
-    const value = created.get(key) ?? make(env);
-    created.set(key, value);
-    return value;
-  };
-}
-
-/** Returns the handler's response with the headers of its session, or the response to an error. */
-async function respond<Data extends object>(
-  sessions: Sessions<Data>,
-  session: Session<Data>,
-  handle: () => Response | Promise<Response>,
-): Promise<Response> {
-  let response;
-  try {
-    response = await handle();
-  } catch (error) {
-    const response = errorResponse(error);
-    // Nothing is saved if the handler failed. A commit with the status of the response, such as 409, would save.
-    for (const [name, value] of await sessions.commitHeaders(session, 500)) response.headers.append(name, value);
-    return response;
-  }
-  try {
-    return await sessions.commit(session, response);
-  } catch (error) {
-    const response = errorResponse(error);
-    mergeHeaders(response.headers, []);
-    return response;
-  }
-}
-
-/**
- * Returns `{"error":{"code","message"}}` with the status of the error. Rethrows an error without a status. Logs the store's own error, which
- * contains no key, token or data.
- */
-function errorResponse(error: unknown): Response {
-  const status = error instanceof EdgeSessionError ? STATUS.get(error.code) : undefined;
-  if (!(error instanceof EdgeSessionError) || status === undefined) throw error;
-  console.error(`edge-session: ${error.code}: ${error.message}`, error.cause ?? "");
-  return Response.json({ error: { code: error.code, message: error.message } }, { status });
 }

@@ -10,7 +10,7 @@ const manifest = JSON.parse(readFileSync(new URL("package.json", dist), "utf8"))
 const names = [
   "ConfigError", "EdgeSessionError", "EntropyError", "InternalError", "KeyError", "KeyTakenError", "PanicError", "SessionBusyError",
   "SessionClosedError", "SessionInterruptedError", "StaleError", "StoreUnavailableError", "SupersededError", "TooLargeError", "UsageError",
-  "ValueError", "cookieStore", "createSessions", "d1", "durableObjects", "kv", "memory", "migrate", "withSessions",
+  "ValueError", "cookieStore", "createSessions", "d1", "durableObjects", "kv", "memory", "migrate", "sessionsFor", "withSessions",
 ];
 
 test("it exports what it documents, to import and to require", async () => {
@@ -21,17 +21,19 @@ test("it exports what it documents, to import and to require", async () => {
   for (const path of ["node.js", "node.cjs"]) assert.deepEqual(required(`../../dist/testing/${path}`), ["KvModel", "storeContract"]);
   assert.deepEqual(Object.keys(await import("../../dist/unstorage/index.js")), ["fromUnstorage"]);
   assert.deepEqual(required("../../dist/unstorage/index.cjs"), ["fromUnstorage"]);
+  assert.deepEqual(Object.keys(await import("../../dist/hono/index.js")), ["session"]);
+  assert.deepEqual(required("../../dist/hono/index.cjs"), ["session"]);
 });
 
 test("its entries are there, in the order in which platforms look, and nothing has to be installed", () => {
-  assert.deepEqual(Object.keys(manifest.exports), [".", "./testing", "./durable-object", "./unstorage", "./package.json"]);
+  assert.deepEqual(Object.keys(manifest.exports), [".", "./testing", "./durable-object", "./hono", "./unstorage", "./package.json"]);
   const paths = (entry) => (typeof entry === "string" ? [entry] : Object.values(entry).flatMap(paths));
   for (const entries of [manifest.exports["."], manifest.exports["./testing"]]) {
     assert.deepEqual(Object.keys(entries), ["workerd", "node", "browser", "default"]);
     assert.deepEqual(Object.keys(entries.node), ["module-sync", "require", "default"]);
     for (const path of paths(entries)) assert.ok(readFileSync(new URL(path, dist)).length, path);
   }
-  for (const name of ["durable-object", "unstorage"]) {
+  for (const name of ["durable-object", "hono", "unstorage"]) {
     const entries = manifest.exports[`./${name}`];
     assert.deepEqual(Object.keys(entries), ["import", "require"]);
     for (const path of paths(entries)) assert.ok(readFileSync(new URL(path, dist)).length, path);
