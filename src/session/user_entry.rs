@@ -5,7 +5,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::iter;
+use core::{fmt, iter};
 
 use super::deadline::Deadline;
 use super::key_digest::KeyDigest;
@@ -17,7 +17,7 @@ use crate::secret::{ENTRY_PURPOSE, NONCE_BYTES};
 use crate::settings::Settings;
 
 /// One session of a user.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct UserEntry {
     pub(crate) generation: u32,
     /// The times of the login and of the last visit, in milliseconds of Unix time.
@@ -86,5 +86,44 @@ impl UserEntry {
             absolute: Deadline(absolute),
             label: parts.next()?.into(),
         })
+    }
+}
+
+impl fmt::Debug for UserEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UserEntry(hidden)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::key::SessionKey;
+
+    #[test]
+    fn an_entry_is_read_as_it_was_written_and_only_under_its_own_key() {
+        let settings = Settings::builder(["a secret of at least thirty-two bytes"]).build().unwrap();
+        let mut random = Random::new([1; 32]);
+        let session_key: SessionKey = random.session_key();
+        let entry = UserEntry {
+            generation: 7,
+            created: 1_893_456_000_123,
+            seen: -5,
+            end: Deadline(i64::MAX),
+            family: session_key.family(),
+            digest: session_key.digest(),
+            rotations: 3,
+            absolute: Deadline::NEVER,
+            label: "a label with spaces".into(),
+        };
+        let key = StorageKey::entry("edge-session", session_key.digest(), "id");
+        let document = entry.encode(&settings, &mut random, &key, Deadline(1)).unwrap();
+        assert_eq!(UserEntry::decode(&settings, &key, &document), Some(entry.clone()));
+        assert_eq!(format!("{entry:?}"), "UserEntry(hidden)");
+        let other = StorageKey::entry("edge-session", session_key.digest(), "other");
+        assert_eq!(UserEntry::decode(&settings, &other, &document), None);
+        for cut in 0..document.len() {
+            assert_eq!(UserEntry::decode(&settings, &key, &document[..cut]), None);
+        }
     }
 }

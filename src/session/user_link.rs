@@ -6,6 +6,8 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
+
 use edge_session_crypto::{from_base64, to_base64};
 
 use super::key_digest::KeyDigest;
@@ -19,7 +21,7 @@ use crate::settings::Settings;
 pub(crate) const USER_KEY: &str = "_session_user";
 
 /// The link of a session to its user.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct UserLink {
     /// The public id of the entry: 128 random bits, as base64url.
     pub(crate) id: String,
@@ -74,5 +76,40 @@ impl UserLink {
     pub(crate) fn entry_key(&self, settings: &Settings) -> Option<StorageKey> {
         let hash = settings.secrets.hashes_of_user(&self.user).nth(self.secret)?;
         Some(StorageKey::entry(&settings.key_prefix, KeyDigest::shortened(&hash), &self.id))
+    }
+}
+
+impl fmt::Debug for UserLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UserLink(hidden)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_neither_the_user_nor_the_label() {
+        let link = UserLink::new(&mut Random::new([1; 32]), "alice".into(), "Phone".into(), 0);
+        assert_eq!(format!("{link:?}"), "UserLink(hidden)");
+    }
+
+    #[test]
+    fn a_link_that_was_changed_or_belongs_to_another_id_is_none() {
+        let settings = Settings::builder(["a secret of at least thirty-two bytes"]).build().unwrap();
+        let mut random = Random::new([1; 32]);
+        let link = UserLink::new(&mut random, "alice with spaces ".into(), " 12 a label".into(), 1_893_456_000_123);
+        let text = link.to_json(&settings, &mut random).unwrap();
+        assert_eq!(UserLink::from_json(&settings, &text), Some(link.clone()));
+        let other = UserLink { id: UserLink::new(&mut random, String::new(), String::new(), 0).id, ..link.clone() };
+        let moved = String::from_utf8(text.clone()).unwrap().replace(&link.id, &other.id);
+        assert_eq!(UserLink::from_json(&settings, moved.as_bytes()), None);
+        for cut in 0..text.len() {
+            assert_eq!(UserLink::from_json(&settings, &text[..cut]), None);
+        }
+        for broken in ["", "\"", "\".\"", "\"a.b\"", "null", "{}", ".", "\"é.é\"", "\"a.AAAA\""] {
+            assert_eq!(UserLink::from_json(&settings, broken.as_bytes()), None, "{broken}");
+        }
     }
 }
