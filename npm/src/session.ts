@@ -5,7 +5,7 @@ import type { Area } from "./area.js";
 import { toPublicError } from "./core-errors.js";
 import { checkResult, completeIo, isOverloaded, performIo } from "./driver.js";
 import { definedEntries, toJsonObject } from "./entries.js";
-import { KeyError, PanicError, SessionBusyError, SessionClosedError } from "./errors.js";
+import { PanicError, SessionBusyError, SessionClosedError } from "./errors.js";
 import { decodeDate, encodeExpiry, encodeExpiryOptions } from "./expiry.js";
 import { decode, encode } from "./signing.js";
 import type { Store } from "./store.js";
@@ -21,7 +21,7 @@ import type {
   SessionValueOf,
 } from "./types.js";
 import { checkText } from "./user-sessions.js";
-import { checkKey, checkValue, corrupt, fromJson, isObject, toJson } from "./value.js";
+import { checkKey, checkValue, decodeText, fromJson, isObject, missing, toJson } from "./value.js";
 import { instance } from "./wasm-instance.js";
 
 /** The key in the data under which the core stores the session's own expiry. */
@@ -467,7 +467,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
 
   /** Parses the value that the core has found. */
   #parse<K extends SessionKeyOf<Data>>(key: K): SessionValueOf<Data, K> {
-    const text = decodeText(key, this.#context.area);
+    const text = decodeText(key, () => this.#context.area.text());
     const value = fromJson(key, text);
     if (isObject(value)) this.#cacheObject(key, value, text);
     return value as SessionValueOf<Data, K>;
@@ -491,16 +491,4 @@ export class StoredSession<Data extends object> implements Session<Data> {
   #put(key: string, text: string): void {
     this.#call(this.#idle, (core, area) => area.writeBoth(text, key, (json, name) => core.set(json, name)));
   }
-}
-
-function decodeText(key: string, area: Area): string {
-  try {
-    return area.text();
-  } catch {
-    throw corrupt(key);
-  }
-}
-
-function missing(key: string): KeyError {
-  return new KeyError(`the session has no key ${JSON.stringify(key)}`);
 }

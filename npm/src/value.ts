@@ -1,6 +1,6 @@
 // Converts values to JSON text and back. A value that JSON cannot represent exactly is an error, with its path.
 
-import { ValueError } from "./errors.js";
+import { KeyError, ValueError } from "./errors.js";
 
 /** The nesting limit of arrays and objects: that of the core. */
 const MAX_DEPTH = 64;
@@ -47,8 +47,22 @@ export function fromJson(key: string | undefined, text: string): unknown {
 }
 
 /** Returns the error for a stored value that is not JSON in UTF-8. It has no cause, which would quote the value. */
-export function corrupt(key: string): ValueError {
+function corrupt(key: string): ValueError {
   return new ValueError(`${pathOf(key)} is corrupt in the store`);
+}
+
+/** Returns the text of a stored value, which is UTF-8. */
+export function decodeText(key: string, read: () => string): string {
+  try {
+    return read();
+  } catch {
+    throw corrupt(key);
+  }
+}
+
+/** Returns the error of a key that is not there. */
+export function missing(key: string): KeyError {
+  return new KeyError(`the session has no key ${JSON.stringify(key)}`);
 }
 
 function pathOf(key: string | undefined): string {

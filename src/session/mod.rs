@@ -13,6 +13,7 @@ pub(crate) mod key_digest;
 pub(crate) mod key_state;
 pub(crate) mod lifetime;
 pub(crate) mod limits;
+pub(crate) mod listing;
 pub(crate) mod load_reason;
 pub(crate) mod load_state;
 pub(crate) mod random;

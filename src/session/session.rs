@@ -16,6 +16,7 @@ use super::incoming::{Incoming, Knowledge, SessionToken};
 use super::key::SessionKey;
 use super::key_digest::KeyDigest;
 use super::key_state::KeyState;
+use super::listing::Listing;
 use super::load_reason::LoadReason;
 use super::load_state::{FetchOutcome, LoadState};
 use super::random::Random;
@@ -72,22 +73,6 @@ pub struct Session {
     pub(crate) last_read: Vec<StorageKey>,
     /// The change of the list of a user's sessions that follows the next save.
     pub(crate) listing: Listing,
-}
-
-/// The change of the list of a user's sessions.
-#[derive(Debug, Default)]
-pub(crate) struct Listing {
-    /// Whether the session's entry must be put.
-    pub(crate) put: Option<Entry>,
-    /// The entry of another user, or of another id, that must be deleted.
-    pub(crate) delete: Option<StorageKey>,
-}
-
-/// An entry that must be put.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Entry {
-    New,
-    Changed,
 }
 
 /// Django's two flags, and two internal ones.

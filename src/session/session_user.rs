@@ -3,8 +3,9 @@
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 
+use super::listing::Entry;
 use super::load_state::{FetchOutcome, LoadState};
-use super::session::{Entry, Session};
+use super::session::Session;
 use super::user_link::{USER_KEY, UserLink};
 use crate::error::{Error, ErrorKind, Result};
 
