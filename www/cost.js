@@ -78,6 +78,7 @@ export function reason({ method, path, status, cost }) {
   if (deletes && !writes) return "The session had expired when it was saved, so the record was deleted.";
   if (writes && !reads) return "A new session is written without a read.";
   if (writes && reads > 2) return "A save reads the current record once more and writes a new one. That moves the deadline.";
+  if (writes && reads === 2) return "The load has just read the current record, so a save writes a new one at once. That moves the deadline.";
   if (writes) return "A save writes a new record, if the stored one is still the one that was read. That moves the deadline.";
   if (setCookie === "given" && !writes && !reads) return "The cookie contains the session, so no store was called.";
   if (setCookie === "deleted") return "The session had ended, so the response deletes the cookie.";

@@ -225,7 +225,10 @@ visit("each request shows its cost: reads, writes, deletes, the cookie and the t
   await check(["PUT /session/data/a 204", 2, 0, 0, "none"], ["cookie verified", "2 reads", "nothing written", "no Set-Cookie"], /^The data equal the stored ones/);
   await set(page, "a", "2");
   await finished(8);
-  await check(["PUT /session/data/a 204", 2, 1, 0, "new cookie"], ["cookie verified", "2 reads", "1 write", "new cookie"], /moves the deadline/);
+  // In a deployed Worker 2: here the clock ticks, and after a tick the save reads again.
+  const reads = (await cost(page))[2];
+  assert.ok([2, 4].includes(reads), String(reads));
+  await check(["PUT /session/data/a 204", reads, 1, 0, "new cookie"], ["cookie verified", `${reads} reads`, "1 write", "new cookie"], /moves the deadline/);
   await click(page, "Log in");
   await finished(10);
   await check(["POST /session/cycle-key 204", 5, 2, 0, "new cookie"], ["cookie verified", "5 reads", "2 writes", "new cookie"], /^The data were stored under a new key/);
@@ -241,7 +244,7 @@ visit("each request shows its cost: reads, writes, deletes, the cookie and the t
   await click(page, "Read again");
   await finished(14);
   await check(["GET /session 200", 0, 0, 0, "cookie deleted"], ["cookie refused", "nothing read", "nothing written", "cookie deleted"], /not signed by this server/);
-  assert.match(await page.locator("#sum").textContent(), /^Since this page was opened: 14 requests, 25 reads, 6 writes, 1 delete\.$/);
+  assert.equal(await page.locator("#sum").textContent(), `Since this page was opened: 14 requests, ${21 + reads} reads, 6 writes, 1 delete.`);
 });
 
 visit("a failed request has no cost, and the list keeps the last twelve", async ({ page, context }) => {

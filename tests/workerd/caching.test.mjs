@@ -191,6 +191,7 @@ const arguments_ = {
   setDefault: ["user", "bob"],
   update: [{ a: 1 }],
   setExpiry: [60],
+  bindUser: ["alice"],
 };
 
 /** The members that neither reveal nor change data; as in Django, the existence of a key is not data. */

@@ -207,6 +207,10 @@ const remembered = {
 
 beforeAll(() => {
   for (const level of ["log", "error"]) vi.spyOn(console, level).mockImplementation(() => {});
+  // Each handler is one that waits for I/O: its save reads again.
+  const { now } = Date;
+  let waited = 0;
+  vi.spyOn(Date, "now").mockImplementation(() => now() + waited++);
 });
 afterAll(() => vi.restoreAllMocks());
 

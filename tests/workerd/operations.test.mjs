@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
-import { refusingTombstones, sessionKey, visitor, watched } from "./worker.mjs";
+import { refusingTombstones, sessionKey, visitor, watched, withoutTicks } from "./worker.mjs";
 
 /** A visitor whose KV operations are recorded, logged in as `{ user: "alice" }`. */
 async function live(faults) {
@@ -28,18 +28,18 @@ test("reading a live session is reads only, and no cookie", async () => {
   expect(names()).toEqual(["get", "get"]);
 });
 
-test("a write is one put", async () => {
+test("a write is one put", () => withoutTicks(async () => {
   const { kv, names } = watched();
   const alice = visitor({ SESSIONS: kv });
   await alice.put("/session/data/user", "alice");
   expect(names(), "a new session is not looked up first").toEqual(["put"]);
   await alice.put("/session/data/page", 2);
-  expect(names()).toEqual(["get", "get", "get", "get", "put"]);
+  expect(names()).toEqual(["get", "get", "put"]);
   await alice.request("PATCH", "/session/data", { a: 1, b: 2, c: 3 });
-  expect(names()).toEqual(["get", "get", "get", "get", "put"]);
+  expect(names()).toEqual(["get", "get", "put"]);
   await alice.put("/session/data/page", 2);
   expect(names(), "an equal value is not written").toEqual(["get", "get"]);
-});
+}));
 
 test("a login is one put under the new key, then the end of the old one, whose record stays for a second login beside it", async () => {
   const { alice, calls, names } = await live();

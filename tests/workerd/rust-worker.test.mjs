@@ -110,7 +110,11 @@ test("a session that ended meanwhile is 400, and one that grew too large 413", a
     },
   }).kv });
   slow.cookie = one.cookie;
+  const { now } = Date;
+  let waited = 0;
+  const clock = vi.spyOn(Date, "now").mockImplementation(() => now() + waited++); // as if the handler waited for I/O
   const interrupted = await slow.get("/redirect");
+  clock.mockRestore();
   expect([interrupted.status, interrupted.json.error.code]).toEqual([400, "ES_SESSION_INTERRUPTED"]);
   expect(interrupted.json.error.message).toMatch(/^The request's session was deleted before the request completed\./);
   const large = await (await alice()).one.get("/large");

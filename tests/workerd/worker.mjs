@@ -2,8 +2,19 @@
 
 import { createExecutionContext, createScheduledController, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
+import { vi } from "vitest";
 import { createSessions, kv } from "../../dist/workerd.js";
 import App from "../../worker/build/index.js";
+
+/** Lets the clock stand still during a test, as it does in a deployed Worker between two waits for I/O; here it ticks. */
+export async function withoutTicks(run) {
+  const clock = vi.spyOn(Date, "now").mockReturnValue(Date.now());
+  try {
+    await run();
+  } finally {
+    clock.mockRestore();
+  }
+}
 
 export const origin = "http://localhost:8787";
 export const secret = "the workerd tests' secret, of more than 32 bytes";

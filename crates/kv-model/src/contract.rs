@@ -46,9 +46,10 @@ impl fmt::Display for Breach {
 ///
 /// ```
 /// use edge_session::MemoryStore;
-/// use edge_session_kv_model::StoreContract;
+/// use edge_session_kv_model::{KvModel, KvModelOptions, StoreContract};
 ///
-/// let breaches = pollster::block_on(StoreContract::new("run-1").check(&MemoryStore::default()));
+/// let model = KvModel::new(KvModelOptions::default()); // it runs futures; a test with a runtime of its own needs none
+/// let breaches = model.block_on(StoreContract::new("run-1").check(&MemoryStore::default())).unwrap();
 /// assert!(breaches.is_empty(), "{breaches:?}");
 /// ```
 #[derive(Clone, Debug)]

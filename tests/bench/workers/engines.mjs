@@ -134,9 +134,12 @@ function contenderOf(engine, env, counted) {
     return { contender, renew: contender.renew };
   }
   const store = stores[engine](env, counted);
-  const later = () => Date.now() + 2 * 86_400_000; // a renewal writes if it moves the deadline by a tenth of the session's 14 days
+  // In a deployed Worker the clock advances with I/O only. Here it ticks, and after a tick a save reads again.
+  const began = Date.now();
+  const now = counted ? () => began : Date.now;
+  const later = () => now() + 2 * 86_400_000; // a renewal writes if it moves the deadline by a tenth of the session's 14 days
   const renewing = contenderOn(store, undefined, { saveEveryRequest: true, clock: later });
-  return { contender: contenderOn(store), renew: (cookie) => renewing.read(cookie, "visits", ignore) };
+  return { contender: contenderOn(store, undefined, { clock: now }), renew: (cookie) => renewing.read(cookie, "visits", ignore) };
 }
 
 /** The operations of each kind of request, the bytes of a save, and those of the cookie after ten saves. */
