@@ -21,7 +21,7 @@ const declarations = ["cookie-store", "d1", "durable-objects", "errors", "index"
 const testing = ["fault", "index", "model", "namespace", "options", "store-contract"].map((name) => `testing/${name}`);
 
 /** The entries without wasm: the same file on every platform. */
-const plain = ["durable-object", "hono", "unstorage"];
+const plain = ["durable-object", "hono", "node", "unstorage"];
 
 /**
  * The `exports` of package.json: the first condition that a platform supports is used. If Node can `require` a

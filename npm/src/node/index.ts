@@ -1,0 +1,92 @@
+// The public API of `edge-session/node`: a middleware for Express and other servers on `node:http`.
+
+import { createSessions } from "edge-session";
+import type { SessionOptions } from "../options.js";
+import type { Session } from "../types.js";
+import { HeldResponse } from "./held-response.js";
+
+/** The property of the request that the middleware sets. */
+export interface SessionRequest<Data extends object = Record<string, unknown>> {
+  session: Session<Data>;
+}
+
+/** The part of `IncomingMessage` that the middleware reads. */
+export interface NodeRequest {
+  headers: { cookie?: string | undefined };
+}
+
+/** The part of `ServerResponse` that the middleware uses. */
+export interface NodeResponse {
+  statusCode: number;
+  readonly headersSent: boolean;
+  getHeaders(): object;
+  setHeader(name: string, value: string | readonly string[]): unknown;
+  appendHeader(name: string, value: string | readonly string[]): unknown;
+  removeHeader(name: string): void;
+  writeHead(status: number, ...rest: never[]): unknown;
+  write(chunk: never, ...rest: never[]): boolean;
+  end(...rest: never[]): unknown;
+  flushHeaders(): void;
+  once(event: "close", listener: () => void): unknown;
+  emit(event: "drain"): boolean;
+  destroy(error?: Error): unknown;
+}
+
+/** A middleware of Express, connect and `node:http`. */
+export type SessionMiddleware = <Result>(request: NodeRequest, response: NodeResponse, next: (error?: unknown) => Result) => Promise<Result>;
+
+/** The requests that have a session. */
+const known = new WeakSet<NodeRequest>();
+
+/**
+ * Returns a middleware that loads the session of each request as `request.session`, and commits it before the headers of the response are sent:
+ * what the handler sends is held back until then. The session is closed afterwards: read what a stream needs before its first part.
+ *
+ * A response with a status of 500 or more saves nothing, nor does a response whose client has disconnected. If the session cannot be saved, the
+ * response is replaced by one with the status of the error, 503, 400, 409 or 413, and with the headers from before this middleware. Another
+ * error is passed to `next`. If the session cannot be read, its first use in the handler throws.
+ *
+ * @example
+ * declare module "express-serve-static-core" {
+ *   interface Request {
+ *     session: Session<Data>;
+ *   }
+ * }
+ *
+ * app.use(session<Data>({ store: memory(), secrets: [process.env.SESSION_SECRET!] }));
+ * app.get("/", (request, response) => {
+ *   request.session.set("visits", request.session.get("visits", 0) + 1);
+ *   response.send(`Visit number ${request.session.get("visits")}`);
+ * });
+ *
+ * @example
+ * const withSession = session<Data>({ store: memory(), secrets: [process.env.SESSION_SECRET!] });
+ * createServer((request, response) => withSession(request, response, (error) => (error ? fail(error) : handle(request, response))));
+ */
+export function session<Data extends object = Record<string, unknown>>(options: SessionOptions): SessionMiddleware {
+  const sessions = createSessions<Data>(options);
+  return async (request, response, next) => {
+    if (known.has(request)) return next();
+    known.add(request);
+    const held = new HeldResponse(response);
+    let loaded: (() => void) | undefined;
+    const loading = new Promise<void>((resolve) => (loaded = resolve));
+    const ended = sessions
+      .run(request.headers.cookie, (session) => {
+        (request as Partial<SessionRequest<Data>>).session = session;
+        loaded!();
+        return held.begun;
+      })
+      .then((answer) => held.release(answer))
+      .then(() => undefined, (error: unknown) => held.abandon(error));
+    const error = await Promise.race([loading, ended]);
+    if (error !== undefined) return next(error);
+    ended
+      .then((error) => error !== undefined && next(error))
+      .catch((error: unknown) => {
+        console.error("edge-session:", error); // no caller awaits it
+        response.destroy();
+      });
+    return next();
+  };
+}
