@@ -332,6 +332,7 @@ test("node:http: writeHead in its forms", async (t) => {
     "/object": [{ "Set-Cookie": cookie, Vary: "Accept", "X-Case": "1" }],
     "/message": ["Well", { "Set-Cookie": cookie, Vary: ["Accept"], "X-Case": 1 }],
     "/list": [["Set-Cookie", "a=1", "Set-Cookie", "b=2", "Vary", "Accept", "X-Case", "1"]],
+    "/undefined": [undefined, { "Set-Cookie": cookie, Vary: "Accept", "X-Case": "1" }],
     "/pairs": [[["Set-Cookie", cookie], ["Vary", "Accept"], ["X-Case", "1"]]],
   };
   const { visit } = await plain(t, (request, response) => {
@@ -435,7 +436,7 @@ for (const [what, settings, code, status, change] of [
     let drains = 0;
     app.get("/send", (request, response) => {
       change(request, store);
-      response.cookie("theme", "dark").set("X-Page", "1").status(201).send("written");
+      response.cookie("theme", "dark").set({ "X-Page": "1", Connection: "close", Date: "today" }).status(201).send("written");
     });
     app.get("/write", async (request, response) => {
       change(request, store);
@@ -462,6 +463,7 @@ for (const [what, settings, code, status, change] of [
       assert.equal(answer.headers.get("Access-Control-Allow-Origin"), "https://example.com");
       assert.equal(answer.headers.get("Vary"), "Origin, Cookie");
       assert.match(answer.headers.get("Content-Type"), /^application\/json/);
+      assert.deepEqual([answer.headers.has("Date"), answer.headers.has("Connection")], [true, true]);
       store.faults.put = false;
     }
     assert.equal(log.mock.callCount(), 4);
@@ -491,22 +493,21 @@ test("an error of the program in the commit is passed to next, once", async (t) 
   app.get("/date", ({ session }, response) => {
     session.setDefault("cart", []).push(new Date(0));
     session.modified = true;
-    response.set("ETag", "1").send("bought");
-    setTimeout(() => response.write("ignored"), 30);
+    response.set("X-Page", "1").send("bought");
   });
   const seen = [];
   app.use((error, request, response, next) => {
-    seen.push([error.code, response.headersSent]);
-    next(error);
+    seen.push([error.code, response.headersSent, request.session.modified]);
+    response.status(500).send(error.message);
+    response.write("the rest of the page", () => seen.push("ignored")); // Node would end the process
   });
   const { visit } = await serve(t, app);
   await visit();
   const { status, text, headers } = await visit("/date");
-  assert.deepEqual([status, names(headers), headers.get("ETag")], [500, [], null]);
+  assert.deepEqual([status, names(headers), headers.get("X-Page")], [500, [], null]);
   assert.match(text, /session\.cart\[0\]/);
-  assert.deepEqual(seen, [["ES_VALUE", false]]);
+  assert.deepEqual(seen, [["ES_VALUE", false, true], "ignored"]);
   assert.equal((await visit()).text, "2");
-  await after(40); // an error of the late write would end the process
 });
 
 test("an error before the load is passed to next instead of the request", async (t) => {
@@ -538,6 +539,24 @@ test("plain node:http: the promise has the result of next, or its error", async 
   assert.deepEqual(results, ["handled"]);
 });
 
+test("a call that fails after the commit cuts the response off, since its headers are sent", async (t) => {
+  const { visit } = await plain(t, (request, response) => {
+    count(request);
+    response.write("one");
+    response.end(2);
+  });
+  await assert.rejects(visit(), { code: "ECONNRESET" });
+});
+
+test("a session that was saved removes headers that would let a shared cache keep the response", async (t) => {
+  const { visit } = await plain(t, (request, response) => {
+    if (request.url === "/") count(request);
+    response.setHeader("CDN-Cache-Control", "max-age=60");
+    response.end();
+  });
+  assert.deepEqual([await visit(), await visit("/about")].map(({ headers }) => headers.get("CDN-Cache-Control")), [null, "max-age=60"]);
+});
+
 test("plain node:http: an error of the commit that next throws closes the connection, and does not end the process", async (t) => {
   const log = t.mock.method(console, "error", () => {});
   const middleware = session({ store: memory(), secrets });
@@ -551,6 +570,7 @@ test("plain node:http: an error of the commit that next throws closes the connec
 });
 
 test("a client that disconnects before the response: nothing is saved, and the session is closed", async (t) => {
+  const log = t.mock.method(console, "error", () => {});
   const store = slowStore(0);
   let waiting;
   const arrived = new Promise((resolve) => (waiting = resolve));
@@ -568,7 +588,7 @@ test("a client that disconnects before the response: nothing is saved, and the s
   assert.equal(error.code, "ERR_STREAM_DESTROYED");
   response.end();
   await after(5);
-  assert.deepEqual([store.puts.count, store.records.size], [0, 0]);
+  assert.deepEqual([store.puts.count, store.records.size, log.mock.callCount()], [0, 0, 0]);
 });
 
 for (const [call, visits] of [["get", "2"], ["put", "3"]]) {

@@ -70,6 +70,7 @@ export class HeldResponse {
     Object.defineProperty(response, name, { configurable: true, get });
   }
 
+  /** Keeps a call until the commit, which the first one starts, and returns what Node would to a writer that has to wait. */
   #hold(name: keyof Methods, parameters: unknown[]): unknown {
     const result = name === "write" ? false : name === "flushHeaders" ? undefined : this.#response;
     if (this.#state === "replaced") {
@@ -123,6 +124,7 @@ export class HeldResponse {
     if (waits && !ended) response.emit("drain"); // the writer was asked to wait, and Node does not know it
   }
 
+  /** Takes over what the commit changed. */
   #merge(headers: Headers): void {
     const response = this.#response;
     for (const [name] of headersOf(response)) if (!headers.has(name)) response.removeHeader(name);
@@ -131,6 +133,7 @@ export class HeldResponse {
     if (cookies.length > 0) response.setHeader("Set-Cookie", cookies);
   }
 
+  /** Sends the response to an error. Headers from before this middleware stay. */
   #replace(answer: Response, page: Uint8Array): void {
     this.#reset(answer.status);
     for (const [name, value] of answer.headers) this.#response[name === "vary" ? "appendHeader" : "setHeader"](name, value);

@@ -69,12 +69,12 @@ export function session<Data extends object = Record<string, unknown>>(options: 
     if (known.has(request)) return next();
     known.add(request);
     const held = new HeldResponse(response);
-    let loaded: (() => void) | undefined;
+    let loaded!: () => void;
     const loading = new Promise<void>((resolve) => (loaded = resolve));
     const ended = sessions
       .run(request.headers.cookie, (session) => {
         (request as Partial<SessionRequest<Data>>).session = session;
-        loaded!();
+        loaded();
         return held.begun;
       })
       .then((answer) => held.release(answer))
