@@ -6,7 +6,7 @@ import { Hono } from "hono";
 import { setCookie } from "hono/cookie";
 import { HTTPException } from "hono/http-exception";
 import { session } from "../../dist/hono/index.js";
-import { memory } from "../../dist/node.js";
+import { createSessions, memory } from "../../dist/node.js";
 import { cookiesAfter, loggedIn, secrets } from "./visitor.mjs";
 
 /** An application with the middleware, and a browser. */
@@ -128,4 +128,14 @@ test("a streamed body is sent with the cookie of what was written before it", as
   });
   assert.equal(await (await visit("/stream")).text(), "one two");
   assert.equal(await (await visit("/")).text(), "42");
+});
+
+test("the middleware takes a Sessions, whose other calls the handlers use", async () => {
+  const sessions = createSessions({ store: memory(), secrets });
+  const app = new Hono();
+  app.use(session(sessions));
+  app.post("/login", (c) => (c.var.session.bindUser("alice", { label: "Phone" }), c.text("Welcome")));
+  app.get("/devices", async (c) => c.json((await sessions.list("alice", c.var.session)).map(({ label, current }) => [label, current])));
+  const cookie = cookiesAfter("", (await app.request("/login", { method: "POST" })).headers);
+  assert.deepEqual(await (await app.request("/devices", { headers: { Cookie: cookie } })).json(), [["Phone", true]]);
 });

@@ -75,6 +75,8 @@ test("sessionsFor creates the sessions once for each environment", async () => {
   assert.equal(asked, 2);
   const fixed = sessionsFor({ store: memory(), secrets });
   assert.equal(fixed(undefined), fixed(undefined));
+  const sessions = createSessions({ store: memory(), secrets });
+  assert.equal(sessionsFor(sessions)(one), sessions);
   assert.throws(() => sessionsFor(() => ({ secrets }))({}), { code: "ES_CONFIG" });
 });
 

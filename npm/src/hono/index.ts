@@ -2,6 +2,7 @@
 
 import { EdgeSessionError, sessionsFor } from "edge-session";
 import type { SessionOptions } from "../options.js";
+import type { Sessions } from "../sessions.js";
 import type { Session } from "../types.js";
 
 /** The variable of the middleware: the `Variables` of `new Hono<{ Variables: SessionVariables<Data> }>()`. */
@@ -20,7 +21,7 @@ export interface HonoContext<Data extends object> {
 
 /**
  * Returns a middleware that loads the session of each request as `c.var.session`, and commits it with the response. `options` are those of
- * `createSessions`, or a function that returns them for the bindings of a Worker.
+ * `createSessions`, or its `Sessions`, or a function that returns the options for the bindings of a Worker.
  *
  * If the session cannot be read or saved, the response has the status of the error, 503, 400, 409 or 413, unless a handler catches it. A
  * response with a status of 500 or more saves nothing. A session is committed before its response is streamed: read what the stream needs before.
@@ -31,7 +32,7 @@ export interface HonoContext<Data extends object> {
  * app.get("/", (c) => c.text(`Visit number ${c.var.session.get("visits", 0)}`));
  */
 export function session<Data extends object = Record<string, unknown>, Env = unknown>(
-  options: SessionOptions | ((env: Env) => SessionOptions),
+  options: SessionOptions | Sessions<Data> | ((env: Env) => SessionOptions),
 ): (context: HonoContext<Data>, next: () => Promise<void>) => Promise<void> {
   const sessionsOf = sessionsFor<Data, Env>(options);
   return async (context, next) => {

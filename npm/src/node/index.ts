@@ -1,7 +1,8 @@
 // The public API of `edge-session/node`: a middleware for Express and other servers on `node:http`.
 
-import { createSessions } from "edge-session";
+import { sessionsFor } from "edge-session";
 import type { SessionOptions } from "../options.js";
+import type { Sessions } from "../sessions.js";
 import type { Session } from "../types.js";
 import { HeldResponse } from "./held-response.js";
 
@@ -40,7 +41,7 @@ const known = new WeakSet<NodeRequest>();
 
 /**
  * Returns a middleware that loads the session of each request as `request.session`, and commits it before the headers of the response are sent:
- * what the handler sends is held back until then. The session is closed afterwards: read what a stream needs before its first part.
+ * what the handler sends is held back until then. `options` are those of `createSessions`, or its `Sessions`. The session is closed afterwards: read what a stream needs before its first part.
  *
  * A response with a status of 500 or more saves nothing, nor does a response whose client has disconnected. If the session cannot be saved, the
  * response is replaced by one with the status of the error, 503, 400, 409 or 413, and with the headers from before this middleware. Another
@@ -63,8 +64,8 @@ const known = new WeakSet<NodeRequest>();
  * const withSession = session<Data>({ store: memory(), secrets: [process.env.SESSION_SECRET!] });
  * createServer((request, response) => withSession(request, response, (error) => (error ? fail(error) : handle(request, response))));
  */
-export function session<Data extends object = Record<string, unknown>>(options: SessionOptions): SessionMiddleware {
-  const sessions = createSessions<Data>(options);
+export function session<Data extends object = Record<string, unknown>>(options: SessionOptions | Sessions<Data>): SessionMiddleware {
+  const sessions = sessionsFor<Data>(options)(undefined);
   return async (request, response, next) => {
     if (known.has(request)) return next();
     known.add(request);
