@@ -137,7 +137,7 @@ test("B11: a visitor who lost the cookie has no session", async () => {
 test("B7: an invalid header argument is an error that names it, and costs no operation", async () => {
   const { sessions } = sessionsAt();
   for (const from of [5, true, Symbol("s"), {}, [], { headers: {} }, { headers: { get: () => 5 } }, () => {}]) {
-    await assert.rejects(sessions.load(from), { code: "ES_VALUE", message: /expected a request, a string or nothing, not / });
+    await assert.rejects(sessions.load(from), { code: "ES_VALUE", message: /takes a Request or the text of its Cookie header .*, not / });
   }
   for (const key of [5, true, {}, Symbol("s")]) {
     for (const call of ["open", "exists", "delete"]) await assert.rejects(sessions[call](key), { code: "ES_VALUE" });
