@@ -26,8 +26,8 @@ export interface SessionOptions {
   cookieSecure?: boolean | undefined;
   /** Default true: scripts of the page cannot read the cookie. */
   cookieHttpOnly?: boolean | undefined;
-  /** Default `Lax`. */
-  cookieSameSite?: "Strict" | "Lax" | "None" | undefined;
+  /** Default `Lax`. Upper and lower case are equal, as in the cookie itself (RFC 6265bis, section 5.6.7). */
+  cookieSameSite?: "Strict" | "Lax" | "None" | "strict" | "lax" | "none" | undefined;
   /** True to let the cookie end when the browser closes, unless the session has its own expiry. Default false. */
   expireAtBrowserClose?: boolean | undefined;
   /** True to renew the session with each request, not only when it changed. Default false. */

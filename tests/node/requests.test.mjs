@@ -343,7 +343,7 @@ test("every setting takes effect", async () => {
   const { sessions } = sessionsAt({
     secrets: [new TextEncoder().encode("a newer secret, as bytes, of thirty-two"), ...secrets],
     cookieAge: 60, cookieName: "sid", cookieDomain: "example.com", cookiePath: "/app", cookieHttpOnly: false,
-    cookieSameSite: "Strict", saveEveryRequest: true, absoluteAge: 30, maxRecordBytes: 1024, keyPrefix: "shop",
+    cookieSameSite: "strict", saveEveryRequest: true, absoluteAge: 30, maxRecordBytes: 1024, keyPrefix: "shop",
   });
   const session = await sessions.load("");
   session.set("a", 1);

@@ -88,6 +88,9 @@ export async function around(request: Request): Promise<Response> {
 createSessions({ store: memory() });
 // @ts-expect-error: a slip of the pen
 createSessions({ store: memory(), secrets: [], cookieNmae: "sid" });
+createSessions({ store: memory(), secrets: [], cookieSameSite: "strict" });
+// @ts-expect-error: it is not one of the attribute's values
+createSessions({ store: memory(), secrets: [], cookieSameSite: "sometimes" });
 
 export async function sweep(): Promise<boolean> {
   const { removed, complete } = await sessions.clearExpired();
