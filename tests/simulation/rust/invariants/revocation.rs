@@ -126,9 +126,10 @@ fn failed_logout(case: &mut Case<'_>, id: Id, logout: &Request) {
         if later.presented.iter().any(is_open) || is_replaced && !history.is_ending(later, key) {
             return;
         }
-        let Some(commit) = later.commit.as_ref().filter(|_| later.action != Action::Pass) else { continue };
-        // With any outcome, its load had finished the logout.
+        // With any outcome and action, its load had finished the logout.
         let has_finished = later.events.contains(&edge_session::EventKind::Flushed);
+        let is_checked = later.action != Action::Pass || has_finished;
+        let Some(commit) = later.commit.as_ref().filter(|_| is_checked) else { continue };
         if commit.outcome.is_err() && !has_finished {
             let gives = later.given().is_some_and(|token| !history.tokens[token].is_ending);
             let creates = later.puts.iter().any(|put| put.is_new_key) || gives;
