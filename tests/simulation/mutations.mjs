@@ -114,7 +114,7 @@ export const mutations = [
   { what: "the last visit moves with each visit", marker: "hour-of-visit", from: "HOUR)", to: "0)", test: ["users", "a_visit_moves_the_last_visit_once_an_hour"] },
   { what: "an entry ends although its session was extended", marker: "end-of-visit", from: "is_within(self.end / 1_000, other.end / 1_000, HOUR)", to: "true", test: ["users", "an_expiry_that_is_set_later_moves_the_entry"] },
   { what: "a login succeeds without an entry", marker: "entry-of-login", from: "session.listing.put.is_some()", to: "false", test: ["users", "a_visit_whose_entry_fails_succeeds_and_a_login_does_not"] },
-  { what: "a logout leaves the entry", marker: "entry-of-logout", from: "vec![Op::Delete { key }]", to: "{ let _ = key; Vec::new() }", test: ["users", "cycle_key_keeps_the_entry_and_a_logout_removes_it"] },
+  { what: "a logout leaves the entry", marker: "entry-of-logout", from: "vec![Op::Delete { key }]", to: "{ let _ = key; alloc::vec::Vec::new() }", test: ["users", "cycle_key_keeps_the_entry_and_a_logout_removes_it"] },
   { what: "the end of all others ends the own session", marker: "stays", from: "Some(id) != stays", to: "(Some(id) != stays || true)", test: ["users", "revoke_others_keeps_the_own_session_and_revoke_all_keeps_none"] },
   { what: "a list shows expired sessions", marker: "listed-alive", from: "!end.has_passed(self.now)", to: "end.0 > 0", test: ["users", "a_session_leaves_the_list_when_it_expires_or_is_deleted_by_key"] },
   { what: "a list shows sessions without a record", marker: "listed-without-record", from: "return false;", to: "return true;", test: ["users", "the_entry_of_a_logout_that_could_not_delete_it_is_not_shown"] },
