@@ -28,7 +28,7 @@ function reason(error: unknown): string {
 }
 
 /** Returns whether `value` has the members of a response that are used here. It can be of any realm or library. */
-function isResponse(value: unknown): value is Response {
+export function isResponse(value: unknown): value is Response {
   try {
     const { status, bodyUsed, headers } = value as Partial<Response>;
     return typeof status === "number" && typeof bodyUsed === "boolean" && typeof headers?.get === "function";

@@ -2,6 +2,7 @@
 
 import { EdgeSessionError } from "./errors.js";
 import { mergeHeaders } from "./headers.js";
+import { isResponse } from "./response.js";
 import type { Session } from "./types.js";
 
 /** The calls of `Sessions` that end a request. */
@@ -42,7 +43,7 @@ async function returned<Data extends object>(
   try {
     return await handler(session);
   } catch (error) {
-    if (error instanceof Response) return error;
+    if (isResponse(error)) return error;
     throw error;
   }
 }

@@ -25,6 +25,7 @@ use super::revoke::{self, Reach, Revoke, Target};
 use super::{MAX_READ, Reply, Step};
 use crate::error::{Error, Result};
 use crate::isolate::{IsolateMemory, Revocation};
+use crate::session::deadline::Deadline;
 use crate::session::key_digest::KeyDigest;
 use crate::session::record;
 use crate::session::sealed_document;
@@ -262,22 +263,16 @@ impl UserSessions {
         if self.settings.is_linearizable()
             && let Some(record) = values.next().flatten()
         {
-            // A sealed record shows its deadline only.
-            let head = record::head(&record);
             let has_owner =
-                head.as_ref().is_none_or(|head| head.owner.as_ref().is_some_and(|owner| owner.key.is_some()));
-            let end = head.map(|head| head.end()).or_else(|| Some(sealed_document::decode(&record)?.0));
-            return has_owner && end.is_some_and(|end| !end.has_passed(self.now)); // mutation: listed-alive
+                record::head(&record).is_none_or(|head| head.owner.as_ref().is_some_and(|owner| owner.key.is_some()));
+            return has_owner && end_of(&record).is_some_and(|end| !end.has_passed(self.now)); // mutation: listed-alive
         }
         if self.settings.consistency == Consistency::Linearizable {
             return false; // mutation: listed-without-record
         }
         let (record, tombstone) = (values.next().flatten(), values.next().flatten());
-        let end = record.and_then(|record| {
-            record::head(&record).map(|head| head.end()).or_else(|| Some(sealed_document::decode(&record)?.0))
-        });
-        // A record that is not visible, or has another key by now.
-        if end.unwrap_or(entry.end).has_passed(self.now) {
+        // A record that is not visible, or has another key by now, has the end in the entry.
+        if record.and_then(|record| end_of(&record)).unwrap_or(entry.end).has_passed(self.now) {
             return false;
         }
         let key = revoke::tombstone_key(&self.settings, entry.family, entry.rotations);
@@ -311,6 +306,11 @@ fn keys_of(settings: &Settings, entry: &UserEntry) -> impl Iterator<Item = Stora
     let record = is_old.then(|| StorageKey::record(prefix, entry.digest));
     let tombstone = is_old.then(|| revoke::tombstone_key(settings, entry.family, entry.rotations));
     [login, record, tombstone].into_iter().flatten()
+}
+
+/// Returns the end of a record. A sealed one shows its deadline only.
+fn end_of(record: &[u8]) -> Option<Deadline> {
+    record::head(record).map(|head| head.end()).or_else(|| Some(sealed_document::decode(record)?.0))
 }
 
 /// Returns whether a text can be a public id: 16 bytes as base64url.

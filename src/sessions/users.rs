@@ -54,7 +54,7 @@ impl<S: Store> Sessions<S> {
     /// # let settings = edge_session::Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
     /// # let sessions = edge_session::Sessions::new(edge_session::MemoryStore::default(), settings);
     /// # pollster::block_on(async {
-    /// assert!(!sessions.revoke("alice", "an id of nobody").await?);
+    /// assert!(!sessions.revoke("alice", "unknown-id").await?);
     /// # Ok::<(), edge_session::Error>(()) })?;
     /// # Ok::<(), edge_session::Error>(())
     /// ```

@@ -51,6 +51,30 @@ test("the quick start counts visits, logs in, and out, on the real KV", () => wi
   expect(await (await one.get("/")).text()).toBe("Visit number 1");
 }));
 
+test.each([false, true])("the sessions of a user are listed and ended on the real KV, seal: %s", async (seal) => {
+  const one = createSessions({ store: kv(namespace), secrets: [secret], keyPrefix: `devices-${seal}`, seal });
+  const login = async (label) => {
+    const session = await one.load("");
+    session.bindUser("alice", { label });
+    return cookiesAfter("", new Headers(await one.commitHeaders(session, 200)));
+  };
+  const [phone, laptop, tablet] = await Promise.all(["phone", "laptop", "tablet"].map(login));
+  const isLive = async (cookie) => (await one.load(cookie)).loadReason === "live";
+  const labels = async () => (await one.list("alice")).map(({ label }) => label).sort();
+  const listed = await one.list("alice", await one.load(laptop));
+  expect(listed.map(({ label, current }) => [label, current]).sort()).toEqual([["laptop", true], ["phone", false], ["tablet", false]]);
+  const { id } = listed.find(({ label }) => label === "phone");
+  expect(await one.revoke("bob", id)).toBe(false);
+  expect(await one.revoke("alice", id)).toBe(true);
+  expect([await isLive(phone), await isLive(laptop), await labels()]).toEqual([false, true, ["laptop", "tablet"]]);
+  expect(await one.revokeOthers(await one.load(laptop))).toBe(1);
+  expect([await isLive(tablet), await isLive(laptop), await labels()]).toEqual([false, true, ["laptop"]]);
+  expect(await one.revokeAll("alice")).toBe(1);
+  expect([await isLive(laptop), await labels()]).toEqual([false, []]);
+  const { keys } = await namespace.list({ prefix: `devices-${seal}:user:` });
+  expect(keys).toEqual([]);
+});
+
 test("the ten lines count visits, on the real KV", async () => {
   const one = visitor(TenLines, { SESSIONS: namespace, SESSION_SECRET: secret });
   for (const n of [1, 2, 3]) expect(await (await one.get("/")).text()).toBe(`Visit number ${n}`);
