@@ -44,6 +44,22 @@ test("a response that the handler throws counts as returned", async () => {
   assert.equal(await (await visit((session) => new Response(session.pop("message")))).text(), "Saved");
 });
 
+test("a thrown response of another realm, or of a server that replaces the class, counts as well", async () => {
+  const { sessions } = sessionsAt();
+  const { Response } = globalThis;
+  const redirect = new Response(null, { status: 302, headers: { Location: "/" } });
+  globalThis.Response = class extends Response {};
+  try {
+    const response = await sessions.run("", (session) => {
+      session.set("a", 1);
+      throw redirect;
+    });
+    assert.deepEqual([response.status, response.headers.get("Location"), response.headers.has("Set-Cookie")], [302, "/", true]);
+  } finally {
+    globalThis.Response = Response;
+  }
+});
+
 test("other errors are rethrown, nothing is saved, and the session is freed", async () => {
   const { sessions } = sessionsAt();
   const visit = browser(sessions);
