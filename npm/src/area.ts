@@ -72,6 +72,17 @@ export class Area {
     return decoder.decode(this.#memory.subarray(start, start + length));
   }
 
+  /** Returns the text of the last result. If it is not UTF-8, it is damaged. */
+  result(): { text: string; damaged: boolean } {
+    try {
+      return { text: this.text(), damaged: false };
+    } catch {
+      const words = this.#views();
+      const start = words[Word.TextAddress]!;
+      return { text: new TextDecoder().decode(this.#memory.subarray(start, start + words[Word.TextLength]!)), damaged: true };
+    }
+  }
+
   /** Returns a copy of the value to put. */
   value(): Uint8Array<ArrayBuffer> {
     const words = this.#views();

@@ -1,11 +1,11 @@
 // A loaded session: an object of the core, and the values that callers hold references to.
 
-import { type CoreMemory, type CoreSession, type CoreSettings, Flag, IoRequest, IoResult, OperationKind, Word } from "#core";
+import { type CoreMemory, type CoreSession, type CoreSettings, Flag, IoRequest, IoResult, OperationKind, ReportedEvent, Word } from "#core";
 import type { Area } from "./area.js";
 import { toPublicError } from "./core-errors.js";
 import { checkResult, completeIo, isOverloaded, performIo } from "./driver.js";
 import { definedEntries, toJsonObject } from "./entries.js";
-import { PanicError, SessionBusyError, SessionClosedError } from "./errors.js";
+import { PanicError, SessionBusyError, SessionClosedError, StoreUnavailableError, ValueError } from "./errors.js";
 import { decodeDate, encodeExpiry, encodeExpiryOptions } from "./expiry.js";
 import { decode, encode } from "./signing.js";
 import type { Store } from "./store.js";
@@ -21,15 +21,22 @@ import type {
   SessionValueOf,
 } from "./types.js";
 import { checkText } from "./user-sessions.js";
-import { checkKey, checkValue, decodeText, fromJson, isObject, missing, toJson } from "./value.js";
+import { checkKey, checkValue, decodeText, describe, fromJson, isObject, missing, toJson } from "./value.js";
 import { instance } from "./wasm-instance.js";
 
 /** The key in the data under which the core stores the session's own expiry. */
 const EXPIRY_KEY = "_session_expiry";
 
+/** In front of the key of a value for the next request. */
+const FLASH_PREFIX = "_flash_";
+
 /** The key and the value of Django's test cookie. */
 const TEST_COOKIE = "testcookie";
 const WORKED = "worked";
+
+const COMMITTED =
+  "the session was committed with its response: save before the response with `await session.save()`, or later with `sessions.open(session.sessionKey)`";
+const UNUSED = "the session was committed before its first use, so the response has no `Vary: Cookie`: read it once before the response";
 
 /** The dependencies that the sessions of one store share. */
 export interface SessionContext {
@@ -39,15 +46,21 @@ export interface SessionContext {
   readonly settings: CoreSettings;
   readonly area: Area;
   readonly onEvent: ((event: SessionEvent) => void) | undefined;
+  /** What happens to an object that was changed in place without `modified`. */
+  readonly unsavedChanges: "ignore" | "report" | "save";
   /** Takes the core's object of a closed session back, for reuse. */
   readonly recycle: (core: CoreSession) => void;
 }
 
-/** The properties of a closed session. */
+/** What stays readable after a session was closed. */
 interface Snapshot {
   readonly sessionKey: string | undefined;
   /** Bits of `Flag`. */
   readonly flags: number;
+  readonly loadReason: LoadReason;
+  readonly committed: boolean;
+  /** The data, if the session was accessed before its commit: quoted keys and JSON texts, each after a NUL. */
+  readonly members: string | undefined;
 }
 
 export class StoredSession<Data extends object> implements Session<Data> {
@@ -64,8 +77,13 @@ export class StoredSession<Data extends object> implements Session<Data> {
    * has it.
    */
   #objects: Map<string, { value: object; text: string | undefined }> | undefined;
-  /** The properties that stay readable after the session was closed. */
   #snapshot: Snapshot | undefined;
+  /** The values that earlier requests flashed and this one has read, and undefined for those that it has flashed itself. */
+  #flashed: Map<string, unknown> | undefined;
+  /** The JSON texts in the snapshot, by key, once one of them was read. */
+  #texts: Map<string, string> | undefined;
+  /** The last error of a failed load or save that a caller got. */
+  #outage: StoreUnavailableError | undefined;
 
   constructor(context: SessionContext, core: CoreSession) {
     this.#context = context;
@@ -73,7 +91,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
   }
 
   get #open(): CoreSession {
-    if (!this.#core) throw new SessionClosedError();
+    if (!this.#core) throw new SessionClosedError(this.#snapshot?.committed ? COMMITTED : undefined);
     if (this.#instance !== instance) throw new PanicError();
     return this.#core;
   }
@@ -131,12 +149,22 @@ export class StoredSession<Data extends object> implements Session<Data> {
     session.#writeBack(false);
     return session.#run((core, now) => core.start(OperationKind.Commit, now, status), (_core, area) => {
       const flags = area.word(Word.Flags);
-      const lines = area.text().split("\n");
+      const { text, damaged } = area.result();
+      const end = flags & Flag.Accessed ? text.indexOf("\0") : -1;
+      const lines = (end < 0 ? text : text.slice(0, end)).split("\n");
+      const loadReason = lines.pop() as LoadReason;
       const sessionKey = lines.pop() || undefined;
+      const readable = (flags & Flag.Accessed) !== 0 && !damaged && loadReason !== "unavailable";
+      const members = !readable ? undefined : end < 0 ? "" : text.slice(end);
       const result = respond(flags & Flag.HasHeaders ? lines : undefined);
-      session.#close({ sessionKey, flags });
+      session.#close({ sessionKey, flags, loadReason, committed: true, members });
       return result;
     });
+  }
+
+  /** Returns the last error of a failed load or save that a caller got. */
+  static outage<D extends object>(session: StoredSession<D>): StoreUnavailableError | undefined {
+    return session.#outage;
   }
 
   /** Runs the operation that `start` starts. The session is busy meanwhile. */
@@ -160,7 +188,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
       }
       return end(core, area);
     } catch (error) {
-      throw toPublicError(error, this.#instance, this.#storeError);
+      throw this.#toPublicError(error);
     } finally {
       this.#busy = false;
       this.#dispatchEvents(core);
@@ -195,7 +223,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
   #reportBadSignature(): void {
     const core = this.#core;
     if (!core || this.#instance !== instance) return this.#dispatch({ kind: "bad-signature", session: "" });
-    this.#try(() => core.reportBadSignature());
+    this.#try(() => core.report(ReportedEvent.BadSignature));
     if (!this.#busy) this.#dispatchEvents(core);
   }
 
@@ -208,8 +236,14 @@ export class StoredSession<Data extends object> implements Session<Data> {
     try {
       return call();
     } catch (error) {
-      throw toPublicError(error, this.#instance, this.#storeError);
+      throw this.#toPublicError(error);
     }
+  }
+
+  #toPublicError(error: unknown): unknown {
+    const converted = toPublicError(error, this.#instance, this.#storeError);
+    if (converted instanceof StoreUnavailableError) this.#outage = converted;
+    return converted;
   }
 
   /** Returns a property that stays readable after the session was closed. */
@@ -223,7 +257,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
     try {
       return this.#check(core, call(core, this.#context.area)) > 0;
     } catch (error) {
-      throw toPublicError(error, this.#instance, this.#storeError);
+      throw this.#toPublicError(error);
     }
   }
 
@@ -235,7 +269,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
     if (!this.#objects) return;
     const flags = this.#try(() => this.#idle.flags());
     const modified = (flags & Flag.Modified) !== 0;
-    if (!modified && !willSave && !(flags & Flag.SaveEveryRequest)) return;
+    if (!modified && !willSave && !(flags & Flag.SaveEveryRequest)) return this.#findUnsavedChanges();
     try {
       for (const [key, cached] of this.#objects) {
         const text = toJson(key, cached.value);
@@ -245,6 +279,27 @@ export class StoredSession<Data extends object> implements Session<Data> {
     } finally {
       if (!modified && this.#core) this.#try(() => this.#open.setModified(false));
     }
+  }
+
+  /** Saves or reports objects that were changed in place, although the session is not modified. */
+  #findUnsavedChanges(): void {
+    const { unsavedChanges } = this.#context;
+    if (unsavedChanges === "ignore" || !this.#objects) return;
+    for (const [key, { value, text }] of this.#objects) {
+      if (text === undefined) continue; // it was set, and `modified` became false later: nothing is to be saved
+      const changed = toJson(key, value);
+      if (changed === text || changed === toJson(key, fromJson(key, text))) continue; // another program can have written it with spaces
+      if (unsavedChanges === "save") this.#put(key, changed);
+      else this.#reportUnsavedChange(key);
+    }
+  }
+
+  #reportUnsavedChange(key: string): void {
+    this.#try(() => this.#open.report(ReportedEvent.UnsavedChange));
+    console.error(
+      `edge-session: the object under ${JSON.stringify(key)} was changed in place, which is not saved: set session.modified = true after the ` +
+        "change, or the option trackChanges",
+    );
   }
 
   get sessionKey(): string | undefined {
@@ -264,6 +319,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
   }
 
   get loadReason(): LoadReason {
+    if (!this.#core && this.#snapshot) return this.#snapshot.loadReason;
     return this.#try(() => this.#open.loadReason()) as LoadReason;
   }
 
@@ -278,8 +334,12 @@ export class StoredSession<Data extends object> implements Session<Data> {
   get<K extends SessionKeyOf<Data>>(key: K, fallback?: unknown): unknown {
     const cached = this.#cachedObject(key);
     if (cached !== undefined) return cached;
+    if (!this.#core && this.#snapshot) {
+      const text = this.#members(this.#snapshot).get(key);
+      return text === undefined ? fallback : this.#parse(key, text);
+    }
     return this.#call(this.#open, (core, area) => core.get(area.write(key)))
-      ? this.#parse(key) // mutation: js-get-default
+      ? this.#parse(key, decodeText(key, () => this.#context.area.text())) // mutation: js-get-default
       : fallback;
   }
 
@@ -303,6 +363,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
 
   has(key: SessionKeyOf<Data>): boolean {
     checkKey(key);
+    if (!this.#core && this.#snapshot) return this.#members(this.#snapshot).has(key);
     return this.#call(this.#open, (core, area) => core.has(area.write(key)));
   }
 
@@ -321,7 +382,19 @@ export class StoredSession<Data extends object> implements Session<Data> {
     return value;
   }
 
-  update(values: Partial<Data> | SessionEntries<Data>): this {
+  update(values: Partial<Data> | SessionEntries<Data>): this;
+  update<K extends SessionKeyOf<Data>>(
+    key: K,
+    change: (value: SessionValueOf<Data, K> | undefined) => SessionValueOf<Data, K>,
+  ): this;
+  update<K extends SessionKeyOf<Data>>(
+    values: Partial<Data> | SessionEntries<Data> | K,
+    change?: (value: SessionValueOf<Data, K> | undefined) => SessionValueOf<Data, K>,
+  ): this {
+    if (typeof values === "string") {
+      if (typeof change !== "function") throw new ValueError(`update takes a function of the old value, not ${describe(change)}`);
+      return this.set(values, change(this.get(values)));
+    }
     const entries = definedEntries(values);
     for (const [key, value] of entries) {
       checkKey(key);
@@ -333,7 +406,27 @@ export class StoredSession<Data extends object> implements Session<Data> {
     return this;
   }
 
+  flash<K extends SessionKeyOf<Data>>(key: K, value: SessionValueOf<Data, K>): this {
+    checkKey(key);
+    checkValue(key, value);
+    this.#write(FLASH_PREFIX + key, value);
+    (this.#flashed ??= new Map()).set(key, undefined);
+    return this;
+  }
+
+  flashed<K extends SessionKeyOf<Data>>(key: K): SessionValueOf<Data, K> | undefined;
+  flashed<K extends SessionKeyOf<Data>, F>(key: K, fallback: F): SessionValueOf<Data, K> | F;
+  flashed<K extends SessionKeyOf<Data>>(key: K, fallback?: unknown): unknown {
+    checkKey(key);
+    if (!this.#flashed?.has(key)) {
+      const value = (this.pop as (key: string, fallback: unknown) => unknown).call(this, FLASH_PREFIX + key, undefined);
+      (this.#flashed ??= new Map()).set(key, value);
+    }
+    return this.#flashed.get(key) ?? fallback;
+  }
+
   keys(): SessionKeyOf<Data>[] {
+    if (!this.#core && this.#snapshot) return [...this.#members(this.#snapshot).keys()] as SessionKeyOf<Data>[];
     return JSON.parse(this.#try(() => this.#open.keys())) as SessionKeyOf<Data>[];
   }
 
@@ -355,6 +448,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
   }
 
   isEmpty(): boolean {
+    if (!this.#core && this.#snapshot) return this.#members(this.#snapshot).size === 0 && this.sessionKey === undefined;
     return (this.#try(() => this.#open.flags()) & Flag.Empty) !== 0;
   }
 
@@ -427,19 +521,35 @@ export class StoredSession<Data extends object> implements Session<Data> {
     return object === undefined ? {} : (fromJson(undefined, object) as Partial<Data>);
   }
 
+  toJSON(): ReturnType<Session<Data>["toJSON"]> {
+    const { accessed, modified } = this;
+    const shown = { loadReason: undefined, accessed, modified, keys: undefined };
+    try {
+      return { ...shown, loadReason: this.loadReason, keys: accessed ? this.keys() : undefined }; // before, it would be an access
+    } catch {
+      return shown; // of a session that could not be read, or is lost
+    }
+  }
+
+  /** What `console.log` shows in Node, Deno, Bun and workerd. */
+  [Symbol.for("nodejs.util.inspect.custom")](_depth: number, options: object, inspect?: (value: object, options: object) => string): unknown {
+    return inspect ? `Session ${inspect(this.toJSON(), options)}` : this.toJSON();
+  }
+
   [Symbol.dispose](): void {
     const core = this.#core;
     if (!core) return;
     if (this.#instance !== instance) return this.#close(undefined);
-    this.#close(this.#try(() => ({ sessionKey: core.sessionKey(), flags: core.flags() })));
+    const loadReason = this.loadReason;
+    this.#close(this.#try(() => ({ sessionKey: core.sessionKey(), flags: core.flags(), loadReason, committed: false, members: undefined })));
   }
 
-  /** Closes the session. The properties of the snapshot stay readable. */
+  /** Closes the session. The content of the snapshot stays readable. */
   #close(snapshot: Snapshot | undefined): void {
     const core = this.#core;
     if (!core) return;
     this.#core = undefined;
-    this.#objects?.clear();
+    if (snapshot?.members === undefined) this.#objects?.clear();
     this.#snapshot = snapshot;
     if (!this.#busy) this.#recycle(core);
   }
@@ -462,12 +572,17 @@ export class StoredSession<Data extends object> implements Session<Data> {
   /** Returns the object that was read or set before. */
   #cachedObject<K extends SessionKeyOf<Data>>(key: K): SessionValueOf<Data, K> | undefined {
     checkKey(key);
-    return this.#core && (this.#objects?.get(key)?.value as SessionValueOf<Data, K> | undefined);
+    return this.#objects?.get(key)?.value as SessionValueOf<Data, K> | undefined;
   }
 
-  /** Parses the value that the core has found. */
-  #parse<K extends SessionKeyOf<Data>>(key: K): SessionValueOf<Data, K> {
-    const text = decodeText(key, () => this.#context.area.text());
+  /** Returns the JSON texts of a closed session, by key. */
+  #members({ committed, flags, members }: Snapshot): Map<string, string> {
+    if (members === undefined) throw new SessionClosedError(committed && !(flags & Flag.Accessed) ? UNUSED : committed ? COMMITTED : undefined);
+    return (this.#texts ??= readMembers(members));
+  }
+
+  /** Parses the JSON text of a value. */
+  #parse<K extends SessionKeyOf<Data>>(key: K, text: string): SessionValueOf<Data, K> {
     const value = fromJson(key, text);
     if (isObject(value)) this.#cacheObject(key, value, text);
     return value as SessionValueOf<Data, K>;
@@ -491,4 +606,12 @@ export class StoredSession<Data extends object> implements Session<Data> {
   #put(key: string, text: string): void {
     this.#call(this.#idle, (core, area) => area.writeBoth(text, key, (json, name) => core.set(json, name)));
   }
+}
+
+/** Reads quoted keys and JSON texts, each after a NUL. */
+function readMembers(members: string): Map<string, string> {
+  const texts = members.split("\0");
+  const map = new Map<string, string>();
+  for (let at = 1; at + 1 < texts.length; at += 2) map.set(JSON.parse(texts[at]!) as string, texts[at + 1]!);
+  return map;
 }

@@ -390,6 +390,19 @@ impl Session {
         String::from_utf8(array).map_err(|_| Error::value("a key of the session is corrupt in the store"))
     }
 
+    /// Appends the quoted keys and the JSON texts to `out`, each after a NUL, which JSON does not contain. They are not validated.
+    ///
+    /// # Errors
+    ///
+    /// `StoreUnavailable` if the store did not answer.
+    pub fn write_members(&mut self, out: &mut Vec<u8>) -> Result<()> {
+        for text in self.read()?.members().flat_map(|(key, value)| [key, value]) {
+            out.push(0);
+            out.extend_from_slice(text);
+        }
+        Ok(())
+    }
+
     /// Marks `key` as modified; its value is set later, and a new key is `null` until then. `None` marks an empty update.
     ///
     /// # Errors

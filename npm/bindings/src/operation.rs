@@ -5,6 +5,7 @@
 //!
 //! These calls return an [`IoRequest`], whose parameters are in the [area](super::area), or [`FAILED`].
 
+use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -62,8 +63,8 @@ pub enum UserCallKind {
 #[wasm_bindgen]
 #[derive(Clone, Copy, Debug)]
 pub enum IoRequest {
-    /// No I/O: the operation has completed. After a commit, the text consists of the `Set-Cookie` headers and the session key, one per
-    /// line. After a call on a user's sessions, it is the JSON text of its outcome.
+    /// No I/O: the operation has completed. After a commit, the text consists of the `Set-Cookie` headers, the session key and the load
+    /// outcome, one per line; if the session was accessed, the data follow: quoted keys and JSON texts, each after a NUL. After a call on a user's sessions, it is the JSON text of its outcome.
     Done,
     /// The text consists of the keys, separated by spaces. An empty text means the keys of the last read.
     Read,
@@ -266,8 +267,8 @@ impl CoreSession {
                     area.set_text(b"");
                 } else {
                     self.last_read_keys.clone_from(keys);
-                    self.result = keys.iter().map(StorageKey::as_str).collect::<Vec<_>>().join(" ");
-                    area.set_text(self.result.as_bytes());
+                    self.result = keys.iter().map(StorageKey::as_str).collect::<Vec<_>>().join(" ").into_bytes();
+                    area.set_text(&self.result);
                 }
                 IoRequest::Read
             }
@@ -297,20 +298,22 @@ impl CoreSession {
 
     /// Keeps the result of a call on a user's sessions, and writes its place to the area.
     fn listed(&mut self, outcome: &UserOutcome) {
-        self.result = outcome.to_json();
-        self.area.set_text(self.result.as_bytes());
+        self.result = outcome.to_json().into_bytes();
+        self.area.set_text(&self.result);
     }
 
     /// Keeps the result of a commit, and writes its place to the area.
     fn committed(&mut self, headers: SessionHeaders) {
-        let mut text = headers.set_cookies().join("\n");
-        if !text.is_empty() {
-            text.push('\n');
+        let session = &mut self.session;
+        let mut lines = headers.set_cookies().to_vec();
+        lines.push(session.session_key().map_or_else(String::new, |key| key.as_str().to_owned()));
+        lines.push(session.load_reason().as_str().to_owned());
+        self.result = lines.join("\n").into_bytes();
+        if session.accessed() {
+            _ = session.write_members(&mut self.result); // none without a load
         }
-        text.push_str(self.session.session_key().map_or("", |key| key.as_str()));
-        self.result = text;
         self.saved = headers.saved();
-        self.area.set_text(self.result.as_bytes());
+        self.area.set_text(&self.result);
         let has_headers = Flag::HasHeaders.bit(headers.depends_on_cookie());
         self.area.set(Word::Flags, f64::from(self.flags() | has_headers));
     }
