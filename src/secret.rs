@@ -145,7 +145,8 @@ impl Secret {
             return Err(Error::config([needs, has].concat()));
         }
         if bytes.iter().all(|byte| bytes.first() == Some(byte)) {
-            let message = "SESSION_SECRET and each of SESSION_SECRET_FALLBACKS need random bytes; one repeats a single character";
+            let message =
+                "SESSION_SECRET and each of SESSION_SECRET_FALLBACKS need random bytes; one repeats a single character";
             return Err(Error::config(message));
         }
         Ok(Self::unbound(bytes))

@@ -2,6 +2,7 @@
 
 import { type CoreMemory, type CoreSession, type CoreSettings, Flag, IoRequest, IoResult, OperationKind, ReportedEvent, Word } from "#core";
 import type { Area } from "./area.js";
+import { CommittedData } from "./committed-data.js";
 import { toPublicError } from "./core-errors.js";
 import { checkResult, completeIo, isOverloaded, performIo } from "./driver.js";
 import { definedEntries, toJsonObject } from "./entries.js";
@@ -26,6 +27,8 @@ import { instance } from "./wasm-instance.js";
 
 /** The key in the data under which the core stores the session's own expiry. */
 const EXPIRY_KEY = "_session_expiry";
+
+const NONE: never[] = [];
 
 /** In front of the key of a value for the next request. */
 const FLASH_PREFIX = "_flash_";
@@ -59,8 +62,8 @@ interface Snapshot {
   readonly flags: number;
   readonly loadReason: LoadReason;
   readonly committed: boolean;
-  /** The data, if the session was accessed before its commit: quoted keys and JSON texts, each after a NUL. */
-  readonly members: string | undefined;
+  /** The data, if the session was accessed before its commit. */
+  readonly data: CommittedData | undefined;
 }
 
 export class StoredSession<Data extends object> implements Session<Data> {
@@ -68,6 +71,8 @@ export class StoredSession<Data extends object> implements Session<Data> {
   readonly #instance = instance;
   #core: CoreSession | undefined;
   #busy = false;
+  /** The values of the last read: a record in it contains the long texts that did not change. */
+  #lastRead: readonly (Uint8Array | undefined)[] = NONE;
   /** The storage keys of the last read, which the core does not repeat. */
   readonly #lastReadKeys: string[] = [];
   /** The last error of the store: the `cause` of a `StoreUnavailableError`. */
@@ -80,8 +85,6 @@ export class StoredSession<Data extends object> implements Session<Data> {
   #snapshot: Snapshot | undefined;
   /** The values that earlier requests flashed and this one has read, and undefined for those that it has flashed itself. */
   #flashed: Map<string, unknown> | undefined;
-  /** The JSON texts in the snapshot, by key, once one of them was read. */
-  #texts: Map<string, string> | undefined;
   /** The last error of a failed load or save that a caller got. */
   #outage: StoreUnavailableError | undefined;
 
@@ -149,15 +152,19 @@ export class StoredSession<Data extends object> implements Session<Data> {
     session.#writeBack(false);
     return session.#run((core, now) => core.start(OperationKind.Commit, now, status), (_core, area) => {
       const flags = area.word(Word.Flags);
-      const { text, damaged } = area.result();
-      const end = flags & Flag.Accessed ? text.indexOf("\0") : -1;
+      let [text, readable] = ["", (flags & Flag.Accessed) !== 0];
+      try {
+        text = area.text();
+      } catch {
+        [text, readable] = [area.textToNul(), false]; // a value is not UTF-8
+      }
+      const end = text.indexOf("\0");
       const lines = (end < 0 ? text : text.slice(0, end)).split("\n");
       const loadReason = lines.pop() as LoadReason;
       const sessionKey = lines.pop() || undefined;
-      const readable = (flags & Flag.Accessed) !== 0 && !damaged && loadReason !== "unavailable";
-      const members = !readable ? undefined : end < 0 ? "" : text.slice(end);
+      const data = readable && loadReason !== "unavailable" ? new CommittedData(end < 0 ? "" : text.slice(end), area, session.#lastRead) : undefined;
       const result = respond(flags & Flag.HasHeaders ? lines : undefined);
-      session.#close({ sessionKey, flags, loadReason, committed: true, members });
+      session.#close({ sessionKey, flags, loadReason, committed: true, data });
       return result;
     });
   }
@@ -182,6 +189,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
           this.#storeError = error;
           reply = isOverloaded(error) ? IoResult.Overloaded : IoResult.Failed;
         }
+        if (Array.isArray(reply)) this.#lastRead = reply;
         const now = clock();
         if (this.#instance !== instance) throw new PanicError();
         request = this.#check(core, completeIo(core, area, reply, now));
@@ -541,7 +549,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
     if (!core) return;
     if (this.#instance !== instance) return this.#close(undefined);
     const loadReason = this.loadReason;
-    this.#close(this.#try(() => ({ sessionKey: core.sessionKey(), flags: core.flags(), loadReason, committed: false, members: undefined })));
+    this.#close(this.#try(() => ({ sessionKey: core.sessionKey(), flags: core.flags(), loadReason, committed: false, data: undefined })));
   }
 
   /** Closes the session. The content of the snapshot stays readable. */
@@ -549,7 +557,8 @@ export class StoredSession<Data extends object> implements Session<Data> {
     const core = this.#core;
     if (!core) return;
     this.#core = undefined;
-    if (snapshot?.members === undefined) this.#objects?.clear();
+    this.#lastRead = NONE;
+    if (!snapshot?.data) this.#objects?.clear();
     this.#snapshot = snapshot;
     if (!this.#busy) this.#recycle(core);
   }
@@ -576,9 +585,10 @@ export class StoredSession<Data extends object> implements Session<Data> {
   }
 
   /** Returns the JSON texts of a closed session, by key. */
-  #members({ committed, flags, members }: Snapshot): Map<string, string> {
-    if (members === undefined) throw new SessionClosedError(committed && !(flags & Flag.Accessed) ? UNUSED : committed ? COMMITTED : undefined);
-    return (this.#texts ??= readMembers(members));
+  #members({ committed, flags, data }: Snapshot): ReadonlyMap<string, string> {
+    const texts = data?.texts;
+    if (!texts) throw new SessionClosedError(committed && !(flags & Flag.Accessed) ? UNUSED : committed ? COMMITTED : undefined);
+    return texts;
   }
 
   /** Parses the JSON text of a value. */
@@ -606,12 +616,4 @@ export class StoredSession<Data extends object> implements Session<Data> {
   #put(key: string, text: string): void {
     this.#call(this.#idle, (core, area) => area.writeBoth(text, key, (json, name) => core.set(json, name)));
   }
-}
-
-/** Reads quoted keys and JSON texts, each after a NUL. */
-function readMembers(members: string): Map<string, string> {
-  const texts = members.split("\0");
-  const map = new Map<string, string>();
-  for (let at = 1; at + 1 < texts.length; at += 2) map.set(JSON.parse(texts[at]!) as string, texts[at + 1]!);
-  return map;
 }

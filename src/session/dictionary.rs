@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use super::data::Data;
 use super::load_state::LoadState;
 use super::session::Session;
+use super::stored_data::StoredData;
 use super::value;
 use crate::error::{Error, Result};
 use crate::json;
@@ -390,17 +391,13 @@ impl Session {
         String::from_utf8(array).map_err(|_| Error::value("a key of the session is corrupt in the store"))
     }
 
-    /// Appends the quoted keys and the JSON texts to `out`, each after a NUL, which JSON does not contain. They are not validated.
+    /// Returns the data as they are stored, for callers that keep them after the session.
     ///
     /// # Errors
     ///
     /// `StoreUnavailable` if the store did not answer.
-    pub fn write_members(&mut self, out: &mut Vec<u8>) -> Result<()> {
-        for text in self.read()?.members().flat_map(|(key, value)| [key, value]) {
-            out.push(0);
-            out.extend_from_slice(text);
-        }
-        Ok(())
+    pub fn stored_data(&mut self) -> Result<StoredData<'_>> {
+        self.read().map(StoredData::new)
     }
 
     /// Marks `key` as modified; its value is set later, and a new key is `null` until then. `None` marks an empty update.

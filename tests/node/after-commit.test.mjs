@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createSessions, memory } from "../../dist/node.js";
+import { cookieStore, createSessions, memory } from "../../dist/node.js";
 import { secrets, sessionsAt, visited, visitor } from "./visitor.mjs";
 
 const DATA = { user: "alice", cart: [{ name: "äpfel\u0000", price: 1.5 }], "a \"key\"": null, "": "empty", deep: { a: [[]] } };
@@ -21,6 +21,35 @@ test("a committed session shows what was committed, whether it was changed or on
     assert.throws(() => session.item("none"), { code: "ES_KEY_ERROR" });
   }
   assert.deepEqual([changed.loadReason, read.loadReason], ["new", "live"]);
+});
+
+test("long values are shown as they were committed, from the record or from this request, on each kind of store", async () => {
+  const long = (letter) => ({ text: letter.repeat(5000), list: ["ä", 1] });
+  for (const settings of [{}, { seal: true }, { store: memory() }, { store: cookieStore() }, { store: memory(), seal: true }]) {
+    const { sessions } = sessionsAt(settings);
+    const alice = visitor(sessions);
+    const [a, b, c] = ["a", "b", "c"].map((letter) => settings.store?.consistency === "cookie" ? letter.repeat(200) : long(letter));
+    const first = await visited(alice, (session) => session.update({ a, b, n: 1 }));
+    assert.deepEqual(first.items(), [["a", a], ["b", b], ["n", 1]]);
+    const read = await visited(alice, (session) => session.get("n"));
+    const changed = await visited(alice, (session) => session.set("b", c).set("n", 2));
+    const after = await visited(alice, (session) => session.has("b"));
+    assert.deepEqual(read.items(), [["a", a], ["b", b], ["n", 1]]);
+    for (const session of [changed, after]) assert.deepEqual(session.items(), [["a", a], ["b", c], ["n", 2]]);
+  }
+});
+
+test("two requests at once: each shows what it has committed, merged with the other's", async () => {
+  const { sessions } = sessionsAt();
+  const alice = visitor(sessions);
+  const [x, y, z] = ["x", "y", "z"].map((letter) => letter.repeat(300));
+  await visited(alice, (session) => session.update({ x, y }));
+  const [one, two] = [await sessions.load(alice.cookie), await sessions.load(alice.cookie)];
+  one.set("x", z);
+  two.set("y", z);
+  await sessions.commitHeaders(one, 200);
+  await sessions.commitHeaders(two, 200);
+  assert.deepEqual([one.items(), two.items()], [[["x", z], ["y", y]], [["x", z], ["y", z]]]);
 });
 
 test("an object that was read before the commit is the same one after it", async () => {

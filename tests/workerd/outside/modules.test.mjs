@@ -75,7 +75,7 @@ test("the package's core can be called with nothing but these", () => {
     coresession_initFromKey coresession_isNew coresession_keys coresession_loadReason coresession_nextEvent
     coresession_report coresession_sessionKey coresession_set
     coresession_setExpiry coresession_setModified coresession_setNow coresession_setSweepCursor
-    coresession_bindUser coresession_idOf coresession_startUserCall coresession_startRevokeOthers coresession_start coresession_load coresession_removed coresession_takeError coresession_touch coresession_touchNothing
+    recordMembers coresession_bindUser coresession_idOf coresession_startUserCall coresession_startRevokeOthers coresession_start coresession_load coresession_removed coresession_takeError coresession_touch coresession_touchNothing
     coresettings_areaAddress coresettings_reserveArea wasmMemory
   `));
   const kinds = (module) => WebAssembly.Module.exports(module).map(({ kind }) => kind).sort();
