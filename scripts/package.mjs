@@ -5,6 +5,7 @@
 
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
+import { listedDocuments, llmsTxt } from "./llms.mjs";
 import { say, script, seconds } from "./print.mjs";
 import { bin, find, read, root } from "./project.mjs";
 import { needs, setUp } from "./setup.mjs";
@@ -18,10 +19,10 @@ const compact = '--cfg sha2_backend_soft="compact"';
 
 /** The public declarations; the others describe internals. */
 const declarations = ["cookie-store", "d1", "durable-objects", "errors", "index", "migrate", "options", "session-cookie", "sessions", "sessions-for", "store", "types", "with-sessions"];
-const testing = ["fault", "index", "model", "namespace", "options", "store-contract"].map((name) => `testing/${name}`);
+const testing = ["cookie", "fault", "index", "model", "namespace", "options", "store-contract"].map((name) => `testing/${name}`);
 
 /** The entries without wasm: the same file on every platform. */
-const plain = ["durable-object", "hono", "node", "unstorage"];
+const plain = ["csrf", "durable-object", "hono", "node", "unstorage"];
 
 /**
  * The `exports` of package.json: the first condition that a platform supports is used. If Node can `require` a
@@ -75,6 +76,8 @@ export async function buildPackage({ panics = false, dist = distribution } = {})
   for (const file of ["CHANGELOG.md", "LICENSE"]) cpSync(join(root, file), join(dist, file));
   cpSync(join(root, "migrations"), join(dist, "migrations"), { recursive: true });
   cpSync(join(root, "docs/npm-readme.md"), join(dist, "README.md"));
+  for (const path of listedDocuments()) cpSync(join(root, path), join(dist, path));
+  writeFileSync(join(dist, "llms.txt"), llmsTxt(about));
   say(`The package was built into ${relative(root, dist)}/ in ${seconds(Date.now() - started)}.`);
 }
 

@@ -1,5 +1,5 @@
-// Runs the suites in turn, each with its set-up: all of them, or those named as arguments. The last line
-// of the output has the numbers of passed and failed tests.
+// Runs the suites in turn, each with its set-up: all of them, or those named as arguments. The end of the output names the tests that
+// failed, and the last line has the numbers of passed and failed tests.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -136,8 +136,9 @@ async function workerd() {
 async function inVitest(config) {
   const file = join(scratch, `${config.replaceAll("/", "-")}.json`);
   const { code } = await run("vitest", ["run", "--config", config, "--reporter=default", "--reporter=json", `--outputFile.json=${file}`], { limit });
-  const { numPassedTests: passed = 0, numFailedTests: failed = 0 } = JSON.parse(contents(file) || "{}");
-  return judged(code, passed, failed);
+  const { numPassedTests: passed = 0, numFailedTests: failed = 0, testResults = [] } = JSON.parse(contents(file) || "{}");
+  const tests = testResults.flatMap(({ assertionResults }) => assertionResults);
+  return judged(code, passed, failed, tests.filter(({ status }) => status === "failed").map(({ fullName }) => fullName));
 }
 
 async function e2e() {
@@ -167,19 +168,20 @@ async function nodeTests(files, env) {
   const reporters = ["spec", "stdout", "tap", file].map((value, index) => `--test-reporter${index % 2 ? "-destination" : ""}=${value}`);
   const { code } = await run("node", ["--test", ...reporters, files], { env, limit });
   const count = (name) => Number(contents(file).match(new RegExp(`^# ${name} (\\d+)$`, "m"))?.[1] ?? 0);
-  return judged(code, count("pass"), count("fail") + count("cancelled"));
+  const names = [...contents(file).matchAll(/^ *not ok \d+ - (.*)$/gm)].map(([, name]) => name);
+  return judged(code, count("pass"), count("fail") + count("cancelled"), names);
 }
 
 /** Adds up the result lines of cargo's tests, doc tests and browser tests. */
 function cargoCount({ code, output }) {
   const results = [...output.matchAll(/test result: .*?(\d+) passed; (\d+) failed/g)];
   const sum = (index) => results.reduce((total, result) => total + Number(result[index]), 0);
-  return judged(code, sum(1), sum(2));
+  return judged(code, sum(1), sum(2), [...output.matchAll(/^test (.+?) \.\.\. FAIL(?:ED)?$/gm)].map(([, name]) => name));
 }
 
-/** A suite that ended with an error or ran no test has at least one failure. */
-function judged(code, passed, failed) {
-  return { passed, failed: Math.max(failed, code || passed + failed === 0 ? 1 : 0) };
+/** A suite that ended with an error or ran no test has at least one failure. `names` are those of the tests that failed. */
+function judged(code, passed, failed, names = []) {
+  return { passed, failed: Math.max(failed, code || passed + failed === 0 ? 1 : 0), names };
 }
 
 function contents(file) {
@@ -199,11 +201,15 @@ async function test(names) {
     const began = Date.now();
     const counts = await attempt(name);
     const sum = (key) => counts.reduce((total, count) => total + count[key], 0);
-    rows.push({ name, passed: sum("passed"), failed: sum("failed"), time: Date.now() - began });
+    const names = counts.flatMap(({ names = [] }) => names);
+    rows.push({ name, passed: sum("passed"), failed: sum("failed"), names, time: Date.now() - began });
   }
   say("\nsuite        passed  failed      time");
   for (const { name, passed, failed, time } of rows) {
     say(`${name.padEnd(10)}${String(passed).padStart(9)}${String(failed).padStart(8)}${seconds(time).padStart(10)}`);
+  }
+  for (const { name, failed, names } of rows.filter(({ failed }) => failed)) {
+    for (const test of names.length ? names : [`${failed}, which the output above names`]) say(`failed: ${name}: ${test}`);
   }
   const total = (key) => rows.reduce((sum, row) => sum + row[key], 0);
   process.exitCode = total("failed") ? 1 : 0;

@@ -1,6 +1,7 @@
 // "Your devices": where a user is signed in, and a button that signs a device out.
 
 import { durableObjects, withSessions, type Session, type SessionObjectNamespace } from "edge-session";
+import { isCrossSite } from "edge-session/csrf";
 import { deviceName } from "./device-name.js";
 import { devicesPage, messagePage, signInPage, type Html } from "./pages.js";
 
@@ -15,7 +16,7 @@ const options = (env: Env) => ({ store: durableObjects(env.SESSION_OBJECTS), sec
 export default withSessions<Data, Env>(options, {
   async fetch(request, env, context, session, sessions) {
     const { pathname, searchParams } = new URL(request.url);
-    if (request.method === "POST" && !isFromOwnPage(request)) {
+    if (isCrossSite(request)) {
       return page(403, messagePage("Not allowed", "A page of another site sent this form. Nothing has changed."));
     }
 
@@ -62,15 +63,6 @@ async function signIn(request: Request, session: Session<Data>): Promise<Respons
   // The first argument is your own id of the user: one that never changes, such as the primary key of the account.
   session.bindUser(user, { label: deviceName(request.headers.get("User-Agent")) });
   return redirect("/");
-}
-
-/**
- * True if a page of this site sent the form. Browsers set both headers themselves, and no page can change them. The cookie's SameSite=Lax
- * keeps other sites out as well, but not other subdomains of this site.
- */
-function isFromOwnPage(request: Request): boolean {
-  const site = request.headers.get("Sec-Fetch-Site");
-  return site === null ? request.headers.get("Origin") === new URL(request.url).origin : site === "same-origin";
 }
 
 /** Returns a field of a form, without spaces around it; empty if the form has none. */

@@ -4,20 +4,25 @@ import { cacheControl, sharedCacheHeaders, vary } from "#core";
 import { ValueError } from "./errors.js";
 
 /** Returns the headers for a response that has none yet. `setCookies` are the `Set-Cookie` headers. */
-export function newHeaders(setCookies: string[]): [name: string, value: string][] {
+export function newHeaders(setCookies: string[], clearsSiteData: boolean): [name: string, value: string][] {
   const [plainVary, cacheable, notCacheable] = (defaults ??= [vary(""), cacheControl("", false), cacheControl("", true)]);
   const headers: [string, string][] = [["Vary", plainVary], ["Cache-Control", setCookies.length > 0 ? notCacheable : cacheable]];
+  if (clearsSiteData) headers.push(CLEAR_SITE_DATA);
   for (const line of setCookies) headers.push(["Set-Cookie", line]);
   return headers;
 }
 
 let defaults: [string, string, string] | undefined;
 
+/** The header of the response to a logout, with the option `clearSiteData`. It leaves the cookies of other parts of the site. */
+const CLEAR_SITE_DATA: [string, string] = ["Clear-Site-Data", '"cache", "storage"'];
+
 /** Marks a response as dependent on its cookie. If it sets a cookie, no cache may store it. */
-export function mergeHeaders(headers: Headers, setCookies: string[]): void {
+export function mergeHeaders(headers: Headers, setCookies: string[], clearsSiteData = false): void {
   headers.set("Vary", vary(headers.get("Vary") ?? "")); // mutation: js-vary
   headers.set("Cache-Control", cacheControl(headers.get("Cache-Control") ?? "", setCookies.length > 0));
   for (const name of (namesToRemove ??= sharedCacheHeaders().split(" "))) headers.delete(name);
+  if (clearsSiteData) headers.set(...CLEAR_SITE_DATA);
   for (const line of setCookies) headers.append("Set-Cookie", line);
 }
 

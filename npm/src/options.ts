@@ -17,7 +17,10 @@ export interface SessionOptions {
   secrets: readonly (string | Uint8Array)[];
   /** The lifetime of a session after its last save, in seconds. Default 1 209 600 (14 days). */
   cookieAge?: number | undefined;
-  /** Default `__Host-sessionid`; `__Secure-sessionid` with a domain or a path; `sessionid` if the cookie is not Secure. */
+  /**
+   * Default `__Host-sessionid`; `__Secure-sessionid` with a domain or a path; `sessionid` if the cookie is not Secure. With the prefix
+   * `__Host-Http-`, which newer browsers know, no script can set such a cookie either.
+   */
   cookieName?: string | undefined;
   /** A domain whose subdomains also receive the cookie. Default: this host only. */
   cookieDomain?: string | undefined;
@@ -29,6 +32,11 @@ export interface SessionOptions {
   cookieHttpOnly?: boolean | undefined;
   /** Default `Lax`. Upper and lower case are equal, as in the cookie itself (RFC 6265bis, section 5.6.7). */
   cookieSameSite?: "Strict" | "Lax" | "None" | "strict" | "lax" | "none" | undefined;
+  /**
+   * True to let the browser keep a cookie of its own for each site that embeds this one (CHIPS): a page in a frame also needs `cookieSameSite`
+   * `None`. Default false.
+   */
+  cookiePartitioned?: boolean | undefined;
   /** True to let the cookie end when the browser closes, unless the session has its own expiry. Default false. */
   expireAtBrowserClose?: boolean | undefined;
   /** True to renew the session with each request, not only when it changed. Default false. */
@@ -59,6 +67,11 @@ export interface SessionOptions {
    * writes it can neither change one nor put it under another key. Switching it on or off ends all sessions. Default false.
    */
   seal?: boolean | undefined;
+  /**
+   * True to add `Clear-Site-Data: "cache", "storage"` to the response to a logout, so that the browser also removes what scripts and its cache
+   * have kept of this site. Default false.
+   */
+  clearSiteData?: boolean | undefined;
   /**
    * True to save an object of the session that was changed in place, without `session.modified = true`. Each object that was read is then compared
    * at the commit. False to leave such a change unsaved, as Django does. By default it is unsaved as well; in development, where

@@ -147,7 +147,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
   static commit<D extends object, T>(
     session: StoredSession<D>,
     status: number,
-    respond: (setCookies: string[] | undefined) => T,
+    respond: (setCookies: string[] | undefined, clearsSiteData: boolean) => T,
   ): Promise<T> {
     session.#writeBack(false);
     return session.#run((core, now) => core.start(OperationKind.Commit, now, status), (_core, area) => {
@@ -163,7 +163,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
       const loadReason = lines.pop() as LoadReason;
       const sessionKey = lines.pop() || undefined;
       const data = readable && loadReason !== "unavailable" ? new CommittedData(end < 0 ? "" : text.slice(end), area, session.#lastRead) : undefined;
-      const result = respond(flags & Flag.HasHeaders ? lines : undefined);
+      const result = respond(flags & Flag.HasHeaders ? lines : undefined, (flags & Flag.ClearsSiteData) !== 0);
       session.#close({ sessionKey, flags, loadReason, committed: true, data });
       return result;
     });

@@ -269,9 +269,9 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
     return settled(() => {
       if (isResponse(session)) throw new ValueError("commit takes the session first, then the response");
       const copy = toMutable(response); // first: nothing is saved if it cannot be sent
-      return this.#commit(session, copy.status, (setCookies) => {
+      return this.#commit(session, copy.status, (setCookies, clearsSiteData) => {
         if (!setCookies) return response;
-        mergeHeaders(copy.headers, setCookies);
+        mergeHeaders(copy.headers, setCookies, clearsSiteData);
         return copy;
       });
     });
@@ -279,10 +279,10 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
 
   commitHeaders(session: Session<Data>, status: number, headers?: Headers): Promise<[name: string, value: string][]> {
     return settled(() => {
-      if (headers === undefined) return this.#commit(session, status, (setCookies) => (setCookies ? newHeaders(setCookies) : []));
+      if (headers === undefined) return this.#commit(session, status, (setCookies, clears) => (setCookies ? newHeaders(setCookies, clears) : []));
       checkMutable(headers); // first: nothing is saved if they cannot be changed
-      return this.#commit(session, status, (setCookies) => {
-        if (setCookies) mergeHeaders(headers, setCookies);
+      return this.#commit(session, status, (setCookies, clearsSiteData) => {
+        if (setCookies) mergeHeaders(headers, setCookies, clearsSiteData);
         return [...headers];
       });
     });
@@ -416,7 +416,7 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   }
 
   /** Commits a session, returns the result of `respond`, and closes the session. */
-  #commit<T>(session: Session<Data>, status: number, respond: (setCookies: string[] | undefined) => T): Promise<T> {
+  #commit<T>(session: Session<Data>, status: number, respond: (setCookies: string[] | undefined, clearsSiteData: boolean) => T): Promise<T> {
     const code = Number(status); // converted here, so that the core does not call the user's code
     if (!(code >= 100)) throw new ValueError(`a commit needs the status of the response, not ${describe(status)}`);
     return StoredSession.commit(storedSession("commit", session), code, respond);

@@ -120,6 +120,7 @@ mod tests {
             ("SESSION_COOKIE_SECURE", "False"),
             ("SESSION_COOKIE_HTTPONLY", "false"),
             ("SESSION_COOKIE_SAMESITE", "strict"),
+            ("SESSION_COOKIE_PARTITIONED", "false"),
             ("SESSION_EXPIRE_AT_BROWSER_CLOSE", "true"),
             ("SESSION_SAVE_EVERY_REQUEST", "True"),
             ("SESSION_ABSOLUTE_AGE", "3600"),
@@ -129,6 +130,7 @@ mod tests {
             ("SESSION_MERGE_STALE", "true"),
             ("SESSION_JOURNAL_BYTES", "0"),
             ("SESSION_SEAL", "true"),
+            ("SESSION_CLEAR_SITE_DATA", "true"),
         ];
         assert!(names().eq(variables.iter().map(|(name, _)| *name)), "this test sets every setting");
         let settings = read_from(&variables).unwrap();
@@ -143,7 +145,9 @@ mod tests {
         assert_eq!(settings.key_prefix, "shop");
         assert!(!settings.check_ended && settings.merge_stale);
         assert_eq!(settings.journal_bytes, 0);
-        assert!(settings.seal);
+        assert!(settings.seal && settings.clear_site_data);
+        assert!(!settings.cookie_partitioned);
+        assert!(read_from(&[SIGNING, ("SESSION_COOKIE_PARTITIONED", "true")]).unwrap().cookie_partitioned);
         assert_eq!(settings.secrets.bytes().count(), 2);
     }
 

@@ -14,6 +14,7 @@ use crate::json;
 pub fn json_response(json: String) -> worker::Result<Response> {
     let response = Response::ok(json)?;
     response.headers().set("Content-Type", "application/json")?;
+    response.headers().set("X-Content-Type-Options", "nosniff")?;
     Ok(response)
 }
 

@@ -66,6 +66,9 @@ fn attributes(settings: &Settings, header: &mut String) {
     }
     header.push_str("; SameSite=");
     header.push_str(settings.cookie_samesite.as_str());
+    if settings.cookie_partitioned {
+        header.push_str("; Partitioned");
+    }
 }
 
 /// The last second of the year 9999, in microseconds of Unix time.
@@ -132,6 +135,11 @@ mod tests {
             clear_cookie(&settings.build().unwrap(), CookieSlot::Rotated),
             "__Secure-sessionid=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Domain=example.com; Path=/app; Secure; \
              HttpOnly; SameSite=None"
+        );
+        let embedded = builder().cookie_samesite(SameSite::None).cookie_partitioned(true).build().unwrap();
+        assert_eq!(
+            clear_cookie(&embedded, CookieSlot::Rotated),
+            "__Host-sessionid=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; Secure; HttpOnly; SameSite=None; Partitioned"
         );
         let plain = builder().cookie_secure(false).cookie_httponly(false).cookie_samesite(SameSite::Strict);
         assert_eq!(

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::caching;
 use super::save::SaveOutcome;
 
-/// The response headers of a session: `Set-Cookie`, `Vary` and `Cache-Control`.
+/// The response headers of a session: `Set-Cookie`, `Vary` and `Cache-Control`, and with a setting `Clear-Site-Data` after a logout.
 ///
 /// ```
 /// use edge_session::{MemoryStore, Sessions, Settings};
@@ -30,12 +30,19 @@ use super::save::SaveOutcome;
 pub struct SessionHeaders {
     set_cookies: Vec<String>,
     depends_on_cookie: bool,
+    clears_site_data: bool,
     saved: SaveOutcome,
 }
 
 impl SessionHeaders {
     pub(super) const fn new(set_cookies: Vec<String>, depends_on_cookie: bool, saved: SaveOutcome) -> Self {
-        Self { set_cookies, depends_on_cookie, saved }
+        Self { set_cookies, depends_on_cookie, clears_site_data: false, saved }
+    }
+
+    /// Also removes what the browser has kept of the site.
+    pub(super) const fn clearing_site_data(mut self, yes: bool) -> Self {
+        self.clears_site_data = yes;
+        self
     }
 
     /// Returns the values of all `Set-Cookie` headers, each for a header of its own. A login sets the session's cookie and
@@ -58,6 +65,16 @@ impl SessionHeaders {
         self.depends_on_cookie
     }
 
+    /// Returns whether the response ends a session and `SESSION_CLEAR_SITE_DATA` is set. It then needs the header `Clear-Site-Data` with the
+    /// value [`CLEAR_SITE_DATA`](Self::CLEAR_SITE_DATA).
+    #[must_use]
+    pub const fn clears_site_data(&self) -> bool {
+        self.clears_site_data
+    }
+
+    /// The value of `Clear-Site-Data`: not the cookies, which can belong to other parts of the site.
+    pub const CLEAR_SITE_DATA: &'static str = "\"cache\", \"storage\"";
+
     /// Returns the outcome of the save; the default if there was none.
     pub const fn saved(&self) -> SaveOutcome {
         self.saved
@@ -65,7 +82,7 @@ impl SessionHeaders {
 
     /// Returns the headers of an error response after a session failed: no shared cache may store it, and no cookie changes.
     pub const fn for_failure() -> Self {
-        Self { set_cookies: Vec::new(), depends_on_cookie: true, saved: SaveOutcome { old_record_remains: false } }
+        Self::new(Vec::new(), true, SaveOutcome { old_record_remains: false })
     }
 
     /// Adds them to the headers of a response. The application's headers stay, except those that let a shared cache store a
@@ -88,6 +105,9 @@ impl SessionHeaders {
             if headers.get(shared)?.is_some() {
                 headers.remove(shared)?;
             }
+        }
+        if self.clears_site_data {
+            headers.set("Clear-Site-Data", Self::CLEAR_SITE_DATA)?;
         }
         self.set_cookies.iter().try_for_each(|cookie| headers.append("Set-Cookie", cookie))
     }

@@ -36,6 +36,7 @@ impl Settings {
                 cookie_secure: true,
                 cookie_httponly: true,
                 cookie_samesite: SameSite::Lax,
+                cookie_partitioned: false,
                 expire_at_browser_close: false,
                 save_every_request: false,
                 absolute_age: MAX_COOKIE_AGE,
@@ -45,6 +46,7 @@ impl Settings {
                 merge_stale: false,
                 journal_bytes: 1024,
                 seal: false,
+                clear_site_data: false,
                 consistency: Consistency::Eventual,
                 secrets: Secrets::none(),
             },
@@ -252,6 +254,36 @@ impl SettingsBuilder {
         self
     }
 
+    /// Sets `SESSION_COOKIE_PARTITIONED`: whether the browser keeps a cookie of its own for each site that embeds this one (CHIPS). Default
+    /// false. It needs a Secure cookie, and for a page in a frame of another site also [`SameSite::None`].
+    ///
+    /// ```
+    /// use edge_session::{SameSite, Settings};
+    ///
+    /// let builder = Settings::builder(["a secret of at least thirty-two bytes"]);
+    /// assert!(builder.cookie_samesite(SameSite::None).cookie_partitioned(true).build().is_ok());
+    /// ```
+    #[must_use]
+    pub const fn cookie_partitioned(mut self, yes: bool) -> Self {
+        self.draft.cookie_partitioned = yes;
+        self
+    }
+
+    /// Sets `SESSION_CLEAR_SITE_DATA`: whether the response to a logout has `Clear-Site-Data: "cache", "storage"`, so that the browser also
+    /// removes what scripts and its cache have kept of this site. Default false.
+    ///
+    /// ```
+    /// use edge_session::Settings;
+    ///
+    /// let builder = Settings::builder(["a secret of at least thirty-two bytes"]);
+    /// assert!(builder.clear_site_data(true).build().is_ok());
+    /// ```
+    #[must_use]
+    pub const fn clear_site_data(mut self, yes: bool) -> Self {
+        self.draft.clear_site_data = yes;
+        self
+    }
+
     /// Sets `SESSION_MERGE_STALE`: whether a save may be based on a record that lacks a recent save of this browser at another
     /// location, and may overwrite it. Default false: such a save fails with [`ErrorKind::Stale`](crate::ErrorKind::Stale).
     ///
@@ -330,6 +362,9 @@ impl SettingsBuilder {
             return Err(Error::config(
                 "SESSION_COOKIE_SAMESITE = \"None\" needs SESSION_COOKIE_SECURE = true: browsers drop the cookie otherwise",
             ));
+        }
+        if settings.cookie_partitioned && !settings.cookie_secure {
+            return Err(Error::config("SESSION_COOKIE_PARTITIONED = true needs SESSION_COOKIE_SECURE = true"));
         }
         check_age("SESSION_COOKIE_AGE", settings.cookie_age)?;
         check_age("SESSION_ABSOLUTE_AGE", settings.absolute_age)?;

@@ -35,6 +35,7 @@ pub struct Settings {
     pub(crate) cookie_secure: bool,
     pub(crate) cookie_httponly: bool,
     pub(crate) cookie_samesite: SameSite,
+    pub(crate) cookie_partitioned: bool,
     pub(crate) expire_at_browser_close: bool,
     pub(crate) save_every_request: bool,
     pub(crate) absolute_age: i64,
@@ -44,6 +45,7 @@ pub struct Settings {
     pub(crate) merge_stale: bool,
     pub(crate) journal_bytes: usize,
     pub(crate) seal: bool,
+    pub(crate) clear_site_data: bool,
     pub(crate) consistency: Consistency,
     pub(crate) secrets: Secrets,
 }

@@ -38,7 +38,7 @@ pub enum SettingKind {
 /// let age = &SETTINGS[0];
 /// assert_eq!((age.variable, age.option), ("SESSION_COOKIE_AGE", "cookieAge"));
 /// ```
-pub static SETTINGS: [Setting; 16] = {
+pub static SETTINGS: [Setting; 18] = {
     use SettingKind::{Flag, Integer, Text};
     [
         setting("SESSION_COOKIE_AGE", "cookieAge", Integer(|builder, age| builder.draft.cookie_age = age)),
@@ -51,6 +51,11 @@ pub static SETTINGS: [Setting; 16] = {
             "SESSION_COOKIE_SAMESITE",
             "cookieSameSite",
             SettingKind::SameSite(|builder, value| builder.draft.cookie_samesite = value),
+        ),
+        setting(
+            "SESSION_COOKIE_PARTITIONED",
+            "cookiePartitioned",
+            Flag(|builder, is| builder.draft.cookie_partitioned = is),
         ),
         setting(
             "SESSION_EXPIRE_AT_BROWSER_CLOSE",
@@ -69,6 +74,7 @@ pub static SETTINGS: [Setting; 16] = {
         setting("SESSION_MERGE_STALE", "mergeStale", Flag(|builder, is| builder.draft.merge_stale = is)),
         setting("SESSION_JOURNAL_BYTES", "journalBytes", Integer(journal_bytes)),
         setting("SESSION_SEAL", "seal", Flag(|builder, is| builder.draft.seal = is)),
+        setting("SESSION_CLEAR_SITE_DATA", "clearSiteData", Flag(|builder, is| builder.draft.clear_site_data = is)),
     ]
 };
 

@@ -198,7 +198,7 @@ fn the_defaults_that_the_documents_name_are_those_of_the_code() {
         assert!(field(&format!("{wanted},")) || field(&format!("\"{wanted}\",")), "{cells:?}");
         compared += 1;
     }
-    assert_eq!(compared, 16);
+    assert_eq!(compared, 18);
     let security = read("docs/concepts/security.md");
     assert!(security.contains("| 14 days | `SESSION_COOKIE_AGE`") && shown.contains("cookie_age: 1209600,"));
     assert!(security.contains("| 400 days | `SESSION_ABSOLUTE_AGE`") && shown.contains("absolute_age: 34560000,"));

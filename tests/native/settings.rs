@@ -39,6 +39,7 @@ fn contradictions_are_refused() {
     refused(builder().cookie_name("__Secure").cookie_secure(false), "SESSION_COOKIE_SECURE");
     refused(builder().cookie_name("__host").cookie_path("/app"), "__host");
     refused(builder().cookie_samesite(SameSite::None).cookie_secure(false), "SESSION_COOKIE_SAMESITE");
+    refused(builder().cookie_partitioned(true).cookie_secure(false), "SESSION_COOKIE_PARTITIONED");
 }
 
 // C6, CVE-2026-29086, -47675 and -56762 (Hono): attributes were injected through the domain, then others, then the name.

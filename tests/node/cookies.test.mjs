@@ -143,3 +143,34 @@ test("B7: an invalid header argument is an error that names it, and costs no ope
     for (const call of ["open", "exists", "delete"]) await assert.rejects(sessions[call](key), { code: "ES_VALUE" });
   }
 });
+
+test("clearSiteData: the response to a logout, and no other, clears the browser's storage of the site", async () => {
+  const header = '"cache", "storage"';
+  for (const [clearSiteData, expected] of [[undefined, null], [false, null], [true, header]]) {
+    const { sessions } = sessionsAt({ clearSiteData });
+    const alice = visitor(sessions);
+    const { answer } = await alice.visit((session) => session.set("user", "alice"));
+    assert.equal(answer.headers.get("Clear-Site-Data"), null);
+    const before = await sessions.load(alice.cookie);
+    await before.flush();
+    assert.equal(new Headers(await sessions.commitHeaders(before, 200)).get("Clear-Site-Data"), expected);
+    const login = await alice.visit((session) => (session.cycleKey(), session.set("user", "alice")));
+    assert.equal(login.answer.headers.get("Clear-Site-Data"), null);
+    const logout = await alice.visit((session) => session.flush());
+    assert.equal(logout.answer.headers.get("Clear-Site-Data"), expected);
+  }
+});
+
+test("cookiePartitioned: every cookie of the session has the attribute", async () => {
+  const { sessions } = sessionsAt({ cookiePartitioned: true, cookieSameSite: "None", cookieName: "__Host-Http-sessionid" });
+  const alice = visitor(sessions);
+  for (const act of [(session) => session.set("a", 1), (session) => session.cycleKey(), (session) => session.flush()]) {
+    const { answer } = await alice.visit(act);
+    const lines = answer.headers.getSetCookie();
+    assert.ok(lines.length > 0);
+    for (const line of lines) assert.match(line, /^__Host-Http-sessionid(-anonymous)?=.*; Path=\/; Secure; HttpOnly; SameSite=None; Partitioned$/);
+  }
+  const session = await sessions.load("");
+  session.set("a", 1);
+  assert.equal((await sessions.commitCookies(session, 200))[0].options.partitioned, true);
+});

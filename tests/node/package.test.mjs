@@ -17,8 +17,8 @@ test("it exports what it documents, to import and to require", async () => {
   assert.deepEqual(Object.keys(await import("../../dist/node.js")).sort(), names);
   const required = (path) => Object.keys(createRequire(import.meta.url)(path)).filter((name) => !name.startsWith("__")).sort();
   assert.deepEqual(required("../../dist/node.js"), names);
-  assert.deepEqual(Object.keys(await import("../../dist/testing/node.js")), ["KvModel", "storeContract"]);
-  for (const path of ["node.js", "node.cjs"]) assert.deepEqual(required(`../../dist/testing/${path}`), ["KvModel", "storeContract"]);
+  assert.deepEqual(Object.keys(await import("../../dist/testing/node.js")), ["KvModel", "cookieFor", "storeContract"]);
+  for (const path of ["node.js", "node.cjs"]) assert.deepEqual(required(`../../dist/testing/${path}`), ["KvModel", "cookieFor", "storeContract"]);
   assert.deepEqual(Object.keys(await import("../../dist/unstorage/index.js")), ["fromUnstorage"]);
   assert.deepEqual(required("../../dist/unstorage/index.cjs"), ["fromUnstorage"]);
   assert.deepEqual(Object.keys(await import("../../dist/hono/index.js")), ["session"]);
@@ -28,7 +28,7 @@ test("it exports what it documents, to import and to require", async () => {
 });
 
 test("its entries are there, in the order in which platforms look, and nothing has to be installed", () => {
-  assert.deepEqual(Object.keys(manifest.exports), [".", "./testing", "./durable-object", "./hono", "./node", "./unstorage", "./package.json"]);
+  assert.deepEqual(Object.keys(manifest.exports), [".", "./testing", "./csrf", "./durable-object", "./hono", "./node", "./unstorage", "./package.json"]);
   const paths = (entry) => (typeof entry === "string" ? [entry] : Object.values(entry).flatMap(paths));
   for (const entries of [manifest.exports["."], manifest.exports["./testing"]]) {
     assert.deepEqual(Object.keys(entries), ["workerd", "node", "browser", "default"]);
@@ -64,4 +64,13 @@ test("a deployed Worker contains no part of the model of KV", () => {
   for (const path of ["shared.js", "node.cjs"]) assert.doesNotMatch(readFileSync(new URL(path, dist), "utf8"), /KvModel/, path);
   assert.doesNotMatch(readFileSync(new URL("edge-session.wasm", dist), "latin1"), /propagation|Too Many Requests/i);
   assert.match(readFileSync(new URL("testing/testing.wasm", dist), "latin1"), /Too Many Requests/);
+});
+
+test("llms.txt lists the documents of the package", () => {
+  const text = readFileSync(new URL("../../dist/llms.txt", import.meta.url), "utf8");
+  const links = [...text.matchAll(/^\* \[.+\]\((.+)\): .+\.$/gm)].map(([, path]) => path);
+  assert.ok(links.length >= 20);
+  for (const path of links) assert.match(readFileSync(new URL(`../../dist/${path}`, import.meta.url), "utf8"), /^# /);
+  const lines = text.split("\n").filter((line) => line.startsWith("* "));
+  assert.equal(lines.length, links.length, "each has a sentence");
 });

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createSessions, kv, withSessions } from "../../dist/node.js";
-import { KvModel } from "../../dist/testing/node.js";
-import { cookiesAfter, secrets } from "./visitor.mjs";
+import { cookieFor, KvModel } from "../../dist/testing/node.js";
+import { cookiesAfter, secrets, sessionsAt } from "./visitor.mjs";
 
 /** No operation is slow, and each write is visible at once at its location. */
 const plain = { slow: 0, locallyInvisible: 0 };
@@ -495,4 +495,12 @@ test("a browser at changing locations on a faulty KV stays logged in, and reads 
     console.error = log;
   }
   assert.ok(read > reported * 3, `${read} read, ${reported} reported`);
+});
+
+test("cookieFor gives the cookie of a visitor who is logged in", async () => {
+  const { sessions } = sessionsAt();
+  const cookie = await cookieFor(sessions, { user: "alice", cart: [1] });
+  assert.match(cookie, /^__Host-sessionid=[^;]+$/);
+  const session = await sessions.load(cookie);
+  assert.deepEqual([session.items(), session.loadReason], [[["user", "alice"], ["cart", [1]]], "live"]);
 });

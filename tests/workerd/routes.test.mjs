@@ -414,14 +414,14 @@ test("another site's page is refused", async () => {
     { Origin: "null" },
     { Origin: "http://localhost:8788" },
     { Origin: "https://localhost:8787" },
-    { "Sec-Fetch-Site": "same-origin", Origin: "https://evil.example" },
+    { "Sec-Fetch-Site": "cross-site", Origin: "http://localhost:8787" },
   ]) {
     for (const [method, path] of [["GET", "/session"], ["POST", "/session/flush"], ["PUT", "/session/data/user"]]) {
       const { status, json } = await alice.request(method, path, method === "PUT" ? "1" : undefined, headers);
       expect([status, json], JSON.stringify(headers)).toEqual([403, error("cross_site")]);
     }
   }
-  for (const headers of [{ "Sec-Fetch-Site": "same-origin" }, { "Sec-Fetch-Site": "none" }, { Origin: "http://localhost:8787" }]) {
+  for (const headers of [{ "Sec-Fetch-Site": "same-origin" }, { "Sec-Fetch-Site": "none" }, { Origin: "http://localhost:8787" }, { "Sec-Fetch-Site": "same-origin", Origin: "https://behind-a-proxy.example" }]) {
     expect((await alice.request("GET", "/session", undefined, headers)).json.data).toEqual({ user: "alice" });
   }
 });

@@ -40,12 +40,14 @@ impl Incoming {
         self.split_url().1.split(['?', '#']).next().unwrap_or_default()
     }
 
-    /// Refuses requests from pages of other sites. Browsers send `Sec-Fetch-Site`, older ones `Origin`. A client that sends
-    /// neither is not a browser, and has only cookies of its own.
+    /// Refuses requests from pages of other sites. Browsers send `Sec-Fetch-Site`, which is right behind a proxy as well, and older
+    /// ones `Origin`. A client that sends neither is not a browser, and has only cookies of its own.
     pub(super) fn check_origin(&self) -> Result<(), Refusal> {
-        let foreign_site = self.header("Sec-Fetch-Site").is_some_and(|site| site != "same-origin" && site != "none");
-        let foreign_origin = self.header("Origin").is_some_and(|origin| origin != self.split_url().0);
-        if foreign_site || foreign_origin {
+        let is_foreign = match self.header("Sec-Fetch-Site") {
+            Some(site) => site != "same-origin" && site != "none",
+            None => self.header("Origin").is_some_and(|origin| origin != self.split_url().0),
+        };
+        if is_foreign {
             return Err(Refusal::new(403, "cross_site", "only pages of this site may use its sessions"));
         }
         Ok(())

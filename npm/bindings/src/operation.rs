@@ -361,6 +361,7 @@ impl CoreSession {
         self.saved = headers.saved();
         self.area.set_text(&self.result);
         let has_headers = Flag::HasHeaders.bit(headers.depends_on_cookie());
-        self.area.set(Word::Flags, f64::from(self.flags() | has_headers));
+        let clears_site_data = Flag::ClearsSiteData.bit(headers.clears_site_data());
+        self.area.set(Word::Flags, f64::from(self.flags() | has_headers | clears_site_data));
     }
 }

@@ -263,6 +263,8 @@ pub enum Flag {
     SaveEveryRequest = 32,
     /// In the area, after a commit: it has headers for the response.
     HasHeaders = 64,
+    /// In the area, after a commit: the response ends a session, and clears what the browser has kept of the site.
+    ClearsSiteData = 128,
 }
 
 impl Flag {
