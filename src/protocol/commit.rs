@@ -293,7 +293,8 @@ fn headers(
         }
     }
     let depends_on_cookie = depends_on_cookie || !set_cookies.is_empty();
-    SessionHeaders::new(set_cookies, depends_on_cookie, saved).clearing_site_data(is_flushed && session.settings.clear_site_data)
+    SessionHeaders::new(set_cookies, depends_on_cookie, saved)
+        .clearing_site_data(is_flushed && session.settings.clear_site_data)
 }
 
 /// Returns the cookie with the ending token of a session whose flush failed: with it, later requests retry.

@@ -102,7 +102,7 @@ export const mutations = [
 
   // The npm package.
   { what: "pop treats null as a missing default", marker: "js-pop-default", from: "fallback.length > 0", to: "fallback[0] != null" },
-  { what: "get treats null as a missing key", marker: "js-get-default", from: "this.#parse(key)", to: "(this.#context.area.text() === 'null' ? fallback : this.#parse(key))" },
+  { what: "get treats null as a missing key", marker: "js-get-default", from: "this.#parse(key, ", to: "(this.#context.area.text() === 'null') ? fallback : this.#parse(key, " },
   { what: "-0 becomes 0", marker: "js-number", from: " && (value !== 0 || 1 / value > 0)", to: "" },
   { what: "NaN is accepted", marker: "js-number", from: "Number.isFinite(value)", to: "true" },
   { what: "changes inside of values are never stored", marker: "js-changed-inside", from: "text !== cached.text", to: "cached.text === undefined" },
