@@ -1,0 +1,67 @@
+// React Router, with the middleware of `edge-session/react-router`: built, on its development server, and in Chromium.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { launch } from "../../e2e/browser.mjs";
+import { build, install, outage, start, Visitor, visits } from "./application.mjs";
+
+await install();
+await build("react-router", "react-router", "typegen");
+await build("react-router", "react-router", "build");
+const serve = (env) => start("react-router", "react-router-serve", () => ["build/server/index.js"], env);
+
+test("React Router, built", async (t) => {
+  const site = await serve();
+  t.after(site.stop);
+  await visits(t, site.url);
+  const broken = await serve({ OUTAGE: "1" });
+  t.after(broken.stop);
+  await outage(t, broken.url, site.url);
+
+  await t.test("a session that cannot be saved is an error in JSON, and sets no cookie", async () => {
+    const visitor = new Visitor(site.url);
+    const answer = await visitor.get("/large");
+    assert.equal(answer.status, 413);
+    assert.match(answer.text, /^\{"error":\{"code":"ES_TOO_LARGE"/);
+    assert.deepEqual(answer.headers.getSetCookie(), []);
+  });
+
+  const browser = await launch();
+  t.after(() => browser.close());
+
+  await t.test("in Chromium, a page is streamed, and its later part reads the session", async () => {
+    const page = await browser.newPage();
+    await page.goto(`${site.url}/login`);
+    await page.getByText("visits=1 user=alice message=welcome").waitFor();
+    await page.goto(`${site.url}/stream`, { waitUntil: "commit" });
+    await page.getByText("waiting").waitFor();
+    await page.getByText("user=alice").waitFor();
+    await page.close();
+  });
+
+  await t.test("in Chromium, navigations without a new document use the session, and show its errors in the ErrorBoundary", async () => {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    await page.goto(`${site.url}/login`);
+    const documents = [];
+    page.on("request", (request) => request.resourceType() === "document" && documents.push(request.url()));
+    await page.getByRole("link", { name: "stream" }).click();
+    await page.getByText("user=alice").waitFor();
+    await page.getByRole("link", { name: "home" }).click();
+    await page.getByText("visits=2 user=alice message=-").waitFor();
+    await page.getByRole("link", { name: "large" }).click();
+    await page.getByRole("heading", { name: "error 413" }).waitFor();
+    assert.deepEqual(documents, []);
+    await context.close();
+  });
+});
+
+test("React Router, on its development server", async (t) => {
+  const site = await start("react-router", "react-router", (port) => ["dev", "--port", port, "--host", "localhost"]);
+  t.after(site.stop);
+  await visits(t, site.url);
+});
+
+test("TypeScript agrees with the project", async () => {
+  await build("react-router", "tsc", "--project", "tsconfig.json");
+});
