@@ -1,10 +1,13 @@
-// The public API of `edge-session/node`: a middleware for Express and other servers on `node:http`.
+// The public API of `edge-session/node`: a middleware for Express and other servers on `node:http`, and a store for express-session.
 
 import { sessionsFor } from "edge-session";
 import type { SessionOptions } from "../options.js";
 import type { Sessions } from "../sessions.js";
 import type { Session } from "../types.js";
 import { HeldResponse } from "./held-response.js";
+
+export { expressSessionStore } from "./express-session-store.js";
+export type { ExpressSessionStoreOptions } from "./express-session-store.js";
 
 /** The property of the request that the middleware sets. */
 export interface SessionRequest<Data extends object = Record<string, unknown>> {
