@@ -94,7 +94,7 @@ export class Visitor {
     const response = await fetch(this.url + path, { headers: { ...(Cookie && { Cookie }), Accept: "text/html", ...headers }, redirect: "manual" });
     for (const line of response.headers.getSetCookie()) {
       const [, name, value] = /^(.*?)=(.*?)(;|$)/.exec(line);
-      if (/; Max-Age=0(;|$)/i.test(line)) this.jar.delete(name);
+      if (/; (Max-Age=0|Expires=Thu, 01 Jan 1970[^;]*)(;|$)/i.test(line)) this.jar.delete(name);
       else this.jar.set(name, value);
     }
     const text = await response.text();
