@@ -17,7 +17,7 @@ const distribution = join(root, "dist");
 const compact = '--cfg sha2_backend_soft="compact"';
 
 /** The public declarations; the others describe internals. */
-const declarations = ["cookie-store", "d1", "durable-objects", "errors", "index", "migrate", "options", "sessions", "sessions-for", "store", "types", "with-sessions"];
+const declarations = ["cookie-store", "d1", "durable-objects", "errors", "index", "migrate", "options", "session-cookie", "sessions", "sessions-for", "store", "types", "with-sessions"];
 const testing = ["fault", "index", "model", "namespace", "options", "store-contract"].map((name) => `testing/${name}`);
 
 /** The entries without wasm: the same file on every platform. */
@@ -94,7 +94,8 @@ async function buildWasm(crate, name, wasm, panics = false) {
 async function bundle(source, folder) {
   const esbuild = find("esbuild", [bin]);
   // The glue warns of calls that the entries do not make.
-  const shared = ["--format=esm", "--target=es2022", "--minify", "--log-level=warning", "--pure:console.warn"];
+  const asWritten = "--define:process.env.NODE_ENV=process.env.NODE_ENV"; // or esbuild would write "production" there
+  const shared = ["--format=esm", "--target=es2022", "--minify", "--log-level=warning", "--pure:console.warn", asWritten];
   await step(esbuild, [`${source}/entry/shared.ts`, "--bundle", `--outfile=${join(folder, "shared.js")}`, ...shared]);
   const entries = ["workerd", "node", "browser"].map((name) => `${source}/entry/${name}.ts`);
   await step(esbuild, [...entries, `--outdir=${folder}`, ...shared]);

@@ -144,6 +144,11 @@ impl Secret {
             let needs = "SESSION_SECRET and each of SESSION_SECRET_FALLBACKS need at least 32 bytes; one has ";
             return Err(Error::config([needs, has].concat()));
         }
+        if bytes.iter().all(|byte| bytes.first() == Some(byte)) {
+            let message =
+                "SESSION_SECRET and each of SESSION_SECRET_FALLBACKS need random bytes; one repeats a single character";
+            return Err(Error::config(message));
+        }
         Ok(Self::unbound(bytes))
     }
 }
@@ -294,8 +299,9 @@ mod tests {
     #[test]
     fn thirty_two_bytes_are_the_least() {
         assert!(Secrets::new(["x".repeat(31)]).is_err());
-        assert!(Secrets::new(["x".repeat(32)]).is_ok());
-        assert!(Secrets::new(["x".repeat(32), "short".to_owned()]).is_err());
+        assert!(Secrets::new(["xy".repeat(16)]).is_ok());
+        assert!(Secrets::new(["xy".repeat(16), "short".to_owned()]).is_err());
+        assert!(Secrets::new(["x".repeat(32)]).is_err());
         assert!(Secrets::new([""; 0]).is_err());
     }
 }

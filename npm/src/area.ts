@@ -6,6 +6,9 @@ import { type CoreSettings, wasmMemory, Word } from "#core";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
+/** The bytes of a record by which it is recognised. */
+const HEADER = 128;
+
 /** The length up to which a loop over ASCII is faster than the encoder. */
 const SHORT = 32;
 
@@ -72,11 +75,33 @@ export class Area {
     return decoder.decode(this.#memory.subarray(start, start + length));
   }
 
+  /** Returns the text of the last result up to the first NUL, even if the rest is not UTF-8. */
+  textToNul(): string {
+    const words = this.#views();
+    const start = words[Word.TextAddress]!;
+    const bytes = this.#memory.subarray(start, start + words[Word.TextLength]!);
+    return decoder.decode(bytes.subarray(0, bytes.indexOf(0)));
+  }
+
   /** Returns a copy of the value to put. */
   value(): Uint8Array<ArrayBuffer> {
     const words = this.#views();
+    return this.bytes(words[Word.ValueAddress]!, words[Word.ValueLength]!);
+  }
+
+  /** Returns a copy of the bytes at an address. */
+  bytes(address: number, length: number): Uint8Array<ArrayBuffer> {
+    this.#views();
+    return this.#memory.slice(address, address + length);
+  }
+
+  /** Returns whether the value, a record, is the same as another one. Their headers suffice: no two records have the same tag. */
+  isValue(record: Uint8Array): boolean {
+    const words = this.#views();
     const start = words[Word.ValueAddress]!;
-    return this.#memory.slice(start, start + words[Word.ValueLength]!);
+    if (record.length !== words[Word.ValueLength]) return false;
+    for (let at = 0; at < HEADER && at < record.length; at++) if (record[at] !== this.#memory[start + at]) return false;
+    return true;
   }
 
   /** Returns the words. */

@@ -39,7 +39,7 @@ const stores = new WeakMap<D1Database, Store>();
  */
 export function d1(database: D1Database): Store {
   if (typeof database?.withSession !== "function") {
-    throw new ConfigError("d1(database) got no D1 database: add its binding under [[d1_databases]] in wrangler.toml");
+    throw new ConfigError("d1(database) got no D1 database: add its binding under d1_databases in the configuration of wrangler");
   }
   const store = stores.get(database) ?? storeOf(database);
   stores.set(database, store);
@@ -54,8 +54,8 @@ function storeOf(database: D1Database): Store {
     } catch (cause) {
       if (!/no such table/.test(String(cause))) throw cause;
       const message =
-        "the D1 database has no table edge_session: run `npx wrangler d1 migrations apply <name of the binding>` with "
-        + 'migrations_dir = "node_modules/edge-session/migrations" in wrangler.toml (--remote for the deployed one)';
+        "the D1 database has no table edge_session: run `npx wrangler d1 migrations apply <name of the binding>` with the "
+        + "migrations_dir node_modules/edge-session/migrations in the configuration of wrangler (--remote for the deployed one)";
       throw new ConfigError(message, { cause });
     }
   }

@@ -46,7 +46,7 @@ const stores = new WeakMap<SessionObjectNamespace, Map<string, Store>>();
 export function durableObjects(namespace: SessionObjectNamespace, options: DurableObjectsOptions = {}): Store {
   if (typeof namespace?.idFromName !== "function") {
     throw new ConfigError(
-      "durableObjects(namespace) got no Durable Object namespace: add its binding under [[durable_objects.bindings]] in wrangler.toml",
+      "durableObjects(namespace) got no Durable Object namespace: add its binding under durable_objects.bindings in the configuration of wrangler",
     );
   }
   const known = stores.get(namespace) ?? new Map<string, Store>();
@@ -118,7 +118,7 @@ function isMarked(error: unknown, mark: "retryable" | "overloaded"): boolean {
 /** Converts the exception of a class without the methods into an error of the configuration. */
 function explained(error: unknown): unknown {
   if (!/does not (implement|support RPC)/.test(String(error))) return error;
-  const message = "the Durable Object namespace has another class: set its class_name to SessionObject in wrangler.toml";
+  const message = "the Durable Object namespace has another class: set its class_name to SessionObject in the configuration of wrangler";
   return new ConfigError(message, { cause: error });
 }
 

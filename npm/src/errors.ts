@@ -193,7 +193,8 @@ export class EntropyError extends EdgeSessionError {
 }
 
 /**
- * The session was committed or disposed of; its data can no longer be read or written.
+ * The session was committed or disposed of. After a commit its data stay readable, if the session was used before. To change them, save before
+ * the response with `save`, or later with `sessions.open(session.sessionKey)`.
  *
  * @example
  * await sessions.commit(session, response);
@@ -203,7 +204,7 @@ export class SessionClosedError extends EdgeSessionError {
   override readonly name = "SessionClosedError"; // a literal, since bundlers shorten the names of classes
   readonly code = "ES_SESSION_CLOSED";
 
-  constructor(message = "the session is closed: it was committed or disposed of") {
+  constructor(message = "the session is closed: it was disposed of without a commit") {
     super(message);
   }
 }

@@ -18,6 +18,8 @@ export function encodeExpiry(expiry: Expiry): [ExpiryKind, string] {
   throw new ValueError(`an expiry must be a number, a Date, an ISO string, { seconds } or null, not ${describe(expiry)}`);
 }
 
+const NO_DATE = 'a date as text is an ISO date with an offset, such as "2030-01-01T00:00:00Z"; for a duration, pass a number of seconds or { seconds }';
+
 /** Encodes the arguments of `getExpiryAge` and `getExpiryDate`. */
 export function encodeExpiryOptions(options: ExpiryOptions | undefined): [string, ExpiryKind | undefined, string] {
   const { modification, expiry } = options ?? {};
@@ -26,7 +28,10 @@ export function encodeExpiryOptions(options: ExpiryOptions | undefined): [string
 }
 
 function encodeDate(date: unknown): string {
-  if (typeof date === "string") return date; // mutation: js-date-text
+  if (typeof date === "string") {
+    if (!/^[+-]?\d+-/.test(date)) throw new ValueError(NO_DATE);
+    return date; // mutation: js-date-text
+  }
   const milliseconds = millisecondsIn(date) ?? NaN;
   if (Number.isNaN(milliseconds)) throw new ValueError(`a date must be a valid Date or an ISO string, not ${describe(date)}`);
   return new Date(milliseconds).toISOString();

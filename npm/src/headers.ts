@@ -1,6 +1,7 @@
 // The response headers of a session. The core decides their content.
 
 import { cacheControl, sharedCacheHeaders, vary } from "#core";
+import { ValueError } from "./errors.js";
 
 /** Returns the headers for a response that has none yet. `setCookies` are the `Set-Cookie` headers. */
 export function newHeaders(setCookies: string[]): [name: string, value: string][] {
@@ -21,3 +22,12 @@ export function mergeHeaders(headers: Headers, setCookies: string[]): void {
 }
 
 let namesToRemove: string[] | undefined;
+
+/** Throws a `ValueError` if the headers cannot be changed. */
+export function checkMutable(headers: Headers): void {
+  try {
+    headers.delete("Edge-Session-Probe"); // of headers that cannot be changed, it throws for any name
+  } catch (cause) {
+    throw new ValueError("nothing was saved, since the headers cannot be changed; pass new Headers(response.headers)", { cause });
+  }
+}

@@ -8,7 +8,8 @@ export type { DurableObjectsOptions, SessionObjectNamespace, SessionObjectStub }
 export * from "./errors.js";
 export { migrate } from "./migrate.js";
 export type { MigrateOptions } from "./migrate.js";
-export type { SessionOptions } from "./options.js";
+export type { RunOptions, SessionOptions } from "./options.js";
+export type { SessionCookie, SessionCookieOptions } from "./session-cookie.js";
 export { createSessions } from "./sessions.js";
 export type { ClearExpiredOptions, CookieSource, Sessions, SweepOutcome } from "./sessions.js";
 export { sessionsFor } from "./sessions-for.js";
@@ -18,8 +19,10 @@ export type {
   Expiry,
   ExpiryOptions,
   LoadReason,
+  ReadonlySession,
   SaveOutcome,
   Session,
+  SessionData,
   SessionEntries,
   SessionEvent,
   SessionKeyOf,
@@ -27,4 +30,4 @@ export type {
   UserSession,
 } from "./types.js";
 export { withSessions } from "./with-sessions.js";
-export type { SessionHandler, SessionsWorker } from "./with-sessions.js";
+export type { SessionHandler, SessionsWorker, WorkerContext } from "./with-sessions.js";

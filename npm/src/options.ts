@@ -1,5 +1,6 @@
 // The settings of sessions.
 
+import type { EdgeSessionError } from "./errors.js";
 import type { Store } from "./store.js";
 import type { SessionEvent } from "./types.js";
 
@@ -58,10 +59,25 @@ export interface SessionOptions {
    * writes it can neither change one nor put it under another key. Switching it on or off ends all sessions. Default false.
    */
   seal?: boolean | undefined;
+  /**
+   * True to save an object of the session that was changed in place, without `session.modified = true`. Each object that was read is then compared
+   * at the commit. False to leave such a change unsaved, as Django does. By default it is unsaved as well; in development, where
+   * `process.env.NODE_ENV` is `"development"`, it is also the event `unsaved-change` and a warning.
+   */
+  trackChanges?: boolean | undefined;
   /** Callback invoked for every session event, for logs and counters. An error that it throws is logged and ignored. */
   onEvent?: ((event: SessionEvent) => void) | undefined;
   /** Returns the time in milliseconds of Unix time, for tests. Default: that of the store, or `Date.now`. */
   clock?: (() => number) | undefined;
   /** Returns 32 unpredictable bytes for each session, for reproducible tests. Default: the platform's random source. */
   entropy?: (() => Uint8Array) | undefined;
+}
+
+/** Options of `run`. */
+export interface RunOptions {
+  /**
+   * Creates the response to an error with a status, of the session or its store. Default: `{"error":{"code","message"}}` with the status of the
+   * error. `run` adds the headers of the session.
+   */
+  onError?: ((error: EdgeSessionError) => Response | Promise<Response>) | undefined;
 }

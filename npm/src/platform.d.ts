@@ -32,3 +32,6 @@ declare module "cloudflare:workers" {
     };
   }
 }
+
+/** The environment variables of Node, which bundlers replace by texts. */
+declare const process: { readonly env: { readonly NODE_ENV?: string } };

@@ -2,34 +2,38 @@
 
 import { EdgeSessionError } from "./errors.js";
 import { mergeHeaders } from "./headers.js";
+import type { RunOptions } from "./options.js";
 import { isResponse } from "./response.js";
+import { StoredSession } from "./session.js";
 import type { Session } from "./types.js";
 
 /** The calls of `Sessions` that end a request. */
 interface Committing<Data extends object> {
   commit(session: Session<Data>, response: Response): Promise<Response>;
-  commitHeaders(session: Session<Data>, status: number): Promise<[name: string, value: string][]>;
+  commitHeaders(session: Session<Data>, status: number, headers: Headers): Promise<[name: string, value: string][]>;
 }
 
 /** Runs a handler with a loaded session, and returns its response with the headers of the session, or the response to an error. */
 export async function respond<Data extends object>(
   sessions: Committing<Data>,
-  session: Session<Data>,
+  session: StoredSession<Data>,
   handler: (session: Session<Data>) => Response | Promise<Response>,
+  onError: RunOptions["onError"] = toJson,
 ): Promise<Response> {
   let response;
   try {
     response = await returned(handler, session);
   } catch (error) {
-    const response = errorResponse(error);
+    const response = await errorResponse(error, onError);
     // Nothing is saved if the handler failed. A commit with the status of the response, such as 409, would save.
-    for (const [name, value] of await sessions.commitHeaders(session, 500)) response.headers.append(name, value);
+    await sessions.commitHeaders(session, 500, response.headers);
     return response;
   }
+  const outage = isResponse(response) && response.status === 500 && StoredSession.outage(session);
   try {
-    return await sessions.commit(session, response);
+    return await sessions.commit(session, outage ? new Response(response.body, withStatus(response, outage.status)) : response);
   } catch (error) {
-    const response = errorResponse(error);
+    const response = await errorResponse(error, onError);
     mergeHeaders(response.headers, []);
     return response;
   }
@@ -48,12 +52,21 @@ async function returned<Data extends object>(
   }
 }
 
+function withStatus({ headers }: Response, status: number | undefined): ResponseInit {
+  return { headers, ...(status !== undefined && { status }) };
+}
+
 /**
- * Returns `{"error":{"code","message"}}` with the status of the error. Rethrows an error without a status. Logs the store's own error, which
+ * Returns the response to an error, with headers that can be changed. Rethrows an error without a status. Logs the store's own error, which
  * contains no key, token or data.
  */
-function errorResponse(error: unknown): Response {
+async function errorResponse(error: unknown, onError: NonNullable<RunOptions["onError"]>): Promise<Response> {
   if (!(error instanceof EdgeSessionError) || error.status === undefined) throw error;
   console.error(`edge-session: ${error.code}: ${error.message}`, error.cause ?? "");
-  return Response.json({ error: { code: error.code, message: error.message } }, { status: error.status });
+  const response = await onError(error);
+  return new Response(response.body, response);
+}
+
+function toJson({ code, message, status }: EdgeSessionError): Response {
+  return Response.json({ error: { code, message } }, { status: status ?? 500 });
 }

@@ -1,11 +1,12 @@
 // A loaded session: an object of the core, and the values that callers hold references to.
 
-import { type CoreMemory, type CoreSession, type CoreSettings, Flag, IoRequest, IoResult, OperationKind, Word } from "#core";
+import { type CoreMemory, type CoreSession, type CoreSettings, Flag, IoRequest, IoResult, OperationKind, ReportedEvent, Word } from "#core";
 import type { Area } from "./area.js";
+import { CommittedData } from "./committed-data.js";
 import { toPublicError } from "./core-errors.js";
 import { checkResult, completeIo, isOverloaded, performIo } from "./driver.js";
 import { definedEntries, toJsonObject } from "./entries.js";
-import { PanicError, SessionBusyError, SessionClosedError } from "./errors.js";
+import { PanicError, SessionBusyError, SessionClosedError, StoreUnavailableError, ValueError } from "./errors.js";
 import { decodeDate, encodeExpiry, encodeExpiryOptions } from "./expiry.js";
 import { decode, encode } from "./signing.js";
 import type { Store } from "./store.js";
@@ -21,15 +22,24 @@ import type {
   SessionValueOf,
 } from "./types.js";
 import { checkText } from "./user-sessions.js";
-import { checkKey, checkValue, decodeText, fromJson, isObject, missing, toJson } from "./value.js";
+import { checkKey, checkValue, decodeText, describe, fromJson, isObject, missing, toJson } from "./value.js";
 import { instance } from "./wasm-instance.js";
 
 /** The key in the data under which the core stores the session's own expiry. */
 const EXPIRY_KEY = "_session_expiry";
 
+const NONE: never[] = [];
+
+/** In front of the key of a value for the next request. */
+const FLASH_PREFIX = "_flash_";
+
 /** The key and the value of Django's test cookie. */
 const TEST_COOKIE = "testcookie";
 const WORKED = "worked";
+
+const COMMITTED =
+  "the session was committed with its response: save before the response with `await session.save()`, or later with `sessions.open(session.sessionKey)`";
+const UNUSED = "the session was committed before its first use, so the response has no `Vary: Cookie`: read it once before the response";
 
 /** The dependencies that the sessions of one store share. */
 export interface SessionContext {
@@ -39,15 +49,21 @@ export interface SessionContext {
   readonly settings: CoreSettings;
   readonly area: Area;
   readonly onEvent: ((event: SessionEvent) => void) | undefined;
+  /** What happens to an object that was changed in place without `modified`. */
+  readonly unsavedChanges: "ignore" | "report" | "save";
   /** Takes the core's object of a closed session back, for reuse. */
   readonly recycle: (core: CoreSession) => void;
 }
 
-/** The properties of a closed session. */
+/** What stays readable after a session was closed. */
 interface Snapshot {
   readonly sessionKey: string | undefined;
   /** Bits of `Flag`. */
   readonly flags: number;
+  readonly loadReason: LoadReason;
+  readonly committed: boolean;
+  /** The data, if the session was accessed before its commit. */
+  readonly data: CommittedData | undefined;
 }
 
 export class StoredSession<Data extends object> implements Session<Data> {
@@ -55,6 +71,8 @@ export class StoredSession<Data extends object> implements Session<Data> {
   readonly #instance = instance;
   #core: CoreSession | undefined;
   #busy = false;
+  /** The values of the last read: a record in it contains the long texts that did not change. */
+  #lastRead: readonly (Uint8Array | undefined)[] = NONE;
   /** The storage keys of the last read, which the core does not repeat. */
   readonly #lastReadKeys: string[] = [];
   /** The last error of the store: the `cause` of a `StoreUnavailableError`. */
@@ -64,8 +82,11 @@ export class StoredSession<Data extends object> implements Session<Data> {
    * has it.
    */
   #objects: Map<string, { value: object; text: string | undefined }> | undefined;
-  /** The properties that stay readable after the session was closed. */
   #snapshot: Snapshot | undefined;
+  /** The values that earlier requests flashed and this one has read, and undefined for those that it has flashed itself. */
+  #flashed: Map<string, unknown> | undefined;
+  /** The last error of a failed load or save that a caller got. */
+  #outage: StoreUnavailableError | undefined;
 
   constructor(context: SessionContext, core: CoreSession) {
     this.#context = context;
@@ -73,7 +94,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
   }
 
   get #open(): CoreSession {
-    if (!this.#core) throw new SessionClosedError();
+    if (!this.#core) throw new SessionClosedError(this.#snapshot?.committed ? COMMITTED : undefined);
     if (this.#instance !== instance) throw new PanicError();
     return this.#core;
   }
@@ -131,12 +152,26 @@ export class StoredSession<Data extends object> implements Session<Data> {
     session.#writeBack(false);
     return session.#run((core, now) => core.start(OperationKind.Commit, now, status), (_core, area) => {
       const flags = area.word(Word.Flags);
-      const lines = area.text().split("\n");
+      let [text, readable] = ["", (flags & Flag.Accessed) !== 0];
+      try {
+        text = area.text();
+      } catch {
+        [text, readable] = [area.textToNul(), false]; // a value is not UTF-8
+      }
+      const end = text.indexOf("\0");
+      const lines = (end < 0 ? text : text.slice(0, end)).split("\n");
+      const loadReason = lines.pop() as LoadReason;
       const sessionKey = lines.pop() || undefined;
+      const data = readable && loadReason !== "unavailable" ? new CommittedData(end < 0 ? "" : text.slice(end), area, session.#lastRead) : undefined;
       const result = respond(flags & Flag.HasHeaders ? lines : undefined);
-      session.#close({ sessionKey, flags });
+      session.#close({ sessionKey, flags, loadReason, committed: true, data });
       return result;
     });
+  }
+
+  /** Returns the last error of a failed load or save that a caller got. */
+  static outage<D extends object>(session: StoredSession<D>): StoreUnavailableError | undefined {
+    return session.#outage;
   }
 
   /** Runs the operation that `start` starts. The session is busy meanwhile. */
@@ -154,13 +189,14 @@ export class StoredSession<Data extends object> implements Session<Data> {
           this.#storeError = error;
           reply = isOverloaded(error) ? IoResult.Overloaded : IoResult.Failed;
         }
+        if (Array.isArray(reply)) this.#lastRead = reply;
         const now = clock();
         if (this.#instance !== instance) throw new PanicError();
         request = this.#check(core, completeIo(core, area, reply, now));
       }
       return end(core, area);
     } catch (error) {
-      throw toPublicError(error, this.#instance, this.#storeError);
+      throw this.#toPublicError(error);
     } finally {
       this.#busy = false;
       this.#dispatchEvents(core);
@@ -195,7 +231,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
   #reportBadSignature(): void {
     const core = this.#core;
     if (!core || this.#instance !== instance) return this.#dispatch({ kind: "bad-signature", session: "" });
-    this.#try(() => core.reportBadSignature());
+    this.#try(() => core.report(ReportedEvent.BadSignature));
     if (!this.#busy) this.#dispatchEvents(core);
   }
 
@@ -208,8 +244,14 @@ export class StoredSession<Data extends object> implements Session<Data> {
     try {
       return call();
     } catch (error) {
-      throw toPublicError(error, this.#instance, this.#storeError);
+      throw this.#toPublicError(error);
     }
+  }
+
+  #toPublicError(error: unknown): unknown {
+    const converted = toPublicError(error, this.#instance, this.#storeError);
+    if (converted instanceof StoreUnavailableError) this.#outage = converted;
+    return converted;
   }
 
   /** Returns a property that stays readable after the session was closed. */
@@ -223,7 +265,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
     try {
       return this.#check(core, call(core, this.#context.area)) > 0;
     } catch (error) {
-      throw toPublicError(error, this.#instance, this.#storeError);
+      throw this.#toPublicError(error);
     }
   }
 
@@ -235,7 +277,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
     if (!this.#objects) return;
     const flags = this.#try(() => this.#idle.flags());
     const modified = (flags & Flag.Modified) !== 0;
-    if (!modified && !willSave && !(flags & Flag.SaveEveryRequest)) return;
+    if (!modified && !willSave && !(flags & Flag.SaveEveryRequest)) return this.#findUnsavedChanges();
     try {
       for (const [key, cached] of this.#objects) {
         const text = toJson(key, cached.value);
@@ -245,6 +287,27 @@ export class StoredSession<Data extends object> implements Session<Data> {
     } finally {
       if (!modified && this.#core) this.#try(() => this.#open.setModified(false));
     }
+  }
+
+  /** Saves or reports objects that were changed in place, although the session is not modified. */
+  #findUnsavedChanges(): void {
+    const { unsavedChanges } = this.#context;
+    if (unsavedChanges === "ignore" || !this.#objects) return;
+    for (const [key, { value, text }] of this.#objects) {
+      if (text === undefined) continue; // it was set, and `modified` became false later: nothing is to be saved
+      const changed = toJson(key, value);
+      if (changed === text || changed === toJson(key, fromJson(key, text))) continue; // another program can have written it with spaces
+      if (unsavedChanges === "save") this.#put(key, changed);
+      else this.#reportUnsavedChange(key);
+    }
+  }
+
+  #reportUnsavedChange(key: string): void {
+    this.#try(() => this.#open.report(ReportedEvent.UnsavedChange));
+    console.error(
+      `edge-session: the object under ${JSON.stringify(key)} was changed in place, which is not saved: set session.modified = true after the ` +
+        "change, or the option trackChanges",
+    );
   }
 
   get sessionKey(): string | undefined {
@@ -264,6 +327,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
   }
 
   get loadReason(): LoadReason {
+    if (!this.#core && this.#snapshot) return this.#snapshot.loadReason;
     return this.#try(() => this.#open.loadReason()) as LoadReason;
   }
 
@@ -278,8 +342,12 @@ export class StoredSession<Data extends object> implements Session<Data> {
   get<K extends SessionKeyOf<Data>>(key: K, fallback?: unknown): unknown {
     const cached = this.#cachedObject(key);
     if (cached !== undefined) return cached;
+    if (!this.#core && this.#snapshot) {
+      const text = this.#members(this.#snapshot).get(key);
+      return text === undefined ? fallback : this.#parse(key, text);
+    }
     return this.#call(this.#open, (core, area) => core.get(area.write(key)))
-      ? this.#parse(key) // mutation: js-get-default
+      ? this.#parse(key, decodeText(key, () => this.#context.area.text())) // mutation: js-get-default
       : fallback;
   }
 
@@ -303,6 +371,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
 
   has(key: SessionKeyOf<Data>): boolean {
     checkKey(key);
+    if (!this.#core && this.#snapshot) return this.#members(this.#snapshot).has(key);
     return this.#call(this.#open, (core, area) => core.has(area.write(key)));
   }
 
@@ -321,7 +390,19 @@ export class StoredSession<Data extends object> implements Session<Data> {
     return value;
   }
 
-  update(values: Partial<Data> | SessionEntries<Data>): this {
+  update(values: Partial<Data> | SessionEntries<Data>): this;
+  update<K extends SessionKeyOf<Data>>(
+    key: K,
+    change: (value: SessionValueOf<Data, K> | undefined) => SessionValueOf<Data, K>,
+  ): this;
+  update<K extends SessionKeyOf<Data>>(
+    values: Partial<Data> | SessionEntries<Data> | K,
+    change?: (value: SessionValueOf<Data, K> | undefined) => SessionValueOf<Data, K>,
+  ): this {
+    if (typeof values === "string") {
+      if (typeof change !== "function") throw new ValueError(`update takes a function of the old value, not ${describe(change)}`);
+      return this.set(values, change(this.get(values)));
+    }
     const entries = definedEntries(values);
     for (const [key, value] of entries) {
       checkKey(key);
@@ -333,7 +414,27 @@ export class StoredSession<Data extends object> implements Session<Data> {
     return this;
   }
 
+  flash<K extends SessionKeyOf<Data>>(key: K, value: SessionValueOf<Data, K>): this {
+    checkKey(key);
+    checkValue(key, value);
+    this.#write(FLASH_PREFIX + key, value);
+    (this.#flashed ??= new Map()).set(key, undefined);
+    return this;
+  }
+
+  flashed<K extends SessionKeyOf<Data>>(key: K): SessionValueOf<Data, K> | undefined;
+  flashed<K extends SessionKeyOf<Data>, F>(key: K, fallback: F): SessionValueOf<Data, K> | F;
+  flashed<K extends SessionKeyOf<Data>>(key: K, fallback?: unknown): unknown {
+    checkKey(key);
+    if (!this.#flashed?.has(key)) {
+      const value = (this.pop as (key: string, fallback: unknown) => unknown).call(this, FLASH_PREFIX + key, undefined);
+      (this.#flashed ??= new Map()).set(key, value);
+    }
+    return this.#flashed.get(key) ?? fallback;
+  }
+
   keys(): SessionKeyOf<Data>[] {
+    if (!this.#core && this.#snapshot) return [...this.#members(this.#snapshot).keys()] as SessionKeyOf<Data>[];
     return JSON.parse(this.#try(() => this.#open.keys())) as SessionKeyOf<Data>[];
   }
 
@@ -355,6 +456,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
   }
 
   isEmpty(): boolean {
+    if (!this.#core && this.#snapshot) return this.#members(this.#snapshot).size === 0 && this.sessionKey === undefined;
     return (this.#try(() => this.#open.flags()) & Flag.Empty) !== 0;
   }
 
@@ -427,19 +529,36 @@ export class StoredSession<Data extends object> implements Session<Data> {
     return object === undefined ? {} : (fromJson(undefined, object) as Partial<Data>);
   }
 
+  toJSON(): ReturnType<Session<Data>["toJSON"]> {
+    const { accessed, modified } = this;
+    const shown = { loadReason: undefined, accessed, modified, keys: undefined };
+    try {
+      return { ...shown, loadReason: this.loadReason, keys: accessed ? this.keys() : undefined }; // before, it would be an access
+    } catch {
+      return shown; // of a session that could not be read, or is lost
+    }
+  }
+
+  /** What `console.log` shows in Node, Deno, Bun and workerd. */
+  [Symbol.for("nodejs.util.inspect.custom")](_depth: number, options: object, inspect?: (value: object, options: object) => string): unknown {
+    return inspect ? `Session ${inspect(this.toJSON(), options)}` : this.toJSON();
+  }
+
   [Symbol.dispose](): void {
     const core = this.#core;
     if (!core) return;
     if (this.#instance !== instance) return this.#close(undefined);
-    this.#close(this.#try(() => ({ sessionKey: core.sessionKey(), flags: core.flags() })));
+    const loadReason = this.loadReason;
+    this.#close(this.#try(() => ({ sessionKey: core.sessionKey(), flags: core.flags(), loadReason, committed: false, data: undefined })));
   }
 
-  /** Closes the session. The properties of the snapshot stay readable. */
+  /** Closes the session. The content of the snapshot stays readable. */
   #close(snapshot: Snapshot | undefined): void {
     const core = this.#core;
     if (!core) return;
     this.#core = undefined;
-    this.#objects?.clear();
+    this.#lastRead = NONE;
+    if (!snapshot?.data) this.#objects?.clear();
     this.#snapshot = snapshot;
     if (!this.#busy) this.#recycle(core);
   }
@@ -462,12 +581,18 @@ export class StoredSession<Data extends object> implements Session<Data> {
   /** Returns the object that was read or set before. */
   #cachedObject<K extends SessionKeyOf<Data>>(key: K): SessionValueOf<Data, K> | undefined {
     checkKey(key);
-    return this.#core && (this.#objects?.get(key)?.value as SessionValueOf<Data, K> | undefined);
+    return this.#objects?.get(key)?.value as SessionValueOf<Data, K> | undefined;
   }
 
-  /** Parses the value that the core has found. */
-  #parse<K extends SessionKeyOf<Data>>(key: K): SessionValueOf<Data, K> {
-    const text = decodeText(key, () => this.#context.area.text());
+  /** Returns the JSON texts of a closed session, by key. */
+  #members({ committed, flags, data }: Snapshot): ReadonlyMap<string, string> {
+    const texts = data?.texts;
+    if (!texts) throw new SessionClosedError(committed && !(flags & Flag.Accessed) ? UNUSED : committed ? COMMITTED : undefined);
+    return texts;
+  }
+
+  /** Parses the JSON text of a value. */
+  #parse<K extends SessionKeyOf<Data>>(key: K, text: string): SessionValueOf<Data, K> {
     const value = fromJson(key, text);
     if (isObject(value)) this.#cacheObject(key, value, text);
     return value as SessionValueOf<Data, K>;

@@ -2,6 +2,14 @@
 
 import type { SessionOptions } from "./options.js";
 import { createSessions, type Sessions } from "./sessions.js";
+import type { SessionData } from "./types.js";
+
+declare global {
+  namespace Cloudflare {
+    /** The bindings of a Worker, which `wrangler types` declares. */
+    interface Env {}
+  }
+}
 
 /**
  * Returns a function that returns the `Sessions` of an environment: for a Worker, whose bindings are not known before its first request. They
@@ -11,7 +19,7 @@ import { createSessions, type Sessions } from "./sessions.js";
  * const sessionsOf = sessionsFor<{ visits: number }, Env>((env) => ({ store: kv(env.SESSIONS), secrets: [env.SESSION_SECRET] }));
  * const sessions = sessionsOf(env); // in a handler
  */
-export function sessionsFor<Data extends object = Record<string, unknown>, Env = unknown>(
+export function sessionsFor<Data extends SessionData<Data> = Record<string, unknown>, Env = Cloudflare.Env>(
   options: SessionOptions | Sessions<Data> | ((env: Env) => SessionOptions),
 ): (env: Env) => Sessions<Data> {
   if (isSessions<Data>(options)) return () => options;

@@ -4,15 +4,16 @@ import { CoreMemory, type CoreSession, Flag, OperationKind, UserCallKind } from 
 import { Area } from "./area.js";
 import { callCore } from "./core-errors.js";
 import { ConfigError, EntropyError, StoreUnavailableError, ValueError } from "./errors.js";
-import { mergeHeaders, newHeaders } from "./headers.js";
-import type { SessionOptions } from "./options.js";
+import { checkMutable, mergeHeaders, newHeaders } from "./headers.js";
+import type { RunOptions, SessionOptions } from "./options.js";
 import { bytesIn } from "./realm.js";
-import { toMutable } from "./response.js";
+import { isResponse, toMutable } from "./response.js";
 import { respond } from "./run.js";
+import { type SessionCookie, toCookie } from "./session-cookie.js";
 import { type SessionContext, StoredSession } from "./session.js";
 import { CONSISTENCY, jsonOf, parseSettings, secretsOf } from "./settings.js";
 import type { Store } from "./store.js";
-import type { Session, UserSession } from "./types.js";
+import type { Session, SessionData, UserSession } from "./types.js";
 import { checkText, userOutcome } from "./user-sessions.js";
 import { describe } from "./value.js";
 import { instance, recover } from "./wasm-instance.js";
@@ -75,20 +76,37 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
 
   /**
    * Commits the session like `commit`, but returns only the headers, for a response that is created later. The result can be passed to
-   * `Headers` and `Response`.
+   * `Headers` and `Response`. `status` is the status of that response.
+   *
+   * With `headers`, those of a response that belongs to this request only, `Vary`, `Cache-Control` and `Set-Cookie` are merged into them, and all
+   * of them are returned. Throws a `ValueError` before anything is saved if they cannot be changed.
    *
    * @example
    * const headers = await sessions.commitHeaders(session, 200);
    * return new Response("Hello", { headers });
    */
-  commitHeaders(session: Session<Data>, status: number): Promise<[name: string, value: string][]>;
+  commitHeaders(session: Session<Data>, status: number, headers?: Headers): Promise<[name: string, value: string][]>;
+
+  /**
+   * Commits the session like `commit`, but returns only the cookies, for frameworks with a `cookies.set(name, value, options)`. There is none if
+   * the response sets no cookie. A login can have two: it also deletes the cookie of an anonymous session. The value of a cookie to delete is
+   * empty, and its `maxAge` is 0.
+   *
+   * A response that depends on the session must not be stored by shared caches: set `Cache-Control: private` and `Vary: Cookie` on it, unless
+   * your framework does so.
+   *
+   * @example
+   * for (const { name, value, options } of await sessions.commitCookies(session, 200)) cookies.set(name, value, options);
+   */
+  commitCookies(session: Session<Data>, status: number): Promise<SessionCookie[]>;
 
   /**
    * Runs a handler with the session of a request: loads it, commits it with the response, and frees it. Returns the response.
    *
    * A response that the handler throws, as some frameworks throw redirects, counts as returned. If the session cannot be read or saved, the
-   * response has the status of the error, 503, 400, 409 or 413, unless the handler catches it. Other errors of the handler are rethrown, and
-   * nothing is saved.
+   * response has the status of the error, 503, 400, 409 or 413, unless the handler catches it: `onError` creates it, by default in JSON. If the
+   * handler returns a response with the status 500 after a failure of the store, as a framework with error pages does, the status becomes 503.
+   * Other errors of the handler are rethrown, and nothing is saved.
    *
    * @example
    * return sessions.run(request, async (session) => {
@@ -96,7 +114,11 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
    *   return new Response("Hello");
    * });
    */
-  run(request: CookieSource, handler: (session: Session<Data>) => Response | Promise<Response>): Promise<Response>;
+  run(
+    request: CookieSource,
+    handler: (session: Session<Data>) => Response | Promise<Response>,
+    options?: RunOptions,
+  ): Promise<Response>;
 
   /**
    * Loads the session of a session key outside of a request, or creates a new one. An unknown key is discarded on first access.
@@ -185,7 +207,7 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
  *   secrets: [env.SESSION_SECRET],
  * });
  */
-export function createSessions<Data extends object = Record<string, unknown>>(options: SessionOptions): Sessions<Data> {
+export function createSessions<Data extends SessionData<Data> = Record<string, unknown>>(options: SessionOptions): Sessions<Data> {
   return new StoredSessions<Data>(options);
 }
 
@@ -206,7 +228,7 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
     if (typeof options !== "object" || options === null) {
       throw new ConfigError("createSessions needs options: { store: kv(env.SESSIONS), secrets: [env.SESSION_SECRET] }");
     }
-    const { store, secrets, clock = () => store.now?.() ?? Date.now(), entropy, onEvent, ...settings } = options;
+    const { store, secrets, clock = () => store.now?.() ?? Date.now(), entropy, onEvent, trackChanges, ...settings } = options;
     if (typeof store?.get !== "function") throw new ConfigError("store is missing: pass kv(env.SESSIONS) or memory()");
     if (!Object.hasOwn(CONSISTENCY, store.consistency ?? "eventual")) {
       throw new ConfigError('the consistency of a store must be "eventual" or "linearizable"');
@@ -217,12 +239,13 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
       if (this.#pool.length < MAX_POOL) this.#pool.push(core);
       else core.free();
     };
+    const unsavedChanges = trackChanges ? "save" : trackChanges === undefined && inDevelopment() ? "report" : "ignore";
     this.#keyPrefix = settings.keyPrefix ?? "edge-session";
     // Copied: they are needed again after a trap, and the caller can have changed its own.
     const [parts, json] = [secretsOf(secrets), jsonOf(settings)];
     this.#newContext = () => {
       const settings = parseSettings(parts, json, CONSISTENCY[store.consistency ?? "eventual"]);
-      return { store, memory: memoryOf(store), clock, settings, area: new Area(settings), onEvent, recycle };
+      return { store, memory: memoryOf(store), clock, settings, area: new Area(settings), onEvent, unsavedChanges, recycle };
     };
     recover();
     [this.#instance, this.#context] = [instance, this.#newContext()];
@@ -244,6 +267,7 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
 
   commit(session: Session<Data>, response: Response): Promise<Response> {
     return settled(() => {
+      if (isResponse(session)) throw new ValueError("commit takes the session first, then the response");
       const copy = toMutable(response); // first: nothing is saved if it cannot be sent
       return this.#commit(session, copy.status, (setCookies) => {
         if (!setCookies) return response;
@@ -253,14 +277,29 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
     });
   }
 
-  commitHeaders(session: Session<Data>, status: number): Promise<[name: string, value: string][]> {
-    return settled(() => this.#commit(session, status, (setCookies) => (setCookies ? newHeaders(setCookies) : [])));
+  commitHeaders(session: Session<Data>, status: number, headers?: Headers): Promise<[name: string, value: string][]> {
+    return settled(() => {
+      if (headers === undefined) return this.#commit(session, status, (setCookies) => (setCookies ? newHeaders(setCookies) : []));
+      checkMutable(headers); // first: nothing is saved if they cannot be changed
+      return this.#commit(session, status, (setCookies) => {
+        if (setCookies) mergeHeaders(headers, setCookies);
+        return [...headers];
+      });
+    });
   }
 
-  async run(request: CookieSource, handler: (session: Session<Data>) => Response | Promise<Response>): Promise<Response> {
+  commitCookies(session: Session<Data>, status: number): Promise<SessionCookie[]> {
+    return settled(() => this.#commit(session, status, (setCookies = []) => setCookies.map(toCookie)));
+  }
+
+  async run(
+    request: CookieSource,
+    handler: (session: Session<Data>) => Response | Promise<Response>,
+    { onError }: RunOptions = {},
+  ): Promise<Response> {
     const session = await this.load(request);
     try {
-      return await respond(this, session, handler);
+      return await respond(this, session as StoredSession<Data>, handler, onError);
     } finally {
       session[Symbol.dispose](); // not `using`, which not all browsers of 2025 support
     }
@@ -379,6 +418,7 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   /** Commits a session, returns the result of `respond`, and closes the session. */
   #commit<T>(session: Session<Data>, status: number, respond: (setCookies: string[] | undefined) => T): Promise<T> {
     const code = Number(status); // converted here, so that the core does not call the user's code
+    if (!(code >= 100)) throw new ValueError(`a commit needs the status of the response, not ${describe(status)}`);
     return StoredSession.commit(storedSession("commit", session), code, respond);
   }
 }
@@ -390,6 +430,15 @@ function storedSession<Data extends object>(call: string, session: unknown): Sto
 }
 
 const nothing = (): void => {};
+
+/** Returns whether the program runs under a development server. Bundlers replace the expression by a text. */
+function inDevelopment(): boolean {
+  try {
+    return process.env.NODE_ENV === "development";
+  } catch {
+    return false; // a platform without `process`
+  }
+}
 
 /** As an async function, which rejects instead of throwing, but without a promise of its own. */
 function settled<T>(call: () => Promise<T>): Promise<T> {

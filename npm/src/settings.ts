@@ -42,7 +42,8 @@ function bytesOf(secret: unknown): Uint8Array {
   const bytes = bytesIn(secret);
   if (bytes) return bytes.slice();
   throw new ConfigError(
-    "one of secrets is missing: set it with `wrangler secret put SESSION_SECRET` to at least 32 random bytes (locally, in .dev.vars)",
+    "one of secrets is missing: set SESSION_SECRET to at least 32 random bytes, in the environment (on Workers: `wrangler secret put " +
+      "SESSION_SECRET`, and locally .dev.vars)",
   );
 }
 

@@ -106,7 +106,7 @@ const stores = new WeakMap<KvNamespace, Store>();
  */
 export function kv(namespace: KvNamespace): Store {
   if (typeof namespace?.get !== "function") {
-    throw new ConfigError("kv(namespace) got no KV namespace: add its binding under [[kv_namespaces]] in wrangler.toml");
+    throw new ConfigError("kv(namespace) got no KV namespace: add its binding under kv_namespaces in the configuration of wrangler");
   }
   const known = stores.get(namespace);
   if (known) return known;

@@ -2,6 +2,32 @@
 
 /// <reference lib="esnext.disposable" preserve="true" />
 
+/**
+ * The constraint of the type of the data: an interface or a type whose values JSON can represent. A `Date`, `Map`, `Set`, `bigint`, method or
+ * buffer in it is an error of the compiler.
+ *
+ * @example
+ * interface Data {
+ *   user: string;
+ *   lastSeen: string; // a Date has to be stored as text
+ * }
+ * const sessions = createSessions<Data>(options);
+ */
+export type SessionData<Data> = object & { [Key in keyof Data]: JsonValue<Data[Key]> };
+
+/** The type itself, or a text with the problem if JSON cannot represent its values. */
+type JsonValue<Value> = unknown extends Value
+  ? Value
+  : Value extends string | number | boolean | null | undefined
+    ? Value
+    : Value extends Date
+      ? "JSON has no Date: store date.toISOString()"
+      : Value extends ReadonlyMap<never, unknown> | ReadonlySet<never>
+        ? "JSON has no Map and no Set: store [...value]"
+        : Value extends bigint | symbol | ((...parameters: never[]) => unknown) | ArrayBuffer | ArrayBufferView
+          ? "JSON has no value of this type"
+          : { [Key in keyof Value]: JsonValue<Value[Key]> };
+
 /** The keys of the session data. */
 export type SessionKeyOf<Data> = keyof Data & string;
 
@@ -92,6 +118,7 @@ export interface SessionEvent {
    * * `old-key-remains`: the old key could not be revoked after `cycleKey`.
    * * `journal-cut`: the cookie had no room for all recent saves.
    * * `bad-signature`: none of the secrets signed a text that was passed to `decode`.
+   * * `unsaved-change`: in development, an object was changed in place without `modified`, and was not saved.
    */
   kind:
     | Exclude<LoadReason, "new" | "live">
@@ -109,7 +136,8 @@ export interface SessionEvent {
     | "journal-cut"
     | "refused-superseded"
     | "diverged"
-    | "bad-signature";
+    | "bad-signature"
+    | "unsaved-change";
   /** A keyed hash of the session key, the same for all events of one key. It does not reveal the key. Empty without a key. */
   session: string;
 }
@@ -135,19 +163,15 @@ export interface SaveOutcome {
 }
 
 /**
- * One visitor's session during one request. `get` returns the same object until its key is set or removed.
- *
- * A failed load throws on first access, not in `load`: each call can throw a `StoreUnavailableError`. Reading does not extend the lifetime
- * of a session: one that was only read is not saved. A commit closes the session and frees its memory. A session that is never committed
- * is freed by `using`, `Symbol.dispose` or the garbage collector.
+ * The part of a session that reads: for functions that take the session of any application with some keys. It stays readable after the
+ * commit, if the session was used before.
  *
  * @example
- * const session = await sessions.load(request);
- * session.setDefault("cart", []).push("apple");
- * session.modified = true;
- * return sessions.commit(session, new Response("Added"));
+ * function greeting(session: ReadonlySession<{ user?: string }>): string {
+ *   return `Hello ${session.get("user", "visitor")}`;
+ * }
  */
-export interface Session<Data extends object = Record<string, unknown>> extends Iterable<[SessionKeyOf<Data>, Data[SessionKeyOf<Data>]]> {
+export interface ReadonlySession<out Data extends object = Record<string, unknown>> extends Iterable<[string, unknown]> {
   /**
    * The session key, a secret that opens the session; undefined for a session that was never saved. Django: `session_key`.
    *
@@ -168,15 +192,8 @@ export interface Session<Data extends object = Record<string, unknown>> extends 
   /** True if the data were read or written. Also readable after the commit. */
   readonly accessed: boolean;
 
-  /**
-   * True if the data were written: the commit then saves them. Set it to true after a change inside of a value. Set it to false to save
-   * nothing.
-   *
-   * @example
-   * session.item("cart").push("pear");
-   * session.modified = true;
-   */
-  modified: boolean;
+  /** True if the data were written. */
+  readonly modified: boolean;
 
   /**
    * Returns the value under a key. Throws a `KeyError` if there is none. Django: `session[key]`.
@@ -195,6 +212,71 @@ export interface Session<Data extends object = Record<string, unknown>> extends 
   get<K extends SessionKeyOf<Data>>(key: K): SessionValueOf<Data, K> | undefined;
   get<K extends SessionKeyOf<Data>>(key: K, fallback: SessionValueOf<Data, K>): SessionValueOf<Data, K>;
   get<K extends SessionKeyOf<Data>, F>(key: K, fallback: F): SessionValueOf<Data, K> | F;
+
+  /**
+   * Returns whether a key is present.
+   *
+   * @example
+   * if (!session.has("user")) return Response.redirect("/login");
+   */
+  has(key: SessionKeyOf<Data>): boolean;
+
+  /**
+   * Returns the keys in insertion order.
+   *
+   * @example
+   * session.keys(); // ["user", "visits"]
+   */
+  keys(): string[];
+
+  /**
+   * Returns the values in the order of their keys.
+   *
+   * @example
+   * session.values(); // ["alice", 1]
+   */
+  values(): unknown[];
+
+  /**
+   * Returns the keys and values. Iteration over the session yields the same.
+   *
+   * @example
+   * for (const [key, value] of session) console.log(key, value);
+   */
+  items(): [string, unknown][];
+
+  /**
+   * Returns true if there is neither a session key nor data. Django: `is_empty`.
+   *
+   * @example
+   * if (session.isEmpty()) console.log("a visitor without a session");
+   */
+  isEmpty(): boolean;
+}
+
+/**
+ * One visitor's session during one request. `get` returns the same object until its key is set or removed.
+ *
+ * A failed load throws on first access, not in `load`: each call can throw a `StoreUnavailableError`. Reading does not extend the lifetime
+ * of a session: one that was only read is not saved. A commit closes the session and frees its memory; what `ReadonlySession` has stays readable
+ * if the session was used before the commit. A session that is never committed is freed by `using`, `Symbol.dispose` or the garbage collector.
+ *
+ * @example
+ * const session = await sessions.load(request);
+ * session.setDefault("cart", []).push("apple");
+ * session.modified = true;
+ * return sessions.commit(session, new Response("Added"));
+ */
+export interface Session<Data extends object = Record<string, unknown>> extends ReadonlySession<Data> {
+  /**
+   * True if the data were written: the commit then saves them. Set it to true after a change inside of a value. Set it to false to save
+   * nothing.
+   *
+   * @example
+   * session.item("cart").push("pear");
+   * session.modified = true;
+   */
+  modified: boolean;
 
   /**
    * Sets a key. Throws a `ValueError` with the path of a value that JSON cannot represent exactly. Django: `session[key] = value`.
@@ -219,14 +301,6 @@ export interface Session<Data extends object = Record<string, unknown>> extends 
    * if (session.delete("user")) console.log("logged out");
    */
   delete(key: SessionKeyOf<Data>): boolean;
-
-  /**
-   * Returns whether a key is present.
-   *
-   * @example
-   * if (!session.has("user")) return Response.redirect("/login");
-   */
-  has(key: SessionKeyOf<Data>): boolean;
 
   /**
    * Removes a key and returns its value, or `fallback` if there is none. Throws a `KeyError` if there is no fallback either.
@@ -255,6 +329,38 @@ export interface Session<Data extends object = Record<string, unknown>> extends 
    * session.update([["b", 1], ["10", 2]]);
    */
   update(values: Partial<Data> | SessionEntries<Data>): this;
+
+  /**
+   * Sets a key to what `change` returns for its value, which is undefined if there is none. `change` can also change an object and return it.
+   *
+   * @example
+   * session.update("visits", (visits = 0) => visits + 1);
+   * session.update("cart", (cart = []) => [...cart, "apple"]);
+   */
+  update<K extends SessionKeyOf<Data>>(
+    key: K,
+    change: (value: SessionValueOf<Data, K> | undefined) => SessionValueOf<Data, K>,
+  ): this;
+
+  /**
+   * Sets a value for a later request, such as a message before a redirect. `flashed` returns it in the next request that asks for it, and in no
+   * other. The data under the key itself are independent of it.
+   *
+   * @example
+   * session.flash("message", "Saved");
+   */
+  flash<K extends SessionKeyOf<Data>>(key: K, value: SessionValueOf<Data, K>): this;
+
+  /**
+   * Returns a value that an earlier request set with `flash`, or `fallback` if there is none. The commit of this request removes it, unless the
+   * response has a status of 500 or more.
+   *
+   * @example
+   * const message = session.flashed("message", "");
+   */
+  flashed<K extends SessionKeyOf<Data>>(key: K): SessionValueOf<Data, K> | undefined;
+  flashed<K extends SessionKeyOf<Data>>(key: K, fallback: SessionValueOf<Data, K>): SessionValueOf<Data, K>;
+  flashed<K extends SessionKeyOf<Data>, F>(key: K, fallback: F): SessionValueOf<Data, K> | F;
 
   /**
    * Returns the keys in insertion order.
@@ -287,14 +393,6 @@ export interface Session<Data extends object = Record<string, unknown>> extends 
    * session.clear();
    */
   clear(): void;
-
-  /**
-   * Returns true if there is neither a session key nor data. Django: `is_empty`.
-   *
-   * @example
-   * if (session.isEmpty()) console.log("a visitor without a session");
-   */
-  isEmpty(): boolean;
 
   /**
    * Logs out: revokes every key of the session and deletes its data, at once and not only with the commit. Django: `flush`.
@@ -427,10 +525,21 @@ export interface Session<Data extends object = Record<string, unknown>> extends 
   decode(text: string): Promise<Partial<Data>>;
 
   /**
+   * Returns what `JSON.stringify` and `console.log` show of a session: neither its key nor a value. The keys of the data are missing if they were
+   * not read yet.
+   *
+   * @example
+   * console.log(session); // Session { loadReason: 'live', accessed: true, modified: false, keys: [ 'user' ] }
+   */
+  toJSON(): { loadReason: LoadReason | undefined; accessed: boolean; modified: boolean; keys: string[] | undefined };
+
+  /**
    * Closes a session without saving it, and frees its memory. A second call does nothing.
    *
    * @example
    * using session = await sessions.load(request);
    */
   [Symbol.dispose](): void;
+
+  [Symbol.iterator](): Iterator<[SessionKeyOf<Data>, Data[SessionKeyOf<Data>]]>;
 }

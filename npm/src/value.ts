@@ -1,6 +1,7 @@
 // Converts values to JSON text and back. A value that JSON cannot represent exactly is an error, with its path.
 
 import { KeyError, ValueError } from "./errors.js";
+import { millisecondsIn } from "./realm.js";
 
 /** The nesting limit of arrays and objects: that of the core. */
 const MAX_DEPTH = 64;
@@ -192,7 +193,7 @@ class Check {
         if (value !== null) this.#visitObject(value);
         return;
       default:
-        this.#fail(`is ${describe(value)}`);
+        this.#fail(`is ${describe(value)}${value === undefined ? "; leave it out" : ""}`);
     }
   }
 
@@ -223,7 +224,7 @@ class Check {
   }
 
   #visitMembers(value: object): void {
-    if (!isPlain(value)) this.#fail(`is ${describe(value)}`);
+    if (!isPlain(value)) this.#fail(`is ${describe(value)}${remedy(value)}`);
     for (const name of Object.keys(value)) {
       if (!name.isWellFormed()) this.#fail("has a name that contains a lone surrogate");
       this.#steps.push(name);
@@ -268,6 +269,12 @@ export function isPlain(value: object): boolean {
 function appendPath(path: string, name: string | number): string {
   if (typeof name === "number") return `${path}[${name}]`;
   return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name) ? `${path}.${name}` : `${path}[${JSON.stringify(name)}]`;
+}
+
+/** Returns what to store instead of an object of a class. */
+function remedy(value: object): string {
+  if (millisecondsIn(value) !== undefined) return "; store date.toISOString()";
+  return Symbol.iterator in value && !(value instanceof String) ? "; store an array, as [...value]" : "";
 }
 
 export function isObject(value: unknown): value is object {

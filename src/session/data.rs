@@ -224,6 +224,12 @@ impl Data {
         self.slots.iter().filter_map(|entry| Some((self.bytes(&entry.key), self.value_of(entry)?)))
     }
 
+    /// Returns whether the data are those of the record, without a change, saved or not.
+    pub(crate) fn are_those_of_record(&self) -> bool {
+        let stored = |entry: &Entry| !entry.touched && matches!(entry.value, Some(JsonSlice::Stored(_)));
+        !self.record.is_empty() && self.removed.is_empty() && !self.cleared && self.slots.iter().all(stored)
+    }
+
     /// Returns keys and JSON texts, in insertion order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Cow<'_, str>, &[u8])> {
         // A key is valid UTF-8: it was validated when the record was decoded.

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use super::data::Data;
 use super::load_state::LoadState;
 use super::session::Session;
+use super::stored_data::StoredData;
 use super::value;
 use crate::error::{Error, Result};
 use crate::json;
@@ -388,6 +389,15 @@ impl Session {
         let keys: Vec<&[u8]> = self.read()?.members().map(|(key, _)| key).collect();
         let array = [b"[".as_slice(), &keys.join(&b","[..]), b"]"].concat();
         String::from_utf8(array).map_err(|_| Error::value("a key of the session is corrupt in the store"))
+    }
+
+    /// Returns the data as they are stored, for callers that keep them after the session.
+    ///
+    /// # Errors
+    ///
+    /// `StoreUnavailable` if the store did not answer.
+    pub fn stored_data(&mut self) -> Result<StoredData<'_>> {
+        self.read().map(StoredData::new)
     }
 
     /// Marks `key` as modified; its value is set later, and a new key is `null` until then. `None` marks an empty update.

@@ -58,6 +58,8 @@ pub enum EventKind {
     Diverged,
     /// A text passed to `decode` was not signed with one of the secrets.
     BadSignature,
+    /// An object of the session was changed in place, without `modified`, so the change was not saved. Only JavaScript reports it.
+    UnsavedChange,
 }
 
 impl Event {
@@ -102,6 +104,7 @@ impl EventKind {
             Self::RefusedSuperseded => "refused-superseded",
             Self::Diverged => "diverged",
             Self::BadSignature => "bad-signature",
+            Self::UnsavedChange => "unsaved-change",
         }
     }
 }

@@ -32,6 +32,7 @@ mod session_expiry;
 mod session_user;
 pub(crate) mod signing;
 pub(crate) mod storage_key;
+pub(crate) mod stored_data;
 pub(crate) mod user_entry;
 pub(crate) mod user_link;
 mod value;

@@ -76,7 +76,7 @@ test("a change inside of a value is stored with modified = true, and only then",
   await assert.rejects(alice.visit((session) => {
     session.get("cart").push(new Date());
     session.modified = true;
-  }), { code: "ES_VALUE", message: "session.cart[2] is a Date" });
+  }), { code: "ES_VALUE", message: "session.cart[2] is a Date; store date.toISOString()" });
 });
 
 test("a page that does not touch its session stays as it is; one that reads is private", async () => {
@@ -144,18 +144,28 @@ test("outside of a request: open, exists, delete, create", async () => {
   assert.equal((await sessions.open(key)).sessionKey, key);
 });
 
-test("a committed session is closed, and so is one that was disposed of", async () => {
+test("a committed session can only be read, and one that was disposed of cannot be used", async () => {
   const { sessions } = sessionsAt();
-  for (const close of [(s) => sessions.commit(s, new Response()), (s) => sessions.commitHeaders(s, 200), async (s) => s[Symbol.dispose]()]) {
-    const session = await sessions.open();
+  const reads = [
+    (session) => session.get("a"), (session) => session.item("a"), (session) => session.has("a"), (session) => session.keys(),
+    (session) => session.values(), (session) => session.items(), (session) => [...session], (session) => session.isEmpty(),
+    (session) => session.testCookieWorked(), (session) => session.setDefault("a", 1),
+  ];
+  for (const close of [(s) => sessions.commit(s, new Response()), (s) => sessions.commitHeaders(s, 200), (s) => sessions.commitCookies(s, 200), async (s) => s[Symbol.dispose]()]) {
+    const session = await sessions.load("");
     session.set("a", [1]);
     session.get("a");
     await close(session);
+    const expected = [[1], [1], true, ["a"], [[1]], [["a", [1]]], [["a", [1]]], false, false, [1]];
+    for (const [at, read] of reads.entries()) {
+      if (session.sessionKey) assert.deepEqual(read(session), expected[at], String(read));
+      else assert.throws(() => read(session), SessionClosedError, String(read));
+    }
     for (const call of [
-      () => session.set("a", 2), () => session.get("a"), () => session.item("a"), () => session.remove("a"), () => session.delete("a"),
-      () => session.has("a"), () => session.pop("a", 0), () => session.setDefault("a", 1), () => session.update({ a: 1 }), () => session.keys(),
-      () => session.values(), () => session.items(), () => [...session], () => session.clear(), () => session.isEmpty(), () => session.cycleKey(),
-      () => session.create(), () => session.setTestCookie(), () => session.testCookieWorked(), () => session.deleteTestCookie(),
+      () => session.set("a", 2), () => session.remove("a"), () => session.delete("a"),
+      () => session.pop("a", 0), () => session.setDefault("b", 1), () => session.update({ a: 1 }), () => session.update("a", () => 1),
+      () => session.clear(), () => session.cycleKey(), () => session.flash("a", 1),
+      () => session.create(), () => session.setTestCookie(), () => session.deleteTestCookie(),
       () => session.setExpiry(1), () => session.getExpiryAge(), () => session.getExpiryDate(), () => session.getExpireAtBrowserClose(),
       () => { session.modified = true; },
     ]) assert.throws(call, SessionClosedError, String(call));

@@ -13,26 +13,26 @@ const nested = (depth) => Array.from({ length: depth }).reduce((inner) => [inner
 
 test("H2, H3: values that JSON cannot represent are refused with their path", async () => {
   for (const [value, message] of [
-    [undefined, "session.k is undefined"],
+    [undefined, "session.k is undefined; leave it out"],
     [() => 1, "session.k is a function"],
     [Symbol("s"), "session.k is a symbol"],
     [1n, "session.k is a BigInt"],
     [NaN, "session.k is NaN, which JSON cannot represent"],
     [-Infinity, "session.k is -Infinity, which JSON cannot represent"],
-    [new Date(), "session.k is a Date"],
-    [new Map(), "session.k is a Map"],
-    [new Set(), "session.k is a Set"],
+    [new Date(), "session.k is a Date; store date.toISOString()"],
+    [new Map(), "session.k is a Map; store an array, as [...value]"],
+    [new Set(), "session.k is a Set; store an array, as [...value]"],
     [/x/, "session.k is a RegExp"],
     [new Error("e"), "session.k is an Error"],
-    [new Uint8Array(1), "session.k is an Uint8Array"],
+    [new Uint8Array(1), "session.k is an Uint8Array; store an array, as [...value]"],
     [new Point(), "session.k is a Point"],
     [new String("s"), "session.k is a String"],
     [Object(1n), "session.k is a BigInt"],
     ["\ud800", "session.k contains a lone surrogate"],
     [{ a: ["ok", "x\udfff"] }, "session.k.a[1] contains a lone surrogate"],
     [{ "\ud800": 1 }, "session.k has a name that contains a lone surrogate"],
-    [[{}, { added: new Date() }], "session.k[1].added is a Date"],
-    [{ a: { b: [undefined] } }, "session.k.a.b[0] is undefined"],
+    [[{}, { added: new Date() }], "session.k[1].added is a Date; store date.toISOString()"],
+    [{ a: { b: [undefined] } }, "session.k.a.b[0] is undefined; leave it out"],
     [{ "a b": [[1n]] }, 'session.k["a b"][0][0] is a BigInt'],
     [cycle, "session.k.list[0] contains itself"],
     [[1, , 3], "session.k[1] is a hole"],
@@ -62,7 +62,7 @@ test("symbols, hidden properties, and properties of arrays other than items are 
 test("a value that turned inexact after it was set is refused by the save, and nothing is stored", async () => {
   const { sessions, store } = sessionsAt();
   for (const [spoil, message] of [
-    [(cart) => (cart.when = new Date()), "session.cart.when is a Date"],
+    [(cart) => (cart.when = new Date()), "session.cart.when is a Date; store date.toISOString()"],
     [(cart) => (cart["\ud800"] = 1), "session.cart has a name that contains a lone surrogate"],
     [(cart) => (cart.text = "\udfff"), "session.cart.text contains a lone surrogate"],
     [(cart) => Object.defineProperty(cart, "toJSON", { value: () => 2 }), "session.cart has a toJSON method"],

@@ -48,13 +48,13 @@ export const fresh = (settings) => sessionsAt(settings).sessions.open();
 export function visitor(sessions) {
   return {
     cookie: "",
-    /** Runs one request. Returns the result of `handler`, and the response after the commit. */
+    /** Runs one request. Returns the result of `handler`, the response after the commit, and the committed session. */
     async visit(handler, response = new Response("ok")) {
       const session = await sessions.load(new Request("https://example.com/", { headers: { Cookie: this.cookie } }));
       const result = await handler(session);
       const answer = await sessions.commit(session, response);
       this.cookie = cookiesAfter(this.cookie, answer.headers);
-      return { result, answer };
+      return { result, answer, session };
     },
   };
 }
@@ -78,4 +78,9 @@ export function countingKv(faults = {}) {
   };
   const kv = Object.fromEntries(Object.keys(real).map((name) => [name, noted(name)]));
   return { kv, kept, calls, names: () => calls.splice(0).map(({ name }) => name) };
+}
+
+/** Runs one request of a visitor, whose response has this status. Returns the committed session. */
+export async function visited(visitor, handler, status = 200) {
+  return (await visitor.visit(handler, new Response(null, { status }))).session;
 }

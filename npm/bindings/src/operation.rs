@@ -31,6 +31,40 @@ fn if_generation(only_if: OnlyIf) -> f64 {
     }
 }
 
+/// The length up to which a JSON text is copied into the result of a commit.
+const SHORT: usize = 512;
+
+/// Returns the data of a record as the result of a commit has them, but with all texts. Returns nothing if the bytes are no record.
+#[wasm_bindgen(js_name = recordMembers)]
+pub fn record_members(record: Vec<u8>) -> Option<String> {
+    let mut members = Vec::new();
+    let is_record = edge_session::record_members(record, |key, value| {
+        for text in [key, value] {
+            members.push(0);
+            members.extend_from_slice(text);
+        }
+    });
+    String::from_utf8(members).ok().filter(|_| is_record)
+}
+
+/// Appends a quoted key, and the JSON text or its place. JSON contains no NUL and begins with neither `@` nor `#`.
+fn write_member(key: &[u8], value: &[u8], record: &[u8], out: &mut Vec<u8>) {
+    out.push(0);
+    out.extend_from_slice(key);
+    out.push(0);
+    if value.len() <= SHORT {
+        out.extend_from_slice(value);
+        return;
+    }
+    let address = value.as_ptr() as usize;
+    let offset = address.checked_sub(record.as_ptr() as usize).filter(|offset| *offset < record.len());
+    let mut number = itoa::Buffer::new();
+    out.push(if offset.is_some() { b'@' } else { b'#' });
+    out.extend_from_slice(number.format(offset.unwrap_or(address)).as_bytes());
+    out.push(b',');
+    out.extend_from_slice(number.format(value.len()).as_bytes());
+}
+
 /// The result of a call that failed. [`take_error`](CoreSession::take_error) returns the error.
 pub(super) const FAILED: i32 = -1;
 
@@ -62,8 +96,10 @@ pub enum UserCallKind {
 #[wasm_bindgen]
 #[derive(Clone, Copy, Debug)]
 pub enum IoRequest {
-    /// No I/O: the operation has completed. After a commit, the text consists of the `Set-Cookie` headers and the session key, one per
-    /// line. After a call on a user's sessions, it is the JSON text of its outcome.
+    /// No I/O: the operation has completed. After a commit, the text consists of the `Set-Cookie` headers, the session key and the load
+    /// outcome, one per line. If the session was accessed, the data follow: quoted keys and JSON texts, each after a NUL, and instead of a long text
+    /// its place: `@offset,length` in the record that was loaded, which is the value, or `#address,length`. A single NUL means that the data
+    /// are those of the record. After a call on a user's sessions, it is the JSON text of its outcome.
     Done,
     /// The text consists of the keys, separated by spaces. An empty text means the keys of the last read.
     Read,
@@ -266,8 +302,8 @@ impl CoreSession {
                     area.set_text(b"");
                 } else {
                     self.last_read_keys.clone_from(keys);
-                    self.result = keys.iter().map(StorageKey::as_str).collect::<Vec<_>>().join(" ");
-                    area.set_text(self.result.as_bytes());
+                    self.result = keys.iter().map(StorageKey::as_str).collect::<Vec<_>>().join(" ").into_bytes();
+                    area.set_text(&self.result);
                 }
                 IoRequest::Read
             }
@@ -297,20 +333,33 @@ impl CoreSession {
 
     /// Keeps the result of a call on a user's sessions, and writes its place to the area.
     fn listed(&mut self, outcome: &UserOutcome) {
-        self.result = outcome.to_json();
-        self.area.set_text(self.result.as_bytes());
+        self.result = outcome.to_json().into_bytes();
+        self.area.set_text(&self.result);
     }
 
     /// Keeps the result of a commit, and writes its place to the area.
     fn committed(&mut self, headers: SessionHeaders) {
-        let mut text = headers.set_cookies().join("\n");
-        if !text.is_empty() {
-            text.push('\n');
+        let Self { session, result, area, .. } = self;
+        result.clear();
+        for line in headers.set_cookies() {
+            result.extend_from_slice(line.as_bytes());
+            result.push(b'\n');
         }
-        text.push_str(self.session.session_key().map_or("", |key| key.as_str()));
-        self.result = text;
+        result.extend_from_slice(session.session_key().map_or(b"", |key| key.as_str().as_bytes()));
+        result.push(b'\n');
+        result.extend_from_slice(session.load_reason().as_str().as_bytes());
+        if session.accessed()
+            && let Ok(data) = session.stored_data()
+        {
+            if data.is_record() {
+                result.push(0);
+            } else {
+                data.members().for_each(|(key, value)| write_member(key, value, data.record(), result));
+            }
+            area.set_place(Word::ValueAddress, Word::ValueLength, data.record());
+        }
         self.saved = headers.saved();
-        self.area.set_text(self.result.as_bytes());
+        self.area.set_text(&self.result);
         let has_headers = Flag::HasHeaders.bit(headers.depends_on_cookie());
         self.area.set(Word::Flags, f64::from(self.flags() | has_headers));
     }

@@ -34,7 +34,7 @@ pub struct CoreSession {
     /// The keys of the last read, as JavaScript got them. The next request is mostly for the same keys, and need not repeat them.
     pub(super) last_read_keys: Vec<StorageKey>,
     /// The text that the area has the place of.
-    pub(super) result: String,
+    pub(super) result: Vec<u8>,
     pub(super) saved: SaveOutcome,
     pub(super) swept: SweepOutcome,
     /// The start of the next sweep in the store's list.
@@ -51,7 +51,7 @@ impl CoreSession {
             machine: None,
             pending_io: PendingIo::default(),
             last_read_keys: Vec::new(),
-            result: String::new(),
+            result: Vec::new(),
             saved: SaveOutcome::default(),
             swept: SweepOutcome::default(),
             sweep_cursor: None,
@@ -112,10 +112,12 @@ impl CoreSession {
         self.session.next_event().map(|event| [event.kind.as_str(), " ", &event.session].concat())
     }
 
-    /// Queues the event of a text that none of the secrets signed.
-    #[wasm_bindgen(js_name = reportBadSignature)]
-    pub fn report_bad_signature(&mut self) {
-        self.session.report(EventKind::BadSignature);
+    /// Queues an event that JavaScript found.
+    pub fn report(&mut self, event: ReportedEvent) {
+        self.session.report(match event {
+            ReportedEvent::BadSignature => EventKind::BadSignature,
+            ReportedEvent::UnsavedChange => EventKind::UnsavedChange,
+        });
     }
 }
 
@@ -281,6 +283,16 @@ impl CoreSession {
             | Flag::Complete.bit(self.swept.complete)
             | Flag::SaveEveryRequest.bit(self.session.settings().saves_every_request())
     }
+}
+
+/// An event that JavaScript finds.
+#[wasm_bindgen]
+#[derive(Clone, Copy, Debug)]
+pub enum ReportedEvent {
+    /// None of the secrets signed a text.
+    BadSignature,
+    /// An object was changed in place and not saved.
+    UnsavedChange,
 }
 
 /// The meaning of an encoded expiry.

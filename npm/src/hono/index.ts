@@ -3,7 +3,7 @@
 import { EdgeSessionError, sessionsFor } from "edge-session";
 import type { SessionOptions } from "../options.js";
 import type { Sessions } from "../sessions.js";
-import type { Session } from "../types.js";
+import type { Session, SessionData } from "../types.js";
 
 /** The variable of the middleware: the `Variables` of `new Hono<{ Variables: SessionVariables<Data> }>()`. */
 export interface SessionVariables<Data extends object = Record<string, unknown>> {
@@ -31,7 +31,7 @@ export interface HonoContext<Data extends object> {
  * app.use(session<Data, Env>((env) => ({ store: kv(env.SESSIONS), secrets: [env.SESSION_SECRET] })));
  * app.get("/", (c) => c.text(`Visit number ${c.var.session.get("visits", 0)}`));
  */
-export function session<Data extends object = Record<string, unknown>, Env = unknown>(
+export function session<Data extends SessionData<Data> = Record<string, unknown>, Env = Cloudflare.Env>(
   options: SessionOptions | Sessions<Data> | ((env: Env) => SessionOptions),
 ): (context: HonoContext<Data>, next: () => Promise<void>) => Promise<void> {
   const sessionsOf = sessionsFor<Data, Env>(options);

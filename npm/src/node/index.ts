@@ -3,7 +3,7 @@
 import { sessionsFor } from "edge-session";
 import type { SessionOptions } from "../options.js";
 import type { Sessions } from "../sessions.js";
-import type { Session } from "../types.js";
+import type { Session, SessionData } from "../types.js";
 import { HeldResponse } from "./held-response.js";
 
 export { expressSessionStore } from "./express-session-store.js";
@@ -68,8 +68,8 @@ const known = new WeakSet<NodeRequest>();
  * const withSession = session<Data>({ store: memory(), secrets: [process.env.SESSION_SECRET!] });
  * createServer((request, response) => withSession(request, response, (error) => (error ? fail(error) : handle(request, response))));
  */
-export function session<Data extends object = Record<string, unknown>>(options: SessionOptions | Sessions<Data>): SessionMiddleware {
-  const sessions = sessionsFor<Data>(options)(undefined);
+export function session<Data extends SessionData<Data> = Record<string, unknown>>(options: SessionOptions | Sessions<Data>): SessionMiddleware {
+  const sessions = sessionsFor<Data, undefined>(options)(undefined);
   return async (request, response, next) => {
     if (known.has(request)) return next();
     known.add(request);

@@ -73,9 +73,9 @@ test("the package's core can be called with nothing but these", () => {
     coresession_discard coresession_flags coresession_free coresession_get coresession_getExpireAtBrowserClose
     coresession_getExpiryAge coresession_getExpiryDate coresession_has
     coresession_initFromKey coresession_isNew coresession_keys coresession_loadReason coresession_nextEvent
-    coresession_reportBadSignature coresession_sessionKey coresession_set
+    coresession_report coresession_sessionKey coresession_set
     coresession_setExpiry coresession_setModified coresession_setNow coresession_setSweepCursor
-    coresession_bindUser coresession_idOf coresession_startUserCall coresession_startRevokeOthers coresession_start coresession_load coresession_removed coresession_takeError coresession_touch coresession_touchNothing
+    recordMembers coresession_bindUser coresession_idOf coresession_startUserCall coresession_startRevokeOthers coresession_start coresession_load coresession_removed coresession_takeError coresession_touch coresession_touchNothing
     coresettings_areaAddress coresettings_reserveArea wasmMemory
   `));
   const kinds = (module) => WebAssembly.Module.exports(module).map(({ kind }) => kind).sort();
