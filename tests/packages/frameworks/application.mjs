@@ -89,9 +89,18 @@ export class Visitor {
     this.url = url;
   }
 
-  async get(path, headers = {}) {
+  get(path, headers = {}) {
+    return this.request(path, { headers });
+  }
+
+  post(path, body) {
+    return this.request(path, { method: "POST", body });
+  }
+
+  async request(path, { headers, ...init }) {
     const Cookie = [...this.jar].map((pair) => pair.join("=")).join("; ");
-    const response = await fetch(this.url + path, { headers: { ...(Cookie && { Cookie }), Accept: "text/html", ...headers }, redirect: "manual" });
+    const all = { ...(Cookie && { Cookie }), Accept: "text/html", ...headers };
+    const response = await fetch(this.url + path, { ...init, headers: all, redirect: "manual" });
     for (const line of response.headers.getSetCookie()) {
       const [, name, value] = /^(.*?)=(.*?)(;|$)/.exec(line);
       if (/; (Max-Age=0|Expires=Thu, 01 Jan 1970[^;]*)(;|$)/i.test(line)) this.jar.delete(name);
