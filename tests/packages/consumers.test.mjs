@@ -12,7 +12,7 @@ import { install, serve, succeed } from "./installed.mjs";
 
 const { folder, tarball } = await install({
   consumers: ["documents", "node", "types", "vite-browser", "vitest-workerd"],
-  examples: ["express-server", "hono-worker", "my-devices", "typescript-worker"],
+  examples: ["hono-worker", "my-devices", "typescript-worker"],
   packages: ["@cloudflare/vitest-plugin", "@types/express", "@types/express-serve-static-core", "@types/node", "fastify", "hono", "vite", "vitest"],
 });
 const at = (consumer) => ({ cwd: `${folder}/${consumer}` });

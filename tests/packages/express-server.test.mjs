@@ -6,12 +6,20 @@ import { once } from "node:events";
 import { test } from "node:test";
 import { environment } from "../../scripts/project.mjs";
 import { Visitor } from "./frameworks/application.mjs";
-import { install } from "./installed.mjs";
+import { install, succeed } from "./installed.mjs";
+
+const packages = ["express", "@types/express", "@types/express-serve-static-core", "@types/node"];
+const { folder } = await install({ consumers: [], examples: ["express-server"], packages });
+const cwd = `${folder}/express-server`;
+
+test("the example express-server compiles", async () => {
+  const flags = ["--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess", "--erasableSyntaxOnly", "--noEmit"];
+  await succeed("tsc", [...flags, "--target", "es2022", "--module", "nodenext", "--lib", "es2022,esnext.disposable,dom", "--types", "node", "server.ts"], { cwd });
+});
 
 test("the example express-server: visits, login, a message, a streamed page, logout", async (t) => {
-  const { folder } = await install({ consumers: [], examples: ["express-server"], packages: ["express"] });
   const env = { ...environment(), PORT: "0" };
-  const server = spawn("node", ["--env-file=development.env", "server.ts"], { cwd: `${folder}/express-server`, env });
+  const server = spawn("node", ["--env-file=development.env", "server.ts"], { cwd, env });
   t.after(() => server.kill("SIGKILL"));
   const [line] = await once(server.stdout, "data");
   const visitor = new Visitor(line.toString().trim());

@@ -14,7 +14,7 @@ export interface ExpressSessionStoreOptions {
 
 /** The part of the data of express-session that the store reads. */
 interface ExpressSessionData {
-  cookie?: { expires?: Date | string | false | null };
+  cookie: { expires?: Date | string | false | null };
 }
 
 /** What is stored: the session, and its end in microseconds of Unix time. */
@@ -76,7 +76,7 @@ export function expressSessionStore<Base extends object>(
   }
 
   async function write(key: string, session: ExpressSessionData): Promise<void> {
-    const { expires } = session.cookie ?? {};
+    const { expires } = session.cookie;
     const remaining = expires ? (Number(new Date(expires)) - now()) / 1000 : ttl;
     if (remaining <= 0) return reached(store.delete(key));
     const record: ExpressSessionRecord = { deadline: (now() + Math.ceil(remaining * 1000)) * 1000, session };
@@ -99,7 +99,7 @@ export function expressSessionStore<Base extends object>(
     touch(id, { cookie }, callback) {
       const renew = async (key: string): Promise<void> => {
         const record = await read(key); // it can have been changed, or destroyed, by another request
-        if (record) await write(key, { ...record.session, ...(cookie && { cookie }) });
+        if (record) await write(key, { ...record.session, cookie });
       };
       run(id, renew, callback);
     },

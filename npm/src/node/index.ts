@@ -44,7 +44,7 @@ const known = new WeakSet<NodeRequest>();
 
 /**
  * Returns a middleware that loads the session of each request as `request.session`, and commits it before the headers of the response are sent:
- * what the handler sends is held back until then. The session is closed afterwards: read what a stream needs before its first part. `options`
+ * what the handler sends is held back until then. A stream can read the session until its end, if it was used before the first part. `options`
  * are those of `createSessions`, or its `Sessions`.
  *
  * A response with a status of 500 or more saves nothing, nor does a response whose client has disconnected. If the session cannot be saved, the
