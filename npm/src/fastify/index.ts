@@ -26,8 +26,14 @@ export interface FastifyApplication {
   ): unknown;
 }
 
+/** The `Sessions` of any type of data. */
+export interface FastifySessions {
+  commitHeaders(...parameters: never[]): Promise<unknown>;
+  run(...parameters: never[]): Promise<unknown>;
+}
+
 /** A plugin for `app.register`. Its hook applies to the instance that registers it, and to the children of that instance. */
-export type FastifySessionPlugin = (app: FastifyApplication, options: SessionOptions | Sessions<any>) => Promise<void>;
+export type FastifySessionPlugin = (app: FastifyApplication, options: SessionOptions | FastifySessions) => Promise<void>;
 
 /**
  * Loads the session of each request as `request.session`, and commits it before the headers of the reply are sent, also those of streams, of
@@ -58,8 +64,8 @@ export const session: FastifySessionPlugin = Object.assign(plugin, {
 });
 
 /** Asynchronous, so that an invalid option rejects `app.ready()` instead of ending the process. */
-async function plugin(app: FastifyApplication, options: SessionOptions | Sessions<any>): Promise<void> {
-  const middleware = middlewareOf(options);
+async function plugin(app: FastifyApplication, options: SessionOptions | FastifySessions): Promise<void> {
+  const middleware = middlewareOf(options as SessionOptions | Sessions);
   app.decorateRequest("session");
   app.addHook("onRequest", (request, reply, done) => {
     const { raw } = reply;
