@@ -22,7 +22,7 @@ const declarations = ["cookie-store", "d1", "durable-objects", "errors", "index"
 const testing = ["cookie", "fault", "index", "model", "namespace", "options", "store-contract"].map((name) => `testing/${name}`);
 
 /** The entries without wasm: the same file on every platform. */
-const plain = ["csrf", "durable-object", "hono", "node", "unstorage"];
+const plain = ["csrf", "durable-object", "fastify", "hono", "node", "unstorage"];
 
 /**
  * The `exports` of package.json: the first condition that a platform supports is used. If Node can `require` a
@@ -68,7 +68,7 @@ export async function buildPackage({ panics = false, dist = distribution } = {})
   for (const name of plain) await bundlePlain(name, join(dist, name));
 
   await step(find("tsc", [bin]), ["--project", "npm"]);
-  for (const name of [...declarations, ...testing, ...plain.map((name) => `${name}/index`)]) declare(name, dist);
+  for (const name of [...declarations, ...testing, "node/express-session-store", ...plain.map((name) => `${name}/index`)]) declare(name, dist);
   const { name, version, description, license, engines } = JSON.parse(read("package.json"));
   const about = { name, version, description, keywords, license, engines };
   const manifest = { ...about, type: "module", sideEffects: true, exports, types: "./index.d.ts" };
@@ -119,7 +119,7 @@ async function bundlePlain(name, folder) {
 function declare(name, dist) {
   const text = readFileSync(join(glue, "types", `${name}.d.ts`), "utf8");
   writeFileSync(join(dist, `${name}.d.ts`), text);
-  writeFileSync(join(dist, `${name}.d.cts`), text.replace(/(from "\.{1,2}\/[\w-]+)\.js"/g, '$1.cjs"'));
+  writeFileSync(join(dist, `${name}.d.cts`), text.replace(/(from "\.{1,2}\/[\w/-]+)\.js"/g, '$1.cjs"'));
 }
 
 /** Renames the shortened exports in the glue, and removes the reverse mappings of enums. */

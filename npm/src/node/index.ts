@@ -1,10 +1,13 @@
-// The public API of `edge-session/node`: a middleware for Express and other servers on `node:http`.
+// The public API of `edge-session/node`: a middleware for Express and other servers on `node:http`, and a store for express-session.
 
 import { sessionsFor } from "edge-session";
 import type { SessionOptions } from "../options.js";
 import type { Sessions } from "../sessions.js";
 import type { Session, SessionData } from "../types.js";
 import { HeldResponse } from "./held-response.js";
+
+export { expressSessionStore } from "./express-session-store.js";
+export type { ExpressSessionStoreOptions } from "./express-session-store.js";
 
 /** The property of the request that the middleware sets. */
 export interface SessionRequest<Data extends object = Record<string, unknown>> {
@@ -41,7 +44,7 @@ const known = new WeakSet<NodeRequest>();
 
 /**
  * Returns a middleware that loads the session of each request as `request.session`, and commits it before the headers of the response are sent:
- * what the handler sends is held back until then. The session is closed afterwards: read what a stream needs before its first part. `options`
+ * what the handler sends is held back until then. A stream can read the session until its end, if it was used before the first part. `options`
  * are those of `createSessions`, or its `Sessions`.
  *
  * A response with a status of 500 or more saves nothing, nor does a response whose client has disconnected. If the session cannot be saved, the
