@@ -22,7 +22,7 @@ const declarations = ["cookie-store", "d1", "durable-objects", "errors", "index"
 const testing = ["cookie", "fault", "index", "model", "namespace", "options", "store-contract"].map((name) => `testing/${name}`);
 
 /** The entries without wasm: the same file on every platform. */
-const plain = ["csrf", "durable-object", "h3", "hono", "node", "react-router", "tanstack-start", "unstorage"];
+const plain = ["csrf", "durable-object", "fastify", "h3", "hono", "node", "react-router", "tanstack-start", "unstorage"];
 
 /**
  * The `exports` of package.json: the first condition that a platform supports is used. If Node can `require` a
@@ -68,7 +68,8 @@ export async function buildPackage({ panics = false, dist = distribution } = {})
   for (const name of plain) await bundlePlain(name, join(dist, name));
 
   await step(find("tsc", [bin]), ["--project", "npm"]);
-  for (const name of [...declarations, ...testing, "react-router/session-storage", ...plain.map((name) => `${name}/index`)]) declare(name, dist);
+  const parts = ["node/express-session-store", "react-router/session-storage"];
+  for (const name of [...declarations, ...testing, ...parts, ...plain.map((name) => `${name}/index`)]) declare(name, dist);
   const { name, version, description, license, engines } = JSON.parse(read("package.json"));
   const about = { name, version, description, keywords, license, engines };
   const manifest = { ...about, type: "module", sideEffects: true, exports, types: "./index.d.ts" };

@@ -16,6 +16,7 @@ const target = join(cache, "tools", ".target");
 const parts = {
   packages: npmPackages("npm packages", "half a minute"),
   peers: npmPackages("the libraries that edge-session is measured against", "half a minute", "tests/bench"),
+  frameworks: npmPackages("the frameworks in which the package is tested", "2 minutes", "tests/packages/frameworks"),
   rust: {
     title: "Rust",
     takes: "about 1 minute",
@@ -105,7 +106,7 @@ const parts = {
 const build = ["packages", "rust", "wasm-bindgen"];
 
 /** The parts that only `npm run bench` and the long tests need. */
-const seldom = ["peers", "nightly", "cargo-fuzz"];
+const seldom = ["peers", "frameworks", "nightly", "cargo-fuzz"];
 
 /** The parts that each command needs. */
 export const needs = {
@@ -122,6 +123,7 @@ export const needs = {
   e2e: ["browser", ...build, "secret"],
   engines: ["browser", ...build, "secret"],
   packages: ["browser", "packages", "node20", "rust", "wasm-bindgen"],
+  frameworks: ["browser", "packages", "frameworks", "rust", "wasm-bindgen"],
   django: ["packages", "rust", "wasm-bindgen", "django"],
   faults: ["packages", "rust", "wasm-bindgen", "django"],
   fuzz: ["packages", "rust", "wasm-bindgen", "nightly", "cargo-fuzz"],

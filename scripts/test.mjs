@@ -29,10 +29,10 @@ const chosen = {};
 const share = {};
 
 /** Each suite runs its programs and returns its counts. */
-const suites = { lint, native, simulation, node: inNode, django, browser: inBrowser, workerd, e2e, packages, engines, faults, ablation, fuzz, reproduced };
+const suites = { lint, native, simulation, node: inNode, django, browser: inBrowser, workerd, e2e, packages, frameworks, engines, faults, ablation, fuzz, reproduced };
 
 /** The suites of the long run only. */
-const long = ["engines", "faults", "ablation", "fuzz", "reproduced"];
+const long = ["frameworks", "engines", "faults", "ablation", "fuzz", "reproduced"];
 
 /** The crates with native tests, for cargo. */
 const crates = ["edge-session", "edge-session-crypto", "edge-session-kv-model", "edge-session-worker"].flatMap((name) => ["--package", name]);
@@ -162,11 +162,17 @@ async function packages() {
   return [await nodeTests("tests/packages/*.test.mjs", { CHROME: browser().chrome, NODE_20: node20(), TMPDIR: scratch })];
 }
 
+/** Sites in the frameworks, with the installed npm package; and bundles of it. One file at a time: each installs the package. */
+async function frameworks() {
+  await packageBuilt();
+  return [await nodeTests("tests/packages/frameworks/*.test.mjs", { CHROME: browser().chrome, TMPDIR: scratch }, ["--test-concurrency=1"])];
+}
+
 /** Runs tests of Node's own runner, and counts them. */
-async function nodeTests(files, env) {
+async function nodeTests(files, env, flags = []) {
   const file = join(scratch, "node.tap");
   const reporters = ["spec", "stdout", "tap", file].map((value, index) => `--test-reporter${index % 2 ? "-destination" : ""}=${value}`);
-  const { code } = await run("node", ["--test", ...reporters, files], { env, limit });
+  const { code } = await run("node", ["--test", ...flags, ...reporters, files], { env, limit });
   const count = (name) => Number(contents(file).match(new RegExp(`^# ${name} (\\d+)$`, "m"))?.[1] ?? 0);
   const names = [...contents(file).matchAll(/^ *not ok \d+ - (.*)$/gm)].map(([, name]) => name);
   return judged(code, count("pass"), count("fail") + count("cancelled"), names);
@@ -230,7 +236,7 @@ async function attempt(name) {
 /**
  * `--calls 50000 --seed 7` are for the comparison with Django, which `--long` makes longer, as it does the simulation; it also
  * runs the mutations, all, or those of a `--share 2/5` or of a `--commit`, fuzzes, each target for `--seconds 20`, builds the
- * package a second time, and runs the tests of overlapping requests in a browser on the other engines.
+ * package a second time, and runs the tests of overlapping requests in a browser on the other engines and those in frameworks.
  */
 function optioned(args) {
   const string = { type: "string" };

@@ -6,8 +6,8 @@ import { type CoreSettings, wasmMemory, Word } from "#core";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
-/** The bytes of a record by which it is recognised. */
-const HEADER = 128;
+/** The part of a record by which it is recognised: its header has the generation and the tag of the last save there. */
+const [TAG, TAG_END] = [80, 120];
 
 /** The length up to which a loop over ASCII is faster than the encoder. */
 const SHORT = 32;
@@ -100,7 +100,8 @@ export class Area {
     const words = this.#views();
     const start = words[Word.ValueAddress]!;
     if (record.length !== words[Word.ValueLength]) return false;
-    for (let at = 0; at < HEADER && at < record.length; at++) if (record[at] !== this.#memory[start + at]) return false;
+    const end = Math.min(TAG_END, record.length);
+    for (let at = TAG; at < end; at++) if (record[at] !== this.#memory[start + at]) return false;
     return true;
   }
 

@@ -89,8 +89,8 @@ export interface SessionOptions {
 /** Options of `run`. */
 export interface RunOptions {
   /**
-   * Creates the response to an error with a status, of the session or its store. Default: `{"error":{"code","message"}}` with the status of the
-   * error. `run` adds the headers of the session.
+   * Creates the response to an error with a status, of the session or its store. By default, or if it returns undefined, the response is
+   * `{"error":{"code","message"}}` with the status of the error. `run` adds the headers of the session.
    */
-  onError?: ((error: EdgeSessionError) => Response | Promise<Response>) | undefined;
+  onError?: ((error: EdgeSessionError) => Response | undefined | Promise<Response | undefined>) | undefined;
 }

@@ -18,7 +18,7 @@ export async function respond<Data extends object>(
   sessions: Committing<Data>,
   session: StoredSession<Data>,
   handler: (session: Session<Data>) => Response | Promise<Response>,
-  onError: RunOptions["onError"] = toJson,
+  onError: RunOptions["onError"],
 ): Promise<Response> {
   let response;
   try {
@@ -60,10 +60,10 @@ function withStatus({ headers }: Response, status: number | undefined): Response
  * Returns the response to an error, with headers that can be changed. Rethrows an error without a status. Logs the store's own error, which
  * contains no key, token or data.
  */
-async function errorResponse(error: unknown, onError: NonNullable<RunOptions["onError"]>): Promise<Response> {
+async function errorResponse(error: unknown, onError: RunOptions["onError"]): Promise<Response> {
   if (!(error instanceof EdgeSessionError) || error.status === undefined) throw error;
   console.error(`edge-session: ${error.code}: ${error.message}`, error.cause ?? "");
-  const response = await onError(error);
+  const response = (await onError?.(error)) ?? toJson(error);
   return new Response(response.body, response);
 }
 

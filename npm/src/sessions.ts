@@ -433,6 +433,7 @@ const nothing = (): void => {};
 
 /** Returns whether the program runs under a development server. Bundlers replace the expression by a text. */
 function inDevelopment(): boolean {
+  if ("Deno" in globalThis) return false; // it would ask for a permission
   try {
     return process.env.NODE_ENV === "development";
   } catch {

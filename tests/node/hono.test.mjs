@@ -139,3 +139,25 @@ test("the middleware takes a Sessions, whose other calls the handlers use", asyn
   const cookie = cookiesAfter("", (await app.request("/login", { method: "POST" })).headers);
   assert.deepEqual(await (await app.request("/devices", { headers: { Cookie: cookie } })).json(), [["Phone", true]]);
 });
+
+test("app.onError makes the response to an error of the session, and nothing is saved", async (t) => {
+  t.mock.method(console, "error", () => {});
+  const store = memory();
+  const { app, visit } = site(store);
+  app.get("/fails", async (c) => {
+    c.var.session.set("visits", 100);
+    store.put = async () => { throw new Error("down"); };
+    await c.var.session.save();
+    return c.text("saved");
+  });
+  await visit("/");
+  const { put } = store;
+  store.wait = async () => {};
+  const plain = await visit("/fails");
+  assert.deepEqual([plain.status, (await plain.json()).error.code], [503, "ES_STORE_UNAVAILABLE"], "without one it is JSON");
+  app.onError((error, c) => c.text(`Sorry: ${error.code}`, error.status ?? 500));
+  const page = await visit("/fails");
+  assert.deepEqual([page.status, await page.text(), page.headers.getSetCookie()], [503, "Sorry: ES_STORE_UNAVAILABLE", []]);
+  store.put = put;
+  assert.equal(await (await visit("/")).text(), "2");
+});

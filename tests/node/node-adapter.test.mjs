@@ -473,6 +473,22 @@ for (const [what, settings, code, status, change] of [
   });
 }
 
+test("onError makes the response to a session that cannot be saved, with or without a body", async (t) => {
+  t.mock.method(console, "error", () => {});
+  for (const [body, text] of [["Sorry", "Sorry"], [null, ""]]) {
+    const app = express();
+    const onError = (error) => new Response(body, { status: error.status, headers: [["Set-Cookie", "a=1"], ["Set-Cookie", "b=2"], ["X-Code", error.code]] });
+    app.use(session({ store: memory(), secrets, maxRecordBytes: 4096 }, { onError }));
+    app.get("/", (request, response) => {
+      request.session.set("essay", "x".repeat(5000));
+      response.send("written");
+    });
+    const answer = await (await serve(t, app)).visit("/");
+    assert.deepEqual([answer.status, answer.text, answer.headers.get("X-Code")], [413, text, "ES_TOO_LARGE"]);
+    assert.deepEqual(answer.headers.getSetCookie(), ["a=1", "b=2"]);
+  }
+});
+
 test("a session whose key another request has just replaced answers 409", async (t) => {
   t.mock.method(console, "error", () => {});
   const app = application({ store: eventual() });

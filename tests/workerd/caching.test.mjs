@@ -190,12 +190,17 @@ const arguments_ = {
   pop: ["user"],
   setDefault: ["user", "bob"],
   update: [{ a: 1 }],
+  flash: ["message", "Saved"],
+  flashed: ["message"],
   setExpiry: [60],
   bindUser: ["alice"],
 };
 
 /** The members that neither reveal nor change data; as in Django, the existence of a key is not data. */
-const silent = ["constructor", "encode", "decode", "accessed", "modified", "sessionKey", "isEmpty", "loadReason", Symbol.dispose];
+const silent = [
+  "constructor", "encode", "decode", "accessed", "modified", "sessionKey", "isEmpty", "loadReason", "toJSON", Symbol.for("nodejs.util.inspect.custom"),
+  Symbol.dispose,
+];
 
 // K1: CVE-2023-30861, CVE-2026-27205, CVE-2026-35192
 test("every call on a session that reveals its data makes the response depend on the cookie", async () => {

@@ -32,6 +32,7 @@ function documented() {
     SESSION_COOKIE_SAMESITE: "Strict",
     SESSION_KEY_PREFIX: "shop",
     SESSION_ENGINE: "memory",
+    SESSION_COOKIE_PARTITIONED: false, // it needs the default of SESSION_COOKIE_SECURE
   };
   const other = (text) => (/^(true|false)$/.test(text) ? text !== "true" : Number(text) - 1);
   return rows.map(([name, text]) => [name, own[name] ?? other(text)]);

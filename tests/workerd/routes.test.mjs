@@ -449,3 +449,22 @@ test("what is not JSON is 400", async () => {
   expect((await visitor().request("PATCH", "/session/data", "[1]")).status).toBe(400);
   expect((await visitor().get("/session/data/%ff")).status).toBe(400);
 });
+
+test("a rate limit binding refuses an address that creates too many sessions, and counts nobody who has one", async () => {
+  const alice = visitor({ SESSION_RATE_LIMIT: env.RATE_LIMIT });
+  const here = { "CF-Connecting-IP": "192.0.2.1" };
+  const put = (one, headers = here) => one.request("PUT", "/session/data/a", "1", headers);
+  for (let n = 0; n < 3; n++) expect((await put(n ? visitor({ SESSION_RATE_LIMIT: env.RATE_LIMIT }) : alice)).status).toBe(204);
+  const refused = await put(visitor({ SESSION_RATE_LIMIT: env.RATE_LIMIT }));
+  expect([refused.status, refused.json, refused.headers.get("Set-Cookie")]).toEqual([429, error("too_many_sessions"), null]);
+  for (let n = 0; n < 5; n++) expect((await put(alice)).status).toBe(204);
+  expect((await put(visitor({ SESSION_RATE_LIMIT: env.RATE_LIMIT }), { "CF-Connecting-IP": "192.0.2.2" })).status).toBe(204);
+  const anonymous = visitor({ SESSION_RATE_LIMIT: env.RATE_LIMIT });
+  for (const [method, path] of [["GET", "/session"], ["POST", "/session/flush"], ["DELETE", "/session/data"]]) {
+    expect((await anonymous.request(method, path, undefined, here)).status).toBeLessThan(300);
+  }
+  const broken = { limit: () => Promise.reject(new Error("down")) };
+  for (const limit of [broken, { limit: () => { throw new Error("down"); } }, {}]) {
+    expect((await put(visitor({ SESSION_RATE_LIMIT: limit }))).status, "it fails open").toBe(204);
+  }
+});

@@ -8,7 +8,10 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 
 export default defineConfig({
   root,
-  plugins: [cloudflareTest({ wrangler: { configPath: `${root}wrangler.toml` } })],
+  plugins: [cloudflareTest({
+    wrangler: { configPath: `${root}wrangler.toml` },
+    miniflare: { ratelimits: { RATE_LIMIT: { namespace_id: "1001", simple: { limit: 3, period: 60 } } } },
+  })],
   resolve: { alias: { "edge-session": `${root}dist/workerd.js` } },
   test: { include: ["tests/workerd/*.test.mjs"], testTimeout: 30_000, maxConcurrency: 20 },
 });

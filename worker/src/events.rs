@@ -6,6 +6,7 @@ use edge_session::cloudflare::log_error;
 use edge_session::{Result, Sessions, Settings, SweepOutcome};
 
 use crate::engine::Engine;
+use crate::rate_limit::RateLimit;
 use crate::request::Incoming;
 use crate::routes;
 
@@ -14,7 +15,7 @@ const MAX_RUNS: usize = 20;
 
 #[event(fetch)]
 async fn fetch(request: web_sys::Request, env: Env, _: Context) -> worker::Result<Response> {
-    routes::answer(Incoming::new(request), || parts(&env)).await
+    routes::answer(Incoming::new(request), RateLimit::from_env(&env), || parts(&env)).await
 }
 
 #[event(scheduled)]

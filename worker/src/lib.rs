@@ -6,6 +6,7 @@ mod cost;
 mod description;
 mod engine;
 mod events;
+mod rate_limit;
 mod refusal;
 mod request;
 mod routes;

@@ -7,6 +7,7 @@ use worker::{Response, console_log, js_sys};
 use crate::cost::{Cost, Counted};
 use crate::description::{self, expiry};
 use crate::engine::Engine;
+use crate::rate_limit::RateLimit;
 use crate::refusal::Refusal;
 use crate::request::Incoming;
 
@@ -120,9 +121,10 @@ fn check_addressable(key: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Answers a request. `parts` returns the store and the settings; it is called once the route and the method are valid.
+/// Answers a request. `limit` is that of new sessions. `parts` returns the store and the settings; it is called once the route and the method are valid.
 pub(super) async fn answer(
     request: Incoming,
+    limit: Option<RateLimit>,
     parts: impl FnOnce() -> Result<(Engine, Settings)>,
 ) -> worker::Result<Response> {
     let cost = Cost::new(js_sys::Date::now);
@@ -132,7 +134,7 @@ pub(super) async fn answer(
         Ok((engine, Sessions::new(Counted { store, cost: &cost }, settings).with_events(log_event)))
     };
     let answered = match Call::read(&request, sessions).await {
-        Ok(call) => call.answer(request.header("Cookie").unwrap_or_default(), &cost).await,
+        Ok(call) => call.answer(&request, limit, &cost).await,
         Err(refusal) => Err(refusal),
     };
     let (headers, response) = match answered {
@@ -185,9 +187,17 @@ impl<S: Store> Call<S> {
     }
 
     /// Loads the session, makes the call, and commits.
-    async fn answer(self, cookie_header: String, cost: &Cost) -> Result<(SessionHeaders, Answer), Refusal> {
-        let mut session = self.sessions.load(cookie_header).await?;
+    async fn answer(
+        self,
+        request: &Incoming,
+        limit: Option<RateLimit>,
+        cost: &Cost,
+    ) -> Result<(SessionHeaders, Answer), Refusal> {
+        let mut session = self.sessions.load(request.header("Cookie").unwrap_or_default()).await?;
         cost.presented(&session);
+        if let Some(limit) = limit.filter(|_| self.creates()) {
+            limit.check(&session, &request.header("CF-Connecting-IP").unwrap_or_default()).await?;
+        }
         let called = self.call(&mut session).await;
         // A refused call changes nothing: with status 500 the commit saves nothing.
         let status = if called.is_err() { 500 } else { 200 };
@@ -201,6 +211,11 @@ impl<S: Store> Call<S> {
             Err(refusal) => Err(refusal),
         };
         Ok((headers, answer.unwrap_or_else(Answer::Refused)))
+    }
+
+    /// Returns whether the call stores a session if there is none.
+    fn creates(&self) -> bool {
+        matches!(self.method.as_str(), "PUT" | "PATCH" | "POST") && self.resource != Resource::Flush
     }
 
     /// Makes the call of the route. Returns the JSON of the response, if it has a body.

@@ -23,8 +23,9 @@ export interface HonoContext<Data extends object> {
  * Returns a middleware that loads the session of each request as `c.var.session`, and commits it with the response. `options` are those of
  * `createSessions`, or its `Sessions`, or a function that returns the options for the bindings of a Worker.
  *
- * If the session cannot be read or saved, the response has the status of the error, 503, 400, 409 or 413, unless a handler catches it. A
- * response with a status of 500 or more saves nothing. A session is committed before its response is streamed: read what the stream needs before.
+ * If the session cannot be read or saved, the response has the status of the error, 503, 400, 409 or 413, unless a handler or `app.onError`
+ * makes another one. Neither such a response nor one with a status of 500 or more saves anything. A session is committed before its response is
+ * streamed: the stream can read it, if it was used before.
  *
  * @example
  * const app = new Hono<{ Bindings: Env; Variables: SessionVariables<Data> }>();
@@ -36,13 +37,16 @@ export function session<Data extends SessionData<Data> = Record<string, unknown>
 ): (context: HonoContext<Data>, next: () => Promise<void>) => Promise<void> {
   const sessionsOf = sessionsFor<Data, Env>(options);
   return async (context, next) => {
-    const response = await sessionsOf(context.env as Env).run(context.req.raw, async (session) => {
+    const handle = async (session: Session<Data>): Promise<Response> => {
       context.set("session", session);
       await next();
-      // Hono has already made a response of it, with the status 500.
+      // Hono has already made a response of it, by `app.onError` or with the status 500.
       if (context.error instanceof EdgeSessionError && context.error.status !== undefined) throw context.error;
       return context.res;
-    });
+    };
+    const onError = (error: EdgeSessionError): Response | undefined =>
+      error === context.error && context.res.status !== 500 ? context.res : undefined;
+    const response = await sessionsOf(context.env as Env).run(context.req.raw, handle, { onError });
     // Or Hono would put the headers of the old response over those of the new one.
     (context as { res: Response | undefined }).res = undefined;
     context.res = response;

@@ -106,11 +106,9 @@ export class HeldResponse {
     return [status, ...message];
   }
 
-  /** Sends what was held back, with the headers of the commit, or `answer` if it is the response to an error. */
-  async release(answer: Response): Promise<void> {
-    const page = answer.body && new Uint8Array(await answer.arrayBuffer());
+  /** Sends what was held back, with the headers of the commit. */
+  release(answer: Response): void {
     this.#state = "sent";
-    if (page) return this.#replace(answer, page);
     const response = this.#response;
     if (answer !== this.#head) this.#merge(answer.headers);
     response.statusCode = this.#status;
@@ -134,9 +132,11 @@ export class HeldResponse {
   }
 
   /** Sends the response to an error. Headers from before this middleware stay. */
-  #replace(answer: Response, page: Uint8Array): void {
+  async replace(answer: Response): Promise<void> {
+    const page = new Uint8Array(await answer.arrayBuffer());
+    this.#state = "sent";
     this.#reset(answer.status);
-    for (const [name, value] of answer.headers) this.#response[name === "vary" ? "appendHeader" : "setHeader"](name, value);
+    for (const [name, value] of answer.headers) this.#response[name === "vary" || name === "set-cookie" ? "appendHeader" : "setHeader"](name, value);
     this.#response.setHeader("Content-Length", String(page.length)); // Node adds none to a response from which one was removed
     this.#methods.end.call(this.#response, page);
     this.#state = "replaced";

@@ -89,16 +89,25 @@ export class Visitor {
     this.url = url;
   }
 
-  async get(path, headers = {}) {
+  get(path, headers = {}) {
+    return this.request(path, { headers });
+  }
+
+  post(path, body) {
+    return this.request(path, { method: "POST", body });
+  }
+
+  async request(path, { headers, ...init }) {
     const Cookie = [...this.jar].map((pair) => pair.join("=")).join("; ");
-    const response = await fetch(this.url + path, { headers: { ...(Cookie && { Cookie }), Accept: "text/html", ...headers }, redirect: "manual" });
+    const all = { ...(Cookie && { Cookie }), Accept: "text/html", ...headers };
+    const response = await fetch(this.url + path, { ...init, headers: all, redirect: "manual" });
     for (const line of response.headers.getSetCookie()) {
       const [, name, value] = /^(.*?)=(.*?)(;|$)/.exec(line);
-      if (/; Max-Age=0(;|$)/i.test(line)) this.jar.delete(name);
+      if (/; (Max-Age=0|Expires=Thu, 01 Jan 1970[^;]*)(;|$)/i.test(line)) this.jar.delete(name);
       else this.jar.set(name, value);
     }
     const text = await response.text();
-    return { status: response.status, headers: response.headers, text, page: /visits=\d+ user=\S+ message=\S+/.exec(text)?.[0] };
+    return { status: response.status, headers: response.headers, text, page: /visits=\d+ user=[^\s<]+ message=[^\s<]+/.exec(text)?.[0] };
   }
 }
 
@@ -127,7 +136,8 @@ export async function visits(t, url) {
     assert.equal((await visitor.get("/")).page, "visits=3 user=alice message=-", "a message is shown once");
     const old = new Visitor(url);
     old.jar = before;
-    assert.match((await old.get("/")).text, /user=-/, "the key of before the login opens nothing");
+    const after = await old.get("/");
+    assert.ok(after.status === 409 || after.page === "visits=1 user=- message=-", `the key of before the login opens nothing: ${after.status} ${after.page}`);
   });
 
   await t.test("a logout ends the session", async () => {

@@ -8,6 +8,7 @@ import {
   type KvNamespace,
   memory,
   type Session,
+  type WorkerContext,
   withSessions,
 } from "edge-session";
 
@@ -111,7 +112,7 @@ export async function untyped(): Promise<void> {
 export default withSessions<Data, Env>((env) => ({ store: kv(env.SESSIONS), secrets: [env.SESSION_SECRET] }), {
   async fetch(request, env, context, session) {
     same<typeof env, Env>(true);
-    same<typeof context, unknown>(true);
+    same<typeof context, WorkerContext>(true);
     same<typeof session, Session<Data>>(true);
     return new Response(session.get("user", request.url));
   },

@@ -79,7 +79,7 @@ test("a record in a Durable Object and in D1 survives a restart; wrong bindings 
     const missing = await send("GET", "/d1/key");
     assert.match(missing, /^ConfigError: the D1 database has no table edge_session: run `npx wrangler d1 migrations apply /);
     for (const method of ["GET", "PUT", "DELETE"]) {
-      const message = "ConfigError: the Durable Object namespace has another class: set its class_name to SessionObject in wrangler.toml";
+      const message = "ConfigError: the Durable Object namespace has another class: set its class_name to SessionObject in the configuration of wrangler";
       assert.equal(await send(method, "/other/key?generation=1", method === "PUT" ? "x" : undefined), message);
     }
   });

@@ -112,6 +112,6 @@ test("a missing table is one sentence that says what to run", async () => {
 
 test("a wrong binding is one sentence that says what to do", () => {
   for (const wrong of [undefined, null, {}, env.SESSIONS]) {
-    expect(() => d1(wrong)).toThrow(/^d1\(database\) got no D1 database: add its binding under \[\[d1_databases\]\] in wrangler\.toml$/);
+    expect(() => d1(wrong)).toThrow(/^d1\(database\) got no D1 database: add its binding under d1_databases in the configuration of wrangler$/);
   }
 });

@@ -175,6 +175,6 @@ test("the same namespace and options give the same store", () => {
 
 test("a wrong binding is one sentence that says what to do", () => {
   const message = "durableObjects(namespace) got no Durable Object namespace: "
-    + "add its binding under [[durable_objects.bindings]] in wrangler.toml";
+    + "add its binding under durable_objects.bindings in the configuration of wrangler";
   for (const wrong of [undefined, null, {}, env.SESSION_DB]) expect(() => durableObjects(wrong)).toThrow(new ConfigError(message));
 });

@@ -7,7 +7,7 @@ import type { Route } from "./+types/stream";
 export function loader({ context }: Route.LoaderArgs) {
   const session = getSession(context);
   session.has("user"); // before the headers, so that they have `Vary: Cookie`
-  return { user: sleep(300).then(() => session.get("user", "-")) };
+  return { user: sleep(1000).then(() => session.get("user", "-")) };
 }
 
 export default function Stream({ loaderData }: Route.ComponentProps) {
