@@ -1,0 +1,4 @@
+import { defineHandler } from "nitro/h3";
+import { home } from "../../pages.mjs";
+
+export default defineHandler(({ context }) => home(context.session));
