@@ -1,0 +1,10 @@
+import { createRouter } from "@tanstack/react-router";
+import { routeTree } from "./routeTree.gen";
+
+export const getRouter = () => createRouter({ routeTree, defaultErrorComponent: () => <h1>error</h1>, defaultNotFoundComponent: () => <h1>not found</h1> });
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: ReturnType<typeof getRouter>;
+  }
+}

@@ -1,0 +1,18 @@
+import { createRootRoute, HeadContent, Link, Outlet, Scripts } from "@tanstack/react-router";
+
+export const Route = createRootRoute({
+  component: () => (
+    <html lang="en">
+      <head>
+        <HeadContent />
+      </head>
+      <body>
+        <nav>
+          <Link to="/">home</Link> <Link to="/login">login</Link> <Link to="/stream">stream</Link>
+        </nav>
+        <Outlet />
+        <Scripts />
+      </body>
+    </html>
+  ),
+});
