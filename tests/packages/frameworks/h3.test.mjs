@@ -1,6 +1,7 @@
 // h3 2, with the middleware of `edge-session/h3`.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { test } from "node:test";
 import { build, install, outage, start, Visitor, visits } from "./application.mjs";
 
@@ -29,6 +30,16 @@ test("h3", async (t) => {
     assert.deepEqual([headers.get("Vary"), headers.get("Cache-Control")], ["Accept, Cookie", "private, max-age=60"]);
     const login = await new Visitor(site.url).get("/login");
     assert.deepEqual(login.headers.getSetCookie().map((line) => line.split("=")[0]), ["seen", "__Host-sessionid"]);
+  });
+
+  await t.test("the handler of a WebSocket reads the session", async () => {
+    const visitor = new Visitor(site.url);
+    await visitor.get("/login");
+    const Cookie = [...visitor.jar].map((pair) => pair.join("=")).join("; ");
+    const socket = new WebSocket(`${site.url.replace("http", "ws")}/socket`, { headers: { Cookie } });
+    const [{ data }] = await once(socket, "message");
+    socket.close();
+    assert.equal(data, "user=alice");
   });
 
   await t.test("a session that cannot be saved is an error in JSON, and sets no cookie", async () => {

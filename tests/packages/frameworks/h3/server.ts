@@ -1,6 +1,7 @@
+import { plugin as webSockets } from "crossws/server";
 import type { Session } from "edge-session";
 import { session } from "edge-session/h3";
-import { H3, HTTPError, HTTPResponse, iterable, redirect, serve, setCookie, toResponse } from "h3";
+import { defineWebSocketHandler, H3, HTTPError, HTTPResponse, iterable, redirect, serve, setCookie, toResponse } from "h3";
 import { home, logIn, options, parts } from "../pages.mjs";
 
 type Data = { visits: number; user: string; message: string; essay: string };
@@ -54,4 +55,12 @@ app.get("/large", ({ context }) => {
   return "saved";
 });
 
-serve(app, { port: Number(process.env.PORT), hostname: process.env.HOST! });
+app.get(
+  "/socket",
+  defineWebSocketHandler(({ context }) => {
+    const user = context.session.get("user", "-");
+    return { open: (peer) => void peer.send(`user=${user}`) };
+  }),
+);
+
+serve(app, { port: Number(process.env.PORT), hostname: process.env.HOST!, plugins: [webSockets({})] });
