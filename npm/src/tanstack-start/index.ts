@@ -54,7 +54,7 @@ export function withSession<Data extends SessionData<Data> = Record<string, unkn
     fetch: (request, requestOptions) =>
       sessionsOf(undefined).run(
         request,
-        async (session) => handler.fetch(request, { ...requestOptions, context: { ...requestOptions?.context, session } } as never),
+        (session) => handler.fetch(request, { ...requestOptions, context: { ...requestOptions?.context, session } } as never),
         runOptions,
       ),
   };
