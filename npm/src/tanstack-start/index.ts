@@ -1,6 +1,6 @@
 // The public API of `edge-session/tanstack-start`: a server entry for TanStack Start.
 
-import { sessionsFor } from "edge-session";
+import { type EdgeSessionError, sessionsFor } from "edge-session";
 import type { RunOptions, SessionOptions } from "../options.js";
 import type { Sessions } from "../sessions.js";
 import type { Session, SessionData } from "../types.js";
@@ -30,7 +30,8 @@ export interface SessionContext<Data extends object = Record<string, unknown>> {
  * `Vary` and `Cache-Control` there.
  *
  * A response with a status of 500 or more saves nothing. If the session cannot be read, its first use throws, and the response is Start's error
- * page with the status 503. If it cannot be saved, the response is that of `onError`, by default in JSON, with the status 503, 400, 409 or 413.
+ * page with the status 503. If it cannot be saved, the response is that of `onError`, by default a text with the code and the message, with the status
+ * 503, 400, 409 or 413: a server function that the browser called then throws. It would return a response in JSON as its result.
  *
  * @example
  * // src/server.ts
@@ -47,7 +48,7 @@ export interface SessionContext<Data extends object = Record<string, unknown>> {
 export function withSession<Data extends SessionData<Data> = Record<string, unknown>>(
   handler: StartHandler,
   options: SessionOptions | Sessions<Data> | (() => SessionOptions),
-  runOptions?: RunOptions,
+  { onError = toText }: RunOptions = {},
 ): SessionServerEntry {
   const sessionsOf = sessionsFor<Data, undefined>(options);
   return {
@@ -55,7 +56,11 @@ export function withSession<Data extends SessionData<Data> = Record<string, unkn
       sessionsOf(undefined).run(
         request,
         (session) => handler.fetch(request, { ...requestOptions, context: { ...requestOptions?.context, session } } as never),
-        runOptions,
+        { onError },
       ),
   };
+}
+
+function toText({ code, message, status }: EdgeSessionError): Response {
+  return new Response(`${code}: ${message}`, { status: status ?? 500 });
 }

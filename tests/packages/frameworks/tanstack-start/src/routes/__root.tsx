@@ -8,7 +8,7 @@ export const Route = createRootRoute({
       </head>
       <body>
         <nav>
-          <Link to="/">home</Link> <Link to="/login">login</Link> <Link to="/stream">stream</Link>
+          <Link to="/">home</Link> <Link to="/login">login</Link> <Link to="/stream">stream</Link> <Link to="/large">large</Link>
         </nav>
         <Outlet />
         <Scripts />
