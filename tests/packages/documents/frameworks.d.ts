@@ -1,4 +1,4 @@
-// The parts of the frameworks that the recipes in `docs/guides/frameworks.md` use, which are not installed here.
+// The parts of the frameworks that the guides use, which are not installed here.
 
 declare module "react-router" {
   interface RouterContext<T> {
@@ -6,13 +6,35 @@ declare module "react-router" {
   }
   interface RouterContextProvider {
     get<T>(context: RouterContext<T>): T;
-    set<T>(context: RouterContext<T>, value: T): void;
+    set<C extends RouterContext<unknown>>(context: C, value: C extends RouterContext<infer T> ? T : never): void;
   }
   export function createContext<T>(): RouterContext<T>;
-  export type MiddlewareFunction<Result> = (
-    args: { request: Request; context: Readonly<RouterContextProvider> },
-    next: () => Promise<Result>,
-  ) => Promise<Result | void>;
+  interface DataFunctionArgs {
+    request: Request;
+    context: Readonly<RouterContextProvider>;
+  }
+  export interface LoaderFunctionArgs extends DataFunctionArgs {}
+  export interface ActionFunctionArgs extends DataFunctionArgs {}
+  export type MiddlewareFunction<Result> = (args: DataFunctionArgs, next: () => Promise<Result>) => Promise<Result | void>;
+  export function redirect(url: string, init?: number | ResponseInit): Response;
+  interface Session<Data, Flash> {
+    has(name: (keyof Data | keyof Flash) & string): boolean;
+    get<Key extends (keyof Data | keyof Flash) & string>(
+      name: Key,
+    ): (Key extends keyof Data ? Data[Key] : undefined) | (Key extends keyof Flash ? Flash[Key] : undefined) | undefined;
+    set<Key extends keyof Data & string>(name: Key, value: Data[Key]): void;
+    flash<Key extends keyof Flash & string>(name: Key, value: Flash[Key]): void;
+  }
+  export interface SessionStorage<Data, Flash = Data> {
+    getSession(cookie?: string | null): Promise<Session<Data, Flash>>;
+    commitSession(session: Session<Data, Flash>): Promise<string>;
+    destroySession(session: Session<Data, Flash>): Promise<string>;
+  }
+}
+
+declare module "@react-router/cloudflare" {
+  import type { SessionStorage } from "react-router";
+  export function createWorkersKVSessionStorage<Data, Flash = Data>(options: { kv: object; cookie: object }): SessionStorage<Data, Flash>;
 }
 
 declare module "astro" {
@@ -34,19 +56,35 @@ declare module "@sveltejs/kit/hooks" {
 }
 
 declare module "h3" {
-  interface H3EventContext {}
+  export interface H3EventContext {}
   interface H3Event {
     req: Request;
     res: { headers: Headers };
     context: H3EventContext;
     app?: { config: object };
   }
+  type Handler = (event: H3Event) => unknown;
   type Middleware = (event: H3Event, next: () => unknown) => unknown;
+  export class H3 {
+    use(middleware: Middleware): this;
+    get(path: string, handler: Handler): this;
+    post(path: string, handler: Handler): this;
+  }
+  export function defineHandler(handler: Handler): Handler;
   export function defineMiddleware(middleware: Middleware): Middleware;
+  export function iterable(parts: AsyncIterable<string>): object;
+  export function redirect(location: string, status?: number): object;
+  export function serve(app: H3, options?: { port: number }): object;
   export function toResponse(value: unknown, event: H3Event, config?: object): Response | Promise<Response>;
 }
 
+declare module "nitro/h3" {
+  export * from "h3";
+}
+
 declare module "@tanstack/react-start" {
+  export interface Register {}
+  type Context = Register extends { server: { requestContext: infer Context } } ? Context : object;
   interface Middleware {
     server(handler: (options: {
       request: Request;
@@ -56,4 +94,22 @@ declare module "@tanstack/react-start" {
   export function createMiddleware(): Middleware;
   export function createCsrfMiddleware(options: { filter(context: { handlerType: "router" | "serverFn" }): boolean }): Middleware;
   export function createStart(options: () => { requestMiddleware: Middleware[] }): object;
+  export function createServerFn(options?: { method: "GET" | "POST" }): {
+    handler<Result>(handler: (options: { context: Context }) => Result): () => Promise<Awaited<Result>>;
+  };
+}
+
+declare module "@tanstack/react-start/server-entry" {
+  import type { Register } from "@tanstack/react-start";
+  type Context = Register extends { server: { requestContext: infer Context } } ? Context : object;
+  interface ServerEntry {
+    fetch(request: Request, options: { context: Context }): Response | Promise<Response>;
+  }
+  const handler: ServerEntry;
+  export default handler;
+  export function createServerEntry(entry: ServerEntry): ServerEntry;
+}
+
+declare module "@tanstack/react-router" {
+  export function redirect(options: { to: string }): Response;
 }

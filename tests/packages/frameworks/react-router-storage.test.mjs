@@ -1,13 +1,15 @@
 // The sessions of `createEdgeSessionStorage` beside those of React Router's own `createMemorySessionStorage`: the same calls, the same results.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { stripTypeScriptTypes } from "node:module";
 import { test } from "node:test";
-import { createMemorySessionStorage, isSession } from "react-router";
+import { createMemorySessionStorage, createStaticHandler, isSession, RouterContextProvider } from "react-router";
 import { install } from "./application.mjs";
 
 await install();
 const { createSessions, memory } = await import("edge-session");
-const { createEdgeSessionStorage } = await import("edge-session/react-router");
+const { createEdgeSessionStorage, createSessionMiddleware } = await import("edge-session/react-router");
 
 const secrets = ["the secret of the storage's tests, of more than 32 bytes"];
 const edge = (settings = {}) => createEdgeSessionStorage({ store: memory(), secrets, ...settings });
@@ -151,4 +153,61 @@ test("an error of the store is thrown with its status, and the session can be co
   await assert.rejects(storage.commitSession(session), { code: "ES_STORE_UNAVAILABLE", status: 503 });
   fails = false;
   assert.match(await storage.commitSession(session), /^__Host-sessionid-anonymous=/);
+});
+
+const guide = readFileSync(new URL("../../../docs/guides/migrating/from-react-router.md", import.meta.url), "utf8");
+const [code] = [...guide.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code).filter((code) => code.includes("takeOver"));
+const { takeOver } = await import(`data:text/javascript,${encodeURIComponent(stripTypeScriptTypes(code))}`);
+
+/** A site with the middleware of the guide, whose old sessions are in `oldStorage`. `get` returns the user, and the cookies after the response. */
+function migrated(oldStorage, response = () => new Response()) {
+  const [sessionMiddleware, getSession] = createSessionMiddleware({ store: memory(), secrets });
+  const loader = ({ context }) => {
+    const page = response();
+    page.headers.set("User", getSession(context).get("user", "-"));
+    return page;
+  };
+  const handler = createStaticHandler([{ id: "home", path: "/", loader, middleware: [sessionMiddleware, takeOver(oldStorage, getSession)] }]);
+  return async (...cookies) => {
+    const request = new Request("http://localhost/", { headers: { Cookie: cookies.join("; ") } });
+    const options = { requestContext: new RouterContextProvider(), generateMiddlewareResponse: (query) => query(request) };
+    const { headers } = await handler.queryRoute(request, options);
+    return { user: headers.get("User"), lines: headers.getSetCookie() };
+  };
+}
+
+test("an old session is taken over once, and then opens nothing", async () => {
+  const oldStorage = own();
+  const old = browserOf(oldStorage);
+  await old.visit((session) => session.set("user", "alice"));
+  const get = migrated(oldStorage);
+  const { user, lines } = await get(old.cookie);
+  assert.equal(user, "alice");
+  const [deletion] = lines.filter((line) => line.startsWith("session="));
+  assert.match(deletion, /Expires=Thu, 01 Jan 1970/);
+  const [cookie] = lines.filter((line) => line.startsWith("__Host-sessionid=")).map((line) => line.split(";")[0]);
+  assert.deepEqual(await get(cookie), { user: "alice", lines: [] });
+  assert.equal((await get(old.cookie)).user, "-", "a copy of the old cookie");
+});
+
+test("no session is taken over without its cookie, nor over a login that exists", async () => {
+  const oldStorage = own();
+  const [alice, bob] = [browserOf(oldStorage), browserOf(oldStorage)];
+  await alice.visit((session) => session.set("user", "alice"));
+  await bob.visit((session) => session.set("user", "bob"));
+  const get = migrated(oldStorage);
+  for (const cookie of ["", "session=forged", alice.cookie.replace("=", "=x")]) assert.deepEqual(await get(cookie), { user: "-", lines: [] });
+  const { lines } = await get(alice.cookie);
+  const cookie = lines.find((line) => line.startsWith("__Host-sessionid=")).split(";")[0];
+  assert.deepEqual(await get(cookie, bob.cookie), { user: "alice", lines: [] });
+});
+
+test("a page that is one response for all visitors deletes the old cookie of one", async () => {
+  const oldStorage = own();
+  const constant = new Response();
+  const get = migrated(oldStorage, () => constant);
+  const alice = browserOf(oldStorage);
+  await alice.visit((session) => session.set("user", "alice"));
+  await get(alice.cookie);
+  assert.deepEqual(constant.headers.getSetCookie(), []);
 });
