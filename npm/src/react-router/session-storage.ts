@@ -63,11 +63,11 @@ export interface StorageCookieOptions {
  * session and its store are thrown, and have the `status` for the response.
  *
  * @example
- * export const { getSession, commitSession, destroySession } = createEdgeSessionStorage<Data>({ store: kv(env.SESSIONS), secrets: [env.SESSION_SECRET] });
+ * export const storage = createEdgeSessionStorage<Data>({ store: kv(env.SESSIONS), secrets: [env.SESSION_SECRET] });
  *
- * const session = await getSession(request.headers.get("Cookie"));
+ * const session = await storage.getSession(request.headers.get("Cookie"));
  * session.set("user", "alice");
- * return redirect("/", { headers: { "Set-Cookie": await commitSession(session) } });
+ * return redirect("/", { headers: { "Set-Cookie": await storage.commitSession(session) } });
  */
 export function createEdgeSessionStorage<Data extends object = Record<string, unknown>, FlashData extends object = Data>(
   options: SessionOptions | Sessions,
@@ -80,7 +80,7 @@ export function createEdgeSessionStorage<Data extends object = Record<string, un
     if (!session) throw new UsageError("commitSession and destroySession take a session of getSession of the same storage");
     return session;
   };
-  /** Commits a session and returns its cookie. At a login, a second line deletes the cookie of the anonymous session, which opens nothing any more. */
+  /** Commits a session and returns its cookie. A second one, at a login, deletes that of the anonymous session, which opens nothing any more. */
   const cookieOf = async (session: Session): Promise<string> => {
     const headers = await sessions.commitHeaders(session, 200);
     return headers.find(([name]) => name === "Set-Cookie")?.[1] ?? "";
@@ -96,7 +96,9 @@ export function createEdgeSessionStorage<Data extends object = Record<string, un
     async commitSession(storageSession, { maxAge, expires, ...others }: StorageCookieOptions = {}) {
       const session = sessionOf(storageSession);
       const [name] = Object.keys(others);
-      if (name !== undefined) throw new ValueError(`commitSession takes maxAge and expires, not ${name}; set the cookie's attributes in the options of the storage`);
+      if (name !== undefined) {
+        throw new ValueError(`commitSession takes maxAge and expires, not ${name}; set the cookie's attributes in the options of the storage`);
+      }
       const expiry = maxAge ?? expires;
       if (expiry !== undefined) session.setExpiry(expiry);
       return cookieOf(session);

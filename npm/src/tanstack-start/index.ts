@@ -30,8 +30,8 @@ export interface SessionContext<Data extends object = Record<string, unknown>> {
  * `Vary` and `Cache-Control` there.
  *
  * A response with a status of 500 or more saves nothing. If the session cannot be read, its first use throws, and the response is Start's error
- * page with the status 503. If it cannot be saved, the response is that of `onError`, by default a text with the code and the message, with the status
- * 503, 400, 409 or 413: a server function that the browser called then throws. It would return a response in JSON as its result.
+ * page with the status 503. If it cannot be saved, the response is that of `onError`, by default a text with the code and the message, with the
+ * status 503, 400, 409 or 413: a server function that the browser called then throws. It would return a response in JSON as its result.
  *
  * @example
  * // src/server.ts

@@ -123,7 +123,8 @@ describe("React Router", () => {
   test("getSession names the remedy if the route has no middleware", async () => {
     const [, getSession] = createSessionMiddleware(settings());
     const none = [(_, next) => next()];
-    await assert.rejects(application(none, { count: count(getSession) }, [])("/count"), { code: "ES_USAGE", message: /export `middleware = \[sessionMiddleware\]` from the root route/ });
+    const message = /export `middleware = \[sessionMiddleware\]` from the root route/;
+    await assert.rejects(application(none, { count: count(getSession) }, [])("/count"), { code: "ES_USAGE", message });
   });
 
   test("options that are a function get the environment of the context, once for each", async () => {
@@ -247,7 +248,10 @@ describe("h3", () => {
 
   test("the hooks of the application are called once, with the response of the session", async () => {
     const calls = [];
-    const hooks = { onResponse: (response) => calls.push(response.headers.getSetCookie().length), onError: ({ status }) => void calls.push(`error ${status}`) };
+    const hooks = {
+      onResponse: ({ headers }) => calls.push(headers.getSetCookie().length),
+      onError: ({ status }) => void calls.push(`error ${status}`),
+    };
     const app = new H3(hooks).use(h3Session(settings(), toResponse)).get("/", count).get("/refused", () => {
       throw new HTTPError({ status: 403 });
     });
@@ -276,7 +280,8 @@ describe("h3", () => {
   test("options that are a function get the bindings of a Worker, once for each environment", async () => {
     let asked = 0;
     const app = new H3().use(h3Session((env) => (asked++, { store: env.store, secrets }), toResponse)).get("/", count);
-    const inside = (env) => browserOf((path, cookie) => app.fetch(Object.assign(requestOf(path, cookie), { runtime: { name: "cloudflare", cloudflare: { env } } })));
+    const runtime = (env) => ({ runtime: { name: "cloudflare", cloudflare: { env } } });
+    const inside = (env) => browserOf((path, cookie) => app.fetch(Object.assign(requestOf(path, cookie), runtime(env))));
     const [one, two] = [inside({ store: memory() }), inside({ store: memory() })];
     for (const visits of ["1", "2"]) assert.equal(await (await one.get("/")).text(), visits);
     assert.equal(await (await two.get("/")).text(), "1");

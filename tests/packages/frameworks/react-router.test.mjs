@@ -30,7 +30,7 @@ test("React Router, built", async (t) => {
   t.after(() => browser.close());
 
   await t.test("in Chromium, a page is streamed, and its later part reads the session", async () => {
-    const userAgent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"; // the headless one counts as a bot
+    const userAgent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"; // not Headless, a bot
     const extraHTTPHeaders = { "Accept-Encoding": "identity" }; // or the compression of the server holds the first part back
     const page = await browser.newPage({ userAgent, extraHTTPHeaders });
     await page.goto(`${site.url}/login`);

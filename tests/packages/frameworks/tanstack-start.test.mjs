@@ -7,8 +7,8 @@ import { build, install, outage, start, Visitor, visits } from "./application.mj
 
 await install();
 await build("tanstack-start", "vite", "build");
-const serve = (env) =>
-  start("tanstack-start", "srvx", (port) => ["serve", "--prod", "--port", port, "--host", "localhost", "--static", "../client", "dist/server/server.js"], env);
+const flags = ["--prod", "--host", "localhost", "--static", "../client"];
+const serve = (env) => start("tanstack-start", "srvx", (port) => ["serve", ...flags, "--port", port, "dist/server/server.js"], env);
 
 test("TanStack Start, built", async (t) => {
   const site = await serve();
@@ -40,7 +40,7 @@ test("TanStack Start, built", async (t) => {
   t.after(() => browser.close());
 
   await t.test("in Chromium, server functions use the session and throw its errors, and a streamed part reads it", async () => {
-    const userAgent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"; // the headless one counts as a bot
+    const userAgent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"; // not Headless, a bot
     const page = await browser.newPage({ userAgent });
     await page.goto(site.url);
     await page.getByText("visits=1 user=- message=-").waitFor();
