@@ -48,6 +48,8 @@ mod superseded;
 mod support;
 mod sweep;
 mod times;
+#[cfg(feature = "axum")]
+mod tower;
 mod user_agent;
 mod users;
 mod values;
