@@ -11,7 +11,7 @@ use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::State;
 use axum::handler::Handler;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, COOKIE, SET_COOKIE, VARY};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, COOKIE, SET_COOKIE, VARY, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
@@ -150,6 +150,7 @@ impl Page {
         assert_eq!(json["error"]["code"], kind.code());
         assert!(json["error"]["message"].as_str().is_some_and(|message| !message.is_empty()));
         assert_eq!(self.all(&CONTENT_TYPE), ["application/json"]);
+        assert_eq!(self.all(&X_CONTENT_TYPE_OPTIONS), ["nosniff"]);
         assert_eq!(self.all(&VARY), ["Cookie"]);
         assert_eq!(self.all(&CACHE_CONTROL), ["private"]);
     }
