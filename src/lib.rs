@@ -99,4 +99,7 @@ mod documents {
     struct RustWorker;
     #[doc = include_str!("../docs/guides/testing.md")]
     struct Testing;
+    #[cfg(feature = "axum")]
+    #[doc = include_str!("../docs/guides/frameworks/axum.md")]
+    struct Axum;
 }

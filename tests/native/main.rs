@@ -50,6 +50,8 @@ mod sweep;
 mod times;
 #[cfg(feature = "axum")]
 mod tower;
+#[cfg(feature = "axum")]
+mod tower_sessions;
 mod user_agent;
 mod users;
 mod values;

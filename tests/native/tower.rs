@@ -23,7 +23,7 @@ use futures_util::future::join;
 use futures_util::{StreamExt, stream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tower::{ServiceExt, service_fn};
+use tower::{Service, ServiceExt, service_fn};
 
 use crate::support::isolate::{Isolate, settle, strong, usual};
 use crate::support::{
@@ -291,11 +291,12 @@ fn a_forged_cookie_opens_no_session_and_costs_no_read() {
 }
 
 #[test]
-fn cookies_in_several_headers_are_joined() {
+fn cookies_in_several_headers_are_joined_whatever_bytes_others_have() {
     let app = in_memory();
     let mut browser = Browser::default();
     submit(&app, &mut browser, "/login");
-    let request = Request::builder().uri("/user").header(COOKIE, "theme=dark").header(COOKIE, browser.header());
+    let request =
+        Request::builder().uri("/user").header(COOKIE, b"theme=\xff".as_slice()).header(COOKIE, browser.header());
     let response = run(app.oneshot(request.body(Body::empty()).unwrap())).unwrap();
     assert_eq!(run(Page::of(response)).text, "alice");
 }
@@ -706,6 +707,19 @@ fn on_another_thread_each_call_is_an_error_and_nothing_panics() {
     });
     page.join().unwrap().assert_is_error(500, ErrorKind::Usage);
     assert_eq!(visit(&app, &mut Browser::default(), "/").text, "1");
+}
+
+#[test]
+fn a_request_that_moves_to_another_thread_is_500_and_one_that_is_dropped_there_does_not_panic() {
+    let echo = service_fn(async |_: Request<()>| Ok::<_, Infallible>(Response::new("echo".to_owned())));
+    let mut service = tower::Layer::layer(&layer(), echo);
+    let (moved, dropped) = (service.call(Request::new(())), service.call(Request::new(())));
+    let status = thread::spawn(move || {
+        drop(dropped);
+        run(moved).unwrap().status()
+    });
+    assert_eq!(status.join().unwrap(), 500);
+    assert_eq!(run(service.call(Request::new(()))).unwrap().body(), "echo");
 }
 
 #[test]
