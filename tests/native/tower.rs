@@ -444,9 +444,9 @@ fn a_saved_session_can_be_opened_before_the_response() {
 /// A body that is read after the response was committed.
 fn streamed(session: Session) -> Body {
     Body::from_stream(stream::once(async move {
-        let read = session.get::<String>("user").map_err(|error| error.code());
         let written = session.set("page", 1).and_then(|()| session.cycle_key()).map_err(|error| error.code());
         let flushed = session.flush().await.map_err(|error| error.code());
+        let read = session.get::<String>("user").map_err(|error| error.code()); // after calls that were refused
         Ok::<_, io::Error>(Bytes::from(format!("{read:?} {written:?} {flushed:?}")))
     }))
 }
@@ -671,23 +671,35 @@ fn a_response_during_a_flush_is_500() {
     assert!(page.text.contains("await its flush or save"));
 }
 
+/// As many headers as fit, with `Vary` and `Cache-Control`.
+fn full() -> HeaderMap {
+    let mut headers =
+        HeaderMap::from_iter([VARY, CACHE_CONTROL].map(|name| (name, HeaderValue::from_static("private"))));
+    for number in 0.. {
+        let name = HeaderName::try_from(format!("x-{number}")).unwrap();
+        if headers.try_insert(name, HeaderValue::from_static("1")).is_err() {
+            break;
+        }
+    }
+    headers
+}
+
 #[test]
 fn a_response_without_room_for_another_header_is_500_and_no_panic() {
-    let pages = Router::new().route(
-        "/",
-        get(async |session: Session| {
-            session.set("page", 1)?;
-            let mut headers = HeaderMap::new();
-            for number in 0.. {
-                let name = HeaderName::try_from(format!("x-{number}")).unwrap();
-                if headers.try_insert(name, HeaderValue::from_static("1")).is_err() {
-                    break;
-                }
-            }
-            Ok::<_, Error>(headers)
-        }),
-    );
-    visit(&pages.layer(layer()), &mut Browser::default(), "/").assert_is_error(500, ErrorKind::Value);
+    let with_room_for_one_cookie = async |session: Session| {
+        let mut headers = full();
+        headers.remove("x-0");
+        session.cycle_key().map(|()| headers) // sets one cookie and deletes another one
+    };
+    let app = pages()
+        .route("/full", get(async |session: Session| session.set("page", 1).map(|()| full())))
+        .route("/room", get(with_room_for_one_cookie))
+        .layer(layer());
+    for path in ["/full", "/room"] {
+        let mut browser = Browser::default();
+        visit(&app, &mut browser, "/");
+        visit(&app, &mut browser, path).assert_is_error(500, ErrorKind::Value);
+    }
 }
 
 #[test]
