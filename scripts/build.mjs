@@ -12,7 +12,7 @@ import { assumptions, compile, features, order, step } from "./wasm.mjs";
 
 /** This repository's Worker, and those of the tests that use the crate as a stranger's would. */
 export const app = join(root, "worker");
-export const consumers = ["examples/rust-worker", "tests/packages/rust-pages"].map((folder) => join(root, folder));
+export const consumers = ["examples/axum-worker", "examples/rust-worker", "tests/packages/rust-pages"].map((folder) => join(root, folder));
 
 const outputs = ["index.js", "index_bg.wasm"];
 const entry = join(root, "scripts/worker-entry.js");

@@ -37,6 +37,9 @@ const long = ["frameworks", "engines", "faults", "ablation", "fuzz", "reproduced
 /** The crates with native tests, for cargo. */
 const crates = ["edge-session", "edge-session-crypto", "edge-session-kv-model", "edge-session-worker"].flatMap((name) => ["--package", name]);
 
+/** The features of the crate, for its native tests and for both clippys. */
+const features = ["--features", "edge-session/cloudflare,edge-session/axum"];
+
 /** The example that is a native program. */
 const example = ["--package", "example-rust-program"];
 
@@ -45,8 +48,8 @@ const bindings = ["edge-session-bindings", "edge-session-testing-bindings"];
 
 async function lint() {
   const deny = ["--", "-D", "warnings"];
-  const native = ["cargo", "clippy", ...crates, ...example, "--all-targets", "--features", "edge-session/cloudflare", ...deny];
-  const wasm = ["cargo", "clippy", "--target", "wasm32-unknown-unknown", ...crates, "--features", "edge-session/cloudflare", "--lib", "--test", "web", ...deny];
+  const native = ["cargo", "clippy", ...crates, ...example, "--all-targets", ...features, ...deny];
+  const wasm = ["cargo", "clippy", "--target", "wasm32-unknown-unknown", ...crates, ...features, "--lib", "--test", "web", ...deny];
   const npm = bindings.map((name) => ["cargo", "clippy", "--target", "wasm32-unknown-unknown", "--package", name, ...deny]);
   const page = ["tsc", "--project", "jsconfig.json"];
   const counts = [];
@@ -61,7 +64,7 @@ async function lint() {
 }
 
 async function native() {
-  return [cargoCount(await run("cargo", ["test", ...crates, ...example, "--no-fail-fast", "--features", "edge-session/cloudflare"], { keep: true, limit }))];
+  return [cargoCount(await run("cargo", ["test", ...crates, ...example, "--no-fail-fast", ...features], { keep: true, limit }))];
 }
 
 /** Random histories on the model of KV; the options set their number. */

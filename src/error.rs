@@ -81,6 +81,15 @@ impl ErrorKind {
             Self::Config | Self::KeyTaken | Self::Entropy | Self::Usage | Self::Internal => 500,
         }
     }
+
+    /// Returns whether a correct application can meet the error. Such an error has a response of its own.
+    #[cfg(any(feature = "cloudflare", feature = "tower"))]
+    pub(crate) const fn is_expected(self) -> bool {
+        matches!(
+            self,
+            Self::StoreUnavailable | Self::SessionInterrupted | Self::Stale | Self::Superseded | Self::TooLarge
+        )
+    }
 }
 
 /// An error of this crate.

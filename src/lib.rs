@@ -42,9 +42,12 @@
 //! * `cloudflare`: Workers KV, Durable Objects and D1 as stores, settings from a Worker's variables, and a wrapper for request
 //!   handlers.
 //!
-//! Without it the crate does not depend on a platform: [`protocol`] contains the operations without I/O, for other platforms.
+//! * `tower`: [`tower::SessionLayer`](crate::tower), sessions around the requests of any tower service.
+//! * `axum`: `tower`, the session as an extractor of axum's handlers, and errors as axum's responses.
+//!
+//! Without them the crate does not depend on a platform: [`protocol`] contains the operations without I/O, for other platforms.
 
-#![cfg_attr(not(any(test, fuzzing, feature = "cloudflare")), no_std)]
+#![cfg_attr(not(any(test, fuzzing, feature = "cloudflare", feature = "tower")), no_std)]
 
 #[macro_use]
 extern crate alloc;
@@ -69,6 +72,8 @@ mod session;
 mod sessions;
 pub mod settings;
 pub mod store;
+#[cfg(feature = "tower")]
+pub mod tower;
 
 #[cfg(feature = "cloudflare")]
 pub use cloudflare::{D1, DurableObjects, Kv};
@@ -95,4 +100,7 @@ mod documents {
     struct RustWorker;
     #[doc = include_str!("../docs/guides/testing.md")]
     struct Testing;
+    #[cfg(feature = "axum")]
+    #[doc = include_str!("../docs/guides/frameworks/axum.md")]
+    struct Axum;
 }

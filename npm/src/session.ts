@@ -93,6 +93,11 @@ export class StoredSession<Data extends object> implements Session<Data> {
     this.#core = core;
   }
 
+  /** What stays readable, if the session is closed. */
+  get #closed(): Snapshot | undefined {
+    return this.#core ? undefined : this.#snapshot;
+  }
+
   get #open(): CoreSession {
     if (!this.#core) throw new SessionClosedError(this.#snapshot?.committed ? COMMITTED : undefined);
     if (this.#instance !== instance) throw new PanicError();
@@ -327,7 +332,8 @@ export class StoredSession<Data extends object> implements Session<Data> {
   }
 
   get loadReason(): LoadReason {
-    if (!this.#core && this.#snapshot) return this.#snapshot.loadReason;
+    const closed = this.#closed;
+    if (closed) return closed.loadReason;
     return this.#try(() => this.#open.loadReason()) as LoadReason;
   }
 
@@ -342,8 +348,9 @@ export class StoredSession<Data extends object> implements Session<Data> {
   get<K extends SessionKeyOf<Data>>(key: K, fallback?: unknown): unknown {
     const cached = this.#cachedObject(key);
     if (cached !== undefined) return cached;
-    if (!this.#core && this.#snapshot) {
-      const text = this.#members(this.#snapshot).get(key);
+    const closed = this.#closed;
+    if (closed) {
+      const text = this.#members(closed).get(key);
       return text === undefined ? fallback : this.#parse(key, text);
     }
     return this.#call(this.#open, (core, area) => core.get(area.write(key)))
@@ -371,7 +378,8 @@ export class StoredSession<Data extends object> implements Session<Data> {
 
   has(key: SessionKeyOf<Data>): boolean {
     checkKey(key);
-    if (!this.#core && this.#snapshot) return this.#members(this.#snapshot).has(key);
+    const closed = this.#closed;
+    if (closed) return this.#members(closed).has(key);
     return this.#call(this.#open, (core, area) => core.has(area.write(key)));
   }
 
@@ -434,7 +442,8 @@ export class StoredSession<Data extends object> implements Session<Data> {
   }
 
   keys(): SessionKeyOf<Data>[] {
-    if (!this.#core && this.#snapshot) return [...this.#members(this.#snapshot).keys()] as SessionKeyOf<Data>[];
+    const closed = this.#closed;
+    if (closed) return [...this.#members(closed).keys()] as SessionKeyOf<Data>[];
     return JSON.parse(this.#try(() => this.#open.keys())) as SessionKeyOf<Data>[];
   }
 
@@ -456,7 +465,8 @@ export class StoredSession<Data extends object> implements Session<Data> {
   }
 
   isEmpty(): boolean {
-    if (!this.#core && this.#snapshot) return this.#members(this.#snapshot).size === 0 && this.sessionKey === undefined;
+    const closed = this.#closed;
+    if (closed) return this.#members(closed).size === 0 && this.sessionKey === undefined;
     return (this.#try(() => this.#open.flags()) & Flag.Empty) !== 0;
   }
 

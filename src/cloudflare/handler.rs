@@ -109,13 +109,10 @@ fn session_error(error: worker::Error) -> worker::Result<Error> {
 /// others in a text, since the log shows an `Io` only as "I/O error".
 impl From<Error> for worker::Error {
     fn from(error: Error) -> Self {
-        match error.kind() {
-            ErrorKind::StoreUnavailable
-            | ErrorKind::SessionInterrupted
-            | ErrorKind::Stale
-            | ErrorKind::Superseded
-            | ErrorKind::TooLarge => Self::Io(std::io::Error::other(error)),
-            _ => Self::RustError(format!("{}: {error}", error.code())),
+        if error.kind().is_expected() {
+            Self::Io(std::io::Error::other(error))
+        } else {
+            Self::RustError(format!("{}: {error}", error.code()))
         }
     }
 }

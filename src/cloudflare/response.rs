@@ -24,12 +24,7 @@ pub fn json_response(json: String) -> worker::Result<Response> {
 ///
 /// As [`json_response`].
 pub fn error_response(status: u16, code: &str, message: &str) -> worker::Result<Response> {
-    let mut body = String::from("{\"error\":{\"code\":");
-    json::quote(code, &mut body);
-    body.push_str(",\"message\":");
-    json::quote(message, &mut body);
-    body.push_str("}}");
-    json_response(body).map(|response| response.with_status(status))
+    json_response(json::error(code, message)).map(|response| response.with_status(status))
 }
 
 /// Writes an error and its cause to the Worker's log, after the name of what failed. Errors contain no key, token or data.

@@ -69,6 +69,17 @@ pub(crate) fn member(key: &str, value: &str, out: &mut String) {
     out.push_str(value);
 }
 
+/// Returns the object `{"error":{"code","message"}}`, the body of an error response.
+#[cfg(any(feature = "cloudflare", feature = "tower"))]
+pub(crate) fn error(code: &str, message: &str) -> String {
+    let mut body = String::from("{\"error\":{\"code\":");
+    quote(code, &mut body);
+    body.push_str(",\"message\":");
+    quote(message, &mut body);
+    body.push_str("}}");
+    body
+}
+
 /// The number of digits that no `i64` overflows with. A check for each of them would be slow.
 const MAX_SAFE_DIGITS: usize = 18;
 

@@ -74,19 +74,30 @@ fn split(text: &str) -> (String, Vec<Block>) {
     (prose, blocks)
 }
 
-/// Rust runs as a doc test, or is a Worker of `examples`, word for word. TypeScript and JavaScript are checked by
+/// Rust runs as a doc test, or is a Worker of `examples` or an application of the tests, word for word. TypeScript and JavaScript are checked by
 /// `tests/packages/consumers.test.mjs`, which reads the same documents. A block that is no program is `sh` or `text`.
 #[test]
 fn each_fenced_block_is_compiled_or_run() {
     let library = read("src/lib.rs");
-    let workers = [read("examples/rust-worker/src/lib.rs")];
-    let configurations = [read("examples/typescript-worker/wrangler.toml"), dependencies_of_a_worker()];
+    let applications = [
+        "examples/rust-worker/src/lib.rs",
+        "examples/axum-worker/src/lib.rs",
+        "tests/native/tower_sessions/before.rs",
+        "tests/native/tower_sessions/after.rs",
+        "tests/native/tower_sessions/take_over.rs",
+    ];
+    let applications = applications.map(read);
+    let configurations = [
+        read("examples/typescript-worker/wrangler.toml"),
+        dependencies_of("examples/rust-worker/Cargo.toml"),
+        dependencies_of("examples/axum-worker/Cargo.toml"),
+    ];
     let mut seen = BTreeSet::new();
     for (document, text) in documents() {
         for Block { language, indent, text } in split(&text).1 {
             let is_covered = match language.as_str() {
-                "rust" => library.contains(&format!("#[doc = include_str!(\"../{document}\")]")),
-                "rust,ignore" => workers.contains(&text),
+                "rust" | "rust,no_run" => library.contains(&format!("#[doc = include_str!(\"../{document}\")]")),
+                "rust,ignore" => applications.contains(&text),
                 // tests/workerd/outside/engines.test.mjs serves a Worker with the configuration in this guide.
                 "toml" if document == "docs/guides/durable-objects-and-d1.md" => true,
                 "toml" => configurations.contains(&text),
@@ -96,24 +107,28 @@ fn each_fenced_block_is_compiled_or_run() {
                 _ => false,
             };
             assert!(is_covered, "{document}: no test covers this {language:?} block:\n{text}");
-            seen.insert(language);
+            seen.insert(language.replace(",no_run", ""));
         }
     }
     assert_eq!(seen.len(), 8, "{seen:?}");
 }
 
-/// The dependencies of a Worker that uses the crate, with the version and the feature of Cargo.toml.
-fn dependencies_of_a_worker() -> String {
-    let manifest = read("Cargo.toml");
-    let version = |start: &str| {
-        let (_, rest) = manifest.split_once(start).unwrap();
-        rest.split('"').next().unwrap().rsplit_once('.').unwrap().0.to_owned()
-    };
-    assert!(manifest.contains("\ncloudflare = ["));
-    let (own, worker) = (version("\nversion = \""), version("\nworker = { version = \""));
-    format!(
-        "[dependencies]\nedge-session = {{ version = \"{own}\", features = [\"cloudflare\"] }}\nworker = \"{worker}\"\n"
-    )
+/// The dependencies of an example, each with the major and minor part of its version, as a user writes them.
+fn dependencies_of(example: &str) -> String {
+    let own = read("Cargo.toml");
+    let (_, own) = own.split_once("\nversion = \"").unwrap();
+    let (own, _) = own.split_once('"').unwrap();
+    let manifest = read(example).replace("path = \"../..\"", &format!("version = \"{own}\""));
+    let (_, dependencies) = manifest.split_once("[dependencies]\n").unwrap();
+    let mut text = "[dependencies]\n".to_owned();
+    for line in dependencies.lines() {
+        // Texts are at the odd places. The first one is the version.
+        let mut parts: Vec<_> = line.split('"').collect();
+        parts[1] = parts[1].rsplit_once('.').unwrap().0;
+        text.push_str(&parts.join("\""));
+        text.push('\n');
+    }
+    text
 }
 
 /// The quick starts are the programs that the consumers' tests run, word for word.
@@ -130,6 +145,11 @@ fn the_quick_starts_are_programs_that_tests_run() {
     shows("docs/guides/typescript-worker.md", "examples/hono-worker/worker.ts");
     shows("docs/guides/testing.md", "examples/typescript-worker/worker.test.ts");
     shows("docs/guides/rust-worker.md", "examples/rust-worker/src/lib.rs");
+    shows("docs/guides/frameworks/axum.md", "examples/axum-worker/src/lib.rs");
+    for application in ["before", "after", "take_over"] {
+        let application = format!("tests/native/tower_sessions/{application}.rs");
+        shows("docs/guides/migrating/from-tower-sessions.md", &application);
+    }
     shows(NPM_README, "examples/typescript-worker/worker.ts");
     shows(NPM_README, "examples/typescript-worker/wrangler.toml");
 }

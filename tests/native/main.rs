@@ -48,6 +48,10 @@ mod superseded;
 mod support;
 mod sweep;
 mod times;
+#[cfg(feature = "axum")]
+mod tower;
+#[cfg(feature = "axum")]
+mod tower_sessions;
 mod user_agent;
 mod users;
 mod values;

@@ -432,17 +432,20 @@ impl Browser {
 
     /// Applies each `Set-Cookie` header in order: it replaces or deletes the cookie of its name.
     pub fn take(&mut self, headers: &SessionHeaders) {
-        for set_cookie in headers.set_cookies() {
-            let pair = set_cookie.split(';').next().unwrap();
-            let name = pair.split('=').next().unwrap();
-            let header = self.header();
-            let others = header.split("; ").filter(|other| !other.is_empty() && other.split('=').next() != Some(name));
-            let mut cookies: Vec<_> = others.collect();
-            if !is_deletion(set_cookie) {
-                cookies.push(pair);
-            }
-            self.0 = (!cookies.is_empty()).then(|| cookies.join("; "));
+        headers.set_cookies().iter().for_each(|set_cookie| self.take_line(set_cookie));
+    }
+
+    /// Applies one `Set-Cookie` header.
+    pub fn take_line(&mut self, set_cookie: &str) {
+        let pair = set_cookie.split(';').next().unwrap();
+        let name = pair.split('=').next().unwrap();
+        let header = self.header();
+        let others = header.split("; ").filter(|other| !other.is_empty() && other.split('=').next() != Some(name));
+        let mut cookies: Vec<_> = others.collect();
+        if !is_deletion(set_cookie) {
+            cookies.push(pair);
         }
+        self.0 = (!cookies.is_empty()).then(|| cookies.join("; "));
     }
 
     /// The value of the cookie with this name.
