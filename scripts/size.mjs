@@ -32,17 +32,24 @@ async function worker() {
     .map((path) => weighed(relative(scratch, path).replace(/[0-9a-f]{40}-/, ""), readFileSync(path)));
 }
 
-/** The package is one file. Its share of TypeScript is measured by a bundle without wasm-bindgen's glue. */
+/**
+ * The package in a Worker that imports all of its root entry, as a bundler ships it: minified, beside the wasm. The share of TypeScript is
+ * measured by a bundle without wasm-bindgen's glue.
+ */
 async function npmPackage() {
-  const typescript = join(scratch, "typescript.js");
-  const flags = ["--bundle", "--external:#core", "--minify", "--format=esm", "--target=es2022", "--log-level=warning"];
-  const { code } = await run(find("esbuild", [bin]), ["npm/src/entry/shared.ts", ...flags, `--outfile=${typescript}`]);
+  const whole = weighed("JavaScript", await minified("dist/workerd.js", "--external:*.wasm"));
+  const own = weighed("JavaScript: TypeScript", await minified("npm/src/entry/shared.ts", "--external:#core"));
+  const glue = { name: "JavaScript: glue", raw: whole.raw - own.raw, gzip: whole.gzip - own.gzip };
+  return [weighed("edge-session.wasm", readFileSync(join(root, "dist/edge-session.wasm"))), glue, own];
+}
+
+/** Bundles a module as a user's bundler does, and returns the text. */
+async function minified(module, external) {
+  const file = join(scratch, "minified.js");
+  const flags = ["--bundle", "--minify", "--format=esm", "--target=es2022", "--log-level=warning", external, `--outfile=${file}`];
+  const { code } = await run(find("esbuild", [bin]), [module, ...flags]);
   if (code) throw new Stop("esbuild could not bundle the package. Fix the errors above, then measure again.");
-  const file = (name) => readFileSync(join(root, "dist", name));
-  const whole = weighed("shared.js", file("shared.js"));
-  const own = weighed("shared.js: TypeScript", readFileSync(typescript));
-  const glue = { name: "shared.js: glue", raw: whole.raw - own.raw, gzip: whole.gzip - own.gzip };
-  return [weighed("edge-session.wasm", file("edge-session.wasm")), glue, own, weighed("workerd.js", file("workerd.js"))];
+  return readFileSync(file);
 }
 
 function weighed(name, bytes) {

@@ -116,7 +116,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
 
   /** Runs an operation of this kind. */
   static run<D extends object, T>(session: StoredSession<D>, kind: OperationKind, end: (core: CoreSession) => T): Promise<T> {
-    return session.#run((core, now) => core.start(kind, now, 0), end);
+    return session.#perform(kind, end);
   }
 
   /**
@@ -137,6 +137,11 @@ export class StoredSession<Data extends object> implements Session<Data> {
       session.#close({ sessionKey, flags });
       return result;
     });
+  }
+
+  /** As the static `run`. esbuild would call a class that names itself `_StoredSession`. */
+  #perform<T>(kind: OperationKind, end: (core: CoreSession) => T): Promise<T> {
+    return this.#run((core, now) => core.start(kind, now, 0), end);
   }
 
   /** Runs the operation that `start` starts. The session is busy meanwhile. */
@@ -360,12 +365,12 @@ export class StoredSession<Data extends object> implements Session<Data> {
 
   async flush(): Promise<void> {
     if (!this.#busy) this.#objects?.clear();
-    await StoredSession.run(this, OperationKind.Flush, () => undefined);
+    await this.#perform(OperationKind.Flush, () => undefined);
   }
 
   async save(): Promise<SaveOutcome> {
     this.#writeBack(true); // mutation: js-explicit-save
-    return StoredSession.run(this, OperationKind.Save, (core) => ({ oldRecordRemains: (core.flags() & Flag.OldRecordRemains) !== 0 }));
+    return this.#perform(OperationKind.Save, (core) => ({ oldRecordRemains: (core.flags() & Flag.OldRecordRemains) !== 0 }));
   }
 
   cycleKey(): void {
