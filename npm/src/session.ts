@@ -8,6 +8,7 @@ import { definedEntries, toJsonObject } from "./entries.js";
 import { PanicError, SessionBusyError, SessionClosedError } from "./errors.js";
 import { decodeDate, encodeExpiry, encodeExpiryOptions } from "./expiry.js";
 import { decode, encode } from "./signing.js";
+import { registerPublic } from "./stack-trace.js";
 import type { Store } from "./store.js";
 import type {
   Expiry,
@@ -165,7 +166,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
       }
       return end(core, area);
     } catch (error) {
-      throw toPublicError(error, this.#instance, this.#storeError);
+      throw toPublicError(error, this.#instance, this.#storeError, this.#run);
     } finally {
       this.#busy = false;
       this.#dispatchEvents(core);
@@ -497,3 +498,5 @@ export class StoredSession<Data extends object> implements Session<Data> {
     this.#call(this.#idle, (core, area) => area.writeBoth(text, key, (json, name) => core.set(json, name)));
   }
 }
+
+registerPublic(StoredSession);

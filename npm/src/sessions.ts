@@ -11,6 +11,7 @@ import { toMutable } from "./response.js";
 import { respond } from "./run.js";
 import { type SessionContext, StoredSession } from "./session.js";
 import { CONSISTENCY, jsonOf, parseSettings, secretsOf } from "./settings.js";
+import { registerPublic } from "./stack-trace.js";
 import type { Store } from "./store.js";
 import type { Session, UserSession } from "./types.js";
 import { checkText, userOutcome } from "./user-sessions.js";
@@ -382,6 +383,8 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
     return StoredSession.commit(storedSession("commit", session), code, respond);
   }
 }
+
+registerPublic(StoredSessions, createSessions);
 
 /** Returns the session, whatever the types say of it. */
 function storedSession<Data extends object>(call: string, session: unknown): StoredSession<Data> {
