@@ -1,10 +1,10 @@
 // Builds the npm package into dist/: cargo, wasm-bindgen and wasm-opt for the bindings, esbuild and tsc for npm/src. One wasm
-// file, one module that the entries share, and for each platform an entry that knows where the wasm comes from. The model of KV
-// is built in the same way, from a wasm of its own, as `edge-session/testing`; only its importers load it.
-// The plain entries have no wasm: one file each.
+// file, one module that the entries share, and for each platform an entry that knows where the wasm comes from; the entry of Node
+// contains it. The model of KV is built in the same way, from a wasm of its own, as `edge-session/testing`; only its importers load it.
+// The plain entries have no wasm: one file each. The JavaScript is readable, with source maps: to minify is up to its users' bundlers.
 
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { listedDocuments, llmsTxt } from "./llms.mjs";
 import { say, script, seconds } from "./print.mjs";
 import { bin, find, read, root } from "./project.mjs";
@@ -33,6 +33,7 @@ const exports = {
   ".": entries("."),
   "./testing": entries("./testing"),
   ...Object.fromEntries(plain.map((name) => [`./${name}`, plainEntry(`./${name}`)])),
+  "./edge-session.wasm": "./edge-session.wasm",
   "./package.json": "./package.json",
 };
 
@@ -61,11 +62,13 @@ const keywords = ["session", "sessions", "cookie", "django", "cloudflare", "work
 export async function buildPackage({ panics = false, dist = distribution } = {}) {
   const started = Date.now();
   rmSync(dist, { recursive: true, force: true });
-  await buildWasm("edge-session-bindings", "core", join(dist, "edge-session.wasm"), panics);
-  await buildWasm("edge-session-testing-bindings", "model", join(dist, "testing/testing.wasm"));
-  await bundle("npm/src", dist);
-  await bundle("npm/src/testing", join(dist, "testing"));
-  for (const name of plain) await bundlePlain(name, join(dist, name));
+  await buildWasm("edge-session-bindings", "core", panics);
+  await buildWasm("edge-session-testing-bindings", "model");
+  await bundle("", dist);
+  await bundle("testing", dist);
+  cpSync(join(glue, "core.wasm"), join(dist, "edge-session.wasm"));
+  cpSync(join(glue, "model.wasm"), join(dist, "testing/testing.wasm"));
+  for (const name of plain) await bundlePlain(name, dist);
 
   await step(find("tsc", [bin]), ["--project", "npm"]);
   const parts = ["node/express-session-store", "react-router/session-storage"];
@@ -82,38 +85,48 @@ export async function buildPackage({ panics = false, dist = distribution } = {})
   say(`The package was built into ${relative(root, dist)}/ in ${seconds(Date.now() - started)}.`);
 }
 
-/** Compiles a crate to `wasm`, and generates its glue under a name. */
-async function buildWasm(crate, name, wasm, panics = false) {
+/** Compiles a crate, and generates its wasm and its glue under a name. */
+async function buildWasm(crate, name, panics = false) {
   const rustflags = [compact, panics && "--cfg panics"];
   await compile({ crate, profile: "npm", target: "package", name, folder: glue, rustflags });
 
-  mkdirSync(dirname(wasm), { recursive: true });
   const passes = [...assumptions, "-Oz", "--flatten", "--rereloop", "-Oz", "-Oz", order];
   const stripped = ["--strip-debug", "--strip-producers", "--strip-target-features", "--minify-imports-and-exports"];
-  const names = await step(find("wasm-opt", [bin]), [join(glue, `${name}_bg.wasm`), ...features, ...passes, ...stripped, "--output", wasm], { quiet: true });
+  const names = await step(find("wasm-opt", [bin]), [join(glue, `${name}_bg.wasm`), ...features, ...passes, ...stripped, "--output", join(glue, `${name}.wasm`)], { quiet: true });
   shorten(name, new Map([...names.matchAll(/\["(.+?)", "(.+?)"\]/g)].map(([, long, short]) => [long, short])));
 }
 
-/** Builds the module that the entries in `source` share, and the entries, into `folder`. */
-async function bundle(source, folder) {
-  const esbuild = find("esbuild", [bin]);
-  // The glue warns of calls that the entries do not make.
-  const asWritten = "--define:process.env.NODE_ENV=process.env.NODE_ENV"; // or esbuild would write "production" there
-  const shared = ["--format=esm", "--target=es2022", "--minify", "--log-level=warning", "--pure:console.warn", asWritten];
-  await step(esbuild, [`${source}/entry/shared.ts`, "--bundle", `--outfile=${join(folder, "shared.js")}`, ...shared]);
-  const entries = ["workerd", "node", "browser"].map((name) => `${source}/entry/${name}.ts`);
-  await step(esbuild, [...entries, `--outdir=${folder}`, ...shared]);
-  const here = ["--define:import.meta.url=here", '--banner:js="use strict"; const here = require("node:url").pathToFileURL(__filename);'];
-  const common = [...shared, "--format=cjs", "--platform=node", ...here];
-  await step(esbuild, [`${source}/entry/node.ts`, "--bundle", `--outfile=${join(folder, "node.cjs")}`, ...common]);
+/** Builds the module that the entries in `npm/src/<part>` share, and the entries, into that part of `dist`. */
+async function bundle(part, dist) {
+  const entry = (name) => `npm/src/${join(part, "entry", name)}.ts`;
+  const build = (name, file, ...flags) => javascript(entry(name), dist, join(part, file), ...flags);
+  const shared = ["--format=esm", "--external:*/shared.js"];
+  const inlined = ["--platform=node", "--loader:.wasm=base64"];
+  await build("shared", "shared.js", "--format=esm");
+  for (const name of ["workerd", "browser"]) await build(name, `${name}.js`, ...shared, "--external:*.wasm");
+  await build("node", "node.js", ...shared, ...inlined);
+  await build("node", "node.cjs", "--format=cjs", ...inlined);
 }
 
-/** Builds an entry without wasm into `folder`. */
-async function bundlePlain(name, folder) {
-  const flags = ["--bundle", "--external:cloudflare:workers", "--external:edge-session", "--target=es2022", "--minify", "--log-level=warning"];
+/** Builds an entry without wasm. */
+async function bundlePlain(name, dist) {
+  const external = ["--external:cloudflare:workers", "--external:edge-session"];
   for (const [format, file] of [["esm", "index.js"], ["cjs", "index.cjs"]]) {
-    await step(find("esbuild", [bin]), [`npm/src/${name}/index.ts`, `--format=${format}`, `--outfile=${join(folder, file)}`, ...flags]);
+    await javascript(`npm/src/${name}/index.ts`, dist, join(name, file), `--format=${format}`, ...external);
   }
+}
+
+/** Bundles a module into a file of `dist` that people can read, with its source map beside it. */
+async function javascript(source, dist, name, ...flags) {
+  const file = join(dist, name);
+  const asWritten = "--define:process.env.NODE_ENV=process.env.NODE_ENV"; // or esbuild would write "development" there
+  const readable = ["--bundle", "--target=es2022", "--sourcemap", asWritten];
+  await step(find("esbuild", [bin]), [source, `--outfile=${file}`, ...readable, "--log-level=warning", ...flags]);
+  const map = JSON.parse(readFileSync(`${file}.map`, "utf8"));
+  // The sources have the same paths from wherever they were built: in a folder `src` of the package.
+  const packed = (path) => relative(dirname(file), path.startsWith(glue) ? join(dist, "src", basename(path)) : join(dist, relative(join(root, "npm"), path)));
+  map.sources = map.sources.map((path) => packed(resolve(dirname(file), path)));
+  writeFileSync(`${file}.map`, JSON.stringify(map));
 }
 
 /** The declarations of one module, for `import` and for `require`: TypeScript needs files of its own for each kind. */
@@ -123,10 +136,16 @@ function declare(name, dist) {
   writeFileSync(join(dist, `${name}.d.cts`), text.replace(/(from "\.{1,2}\/[\w/-]+)\.js"/g, '$1.cjs"'));
 }
 
-/** Renames the shortened exports in the glue, and removes the reverse mappings of enums. */
+/**
+ * Renames the shortened exports in the glue. Removes the reverse mappings of enums, the warnings of calls that the entries do not make, and
+ * the names of classes in themselves, for which esbuild would rename the classes.
+ */
 function shorten(name, short) {
   const file = join(glue, `${name}.js`);
-  const text = readFileSync(file, "utf8").replace(/, "\d+": "\w+",$/gm, ",");
+  const text = readFileSync(file, "utf8")
+    .replace(/, "\d+": "\w+",$/gm, ",")
+    .replace(/^ *console\.warn\('using deprecated .*\n/gm, "")
+    .replace(/Object\.create\(\w+\.prototype\)/g, "Object.create(this.prototype)");
   writeFileSync(file, text.replace(/\bwasm\.(\w+)/g, (_, name) => `wasm[${JSON.stringify(short.get(name) ?? name)}]`));
 }
 

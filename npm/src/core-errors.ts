@@ -16,6 +16,7 @@ import {
   UsageError,
   ValueError,
 } from "./errors.js";
+import { beginAtCall } from "./stack-trace.js";
 import { abandonInstance, instance, isTrap } from "./wasm-instance.js";
 
 const classes = new Map<string, new (message: string, options?: ErrorOptions) => EdgeSessionError>([
@@ -47,15 +48,16 @@ export function callCore<T>(call: () => T): T {
  *
  * @param owner The instance of the wasm that the called object belongs to.
  * @param storeError The last error of the store: the `cause` of a `StoreUnavailableError`. A `ConfigError` is thrown as it is.
+ * @param operation The function that ran the operation, which the stack trace leaves out.
  */
-export function toPublicError(error: unknown, owner: number, storeError?: unknown): unknown {
+export function toPublicError(error: unknown, owner: number, storeError?: unknown, operation?: Function): unknown {
   if (typeof error === "string") {
     const at = error.indexOf(" ");
     const Kind = classes.get(error.slice(0, at)) ?? ValueError;
     const isOfStore = Kind === StoreUnavailableError && storeError !== undefined;
     if (isOfStore && storeError instanceof ConfigError) return storeError; // such as a missing table: not worth another try
     const options = isOfStore ? { cause: storeError } : undefined;
-    return new Kind(withOptionNames(error.slice(at + 1)), options);
+    return beginAtCall(new Kind(withOptionNames(error.slice(at + 1)), options), operation);
   }
   if (owner === instance && !isTrap(error)) return error;
   if (owner === instance) abandonInstance();

@@ -1,5 +1,7 @@
 // The error classes: one for each error kind of the core, and three for errors of the JavaScript binding.
 
+import { beginAtCall } from "./stack-trace.js";
+
 /** The codes of the errors. They are stable. */
 export type ErrorCode =
   | "ES_KEY_ERROR"
@@ -31,6 +33,11 @@ export type ErrorCode =
 export abstract class EdgeSessionError extends Error {
   /** Identifies the error in code. */
   abstract readonly code: ErrorCode;
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    beginAtCall(this);
+  }
 
   /** The HTTP status of a response to a request that fails with this error: 400, 409, 413 or 503; undefined for an error of the program. */
   get status(): number | undefined {

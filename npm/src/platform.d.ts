@@ -1,7 +1,13 @@
 // Declarations of the platform modules that the entries import.
 
-declare module "node:fs" {
-  export function readFileSync(path: URL): Uint8Array<ArrayBuffer>;
+declare module "node:buffer" {
+  export const Buffer: { from(text: string, encoding: "base64"): Uint8Array<ArrayBuffer> };
+}
+
+/** A file of the build, inlined as base64. */
+declare module "#*.wasm" {
+  const base64: string;
+  export default base64;
 }
 
 declare module "*.wasm" {

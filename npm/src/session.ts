@@ -9,6 +9,7 @@ import { definedEntries, toJsonObject } from "./entries.js";
 import { PanicError, SessionBusyError, SessionClosedError, StoreUnavailableError, ValueError } from "./errors.js";
 import { decodeDate, encodeExpiry, encodeExpiryOptions } from "./expiry.js";
 import { decode, encode } from "./signing.js";
+import { registerPublic } from "./stack-trace.js";
 import type { Store } from "./store.js";
 import type {
   Expiry,
@@ -142,7 +143,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
 
   /** Runs an operation of this kind. */
   static run<D extends object, T>(session: StoredSession<D>, kind: OperationKind, end: (core: CoreSession) => T): Promise<T> {
-    return session.#run((core, now) => core.start(kind, now, 0), end);
+    return session.#perform(kind, end);
   }
 
   /**
@@ -179,6 +180,11 @@ export class StoredSession<Data extends object> implements Session<Data> {
     return session.#outage;
   }
 
+  /** As the static `run`. esbuild would call a class that names itself `_StoredSession`. */
+  #perform<T>(kind: OperationKind, end: (core: CoreSession) => T): Promise<T> {
+    return this.#run((core, now) => core.start(kind, now, 0), end);
+  }
+
   /** Runs the operation that `start` starts. The session is busy meanwhile. */
   async #run<T>(start: (core: CoreSession, now: number) => number, end: (core: CoreSession, area: Area) => T): Promise<T> {
     const core = this.#idle;
@@ -201,7 +207,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
       }
       return end(core, area);
     } catch (error) {
-      throw this.#toPublicError(error);
+      throw this.#toPublicError(error, this.#run);
     } finally {
       this.#busy = false;
       this.#dispatchEvents(core);
@@ -253,8 +259,8 @@ export class StoredSession<Data extends object> implements Session<Data> {
     }
   }
 
-  #toPublicError(error: unknown): unknown {
-    const converted = toPublicError(error, this.#instance, this.#storeError);
+  #toPublicError(error: unknown, call?: (...parameters: never[]) => unknown): unknown {
+    const converted = toPublicError(error, this.#instance, this.#storeError, call);
     if (converted instanceof StoreUnavailableError) this.#outage = converted;
     return converted;
   }
@@ -472,12 +478,12 @@ export class StoredSession<Data extends object> implements Session<Data> {
 
   async flush(): Promise<void> {
     if (!this.#busy) this.#objects?.clear();
-    await StoredSession.run(this, OperationKind.Flush, () => undefined);
+    await this.#perform(OperationKind.Flush, () => undefined);
   }
 
   async save(): Promise<SaveOutcome> {
     this.#writeBack(true); // mutation: js-explicit-save
-    return StoredSession.run(this, OperationKind.Save, (core) => ({ oldRecordRemains: (core.flags() & Flag.OldRecordRemains) !== 0 }));
+    return this.#perform(OperationKind.Save, (core) => ({ oldRecordRemains: (core.flags() & Flag.OldRecordRemains) !== 0 }));
   }
 
   cycleKey(): void {
@@ -627,3 +633,5 @@ export class StoredSession<Data extends object> implements Session<Data> {
     this.#call(this.#idle, (core, area) => area.writeBoth(text, key, (json, name) => core.set(json, name)));
   }
 }
+
+registerPublic(StoredSession);

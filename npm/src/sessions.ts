@@ -12,6 +12,7 @@ import { respond } from "./run.js";
 import { type SessionCookie, toCookie } from "./session-cookie.js";
 import { type SessionContext, StoredSession } from "./session.js";
 import { CONSISTENCY, jsonOf, parseSettings, secretsOf } from "./settings.js";
+import { registerPublic } from "./stack-trace.js";
 import type { Store } from "./store.js";
 import type { Session, SessionData, UserSession } from "./types.js";
 import { checkText, userOutcome } from "./user-sessions.js";
@@ -422,6 +423,8 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
     return StoredSession.commit(storedSession("commit", session), code, respond);
   }
 }
+
+registerPublic(StoredSessions, createSessions);
 
 /** Returns the session, whatever the types say of it. */
 function storedSession<Data extends object>(call: string, session: unknown): StoredSession<Data> {

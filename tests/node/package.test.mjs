@@ -34,7 +34,7 @@ test("it exports what it documents, to import and to require", async () => {
 });
 
 test("its entries are there, in the order in which platforms look, and nothing has to be installed", () => {
-  assert.deepEqual(Object.keys(manifest.exports), [".", "./testing", "./csrf", "./durable-object", "./fastify", "./h3", "./hono", "./node", "./react-router", "./tanstack-start", "./unstorage", "./package.json"]);
+  assert.deepEqual(Object.keys(manifest.exports), [".", "./testing", "./csrf", "./durable-object", "./fastify", "./h3", "./hono", "./node", "./react-router", "./tanstack-start", "./unstorage", "./edge-session.wasm", "./package.json"]);
   const paths = (entry) => (typeof entry === "string" ? [entry] : Object.values(entry).flatMap(paths));
   for (const entries of [manifest.exports["."], manifest.exports["./testing"]]) {
     assert.deepEqual(Object.keys(entries), ["workerd", "node", "browser", "default"]);
@@ -46,6 +46,7 @@ test("its entries are there, in the order in which platforms look, and nothing h
     assert.deepEqual(Object.keys(entries), ["import", "require"]);
     for (const path of paths(entries)) assert.ok(readFileSync(new URL(path, dist)).length, path);
   }
+  assert.ok(WebAssembly.validate(readFileSync(new URL(manifest.exports["./edge-session.wasm"], dist))));
   assert.deepEqual(readdirSync(new URL("migrations", dist)), readdirSync(new URL("../../migrations", import.meta.url)));
   for (const name of ["README.md", "CHANGELOG.md", "LICENSE"]) assert.ok(readdirSync(dist).includes(name), name);
   assert.equal(manifest.dependencies, undefined);
@@ -79,4 +80,36 @@ test("llms.txt lists the documents of the package", () => {
   for (const path of links) assert.match(readFileSync(new URL(`../../dist/${path}`, import.meta.url), "utf8"), /^# /);
   const lines = text.split("\n").filter((line) => line.startsWith("* "));
   assert.equal(lines.length, links.length, "each has a sentence");
+});
+
+/** The JavaScript files of the package, by their path in it. */
+const scripts = readdirSync(dist, { recursive: true }).filter((name) => /\.c?js$/.test(name));
+const textOf = (path) => readFileSync(new URL(path, dist), "utf8");
+
+test("its JavaScript has lines that people can read, and its classes have their names", async () => {
+  assert.ok(scripts.includes("shared.js") && scripts.includes("testing/node.cjs"), scripts.join());
+  for (const path of scripts) {
+    const long = textOf(path).split("\n").filter((line) => line.length > 500);
+    assert.deepEqual(long.map((line) => /^var \w+ = "AGFzb/.test(line)), /(^|\/)node\.c?js$/.test(path) ? [true] : [], `${path}: only the WebAssembly`);
+    assert.doesNotMatch(textOf(path), /\bclass _(?!Core)/, path); // esbuild's name for a class that names itself
+  }
+  const { createSessions, KeyError, memory } = await import("../../dist/node.js");
+  const session = await createSessions({ store: memory(), secrets: ["a secret of at least thirty-two bytes"] }).load("");
+  assert.equal(session.constructor.name, "StoredSession");
+  assert.throws(() => session.item("user"), (error) => error instanceof KeyError && error.constructor.name === "KeyError");
+  const { KvModel } = await import("../../dist/testing/node.js");
+  assert.deepEqual([KvModel.name, new KvModel().at("AMS").constructor.name], ["KvModel", "KvBinding"]);
+});
+
+test("each script has a source map with its sources, which names no file outside of the package", () => {
+  for (const path of scripts) {
+    assert.match(textOf(path), new RegExp(`\n//# sourceMappingURL=${path.split("/").at(-1)}\\.map\n$`), path);
+    const { sources, sourcesContent, sourceRoot } = JSON.parse(textOf(`${path}.map`));
+    assert.equal(sourceRoot, undefined);
+    assert.ok(sources.length > 0 && sources.length === sourcesContent.length, path);
+    for (const source of sources) {
+      assert.ok(new URL(source, new URL(path, dist)).href.startsWith(new URL("src/", dist).href), `${path}: ${source}`);
+    }
+    assert.ok(sourcesContent.every((text) => text.length > 100), path);
+  }
 });

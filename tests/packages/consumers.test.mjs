@@ -6,6 +6,7 @@ import { readdirSync } from "node:fs";
 import { extname } from "node:path";
 import { describe, test } from "node:test";
 import { build, createServer, preview } from "vite";
+import { root } from "../../scripts/project.mjs";
 import { launch } from "../e2e/browser.mjs";
 import { writeExamples } from "./documents.mjs";
 import { install, serve, succeed } from "./installed.mjs";
@@ -42,7 +43,25 @@ const visitor = (url, jar = {}) => ({
 describe("the package, installed", { concurrency: 2 }, () => {
   test("publint and arethetypeswrong find no errors", async () => {
     await succeed("publint", ["run", "--strict", tarball]);
-    await succeed("attw", [tarball]);
+    await succeed("attw", [tarball, "--exclude-entrypoints", "edge-session.wasm"]); // which is no JavaScript
+  });
+
+  test("npm would publish the package as it is, without a file that is not its own", async () => {
+    const output = await succeed("npm", ["publish", "--dry-run", "--offline"], { cwd: `${root}/dist` });
+    assert.match(output, /^\+ edge-session@\d/m);
+    assert.doesNotMatch(output.replace(/.*you to be logged in.*/, ""), /npm (warn|error)/);
+    const [{ files }] = JSON.parse(await succeed("npm", ["pack", "--dry-run", "--json"], { cwd: `${root}/dist` }));
+    assert.deepEqual(files.map(({ path }) => path).filter((path) => !/\.(c?js|c?js\.map|d\.c?ts|wasm|sql|md|txt)$|^LICENSE$|^package\.json$/.test(path)), []);
+  });
+
+  test("cargo would publish the crates for users, in one command", async () => {
+    const crates = ["edge-session-crypto", "edge-session", "edge-session-kv-model"].flatMap((name) => ["--package", name]);
+    // What `cargo publish` does before the upload. The index of the registry is only asked for crates that this machine does not know.
+    const cargo = (...args) => succeed("cargo", ["package", "--allow-dirty", ...args], { cwd: root });
+    await cargo("--offline", "--no-verify", ...crates).catch(() => cargo("--no-verify", ...crates));
+    const files = (await cargo("--quiet", "--list", "--package", "edge-session")).trim().split("\n");
+    for (const name of ["LICENSE", "README.md", "CHANGELOG.md", "src/lib.rs"]) assert.ok(files.includes(name), name);
+    assert.deepEqual(files.filter((path) => !/^(src\/.*\.rs|[A-Z]+(\.md)?|Cargo\.(toml|toml\.orig|lock)|\.cargo_vcs_info\.json)$/.test(path)), []);
   });
 
   for (const resolution of ["bundler", "nodenext"]) {

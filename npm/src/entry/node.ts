@@ -1,8 +1,9 @@
-// Entry point for Node: reads the wasm from a file beside this one.
+// Entry point for Node, Bun and Deno: the wasm is in this file, so that a bundle of it needs no other one.
 
-import { readFileSync } from "node:fs";
+import { Buffer } from "node:buffer";
+import base64 from "#core.wasm";
 import wasm from "./shared.js";
 
-wasm.initSync({ module: readFileSync(new URL("./edge-session.wasm", import.meta.url)) });
+wasm.initSync({ module: Buffer.from(base64, "base64") });
 
 export * from "./shared.js";

@@ -96,12 +96,17 @@ export class KvBinding implements KvModelNamespace {
 
   invocation(): KvModelNamespace {
     const { core, name } = this.#location;
-    return new KvBinding(this.#model, this.#operations, { core: core.invocation(), name });
+    return bindingAt(this.#model, this.#operations, { core: core.invocation(), name });
   }
 
   get time(): KvModelNamespace["time"] {
     return { now: () => this.#model.now(), wait: (milliseconds) => this.#model.sleep(milliseconds) };
   }
+}
+
+/** Not in the class: esbuild would call a class that names itself `_KvBinding`. */
+function bindingAt(model: KvModel, operations: ModelOperations, location: Location): KvModelNamespace {
+  return new KvBinding(model, operations, location);
 }
 
 const decoders: Record<Type, (bytes: Uint8Array) => unknown> = {

@@ -86,7 +86,7 @@ test("the package's core can be called with nothing but these", () => {
 test("neither upload holds a hook of the tests, a path of this machine, or names for a debugger", () => {
   const uploads = [
     ...["index.js", "index_bg.wasm"].map((name) => `worker/build/${name}`),
-    ...readdirSync(`${root}/dist`).filter((name) => /\.(wasm|c?js)$/.test(name)).map((name) => `dist/${name}`),
+    ...readdirSync(`${root}/dist`).filter((name) => /\.(wasm|c?js|map)$/.test(name)).map((name) => `dist/${name}`),
   ];
   assert.ok(uploads.length > 5);
   const foreign = ["panic now", "as the test wants it", "tests/", root, homedir(), `${homedir()}/.cargo`, "/home/", "/Users/", "C:\\"];
