@@ -34,7 +34,7 @@ test("it exports what it documents, to import and to require", async () => {
 });
 
 test("its entries are there, in the order in which platforms look, and nothing has to be installed", () => {
-  assert.deepEqual(Object.keys(manifest.exports), [".", "./testing", "./csrf", "./durable-object", "./fastify", "./h3", "./hono", "./node", "./react-router", "./tanstack-start", "./unstorage", "./edge-session.wasm", "./package.json"]);
+  assert.deepEqual(Object.keys(manifest.exports), [".", "./testing", "./astro", "./csrf", "./durable-object", "./fastify", "./h3", "./hono", "./node", "./react-router", "./sveltekit", "./tanstack-start", "./unstorage", "./edge-session.wasm", "./package.json"]);
   const paths = (entry) => (typeof entry === "string" ? [entry] : Object.values(entry).flatMap(paths));
   for (const entries of [manifest.exports["."], manifest.exports["./testing"]]) {
     assert.deepEqual(Object.keys(entries), ["workerd", "node", "browser", "default"]);

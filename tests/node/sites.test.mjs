@@ -1,0 +1,88 @@
+// The adapters of Astro and SvelteKit, in what a site cannot show: tests/packages/frameworks has the sites.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { session as astro } from "../../dist/astro/index.js";
+import { createSessions, memory } from "../../dist/node.js";
+import { session as sveltekit } from "../../dist/sveltekit/index.js";
+import { cookiesAfter, secrets } from "./visitor.mjs";
+
+const request = (Cookie = "") => new Request("https://example.com/", { headers: { Cookie } });
+
+/** Each adapter as a function of a request and a handler, which gets the `locals`. */
+const adapters = {
+  astro: (options, runOptions) => {
+    const onRequest = astro(options, runOptions);
+    return (request, handler, context = {}) => {
+      const locals = {};
+      return onRequest({ isPrerendered: false, locals, request, ...context }, async () => handler(locals));
+    };
+  },
+  sveltekit: (options, runOptions) => {
+    const handle = sveltekit(options, runOptions);
+    return (request, handler, context = {}) => handle({ event: { locals: {}, request, ...context }, resolve: async ({ locals }) => handler(locals) });
+  },
+};
+
+for (const [name, adapter] of Object.entries(adapters)) {
+  test(`${name}: the session is in locals, and committed with the response`, async () => {
+    const serve = adapter({ store: memory(), secrets });
+    let cookie = "";
+    for (const expected of ["1", "2"]) {
+      const answer = await serve(request(cookie), ({ session }) => new Response(String(session.update("visits", (visits = 0) => visits + 1).get("visits"))));
+      cookie = cookiesAfter(cookie, answer.headers);
+      assert.equal(await answer.text(), expected);
+    }
+  });
+
+  test(`${name}: takes a Sessions and a function of options, which is called once, at the first request`, async () => {
+    let calls = 0;
+    const options = { store: memory(), secrets };
+    const lazy = adapter(() => (calls++, options));
+    assert.equal(calls, 0);
+    const first = await lazy(request(), ({ session }) => (session.set("a", 1), new Response()));
+    const shared = adapter(createSessions(options));
+    const answer = await shared(request(cookiesAfter("", first.headers)), ({ session }) => new Response(String(session.get("a"))));
+    assert.deepEqual([await answer.text(), calls], ["1", 1]);
+    await lazy(request(), () => new Response());
+    assert.equal(calls, 1);
+  });
+
+  test(`${name}: a request that passes twice has one session`, async () => {
+    const sessions = createSessions({ store: memory(), secrets });
+    const again = request();
+    const serve = adapter(sessions);
+    let nested;
+    const answer = await serve(again, async (locals) => {
+      locals.session.set("a", 1);
+      nested = await serve(again, () => new Response("inner"));
+      return new Response("outer");
+    });
+    assert.deepEqual([nested.headers.getSetCookie().length, answer.headers.getSetCookie().length], [0, 1]);
+  });
+
+  test(`${name}: an error of the handler saves nothing, and onError makes the response to one of the session`, async (t) => {
+    t.mock.method(console, "error", () => {});
+    const store = memory();
+    const serve = adapter({ store, secrets, maxRecordBytes: 4096 }, { onError: (error) => new Response(`Sorry: ${error.code}`, { status: error.status }) });
+    await assert.rejects(serve(request(), ({ session }) => {
+      session.set("a", 1);
+      throw new TypeError("a mistake");
+    }), TypeError);
+    const answer = await serve(request(), ({ session }) => (session.set("a", "x".repeat(5000)), new Response()));
+    assert.deepEqual([answer.status, await answer.text(), store.records.size], [413, "Sorry: ES_TOO_LARGE", 0]);
+  });
+}
+
+test("astro: a page that is prerendered gets no session", async () => {
+  const serve = adapters.astro(() => assert.fail("no options at build time"));
+  const answer = await serve(request(), (locals) => new Response(String("session" in locals)), { isPrerendered: true });
+  assert.equal(await answer.text(), "false");
+});
+
+test("sveltekit: options for each environment of the platform", async () => {
+  const stores = [memory(), memory()];
+  const serve = adapters.sveltekit(({ store }) => ({ store, secrets }));
+  for (const store of stores) await serve(request(), ({ session }) => (session.set("a", 1), new Response()), { platform: { env: { store } } });
+  assert.deepEqual(stores.map(({ records }) => records.size), [1, 1]);
+});

@@ -1,0 +1,12 @@
+import { session, type SessionLocals } from "edge-session/astro";
+import { options } from "../../pages.mjs";
+
+type Data = { visits: number; user: string; message: string; essay: string };
+
+declare global {
+  namespace App {
+    interface Locals extends SessionLocals<Data> {}
+  }
+}
+
+export const onRequest = session<Data>({ ...options, maxRecordBytes: 4096 });

@@ -1,0 +1,45 @@
+// SvelteKit, with the hook of `edge-session/sveltekit`: built by its adapter for Node, and in Chromium.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { launch } from "../../e2e/browser.mjs";
+import { build, install, outage, start, Visitor, visits } from "./application.mjs";
+
+await install();
+await build("sveltekit", "vite", "build");
+const serve = (env) => start("sveltekit", "node", () => ["build/index.js"], env);
+
+test("SvelteKit, built", async (t) => {
+  const site = await serve();
+  t.after(site.stop);
+  await visits(t, site.url, { later: /"alice"/ });
+  const broken = await serve({ OUTAGE: "1" });
+  t.after(broken.stop);
+  await outage(t, broken.url, site.url);
+
+  await t.test("the error page of a failure of the store is SvelteKit's", async () => {
+    const visitor = new Visitor(site.url);
+    await visitor.get("/login");
+    visitor.url = broken.url;
+    const { status, text } = await visitor.get("/");
+    assert.equal(status, 503);
+    assert.match(text, /<!doctype html>/i);
+  });
+
+  await t.test("a session that cannot be saved is an error in JSON, and sets no cookie", async () => {
+    const answer = await new Visitor(site.url).get("/large");
+    assert.deepEqual([answer.status, JSON.parse(answer.text).error.code], [413, "ES_TOO_LARGE"]);
+    assert.deepEqual(answer.headers.getSetCookie(), []);
+  });
+
+  await t.test("in Chromium, a page is streamed, and a promise of load reads the session later", async () => {
+    const browser = await launch();
+    t.after(() => browser.close());
+    const page = await browser.newPage();
+    await page.goto(`${site.url}/login`);
+    await page.getByText("visits=1 user=alice message=welcome").waitFor();
+    await page.goto(`${site.url}/stream`, { waitUntil: "commit" });
+    await page.getByText("began").waitFor();
+    await page.getByText("user=alice").waitFor();
+  });
+});

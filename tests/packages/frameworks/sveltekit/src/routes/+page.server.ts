@@ -1,0 +1,3 @@
+import { home } from "../../../pages.mjs";
+
+export const load = ({ locals }) => ({ page: home(locals.session) });

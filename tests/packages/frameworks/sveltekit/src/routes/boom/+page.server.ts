@@ -1,0 +1,4 @@
+export const load = ({ locals }) => {
+  locals.session.set("message", "boomed");
+  throw new Error("boom");
+};

@@ -1,0 +1,4 @@
+export const GET = ({ locals }) => {
+  locals.session.set("essay", "x".repeat(5000));
+  return new Response("saved");
+};
