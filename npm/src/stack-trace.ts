@@ -42,7 +42,7 @@ export function beginAtCall<E extends Error>(error: E, internal?: Function): E {
     const text = stackBelow(beginAtCall);
     let fewest = Infinity;
     for (const candidate of internal ? [...publicFunctions, internal] : publicFunctions) {
-      if (!text.includes(`${candidate.name} (`)) continue; // most of them, which saves their captures
+      if (!text.includes(`${candidate.name} `)) continue; // most of them, which saves their captures
       const frames = stackBelow(candidate).split("\n    at ").length - 1; // 0 if it was not called
       if (frames > 0 && frames < fewest) [call, fewest] = [candidate, frames];
     }
