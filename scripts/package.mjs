@@ -22,7 +22,7 @@ const declarations = ["cookie-store", "d1", "durable-objects", "errors", "index"
 const testing = ["cookie", "fault", "index", "model", "namespace", "options", "store-contract"].map((name) => `testing/${name}`);
 
 /** The entries without wasm: the same file on every platform. */
-const plain = ["csrf", "durable-object", "fastify", "hono", "node", "unstorage"];
+const plain = ["csrf", "durable-object", "fastify", "hono", "next", "node", "unstorage"];
 
 /**
  * The `exports` of package.json: the first condition that a platform supports is used. If Node can `require` a
