@@ -101,8 +101,13 @@ export function createNextSession<Data extends SessionData<Data> = Record<string
         const session = await loading;
         const run = async (): Promise<Result> => handler(session, ...parameters);
         const [request] = parameters;
-        const isRoute = request instanceof Request; // no argument of a server function can be one
-        return isRoute ? ((await respond(sessions, session, request, run)) as Result) : await act(sessions, session, jar, run);
+        try {
+          // No argument of a server function can be a request.
+          if (request instanceof Request) return (await respond(sessions, session, request, run)) as Result;
+          return await act(sessions, session, jar, run);
+        } finally {
+          session[Symbol.dispose](); // or a write after a failure would be lost without an error
+        }
       } finally {
         writing.delete(jar);
         reading.delete(jar); // or a later `getSession` would return the session of before

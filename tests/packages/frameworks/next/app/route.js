@@ -1,4 +1,4 @@
 import { home } from "../../pages.mjs";
-import { withSession } from "../session.js";
+import { withSession } from "../session";
 
 export const GET = withSession((session) => new Response(home(session)));

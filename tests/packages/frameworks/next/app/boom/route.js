@@ -1,4 +1,4 @@
-import { withSession } from "../../session.js";
+import { withSession } from "../../session";
 
 export const GET = withSession((session) => {
   session.set("message", "boom");

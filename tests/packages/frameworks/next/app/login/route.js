@@ -1,7 +1,7 @@
 import { cookies } from "next/headers";
 import { redirect } from "next/navigation";
 import { logIn } from "../../../pages.mjs";
-import { withSession } from "../../session.js";
+import { withSession } from "../../session";
 
 export const GET = withSession(async (session) => {
   logIn(session);

@@ -1,5 +1,5 @@
 import { redirect } from "next/navigation";
-import { withSession } from "../../session.js";
+import { withSession } from "../../session";
 
 export const GET = withSession(async (session) => {
   await session.flush();

@@ -1,6 +1,6 @@
 import { Suspense } from "react";
 import { setTimeout as sleep } from "node:timers/promises";
-import { getSession } from "../../session.js";
+import { getSession } from "../../session";
 
 async function User() {
   await sleep(50);
