@@ -17,3 +17,8 @@ export const fail = withSession((session): void => {
   session.set("user", "mallory");
   throw new Error("boom");
 });
+
+export const leave = withSession(async (session): Promise<void> => {
+  await session.flush();
+  throw new Error("boom");
+});

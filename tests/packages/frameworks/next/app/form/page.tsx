@@ -1,5 +1,5 @@
 import { getSession } from "../../session";
-import { count, fail, logIn } from "./actions";
+import { count, fail, leave, logIn } from "./actions";
 
 export default async function Page() {
   const session = await getSession();
@@ -10,6 +10,7 @@ export default async function Page() {
       <button formAction={logIn}>Log in</button>
       <button formAction={count}>Count</button>
       <button formAction={fail}>Fail</button>
+      <button formAction={leave}>Leave</button>
     </form>
   );
 }

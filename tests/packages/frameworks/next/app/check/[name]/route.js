@@ -23,9 +23,8 @@ const handlers = {
     session.set("user", "mallory");
     return new Response("unavailable", { status: 500 });
   },
-  async saved(session) {
-    session.set("user", "alice");
-    await session.save();
+  async flushed(session) {
+    await session.flush();
     session.set("book", "x".repeat(100_000));
     await session.save();
   },
