@@ -31,6 +31,7 @@ test("Next.js", async (t) => {
     const page = await visitor.get("/form");
     assert.equal(page.status, 500);
     assert.match(broken.output(), /the session store could not be reached/);
+    assert.equal((await visitor.get("/stream")).status, 200, "the headers were sent before the component ran");
   });
 
   await t.test("a page that reads its session is stored by no cache", async () => {
