@@ -71,6 +71,7 @@ test("Next.js", async (t) => {
     ["/check/form", 307, "/", { method: "POST", body: "{}", headers: { "Content-Type": "application/json" } }],
     ["/check/form", 303, "/", { method: "POST", body: new URLSearchParams("user=alice") }],
     ["/check/form", 303, "/", { method: "POST", body: new FormData() }],
+    ["/check/form", 307, "/", { method: "PUT", body: new FormData() }],
   ]) {
     await t.test(`${init.method ?? "GET"} ${path}: what was set before the ${status} is saved`, async () => {
       const visitor = new Visitor(site.url);

@@ -69,4 +69,4 @@ export async function GET(request, context) {
   return run(request, context);
 }
 
-export const POST = run;
+export { run as POST, run as PUT };
