@@ -77,3 +77,24 @@ declare module "@hono/session" {
   }
   export function useSession(options: { secret: string; duration?: { absolute: number } }): MiddlewareHandler;
 }
+
+declare module "next/headers" {
+  type Cookie = { name: string; value: string };
+  interface Cookies {
+    getAll(): Cookie[];
+    set(name: string, value: string, options?: { path?: string; sameSite?: boolean | "lax" | "strict" | "none" }): Cookies;
+    delete(name: string): Cookies;
+  }
+  export function cookies(): Promise<Cookies>;
+}
+
+declare module "next/navigation" {
+  export function redirect(url: string): never;
+}
+
+declare module "iron-session" {
+  export function getIronSession<Data extends object>(
+    cookies: { getAll(): object[] },
+    options: { cookieName: string; password: string },
+  ): Promise<Data & { save(): Promise<void>; destroy(): void }>;
+}

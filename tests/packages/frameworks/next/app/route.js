@@ -1,0 +1,4 @@
+import { home } from "../../pages.mjs";
+import { withSession } from "../session";
+
+export const GET = withSession((session) => new Response(home(session)));
