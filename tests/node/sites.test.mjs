@@ -13,14 +13,13 @@ const request = (Cookie = "") => new Request("https://example.com/", { headers: 
 const adapters = {
   astro: (options, runOptions) => {
     const onRequest = astro(options, runOptions);
-    return (request, handler, context = {}) => {
-      const locals = {};
-      return onRequest({ isPrerendered: false, locals, request, ...context }, async () => handler(locals));
-    };
+    return (request, handler, { locals = {}, ...context } = {}) =>
+      onRequest({ isPrerendered: false, locals, request, ...context }, async () => handler(locals));
   },
   sveltekit: (options, runOptions) => {
     const handle = sveltekit(options, runOptions);
-    return (request, handler, context = {}) => handle({ event: { locals: {}, request, ...context }, resolve: async ({ locals }) => handler(locals) });
+    return (request, handler, { locals = {}, ...context } = {}) =>
+      handle({ event: { locals, request, ...context }, resolve: async ({ locals }) => handler(locals) });
   },
 };
 
@@ -49,15 +48,15 @@ for (const [name, adapter] of Object.entries(adapters)) {
   });
 
   test(`${name}: a request that passes twice has one session`, async () => {
-    const sessions = createSessions({ store: memory(), secrets });
-    const again = request();
-    const serve = adapter(sessions);
+    const serve = adapter({ store: memory(), secrets });
+    const [locals, again] = [{}, request()];
     let nested;
-    const answer = await serve(again, async (locals) => {
-      locals.session.set("a", 1);
-      nested = await serve(again, () => new Response("inner"));
-      return new Response("outer");
-    });
+    const answer = await serve(again, async ({ session }) => {
+      session.set("a", 1);
+      nested = await serve(again, (locals) => new Response(String(locals.session.update("a", (a) => a + 1) === session)), { locals });
+      return new Response(String(session.get("a")));
+    }, { locals });
+    assert.deepEqual([await nested.text(), await answer.text()], ["true", "2"]);
     assert.deepEqual([nested.headers.getSetCookie().length, answer.headers.getSetCookie().length], [0, 1]);
   });
 
@@ -73,6 +72,20 @@ for (const [name, adapter] of Object.entries(adapters)) {
     assert.deepEqual([answer.status, await answer.text(), store.records.size], [413, "Sorry: ES_TOO_LARGE", 0]);
   });
 }
+
+test("astro: a rewritten page has the session of the first one, and the page of an error has one of its own", async () => {
+  const serve = adapters.astro({ store: memory(), secrets });
+  const [locals, first] = [{}, request()];
+  let session;
+  await assert.rejects(serve(first, async (locals) => {
+    session = locals.session;
+    await serve(new Request(first), (locals) => (assert.equal(locals.session, session), new Response()), { locals });
+    throw new TypeError("a mistake");
+  }, { locals }), TypeError);
+  const answer = await serve(first, (locals) => new Response(locals.session.get("user", "nobody"), { status: 500 }), { locals });
+  assert.notEqual(locals.session, session);
+  assert.equal(await answer.text(), "nobody");
+});
 
 test("astro: a page that is prerendered gets no session", async () => {
   const serve = adapters.astro(() => assert.fail("no options at build time"));

@@ -23,7 +23,8 @@ export interface AstroContext {
  * options, which is called at the first request.
  *
  * A page with a status of 500 or more saves nothing. If the session cannot be read or saved, the response is that of `onError`, by default in
- * JSON, with the status 503, 400, 409 or 413. A component that is streamed can read the session, if the page used it before.
+ * JSON, with the status 503, 400, 409 or 413. A component that is streamed can read the session, if the page used it before. A page and the one that
+ * it is rewritten to have the same session. The page `500.astro` has the session as it was before the request that failed.
  *
  * @example
  * // src/middleware.ts
@@ -40,14 +41,19 @@ export function session<Data extends SessionData<Data> = Record<string, unknown>
   runOptions?: RunOptions,
 ): (context: AstroContext, next: () => Promise<Response>) => Promise<Response> {
   const sessionsOf = sessionsFor<Data, undefined>(options);
-  const known = new WeakSet<Request>();
-  return (context, next) => {
-    if (context.isPrerendered || known.has(context.request)) return next();
-    known.add(context.request);
+  /** The `locals` of the pages that are being rendered. `Astro.rewrite` passes them to the middleware again, with a copy of the request. */
+  const rendering = new WeakSet<object>();
+  return async ({ isPrerendered, locals, request }, next) => {
+    if (isPrerendered || rendering.has(locals)) return next();
+    rendering.add(locals);
     const handle = (session: Session<Data>): Promise<Response> => {
-      Object.assign(context.locals, { session });
+      Object.assign(locals, { session });
       return next();
     };
-    return sessionsOf(undefined).run(context.request, handle, runOptions);
+    try {
+      return await sessionsOf(undefined).run(request, handle, runOptions);
+    } finally {
+      rendering.delete(locals); // a page for the error 404 or 500 has a session of its own
+    }
   };
 }

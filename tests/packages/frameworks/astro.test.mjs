@@ -21,6 +21,22 @@ test("Astro, built", async (t) => {
     assert.match((await new Visitor(site.url).get("/static")).text, /no session/);
   });
 
+  await t.test("a page that is rewritten to another one has one session", async () => {
+    const visitor = new Visitor(site.url);
+    const { headers, page } = await visitor.get("/rewritten");
+    assert.equal(page, "visits=1 user=- message=rewritten");
+    assert.equal(headers.getSetCookie().length, 1);
+    assert.equal((await visitor.get("/")).page, "visits=2 user=- message=-");
+  });
+
+  await t.test("the page 500.astro has the session of the visitor", async () => {
+    const visitor = new Visitor(site.url);
+    await visitor.get("/login");
+    const { status, text } = await visitor.get("/boom");
+    assert.equal(status, 500);
+    assert.match(text, /error of alice/);
+  });
+
   await t.test("a session that cannot be saved is an error in JSON, and sets no cookie", async () => {
     const answer = await new Visitor(site.url).get("/large");
     assert.deepEqual([answer.status, JSON.parse(answer.text).error.code], [413, "ES_TOO_LARGE"]);
