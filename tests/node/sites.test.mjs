@@ -93,6 +93,53 @@ test("astro: a page that is prerendered gets no session", async () => {
   assert.equal(await answer.text(), "false");
 });
 
+test("sveltekit: an error that it reports to its script with the status 200 saves nothing", async () => {
+  const json = (value, type = "application/json") => new Response(JSON.stringify(value), { headers: { "Content-Type": type, "X-Kept": "1" } });
+  const error = (status) => ({ type: "error", error: { status, message: "Error" } });
+  const data = (...nodes) => ({ type: "data", nodes });
+  const [navigation, remote] = [{ isDataRequest: true }, { isRemoteRequest: true }];
+  const cases = [
+    [navigation, json(data(null, { type: "skip" }, { type: "data", data: [{ type: 1 }, "error"] })), true],
+    [navigation, json(data(null, error(500))), false],
+    [navigation, json(data({ type: "data", data: [] }, error(404))), true],
+    [navigation, json(data(error())), false],
+    [navigation, json(data(error(503)), "text/sveltekit-data"), false],
+    [remote, json({ type: "result", data: "[]" }), true],
+    [remote, json(error(500)), false],
+    [remote, json(error(403)), true],
+    [{}, json(error(500)), true], // of an endpoint of the application
+    [navigation, new Response(null, { headers: { "Content-Type": "application/json" } }), true],
+  ];
+  for (const [event, response, saves] of cases) {
+    const store = memory();
+    const text = await response.clone().text();
+    const answer = await adapters.sveltekit({ store, secrets })(request(), ({ session }) => (session.set("a", 1), response), event);
+    assert.deepEqual([answer.status, await answer.text(), answer.headers.get("X-Kept")], [200, text, response.headers.get("X-Kept")]);
+    assert.deepEqual([store.records.size, answer.headers.getSetCookie().length], saves ? [1, 1] : [0, 0], text);
+  }
+});
+
+test("sveltekit: what is streamed to its script is not waited for", async () => {
+  const parts = ['{"type":"data",', '"nodes":[{"type":"error","error":{"status":500}}]}\n{"type"', ':"chunk"}\n'];
+  for (const type of ["text/sveltekit-data", "text/event-stream"]) {
+    const store = memory();
+    let [sent, goOn] = [0];
+    const waiting = new Promise((resolve) => void (goOn = resolve));
+    const body = new ReadableStream({
+      async pull(controller) {
+        if (sent === 2) await waiting; // for the test, which has the response by then
+        controller.enqueue(new TextEncoder().encode(parts[sent++]));
+        if (sent === 3) controller.close();
+      },
+    });
+    const response = new Response(body, { headers: { "Content-Type": type } });
+    const answer = await adapters.sveltekit({ store, secrets })(request(), ({ session }) => (session.set("a", 1), response), { isDataRequest: true });
+    assert.equal(store.records.size, type === "text/sveltekit-data" ? 0 : 1);
+    goOn();
+    assert.equal(await answer.text(), parts.join(""));
+  }
+});
+
 test("sveltekit: options for each environment of the platform", async () => {
   const stores = [memory(), memory()];
   const serve = adapters.sveltekit(({ store }) => ({ store, secrets }));

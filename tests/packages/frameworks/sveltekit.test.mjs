@@ -7,7 +7,7 @@ import { build, install, outage, start, Visitor, visits } from "./application.mj
 
 await install();
 await build("sveltekit", "vite", "build");
-const serve = (env) => start("sveltekit", "node", () => ["build/index.js"], env);
+const serve = (env) => start("sveltekit", "node", () => ["build/index.js"], { PROTOCOL_HEADER: "x-forwarded-proto", ...env });
 
 test("SvelteKit, built", async (t) => {
   const site = await serve();
@@ -24,6 +24,9 @@ test("SvelteKit, built", async (t) => {
     const { status, text } = await visitor.get("/");
     assert.equal(status, 503);
     assert.match(text, /<!doctype html>/i);
+    const data = await visitor.get("/__data.json");
+    assert.deepEqual([data.status, data.headers.getSetCookie()], [200, []]);
+    assert.match(data.text, /"type":"error"/);
   });
 
   await t.test("a session that cannot be saved is an error in JSON, and sets no cookie", async () => {
@@ -41,5 +44,28 @@ test("SvelteKit, built", async (t) => {
     await page.goto(`${site.url}/stream`, { waitUntil: "commit" });
     await page.getByText("began").waitFor();
     await page.getByText("user=alice").waitFor();
+  });
+
+  await t.test("in Chromium, an error of a navigation or of a remote function saves nothing, a refusal and a promise that fails later do", async () => {
+    const browser = await launch();
+    t.after(() => browser.close());
+    // Without it, the server takes itself for https, and refuses a remote function as a request of another site.
+    const page = await browser.newPage({ extraHTTPHeaders: { "x-forwarded-proto": "http" } });
+    await page.goto(`${site.url}/login`);
+    await page.getByText("visits=1 user=alice message=welcome").waitFor();
+    let visits = 1;
+    /** Does something on the page of links, in SvelteKit's script, and then reads the message. */
+    const messageAfter = async (role, name, result) => {
+      await page.goto(`${site.url}/links`, { waitUntil: "networkidle" });
+      await page.getByRole(role, { name, exact: true }).click();
+      await page.getByText(result).waitFor();
+      await page.goto(site.url);
+      return new RegExp(`visits=${++visits} user=alice message=(\\S+)`).exec(await page.getByText("visits=").textContent())?.[1];
+    };
+    assert.equal(await messageAfter("link", "boom", "Internal Error"), "-");
+    assert.equal(await messageAfter("link", "refused", "not you"), "refused");
+    assert.equal(await messageAfter("link", "late boom", "it failed later"), "late");
+    assert.equal(await messageAfter("button", "write", "result: written"), "written");
+    assert.equal(await messageAfter("button", "write and fail", "result: failed 500"), "-");
   });
 });
