@@ -1,12 +1,15 @@
 // SvelteKit, with the hook of `edge-session/sveltekit`: built by its adapter for Node, and in Chromium.
 
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { test } from "node:test";
+import { root } from "../../../scripts/project.mjs";
 import { launch } from "../../e2e/browser.mjs";
-import { build, install, outage, start, Visitor, visits } from "./application.mjs";
+import { build, folder, install, outage, start, Visitor, visits } from "./application.mjs";
 
 await install();
-await build("sveltekit", "vite", "build");
+const node = join(root, "node_modules/.bin/node"); // SvelteKit prerenders on Node 22 and newer
+await build("sveltekit", node, join(folder, "node_modules/vite/bin/vite.js"), "build");
 const serve = (env) => start("sveltekit", "node", () => ["build/index.js"], { PROTOCOL_HEADER: "x-forwarded-proto", ...env });
 
 test("SvelteKit, built", async (t) => {
@@ -16,6 +19,10 @@ test("SvelteKit, built", async (t) => {
   const broken = await serve({ OUTAGE: "1" });
   t.after(broken.stop);
   await outage(t, broken.url, site.url);
+
+  await t.test("a page that was prerendered has no session", async () => {
+    assert.match((await new Visitor(site.url).get("/static")).text, /no session/);
+  });
 
   await t.test("the error page of a failure of the store is SvelteKit's", async () => {
     const visitor = new Visitor(site.url);

@@ -1,3 +1,5 @@
+import { building } from "$app/env";
+import type { Handle } from "@sveltejs/kit/hooks";
 import { session, type SessionLocals } from "edge-session/sveltekit";
 import { options } from "../../pages.mjs";
 
@@ -9,4 +11,6 @@ declare global {
   }
 }
 
-export const handle = session<Data>({ ...options, maxRecordBytes: 4096 });
+const withoutSession: Handle = ({ event, resolve }) => resolve(event); // for pages that are prerendered
+
+export const handle = building ? withoutSession : session<Data>({ ...options, maxRecordBytes: 4096 });

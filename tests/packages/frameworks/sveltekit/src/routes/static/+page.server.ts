@@ -1,0 +1,3 @@
+export const prerender = true;
+
+export const load = ({ locals }) => ({ session: "session" in locals });
