@@ -102,7 +102,7 @@ fn each_fenced_block_is_compiled_or_run() {
                 "toml" if document == "docs/guides/durable-objects-and-d1.md" => true,
                 "toml" => configurations.contains(&text),
                 "json" => serde_json::from_str::<serde_json::Value>(&text).is_ok(),
-                "ts" | "js" => indent == 0,
+                "ts" | "tsx" | "js" => indent == 0,
                 "sh" | "text" => true,
                 _ => false,
             };
@@ -110,7 +110,7 @@ fn each_fenced_block_is_compiled_or_run() {
             seen.insert(language.replace(",no_run", ""));
         }
     }
-    assert_eq!(seen.len(), 8, "{seen:?}");
+    assert_eq!(seen.len(), 9, "{seen:?}");
 }
 
 /// The dependencies of an example, each with the major and minor part of its version, as a user writes them.
