@@ -25,9 +25,11 @@ function blocks(path, language) {
  */
 export function writeExamples(folder) {
   const copies = programs.map((name) => readFileSync(join(root, "examples", name), "utf8"));
-  return documents().flatMap((path) => ["ts", "js"].flatMap((language) =>
+  return documents().flatMap((path) => ["ts", "tsx", "js"].flatMap((language) =>
     blocks(path, language).filter((code) => !copies.includes(code)).map((code, index) => {
-      const name = `${path.replace(/\.md$/, "").replaceAll(/[^\w-]/g, "-")}-${index + 1}.${language}`;
+      // Of a.ts, a.tsx and a.js, the compiler takes the first one only.
+      const place = `${path.replace(/\.md$/, "").replaceAll(/[^\w-]/g, "-")}${language === "ts" ? "" : `-${language}`}`;
+      const name = `${place}-${index + 1}.${language}`;
       writeFileSync(join(folder, name), /^(import|export) /m.test(code) ? code : `${code}export {};\n`);
       return name;
     })));

@@ -37,7 +37,7 @@ export interface NextSession<Data extends object> {
    * Throws a `UsageError` where Next sets no cookies: in a server component and in `after`.
    *
    * @example
-   * export const POST = withSession(async (session, request) => {
+   * export const POST = withSession(async (session, request: Request) => {
    *   session.set("user", await userOf(request));
    *   redirect("/");
    * });

@@ -38,21 +38,15 @@ declare module "@react-router/cloudflare" {
 }
 
 declare module "astro" {
-  export type MiddlewareHandler = (
-    context: { request: Request; locals: App.Locals; isPrerendered: boolean },
-    next: () => Promise<Response>,
-  ) => Promise<Response> | Response | Promise<void> | void;
-}
-
-declare module "@sveltejs/kit/hooks" {
-  interface RequestEvent {
+  export type APIRoute = (context: {
     request: Request;
     locals: App.Locals;
-  }
-  export type Handle = (input: {
-    event: RequestEvent;
-    resolve: (event: RequestEvent) => Promise<Response>;
+    redirect(path: string, status: number): Response;
   }) => Promise<Response> | Response;
+}
+
+declare module "@sveltejs/kit" {
+  export function redirect(status: number, location: string): never;
 }
 
 declare module "h3" {

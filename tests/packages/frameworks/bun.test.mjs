@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { install, outage, start, visits } from "./application.mjs";
 
 await install();
-const serve = (env) => start("bun", "bun", () => ["server.mjs"], env);
+const serve = (env) => start("fetch", "bun", () => ["server.mjs"], env);
 
 test("Bun", async (t) => {
   const site = await serve();

@@ -47,6 +47,12 @@ test("Next.js", async (t) => {
     assert.equal(headers.get("Cache-Control"), "private, max-age=60");
   });
 
+  await t.test("a route handler that is not wrapped itself sets its caching headers itself, as the guide says", async () => {
+    const { headers } = await new Visitor(site.url).get("/check/twice");
+    assert.deepEqual([headers.get("Cache-Control"), /\bcookie\b/i.test(headers.get("Vary"))], [null, false]);
+    assert.equal(headers.getSetCookie().length, 1);
+  });
+
   await t.test("a write in a server component is refused with what to do", async () => {
     const visitor = new Visitor(site.url);
     await visitor.get("/login");
