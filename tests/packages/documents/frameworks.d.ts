@@ -45,6 +45,21 @@ declare module "astro" {
   }) => Promise<Response> | Response;
 }
 
+declare module "$app/env" {
+  export const building: boolean;
+}
+
+declare module "@sveltejs/kit/hooks" {
+  interface RequestEvent {
+    readonly locals: object;
+    readonly request: Request;
+  }
+  export type Handle = (input: {
+    event: RequestEvent;
+    resolve: (event: RequestEvent) => Response | Promise<Response>;
+  }) => Response | Promise<Response>;
+}
+
 declare module "@sveltejs/kit" {
   export function redirect(status: number, location: string): never;
 }
