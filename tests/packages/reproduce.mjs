@@ -11,7 +11,7 @@ import { run } from "../../scripts/run.mjs";
 import { needs, setUp } from "../../scripts/setup.mjs";
 
 /** The files that the build reads. */
-const parts = ["src", "crates", "migrations", "npm", "worker", "scripts", "tests/bench/workers", "tests/django", "tests/packages", "examples", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "package.json", "docs/npm-readme.md", "CHANGELOG.md", "LICENSE"];
+const parts = ["src", "crates", "migrations", "npm", "worker", "scripts", "tests/bench/workers", "tests/django", "tests/packages", "examples", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "package.json", "docs", "CHANGELOG.md", "LICENSE"];
 
 /** The digest of each file in a folder, by its name. */
 function digests(folder) {
