@@ -80,6 +80,28 @@ test("a wrapped function returns its result, and a server function that cannot s
   assert.deepEqual(jar.getAll(), []);
 });
 
+test("an error of a route handler that is not of this package is rethrown, even with a status: its message is not sent to the visitor", async (t) => {
+  const log = t.mock.method(console, "error", () => {});
+  const { withSession } = createNextSession(options(), async () => new Cookies());
+  const error = Object.assign(new Error("password=hunter2"), { status: 409, code: "CONFLICT" });
+  await assert.rejects(withSession(() => Promise.reject(error))(new Request("https://example.com/")), error);
+  assert.equal(log.mock.callCount(), 0);
+});
+
+test("a failure of the store in a route handler is logged with its cause, which the response does not contain", async (t) => {
+  const log = t.mock.method(console, "error", () => {});
+  const cause = new Error("no route to 10.0.0.1");
+  const store = { ...memory(), get: () => Promise.reject(cause) };
+  const jar = new Cookies();
+  await createNextSession(options(), async () => jar).withSession((session) => void session.set("user", "alice"))();
+  const { withSession } = createNextSession({ store, secrets }, async () => jar);
+  const answer = await withSession((session) => new Response(session.get("user")))(new Request("https://example.com/"));
+  const { error } = await answer.json();
+  assert.deepEqual([answer.status, error.code, /10\.0\.0\.1/.test(error.message)], [503, "ES_STORE_UNAVAILABLE", false]);
+  assert.match(log.mock.calls[0].arguments[0], /^edge-session: ES_STORE_UNAVAILABLE: /);
+  assert.equal(log.mock.calls[0].arguments[1], cause);
+});
+
 test("an error with another digest, as React gives to each error of a server component, saves nothing", async () => {
   const jar = new Cookies();
   const { getSession, withSession } = createNextSession(options(), async () => jar);

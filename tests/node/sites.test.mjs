@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { session as astro } from "../../dist/astro/index.js";
 import { createSessions, memory } from "../../dist/node.js";
 import { session as sveltekit } from "../../dist/sveltekit/index.js";
@@ -138,6 +139,37 @@ test("sveltekit: what is streamed to its script is not waited for", async () => 
     goOn();
     assert.equal(await answer.text(), parts.join(""));
   }
+});
+
+test("sveltekit: if the browser leaves, the application's stream is cancelled, although its first line was read", async () => {
+  let cancelled;
+  const body = new ReadableStream({
+    start: (controller) => controller.enqueue(new TextEncoder().encode('{"type":"data","nodes":[]}\n')),
+    cancel: (reason) => void (cancelled = reason),
+  });
+  const response = new Response(body, { headers: { "Content-Type": "text/sveltekit-data" } });
+  const answer = await adapters.sveltekit({ store: memory(), secrets })(request(), ({ session }) => (session.set("a", 1), response), { isDataRequest: true });
+  answer.body.cancel("left").catch(() => {});
+  await sleep(0);
+  assert.ok(cancelled);
+});
+
+test("sveltekit: a response to its script is not copied if the session was not used", async () => {
+  const response = Object.assign(Response.json({ type: "data", nodes: [] }), { clone: () => assert.fail("copied") });
+  const answer = await adapters.sveltekit({ store: memory(), secrets })(request(), () => response, { isDataRequest: true });
+  assert.equal(await answer.text(), '{"type":"data","nodes":[]}');
+});
+
+test("sveltekit: after a failure of the store, an error that it reports to its script with the status 500 has the status 503", async () => {
+  const store = memory();
+  const serve = adapters.sveltekit({ store, secrets });
+  const { headers } = await serve(request(), ({ session }) => (session.set("a", 1), new Response()));
+  store.get = () => Promise.reject(new Error("unreachable"));
+  const answer = await serve(request(cookiesAfter("", headers)), async ({ session }) => {
+    assert.throws(() => session.get("a"), { code: "ES_STORE_UNAVAILABLE" });
+    return Response.json({ type: "error", error: { status: 500, message: "Error" } }, { status: 500 });
+  }, { isDataRequest: true });
+  assert.deepEqual([answer.status, answer.headers.getSetCookie()], [503, []]);
 });
 
 test("sveltekit: options for each environment of the platform", async () => {
