@@ -87,7 +87,6 @@ pub use session::expiry::{Expiry, ExpiryOptions};
 pub use session::key::SessionKey;
 pub use session::load_reason::LoadReason;
 pub use session::session::Session;
-pub use session::stored_data::{StoredData, record_members};
 pub use sessions::Sessions;
 pub use settings::{SameSite, Settings};
 pub use store::{MemoryStore, Store};

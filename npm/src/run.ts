@@ -29,9 +29,10 @@ export async function respond<Data extends object>(
     await sessions.commitHeaders(session, 500, response.headers);
     return response;
   }
-  const outage = isResponse(response) && response.status === 500 && StoredSession.outage(session);
   try {
-    return await sessions.commit(session, outage ? new Response(response.body, withStatus(response, outage.status)) : response);
+    const committed = await sessions.commit(session, response);
+    const outage = committed.status === 500 ? StoredSession.outage(session) : undefined;
+    return outage?.status ? new Response(committed.body, { status: outage.status, headers: committed.headers }) : committed;
   } catch (error) {
     const response = await errorResponse(error, onError);
     mergeHeaders(response.headers, []);
@@ -52,10 +53,6 @@ async function returned<Data extends object>(
   }
 }
 
-function withStatus({ headers }: Response, status: number | undefined): ResponseInit {
-  return { headers, ...(status !== undefined && { status }) };
-}
-
 /**
  * Returns the response to an error, with headers that can be changed. Rethrows an error without a status. Logs the store's own error, which
  * contains no key, token or data.
@@ -68,5 +65,5 @@ async function errorResponse(error: unknown, onError: RunOptions["onError"]): Pr
 }
 
 function toJson({ code, message, status }: EdgeSessionError): Response {
-  return Response.json({ error: { code, message } }, { status: status ?? 500 });
+  return Response.json({ error: { code, message } }, { status: status ?? 500, headers: { "Cache-Control": "no-store" } });
 }

@@ -306,10 +306,15 @@ export class StoredSession<Data extends object> implements Session<Data> {
     if (unsavedChanges === "ignore" || !this.#objects) return;
     for (const [key, { value, text }] of this.#objects) {
       if (text === undefined) continue; // it was set, and `modified` became false later: nothing is to be saved
-      const changed = toJson(key, value);
-      if (changed === text || changed === toJson(key, fromJson(key, text))) continue; // another program can have written it with spaces
-      if (unsavedChanges === "save") this.#put(key, changed);
-      else this.#reportUnsavedChange(key);
+      try {
+        const changed = toJson(key, value);
+        if (changed === text || changed === toJson(key, fromJson(key, text))) continue; // another program can have written it with spaces
+        if (unsavedChanges === "save") this.#put(key, changed);
+        else this.#reportUnsavedChange(key);
+      } catch (error) {
+        if (unsavedChanges === "save") throw error;
+        this.#reportUnsavedChange(key); // it was changed to something that JSON cannot represent, which would not be saved either
+      }
     }
   }
 
@@ -432,7 +437,8 @@ export class StoredSession<Data extends object> implements Session<Data> {
     checkKey(key);
     checkValue(key, value);
     this.#write(FLASH_PREFIX + key, value);
-    (this.#flashed ??= new Map()).set(key, undefined);
+    this.#flashed ??= new Map();
+    if (!this.#flashed.has(key)) this.#flashed.set(key, undefined); // what this request has read stays
     return this;
   }
 
@@ -444,7 +450,8 @@ export class StoredSession<Data extends object> implements Session<Data> {
       const value = (this.pop as (key: string, fallback: unknown) => unknown).call(this, FLASH_PREFIX + key, undefined);
       (this.#flashed ??= new Map()).set(key, value);
     }
-    return this.#flashed.get(key) ?? fallback;
+    const value = this.#flashed.get(key);
+    return value === undefined ? fallback : value;
   }
 
   keys(): SessionKeyOf<Data>[] {

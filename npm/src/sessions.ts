@@ -102,7 +102,8 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
   commitCookies(session: Session<Data>, status: number): Promise<SessionCookie[]>;
 
   /**
-   * Runs a handler with the session of a request: loads it, commits it with the response, and frees it. Returns the response.
+   * Runs a handler with the session of a request: loads it, commits it with the response, and frees it. Returns the response. Takes a session
+   * that is loaded already, too.
    *
    * A response that the handler throws, as some frameworks throw redirects, counts as returned. If the session cannot be read or saved, the
    * response has the status of the error, 503, 400, 409 or 413, unless the handler catches it: `onError` creates it, by default in JSON. If the
@@ -116,7 +117,7 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
    * });
    */
   run(
-    request: CookieSource,
+    request: CookieSource | Session<Data>,
     handler: (session: Session<Data>) => Response | Promise<Response>,
     options?: RunOptions,
   ): Promise<Response>;
@@ -294,13 +295,13 @@ class StoredSessions<Data extends object> implements Sessions<Data> {
   }
 
   async run(
-    request: CookieSource,
+    request: CookieSource | Session<Data>,
     handler: (session: Session<Data>) => Response | Promise<Response>,
     { onError }: RunOptions = {},
   ): Promise<Response> {
-    const session = await this.load(request);
+    const session = request instanceof StoredSession ? request : ((await this.load(request as CookieSource)) as StoredSession<Data>);
     try {
-      return await respond(this, session as StoredSession<Data>, handler, onError);
+      return await respond(this, session, handler, onError);
     } finally {
       session[Symbol.dispose](); // not `using`, which not all browsers of 2025 support
     }

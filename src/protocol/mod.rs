@@ -85,6 +85,8 @@ pub use save::Save;
 pub use sweep::Sweep;
 pub use user_sessions::{UserCall, UserOutcome, UserSessions};
 
+pub use crate::session::stored_data::{StoredData, record_members};
+
 /// The maximum number of keys that a step reads.
 pub const MAX_READ: usize = 48;
 

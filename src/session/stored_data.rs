@@ -34,6 +34,26 @@ impl<'session> StoredData<'session> {
 
 /// Calls `each` with the quoted keys and JSON texts of a record, as [`StoredData::members`] returns them. Returns false if the bytes are no
 /// record.
+///
+/// ```
+/// # use edge_session::{MemoryStore, Sessions, Settings};
+/// use edge_session::protocol::record_members;
+///
+/// # pollster::block_on(async {
+/// # let settings = Settings::builder(["a secret of at least thirty-two bytes"]).build()?;
+/// # let sessions = Sessions::new(MemoryStore::default(), settings);
+/// # let mut session = sessions.new_session()?;
+/// session.set("user", "alice")?;
+/// sessions.save(&mut session).await?;
+/// # let key = session.session_key().unwrap().as_str().to_owned();
+/// # let mut session = sessions.open(&key).await?;
+/// let record = session.stored_data()?.record().to_vec();
+/// let mut members = Vec::new();
+/// assert!(record_members(record, |key, value| members.push([key.to_vec(), value.to_vec()])));
+/// assert_eq!(members, [[b"\"user\"".to_vec(), b"\"alice\"".to_vec()]]);
+/// assert!(!record_members(b"no record".to_vec(), |_, _| ()));
+/// # Ok::<(), edge_session::Error>(()) }).unwrap();
+/// ```
 pub fn record_members(record: Vec<u8>, mut each: impl FnMut(&[u8], &[u8])) -> bool {
     let Decoded::Record(record) = record::decode(record) else { return false };
     record.data.members().for_each(|(key, value)| each(key, value));

@@ -96,6 +96,18 @@ fn cve_2026_35192_no_response_that_sets_or_deletes_the_cookie_is_stored() {
     }
 }
 
+#[test]
+fn the_response_to_a_logout_clears_the_browsers_data_of_the_site_if_the_setting_says_so() {
+    for (setting, expected) in [(true, Some("\"cache\", \"storage\"")), (false, None)] {
+        let site = site_with(defaults().clear_site_data(setting));
+        let mut alice = site.visitor();
+        let change = applied(&site.request(&mut alice, |session| session.set("page", 1).unwrap()), &[]);
+        assert_eq!(header(&change, "Clear-Site-Data"), None);
+        let logout = applied(&site.logout(&mut alice, 200), &[]);
+        assert_eq!(header(&logout, "Clear-Site-Data").as_deref(), expected);
+    }
+}
+
 // K2, CVE-2026-48588 (Django): a request with an unrelated cookie was treated as one without a session.
 #[test]
 fn cve_2026_48588_other_cookies_make_no_difference() {

@@ -106,6 +106,27 @@ test("the error page that a framework made of a failure of the store has the sta
   assert.equal((await healthy.sessions.run(alice.cookie, (session) => new Response(null, { status: session.has("a") ? 500 : 200 }))).status, 500, "a failure of its own");
 });
 
+test("run takes a session that is loaded already", async () => {
+  const { sessions } = sessionsAt();
+  const session = await sessions.load("");
+  const answer = await sessions.run(session, (same) => (assert.equal(same, session), same.set("a", 1), new Response("ok")));
+  assert.equal(answer.headers.getSetCookie().length, 1);
+  assert.equal(session.get("a"), 1);
+  await assert.rejects(sessions.run(session, () => new Response()), { code: "ES_SESSION_CLOSED" });
+});
+
+test("a failure of the store does not hide that the page of the error cannot be sent", async (t) => {
+  t.mock.method(console, "error", () => {});
+  const sessions = createSessions({ store: failing, secrets });
+  const used = async (session) => {
+    await session.set("a", 1).save().catch(() => {});
+    const response = new Response("Something went wrong", { status: 500 });
+    await response.text();
+    return response;
+  };
+  await assert.rejects(sessions.run("", used), { code: "ES_VALUE", message: /its body was read/ });
+});
+
 test("onError makes the response to an error, for a failed handler and for a failed commit", async (t) => {
   t.mock.method(console, "error", () => {});
   const sessions = createSessions({ store: failing, secrets });
@@ -143,6 +164,19 @@ test("flash: the next request that asks gets the value, and no other; a failed r
     assert.equal(session.get("message"), "of the data");
     assert.equal(session.modified, false);
   });
+});
+
+test("flash: null is a value, and a message that was read stays readable after the next one was set", async () => {
+  const { sessions } = sessionsAt();
+  const alice = visitor(sessions);
+  await visited(alice, (session) => session.flash("nothing", null).flash("message", "first"));
+  await visited(alice, (session) => {
+    assert.equal(session.flashed("nothing", "fallback"), null);
+    assert.equal(session.flashed("message"), "first");
+    session.flash("message", "second");
+    assert.equal(session.flashed("message"), "first");
+  });
+  await visited(alice, (session) => assert.equal(session.flashed("message"), "second"));
 });
 
 test("flash refuses what set refuses", async () => {
@@ -193,6 +227,8 @@ test("in development, a change in place without modified is an event and a warni
   assert.match(warn.mock.calls[0].arguments[0], /"cart" was changed in place.*session\.modified = true/);
   await visited(alice, (session) => (session.get("cart").push("pear"), (session.modified = true)));
   assert.equal(warn.mock.callCount(), 1);
+  await visited(alice, (session) => session.get("cart").push(new Date()));
+  assert.equal(warn.mock.callCount(), 2, "what JSON cannot represent is reported, too, and fails no page");
 });
 
 test("a record that another program wrote with spaces is not a change", async () => {

@@ -140,6 +140,18 @@ test("the middleware takes a Sessions, whose other calls the handlers use", asyn
   assert.deepEqual(await (await app.request("/devices", { headers: { Cookie: cookie } })).json(), [["Phone", true]]);
 });
 
+test("of two middlewares on one path, the first gives the request its session", async () => {
+  const store = memory();
+  const { app, visit } = site(store);
+  app.use("/admin/*", session({ store, secrets }));
+  app.get("/admin/", (c) => (c.var.session.set("admin", true), c.text("ok")));
+  const before = (await visit("/admin/")).headers.getSetCookie();
+  assert.equal(before.length, 1);
+  assert.equal(store.records.size, 1);
+  assert.equal(await (await visit("/")).text(), "1");
+  assert.equal(store.records.size, 1);
+});
+
 test("app.onError makes the response to an error of the session, and nothing is saved", async (t) => {
   t.mock.method(console, "error", () => {});
   const store = memory();

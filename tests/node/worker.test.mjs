@@ -87,7 +87,7 @@ test("a store that fails: 503 where the session was used and the error not caugh
     assert.equal(await (await one.get("/caught")).text(), "Hello, whoever you are");
     const response = await one.get("/");
     assert.deepEqual([response.status, (await response.json()).error.code], [503, "ES_STORE_UNAVAILABLE"]);
-    assert.deepEqual([response.headers.get("Vary"), response.headers.get("Cache-Control")], ["Cookie", "private"]);
+    assert.deepEqual([response.headers.get("Vary"), response.headers.get("Cache-Control")], ["Cookie", "private, no-store"]);
   });
   assert.deepEqual(lines, ["edge-session: ES_STORE_UNAVAILABLE: the session store could not be reached; try again"]);
   assert.equal(one.cookie, cookie);
@@ -106,7 +106,7 @@ test("a session that cannot be saved is 503, 400 or 413, without a cookie", asyn
     ]) {
       const response = await browser(withSessions({ store: kv(countingKv(faults).kv), secrets, ...settings }, handler)).get("/");
       assert.deepEqual([response.status, (await response.json()).error.code], [status, code]);
-      assert.deepEqual([response.headers.getSetCookie(), response.headers.get("Vary"), response.headers.get("Cache-Control")], [[], "Cookie", "private"]);
+      assert.deepEqual([response.headers.getSetCookie(), response.headers.get("Vary"), response.headers.get("Cache-Control")], [[], "Cookie", "private, no-store"]);
     }
     const one = browser(withSessions({ store: kv(here), secrets }, {
       async fetch(request, env, context, session) {
@@ -138,7 +138,7 @@ test("a failed save inside of the handler gets the response of a failed commit, 
   const lines = await logged(t, async () => {
     const response = await browser(worker, {}).get("/");
     assert.deepEqual([response.status, (await response.json()).error.code], [413, "ES_TOO_LARGE"]);
-    assert.deepEqual([response.headers.getSetCookie(), response.headers.get("Vary"), response.headers.get("Cache-Control")], [[], "Cookie", "private"]);
+    assert.deepEqual([response.headers.getSetCookie(), response.headers.get("Vary"), response.headers.get("Cache-Control")], [[], "Cookie", "private, no-store"]);
   });
   assert.equal(lines.length, 1);
   assert.equal(kept.size, 0);

@@ -38,7 +38,7 @@ const SHORT: usize = 512;
 #[wasm_bindgen(js_name = recordMembers)]
 pub fn record_members(record: Vec<u8>) -> Option<String> {
     let mut members = Vec::new();
-    let is_record = edge_session::record_members(record, |key, value| {
+    let is_record = edge_session::protocol::record_members(record, |key, value| {
         for text in [key, value] {
             members.push(0);
             members.extend_from_slice(text);

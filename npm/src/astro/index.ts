@@ -17,6 +17,9 @@ export interface AstroContext {
   readonly request: Request;
 }
 
+/** The `locals` of the pages that are being rendered. `Astro.rewrite` passes them to the middleware again, with a copy of the request. */
+const rendering = new WeakSet<object>();
+
 /**
  * Returns a middleware that loads the session of each request as `locals.session`, and commits it with the page. A page that is prerendered has
  * no session: at build time there is no visitor. `options` are those of `createSessions`, or its `Sessions`, or a function that returns the
@@ -41,8 +44,6 @@ export function session<Data extends SessionData<Data> = Record<string, unknown>
   runOptions?: RunOptions,
 ): (context: AstroContext, next: () => Promise<Response>) => Promise<Response> {
   const sessionsOf = sessionsFor<Data, undefined>(options);
-  /** The `locals` of the pages that are being rendered. `Astro.rewrite` passes them to the middleware again, with a copy of the request. */
-  const rendering = new WeakSet<object>();
   return async ({ isPrerendered, locals, request }, next) => {
     if (isPrerendered || rendering.has(locals)) return next();
     rendering.add(locals);

@@ -19,6 +19,9 @@ export type ToResponse = (value: unknown, event: never, config?: never) => Respo
 /** A middleware of h3. */
 export type SessionMiddleware = (event: H3SessionEvent, next: () => unknown) => unknown;
 
+/** The events that have a session. */
+const known = new WeakSet<H3SessionEvent>();
+
 /**
  * Returns a middleware that loads the session of each request as `event.context.session`, and commits it with the response. `options` are those
  * of `createSessions`, or its `Sessions`, or a function that returns the options for the bindings of a Worker. `toResponse` is that of h3; in
@@ -46,7 +49,6 @@ export function session<Data extends SessionData<Data> = Record<string, unknown>
   runOptions?: RunOptions,
 ): SessionMiddleware {
   const sessionsOf = sessionsFor<Data, Env>(options);
-  const known = new WeakSet<H3SessionEvent>();
   return async (event, next) => {
     if (known.has(event)) return next();
     known.add(event);

@@ -19,6 +19,9 @@ export interface HonoContext<Data extends object> {
   set(name: "session", session: Session<Data>): void;
 }
 
+/** The requests that have a session. */
+const known = new WeakSet<Request>();
+
 /**
  * Returns a middleware that loads the session of each request as `c.var.session`, and commits it with the response. `options` are those of
  * `createSessions`, or its `Sessions`, or a function that returns the options for the bindings of a Worker.
@@ -37,6 +40,8 @@ export function session<Data extends SessionData<Data> = Record<string, unknown>
 ): (context: HonoContext<Data>, next: () => Promise<void>) => Promise<void> {
   const sessionsOf = sessionsFor<Data, Env>(options);
   return async (context, next) => {
+    if (known.has(context.req.raw)) return next();
+    known.add(context.req.raw);
     const handle = async (session: Session<Data>): Promise<Response> => {
       context.set("session", session);
       await next();

@@ -1,6 +1,6 @@
 // The public API of `edge-session/next`: sessions in the App Router of Next.js.
 
-import { EdgeSessionError, sessionsFor, UsageError } from "edge-session";
+import { sessionsFor, UsageError } from "edge-session";
 import type { SessionOptions } from "../options.js";
 import type { SessionCookieOptions } from "../session-cookie.js";
 import type { Sessions } from "../sessions.js";
@@ -151,28 +151,21 @@ async function act<Data extends object, Result>(
 }
 
 /** Runs a route handler. The headers of the session go into its response: Next would send no cookies with `notFound()`. */
-async function respond<Data extends object>(
+function respond<Data extends object>(
   sessions: Sessions<Data>,
   session: Session<Data>,
   request: Request,
   run: () => Promise<unknown>,
 ): Promise<Response> {
-  let response;
-  try {
-    response = (await run()) as Response;
-  } catch (error) {
-    response = navigation(error, request);
-    if (!response) {
-      const failed = errorResponse(error);
-      await sessions.commitHeaders(session, 500, failed.headers); // nothing is saved, whatever the status of the error
-      return failed;
+  return sessions.run(session, async () => {
+    try {
+      return (await run()) as Response;
+    } catch (error) {
+      const response = navigation(error, request);
+      if (response) return response;
+      throw error;
     }
-  }
-  try {
-    return await sessions.commit(session, response);
-  } catch (error) {
-    return errorResponse(error);
-  }
+  });
 }
 
 /** Returns the response to a thrown `redirect()` or `notFound()`, as Next does, or undefined for another error. */
@@ -191,12 +184,4 @@ function navigationOf(error: unknown): { status: number; location?: string } | u
   if (code === "NEXT_REDIRECT") return { status: Number(parts.at(-2)), location: parts.slice(1, -2).join(";") };
   if (code === "NEXT_HTTP_ERROR_FALLBACK") return { status: Number(parts[0]) };
   return undefined;
-}
-
-/** Returns the response to an error of the session or its store. Rethrows other errors. */
-function errorResponse(error: unknown): Response {
-  if (!(error instanceof EdgeSessionError) || error.status === undefined) throw error;
-  const { code, message, status, cause } = error;
-  console.error(`edge-session: ${code}: ${message}`, cause ?? "");
-  return Response.json({ error: { code, message } }, { status, headers: { Vary: "Cookie", "Cache-Control": "private, no-store" } });
 }

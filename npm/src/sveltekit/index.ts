@@ -19,6 +19,9 @@ export interface SvelteKitEvent {
   readonly request: Request;
 }
 
+/** The requests that have a session. */
+const known = new WeakSet<Request>();
+
 /** The hook. It can be part of a `sequence`. */
 export type SessionHandle = <Event extends SvelteKitEvent>(input: {
   event: Event;
@@ -49,7 +52,6 @@ export function session<Data extends SessionData<Data> = Record<string, unknown>
   runOptions?: RunOptions,
 ): SessionHandle {
   const sessionsOf = sessionsFor<Data, Env>(options);
-  const known = new WeakSet<Request>();
   return async ({ event, resolve }) => {
     if (known.has(event.request)) return resolve(event);
     known.add(event.request);
@@ -71,7 +73,7 @@ export function session<Data extends SessionData<Data> = Record<string, unknown>
 /** The error of a `load` function or a remote function, in the JSON for SvelteKit's script in the browser. */
 interface ReportedError {
   type: "error";
-  error: { status?: number };
+  error?: { status?: number };
 }
 
 /** The types of the JSON that SvelteKit's script reads. The JSON is the first line; promises that are streamed follow it. */
@@ -85,7 +87,7 @@ async function reportsFailure(response: Response): Promise<boolean> {
   if (!line.includes('"type":"error"')) return false;
   const result = JSON.parse(line) as ReportedError | { nodes: (ReportedError | { type: "data" | "skip" } | null)[] };
   const parts = "nodes" in result ? result.nodes : [result];
-  return parts.some((part) => part?.type === "error" && (part.error.status ?? 500) >= 500);
+  return parts.some((part) => part?.type === "error" && (part.error?.status ?? 500) >= 500);
 }
 
 async function firstLine(body: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string> {

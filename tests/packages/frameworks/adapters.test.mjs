@@ -5,7 +5,8 @@ import { describe, test } from "node:test";
 import { createServerEntry } from "@tanstack/react-start/server";
 import { H3, HTTPError, onError, toResponse } from "h3";
 import { createContext, createStaticHandler, redirect, RouterContextProvider } from "react-router";
-import { install } from "./application.mjs";
+import { visits } from "./application.mjs";
+import { install } from "./servers.mjs";
 
 await install();
 const { createSessions, memory } = await import("edge-session");

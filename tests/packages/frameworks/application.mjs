@@ -10,76 +10,7 @@
 // A page is any text that contains these. Other paths are not found. With OUTAGE=1, the store of the server fails.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
-import { environment, root } from "../../../scripts/project.mjs";
-import { succeed } from "../installed.mjs";
-
-export const folder = fileURLToPath(new URL(".", import.meta.url));
-
-/** Puts the packed package into node_modules, once for all tests of this process. */
-export async function install() {
-  const scratch = mkdtempSync(join(tmpdir(), "edge-session-frameworks-"));
-  await succeed("npm", ["pack", "--pack-destination", scratch], { cwd: join(root, "dist") });
-  const [tarball] = readdirSync(scratch);
-  const place = join(folder, "node_modules", "edge-session");
-  rmSync(place, { recursive: true, force: true });
-  mkdirSync(place, { recursive: true });
-  await succeed("tar", ["-xzf", join(scratch, tarball), "--strip-components=1", "-C", place]);
-  rmSync(scratch, { recursive: true, force: true });
-}
-
-/** Runs a program of node_modules, to its end, in a project. */
-export const build = (project, program, ...args) => succeed(programOf(program), args, { cwd: join(folder, project), limit: 300 });
-
-/** Starts a server in a project, on the port that `args` gets, and waits until it answers. Returns its URL, its output, and how to stop it. */
-export async function start(project, program, args, env = {}) {
-  const port = await freePort();
-  const child = spawn(programOf(program), args(String(port)), {
-    cwd: join(folder, project),
-    env: { ...environment(), ...env, PORT: String(port), HOST: "localhost" },
-    detached: true,
-  });
-  const output = [];
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => output.push(chunk));
-  const text = () => Buffer.concat(output).toString();
-  const closed = once(child, "close");
-  const stop = async () => {
-    try {
-      process.kill(-child.pid, "SIGKILL");
-    } catch {} // it has ended already
-    await closed;
-  };
-  const url = `http://localhost:${port}`;
-  for (const began = Date.now(); ; await sleep(100)) {
-    const answer = await fetch(`${url}/missing`).catch(() => undefined);
-    if (answer && (await answer.arrayBuffer())) return { url, output: text, stop };
-    if (child.exitCode !== null || Date.now() - began > 90_000) {
-      await stop();
-      throw new Error(`${program} in ${project} does not answer:\n${text()}`);
-    }
-  }
-}
-
-function programOf(name) {
-  const local = join(folder, "node_modules", ".bin", name);
-  return existsSync(local) ? local : name;
-}
-
-async function freePort() {
-  const server = createServer().listen(0, "localhost");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
-}
+import { launch } from "../../e2e/browser.mjs";
 
 /** A visitor with cookies. */
 export class Visitor {
@@ -191,5 +122,75 @@ export async function outage(t, url, healthy) {
     assert.equal((await new Visitor(url).get("/login")).status, 503);
     assert.deepEqual(visitor.jar, before);
     assert.equal((await visitor.get("/missing")).status, 404);
+  });
+}
+
+/**
+ * Serves a project, healthy and with OUTAGE=1, and visits both, as subtests of `t`. Returns the two servers, which stop when `t` ends. `options`
+ * are those of `visits`.
+ */
+export async function serveAndVisit(t, serve, options) {
+  const site = await serve();
+  t.after(site.stop);
+  await visits(t, site.url, options);
+  const broken = await serve({ OUTAGE: "1" });
+  t.after(broken.stop);
+  await outage(t, broken.url, site.url);
+  return { site, broken };
+}
+
+// Visits to pages that not all projects have.
+
+/** `/large` stores more than a session may have. */
+export async function refusal(t, url) {
+  await t.test("a session that cannot be saved is an error in JSON, and sets no cookie", async () => {
+    const answer = await new Visitor(url).get("/large");
+    assert.deepEqual([answer.status, JSON.parse(answer.text).error.code], [413, "ES_TOO_LARGE"]);
+    assert.deepEqual(answer.headers.getSetCookie(), []);
+  });
+}
+
+/** `/events` sends the parts of the streamed page as events. */
+export async function events(t, url) {
+  await t.test("events are sent one by one, and read the session after the headers", async () => {
+    const visitor = new Visitor(url);
+    await visitor.get("/login");
+    const { headers, text } = await visitor.get("/events");
+    assert.match(headers.get("Content-Type"), /^text\/event-stream/);
+    assert.equal(text, "data: began \n\ndata: user=alice\n\n");
+  });
+}
+
+/** `/refused` sets a message and throws an error with the status 403; `/headers` has `Vary` and `Cache-Control` of its own. */
+export async function ownHeaders(t, url) {
+  await t.test("an HTTPError below 500 keeps what was set", async () => {
+    const visitor = new Visitor(url);
+    const answer = await visitor.get("/refused");
+    assert.deepEqual([answer.status, JSON.parse(answer.text).message], [403, "not you"]);
+    assert.equal((await visitor.get("/")).page, "visits=1 user=- message=refused");
+  });
+
+  await t.test("the headers of the handler are merged with those of the session, once", async () => {
+    const visitor = new Visitor(url);
+    await visitor.get("/login");
+    const { headers } = await visitor.get("/headers");
+    assert.deepEqual([headers.get("Vary"), headers.get("Cache-Control")], ["Accept, Cookie", "private, max-age=60"]);
+    const login = await new Visitor(url).get("/login");
+    assert.deepEqual(login.headers.getSetCookie().map((line) => line.split("=")[0]), ["seen", "__Host-sessionid"]);
+  });
+}
+
+/** The streamed page in Chromium. */
+export async function streamed(t, url) {
+  await t.test("in Chromium, a page is streamed, and its later part reads the session", async () => {
+    const browser = await launch();
+    t.after(() => browser.close());
+    const page = await browser.newPage();
+    await page.goto(`${url}/login`);
+    await page.getByText("visits=1 user=alice message=welcome").waitFor();
+    await page.goto(`${url}/stream`, { waitUntil: "commit" });
+    await page.getByText("began").waitFor();
+    assert.equal(await page.getByText("user=").count(), 0);
+    await page.getByText("user=alice").waitFor();
   });
 }

@@ -9,7 +9,8 @@ import { test } from "node:test";
 import { root } from "../../../scripts/project.mjs";
 import { run } from "../../../scripts/run.mjs";
 import { serve, succeed } from "../installed.mjs";
-import { build, folder, install, Visitor } from "./application.mjs";
+import { Visitor } from "./application.mjs";
+import { build, folder, install } from "./servers.mjs";
 
 await install();
 const scratch = mkdtempSync(join(realpathSync(tmpdir()), "edge-session-bundles-"));

@@ -1,7 +1,8 @@
 // Deno's own server, and Hono on it.
 
 import { test } from "node:test";
-import { install, outage, start, visits } from "./application.mjs";
+import { serveAndVisit } from "./application.mjs";
+import { install, start } from "./servers.mjs";
 
 await install();
 
@@ -11,11 +12,6 @@ const flags = ["serve", "--allow-env=OUTAGE,PORT,HOST", "--host", "localhost"];
 for (const [project, name] of [["fetch", "Deno"], ["hono", "Hono on Deno"]]) {
   test(name, async (t) => {
     const serve = (env) => start(project, "deno", (port) => [...flags, "--port", port, "server.mjs"], env);
-    const site = await serve();
-    t.after(site.stop);
-    await visits(t, site.url);
-    const broken = await serve({ OUTAGE: "1" });
-    t.after(broken.stop);
-    await outage(t, broken.url, site.url);
+    await serveAndVisit(t, serve);
   });
 }

@@ -9,7 +9,8 @@ import { setTimeout as after } from "node:timers/promises";
 import { promisify } from "node:util";
 import expressSession from "express-session";
 import { createStorage } from "unstorage";
-import { Visitor, install, start } from "./application.mjs";
+import { Visitor } from "./application.mjs";
+import { folder, install, start } from "./servers.mjs";
 
 await install();
 const { ConfigError, StoreUnavailableError, cookieStore, createSessions, kv, memory, migrate } = await import("edge-session");

@@ -1,16 +1,12 @@
 // Hono on Bun.
 
 import { test } from "node:test";
-import { install, outage, start, visits } from "./application.mjs";
+import { serveAndVisit } from "./application.mjs";
+import { install, start } from "./servers.mjs";
 
 await install();
 const serve = (env) => start("hono", "bun", () => ["server.mjs"], env);
 
 test("Hono on Bun", async (t) => {
-  const site = await serve();
-  t.after(site.stop);
-  await visits(t, site.url);
-  const broken = await serve({ OUTAGE: "1" });
-  t.after(broken.stop);
-  await outage(t, broken.url, site.url);
+  await serveAndVisit(t, serve);
 });

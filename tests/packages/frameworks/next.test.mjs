@@ -1,22 +1,18 @@
-// Next.js, built by Turbopack and served by `next start`, with `edge-session/next`.
+// Next.js, built by Turbopack and served by `next start`, and on its development server, with `edge-session/next`.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { launch } from "../../e2e/browser.mjs";
-import { Visitor, build, install, outage, start, visits } from "./application.mjs";
+import { serveAndVisit, Visitor, visits } from "./application.mjs";
+import { build, install, start } from "./servers.mjs";
 
 await install();
 await build("next", "next", "build");
 const serve = (env) => start("next", "next", (port) => ["start", "--port", port, "--hostname", "localhost"], env);
 
 test("Next.js", async (t) => {
-  const site = await serve();
-  t.after(site.stop);
-  await visits(t, site.url);
-  const broken = await serve({ OUTAGE: "1" });
-  t.after(broken.stop);
-  await outage(t, broken.url, site.url);
+  const { site, broken } = await serveAndVisit(t, serve);
 
   /** Waits until the server has written a line. */
   const seen = async (line) => {
@@ -168,4 +164,10 @@ test("Next.js", async (t) => {
       await context.close();
     });
   }
+});
+
+test("Next.js, on its development server", async (t) => {
+  const site = await start("next", "next", (port) => ["dev", "--port", port, "--hostname", "localhost"], { NEXT_TELEMETRY_DISABLED: "1" });
+  t.after(site.stop);
+  await visits(t, site.url);
 });

@@ -5,7 +5,8 @@ import { readFileSync } from "node:fs";
 import { stripTypeScriptTypes } from "node:module";
 import { test } from "node:test";
 import { createMemorySessionStorage, createStaticHandler, isSession, RouterContextProvider } from "react-router";
-import { install } from "./application.mjs";
+import { visits } from "./application.mjs";
+import { install } from "./servers.mjs";
 
 await install();
 const { createSessions, memory } = await import("edge-session");

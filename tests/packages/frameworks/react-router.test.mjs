@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { launch } from "../../e2e/browser.mjs";
-import { build, install, outage, start, Visitor, visits } from "./application.mjs";
+import { serveAndVisit, Visitor, visits } from "./application.mjs";
+import { build, checkTypes, install, start } from "./servers.mjs";
 
 await install();
 await build("react-router", "react-router", "typegen");
@@ -11,12 +12,7 @@ await build("react-router", "react-router", "build");
 const serve = (env) => start("react-router", "react-router-serve", () => ["build/server/index.js"], env);
 
 test("React Router, built", async (t) => {
-  const site = await serve();
-  t.after(site.stop);
-  await visits(t, site.url);
-  const broken = await serve({ OUTAGE: "1" });
-  t.after(broken.stop);
-  await outage(t, broken.url, site.url);
+  const { site } = await serveAndVisit(t, serve);
 
   await t.test("a session that cannot be saved is an error in JSON, and sets no cookie", async () => {
     const visitor = new Visitor(site.url);
@@ -65,5 +61,5 @@ test("React Router, on its development server", async (t) => {
 });
 
 test("TypeScript agrees with the project", async () => {
-  await build("react-router", "tsc", "--project", "tsconfig.json");
+  await checkTypes("react-router");
 });

@@ -1,24 +1,21 @@
-// SvelteKit, with the hook of `edge-session/sveltekit`: built by its adapter for Node, and in Chromium.
+// SvelteKit, with the hook of `edge-session/sveltekit`: built by its adapter for Node, on its development server, and in Chromium.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { root } from "../../../scripts/project.mjs";
 import { launch } from "../../e2e/browser.mjs";
-import { build, folder, install, outage, start, Visitor, visits } from "./application.mjs";
+import { refusal, serveAndVisit, streamed, Visitor, visits } from "./application.mjs";
+import { build, folder, install, start } from "./servers.mjs";
 
 await install();
 const node = join(root, "node_modules/.bin/node"); // SvelteKit prerenders on Node 22 and newer
-await build("sveltekit", node, join(folder, "node_modules/vite/bin/vite.js"), "build");
+const vite = join(folder, "node_modules/vite/bin/vite.js");
+await build("sveltekit", node, vite, "build");
 const serve = (env) => start("sveltekit", "node", () => ["build/index.js"], { PROTOCOL_HEADER: "x-forwarded-proto", ...env });
 
 test("SvelteKit, built", async (t) => {
-  const site = await serve();
-  t.after(site.stop);
-  await visits(t, site.url, { later: /"alice"/ });
-  const broken = await serve({ OUTAGE: "1" });
-  t.after(broken.stop);
-  await outage(t, broken.url, site.url);
+  const { site, broken } = await serveAndVisit(t, serve, { later: /"alice"/ });
 
   await t.test("a page that was prerendered has no session", async () => {
     assert.match((await new Visitor(site.url).get("/static")).text, /no session/);
@@ -36,22 +33,9 @@ test("SvelteKit, built", async (t) => {
     assert.match(data.text, /"type":"error"/);
   });
 
-  await t.test("a session that cannot be saved is an error in JSON, and sets no cookie", async () => {
-    const answer = await new Visitor(site.url).get("/large");
-    assert.deepEqual([answer.status, JSON.parse(answer.text).error.code], [413, "ES_TOO_LARGE"]);
-    assert.deepEqual(answer.headers.getSetCookie(), []);
-  });
+  await refusal(t, site.url);
 
-  await t.test("in Chromium, a page is streamed, and a promise of load reads the session later", async () => {
-    const browser = await launch();
-    t.after(() => browser.close());
-    const page = await browser.newPage();
-    await page.goto(`${site.url}/login`);
-    await page.getByText("visits=1 user=alice message=welcome").waitFor();
-    await page.goto(`${site.url}/stream`, { waitUntil: "commit" });
-    await page.getByText("began").waitFor();
-    await page.getByText("user=alice").waitFor();
-  });
+  await streamed(t, site.url);
 
   await t.test("in Chromium, an error of a navigation or of a remote function saves nothing, a refusal and a promise that fails later do", async () => {
     const browser = await launch();
@@ -75,4 +59,10 @@ test("SvelteKit, built", async (t) => {
     assert.equal(await messageAfter("button", "write", "result: written"), "written");
     assert.equal(await messageAfter("button", "write and fail", "result: failed 500"), "-");
   });
+});
+
+test("SvelteKit, on its development server", async (t) => {
+  const site = await start("sveltekit", node, (port) => [vite, "dev", "--port", port, "--host", "localhost"]);
+  t.after(site.stop);
+  await visits(t, site.url, { later: /"alice"/ });
 });

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { launch } from "../../e2e/browser.mjs";
-import { build, install, outage, start, Visitor, visits } from "./application.mjs";
+import { serveAndVisit, Visitor, visits } from "./application.mjs";
+import { build, checkTypes, install, start } from "./servers.mjs";
 
 await install();
 await build("tanstack-start", "vite", "build");
@@ -11,12 +12,7 @@ const flags = ["--prod", "--host", "localhost", "--static", "../client"];
 const serve = (env) => start("tanstack-start", "srvx", (port) => ["serve", ...flags, "--port", port, "dist/server/server.js"], env);
 
 test("TanStack Start, built", async (t) => {
-  const site = await serve();
-  t.after(site.stop);
-  await visits(t, site.url);
-  const broken = await serve({ OUTAGE: "1" });
-  t.after(broken.stop);
-  await outage(t, broken.url, site.url);
+  const { site } = await serveAndVisit(t, serve);
 
   await t.test("visitors who get the same response object get no cookie of each other", async () => {
     const [alice, bob] = [await new Visitor(site.url).post("/headers"), await new Visitor(site.url).post("/headers")];
@@ -67,5 +63,5 @@ test("TanStack Start, on its development server", async (t) => {
 });
 
 test("TypeScript agrees with the project", async () => {
-  await build("tanstack-start", "tsc", "--project", "tsconfig.json");
+  await checkTypes("tanstack-start");
 });

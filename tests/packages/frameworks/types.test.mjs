@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { root } from "../../../scripts/project.mjs";
 import { succeed } from "../installed.mjs";
-import { folder, install } from "./application.mjs";
+import { folder, install } from "./servers.mjs";
 
 await install();
 const place = join(folder, "types", "build");
