@@ -18,13 +18,15 @@ pub fn json_response(json: String) -> worker::Result<Response> {
     Ok(response)
 }
 
-/// Creates the response `{"error":{"code","message"}}` with this status.
+/// Creates the response `{"error":{"code","message"}}` with this status, which no cache stores.
 ///
 /// # Errors
 ///
 /// As [`json_response`].
 pub fn error_response(status: u16, code: &str, message: &str) -> worker::Result<Response> {
-    json_response(json::error(code, message)).map(|response| response.with_status(status))
+    let response = json_response(json::error(code, message))?;
+    response.headers().set("Cache-Control", "no-store")?;
+    Ok(response.with_status(status))
 }
 
 /// Writes an error and its cause to the Worker's log, after the name of what failed. Errors contain no key, token or data.

@@ -1,6 +1,6 @@
 //! The headers of a session on an `http::Response`, and the response to an error.
 
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use http::{Response, StatusCode};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -61,6 +61,7 @@ pub(super) fn error_response<B: From<String>>(error: Error) -> Response<B> {
     }
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // The names and values are constants, so that they are valid.
     let _ = SessionHeaders::for_failure().apply(headers);

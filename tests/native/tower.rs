@@ -152,7 +152,7 @@ impl Page {
         assert_eq!(self.all(&CONTENT_TYPE), ["application/json"]);
         assert_eq!(self.all(&X_CONTENT_TYPE_OPTIONS), ["nosniff"]);
         assert_eq!(self.all(&VARY), ["Cookie"]);
-        assert_eq!(self.all(&CACHE_CONTROL), ["private"]);
+        assert_eq!(self.all(&CACHE_CONTROL), ["private, no-store"]);
     }
 }
 

@@ -76,7 +76,7 @@ test("KV failing: a page with a session gets 503 with the error in JSON and in t
   log.mockRestore();
   for (const page of pages) {
     expect([page.status, page.json.error.code, names(page)]).toEqual([503, "ES_STORE_UNAVAILABLE", []]);
-    expect([page.headers.get("Vary"), page.headers.get("Cache-Control")]).toEqual(["Cookie", "private"]);
+    expect([page.headers.get("Vary"), page.headers.get("Cache-Control")]).toEqual(["Cookie", "private, no-store"]);
   }
   expect(logged).toMatch(/edge-session: ES_STORE_UNAVAILABLE: .*KV GET failed: 503/);
   expect((await visiting.get("/missing")).status).toBe(404);

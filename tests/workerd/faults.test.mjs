@@ -237,7 +237,7 @@ async function ask(one, { request, bindings }) {
   one.bindings = own;
   const given = headers.getSetCookie();
   expect(headers.get("Vary")).toBe("Cookie");
-  expect(headers.get("Cache-Control")).toBe(given.length ? "private, no-store" : "private");
+  expect(headers.get("Cache-Control")).toBe(given.length || json?.error ? "private, no-store" : "private");
   const cookie = given.length === 0 ? "kept" : one.cookie === undefined ? "deleted" : "given";
   if (cookie === "kept") expect(one.cookie).toBe(was);
   return { answer: [status, json?.error?.code].filter(Boolean).join(" "), cookie, shows: json?.data, reason: json?.reason ?? json?.loadReason };

@@ -171,7 +171,7 @@ test("a read that fails is 503, and never a logout", async () => {
       const { status, json, headers } = await visiting.request(method, path, body);
       expect([status, json.error.code]).toEqual([503, "ES_STORE_UNAVAILABLE"]);
       expect(headers.getSetCookie()).toEqual([]);
-      expect(headers.get("Cache-Control")).toBe("private");
+      expect(headers.get("Cache-Control")).toBe("private, no-store");
     }
     expect(visiting.cookie).toBe(alice.cookie);
     expect(new Set(names())).toEqual(new Set(["get"]));

@@ -92,7 +92,7 @@ test("KV failing: an untouched page is served, one that uses its session gets 50
     const page = await visiting.get(path);
     expect([page.status, page.json.error.code, cookies(page)]).toEqual([503, "ES_STORE_UNAVAILABLE", []]);
     expect(page.headers.get("Vary")).toBe("Cookie");
-    expect(page.headers.get("Cache-Control")).toBe("private");
+    expect(page.headers.get("Cache-Control")).toBe("private, no-store");
   }
   expect((await visiting.get("/catches")).text).toBe("ES_STORE_UNAVAILABLE");
   expect(visiting.cookie).toBe(one.cookie);

@@ -183,7 +183,8 @@ test("a store that fails is a StoreUnavailableError with its cause; an error of 
   const down = new Error("down");
   const fail = () => Promise.reject(down);
   const store = promises({ ...memory(), get: fail, put: fail, delete: fail });
-  for (const call of [store.get("id"), store.set("id", data("alice", 1000)), store.touch("id", data("alice", 1000)), store.destroy("id")]) {
+  const calls = [() => store.get("id"), () => store.set("id", data("alice", 1000)), () => store.touch("id", data("alice", 1000)), () => store.destroy("id")];
+  for (const call of calls) {
     await assert.rejects(call, (error) => error instanceof StoreUnavailableError && error.status === 503 && error.cause === down);
   }
   const misconfigured = new ConfigError("no table");
