@@ -37,13 +37,9 @@ export function fromJson(key: string | undefined, text: string): unknown {
     throw corrupt(key);
   }
   // Other programs can write to the store. Without a key, the object itself is one more level around the values.
-  if (mayNestDeep(text)) {
-    const found = inspect(value, key === undefined ? MAX_DEPTH + 1 : MAX_DEPTH);
-    if (found === Found.Deep) throw new ValueError(`${pathOf(key)} nests deeper than ${MAX_DEPTH} levels`);
-    if (found === Found.Large) checkIntegers(pathOf(key), text);
-  } else if (hasLongNumber(text)) {
-    checkIntegers(pathOf(key), text);
-  }
+  const depth = key === undefined ? MAX_DEPTH + 1 : MAX_DEPTH;
+  if (mayNestDeep(text) && isDeeper(value, depth)) throw new ValueError(`${pathOf(key)} nests deeper than ${MAX_DEPTH} levels`);
+  if (hasLongNumber(text) && hasLargeNumber(value)) checkIntegers(pathOf(key), text);
   return value;
 }
 
@@ -80,25 +76,26 @@ function mayNestDeep(text: string): boolean {
   return false;
 }
 
-/** What a parsed value contains: nothing of note, a number beyond the safe integers, or too many levels. */
-const Found = { Nothing: 0, Large: 1, Deep: 2 } as const;
-
-/** Looks into a value that `JSON.parse` returned. Only its own properties count, since an application can extend `Object.prototype`. */
-function inspect(value: unknown, depth: number): number {
-  if (typeof value === "number") return value > Number.MAX_SAFE_INTEGER || value < Number.MIN_SAFE_INTEGER ? Found.Large : Found.Nothing;
-  if (typeof value !== "object" || value === null) return Found.Nothing;
-  if (depth === 0) return Found.Deep;
-  let found: number = Found.Nothing;
+/** Returns whether a value that `JSON.parse` returned nests deeper. */
+function isDeeper(value: unknown, depth: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (depth === 0) return true;
   if (Array.isArray(value)) {
-    for (let at = 0; at < value.length && found < Found.Deep; at++) found = Math.max(found, inspect(value[at], depth - 1));
+    for (let at = 0; at < value.length; at++) if (isDeeper(value[at], depth - 1)) return true;
   } else {
     for (const name in value) {
-      if (!Object.hasOwn(value, name)) continue;
-      found = Math.max(found, inspect((value as Record<string, unknown>)[name], depth - 1));
-      if (found === Found.Deep) break;
+      const member = (value as Record<string, unknown>)[name];
+      // Only its own properties count, since an application can extend `Object.prototype`.
+      if (isObject(member) && Object.hasOwn(value, name) && isDeeper(member, depth - 1)) return true;
     }
   }
-  return found;
+  return false;
+}
+
+/** Returns whether a value that `JSON.parse` returned contains a number beyond the safe integers. */
+function hasLargeNumber(value: unknown): boolean {
+  if (typeof value === "number") return value > Number.MAX_SAFE_INTEGER || value < Number.MIN_SAFE_INTEGER;
+  return isObject(value) && Object.values(value).some(hasLargeNumber);
 }
 
 /** Returns whether the text has 16 digits in a row. They cover one of every sixteen places, and the place eight before or after it. */
@@ -122,7 +119,8 @@ function isDigit(unit: number): boolean {
  */
 function passesFastCheck(value: unknown, strings: boolean): boolean {
   try {
-    return isExact(value, strings, MAX_DEPTH);
+    // An application can extend `Object.prototype`, and `for in` would visit what it adds in every object.
+    return Object.keys(Object.prototype).length === 0 && isExact(value, strings, MAX_DEPTH);
   } catch {
     return false; // code of the value threw. The full check finds the path
   }
@@ -137,24 +135,22 @@ function isExact(value: unknown, strings: boolean, depth: number): boolean {
     case "number":
       return Number.isFinite(value) && (value !== 0 || 1 / value > 0); // mutation: js-number
     case "object":
-      if (value === null) return true;
-      if (depth === 0 || (value as { toJSON?: unknown }).toJSON !== undefined) return false;
-      return Array.isArray(value) ? areExact(value, strings, depth - 1) : isExactObject(value, strings, depth - 1);
+      return value === null || isExactObject(value, strings, depth);
     default:
       return false;
   }
 }
 
-function areExact(list: readonly unknown[], strings: boolean, depth: number): boolean {
-  for (let at = 0; at < list.length; at++) if (!isExact(list[at], strings, depth)) return false;
-  return true;
-}
-
 function isExactObject(object: object, strings: boolean, depth: number): boolean {
+  if (depth === 0 || (object as { toJSON?: unknown }).toJSON !== undefined) return false;
+  if (Array.isArray(object)) {
+    for (let at = 0; at < object.length; at++) if (!isExact(object[at], strings, depth - 1)) return false;
+    return true;
+  }
   const prototype: unknown = Object.getPrototypeOf(object);
   if (prototype !== Object.prototype && prototype !== null) return false;
   for (const name in object) {
-    if ((strings && !name.isWellFormed()) || !isExact((object as Record<string, unknown>)[name], strings, depth)) return false;
+    if ((strings && !name.isWellFormed()) || !isExact((object as Record<string, unknown>)[name], strings, depth - 1)) return false;
   }
   return true;
 }
