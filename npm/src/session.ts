@@ -166,7 +166,7 @@ export class StoredSession<Data extends object> implements Session<Data> {
       }
       const end = text.indexOf("\0");
       const lines = (end < 0 ? text : text.slice(0, end)).split("\n");
-      const loadReason = lines.pop() as LoadReason;
+      const loadReason = (lines.pop() || "new") as LoadReason;
       const sessionKey = lines.pop() || undefined;
       const data = readable && loadReason !== "unavailable" ? new CommittedData(end < 0 ? "" : text.slice(end), area, session.#lastRead) : undefined;
       const result = respond(flags & Flag.HasHeaders ? lines : undefined, (flags & Flag.ClearsSiteData) !== 0);

@@ -15,7 +15,7 @@ use edge_session::protocol::{
     Commit, Delete, Flush, Load, Reply, Save, Sweep, UserCall, UserOutcome, UserSessions, session_from_cookie_header,
 };
 use edge_session::store::{OnlyIf, Op, StorageKey};
-use edge_session::{Error, Result, SessionHeaders};
+use edge_session::{Error, LoadReason, Result, SessionHeaders};
 
 use super::area::Word;
 use super::pending_io::Request;
@@ -337,7 +337,8 @@ impl CoreSession {
         self.area.set_text(&self.result);
     }
 
-    /// Keeps the result of a commit, and writes its place to the area.
+    /// Keeps the result of a commit, and writes its place to the area: the `Set-Cookie` headers, the session key and the load reason,
+    /// a line each, and the data. A session that is new still, without data, has an empty text, which JavaScript need not decode.
     fn committed(&mut self, headers: SessionHeaders) {
         let Self { session, result, area, .. } = self;
         result.clear();
@@ -345,9 +346,12 @@ impl CoreSession {
             result.extend_from_slice(line.as_bytes());
             result.push(b'\n');
         }
-        result.extend_from_slice(session.session_key().map_or(b"", |key| key.as_str().as_bytes()));
-        result.push(b'\n');
-        result.extend_from_slice(session.load_reason().as_str().as_bytes());
+        let (key, reason) = (session.session_key(), session.load_reason());
+        if key.is_some() || reason != LoadReason::New || !result.is_empty() {
+            result.extend_from_slice(key.map_or(b"", |key| key.as_str().as_bytes()));
+            result.push(b'\n');
+            result.extend_from_slice(reason.as_str().as_bytes());
+        }
         if session.accessed()
             && let Ok(data) = session.stored_data()
         {

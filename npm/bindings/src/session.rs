@@ -333,5 +333,5 @@ fn bad_date() -> Error {
 }
 
 fn uninitialised(settings: &Arc<Settings>) -> Session {
-    session_of_key(Arc::clone(settings), DateTime::default(), [0; SEED], None)
+    session_of_key(Arc::clone(settings), DateTime::UNIX_EPOCH, [0; SEED], None)
 }
