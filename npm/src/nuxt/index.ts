@@ -1,33 +1,39 @@
 // The public API of `edge-session/nuxt`: a plugin for the server of Nuxt 4, which is Nitro 2 with h3 1.
 
-import { sessionsFor } from "edge-session";
+import { sessionsFor, UsageError } from "edge-session";
 import { type NodeRequest, type NodeResponse, session as middlewareOf, type SessionRequest } from "../node/index.js";
 import type { RunOptions, SessionOptions } from "../options.js";
 import type { Sessions } from "../sessions.js";
 import type { Session, SessionData } from "../types.js";
 
-/** The part of a request that the plugin reads. Nitro's own requests have `__unenv__`: from inside, it is the context of the event that made them. */
+/** The part of a request that the plugin reads. */
 export interface NuxtRequest extends NodeRequest {
   readonly url?: string | undefined;
-  readonly __unenv__?: object | undefined;
+  /** Only a request that Nitro makes itself has it. If it is made with the event of another one, this is the context of that event. */
+  readonly __unenv__?: NuxtSessionContext | undefined;
 }
 
-/** The part of a response that the plugin uses. One that Nitro keeps in memory has no socket. */
-export interface NuxtResponse extends NodeResponse {
-  readonly socket: object | null;
+/** The part of the context of an event that the plugin uses. */
+export interface NuxtSessionContext {
+  readonly session?: unknown;
+  /** Nitro sets it in a route with `cache`, `swr` or `isr`. */
+  readonly cache?: unknown;
 }
 
 /** The part of h3's event that the plugin uses. */
 export interface NuxtSessionEvent {
-  readonly node: { readonly req: NuxtRequest; readonly res: NuxtResponse };
-  context: object;
+  readonly node: { readonly req: NuxtRequest; readonly res: NodeResponse };
+  readonly context: NuxtSessionContext;
 }
 
 /** The part of Nitro that the plugin uses. */
 export interface NuxtServer {
   readonly h3App: {
     handler(event: NuxtSessionEvent): unknown;
-    readonly options: { onError?(error: Error, event: NuxtSessionEvent): unknown };
+    readonly options: {
+      onRequest?(event: NuxtSessionEvent): unknown;
+      onError?(error: Error, event: NuxtSessionEvent): unknown;
+    };
   };
 }
 
@@ -41,7 +47,8 @@ export type NuxtSessionPlugin = (nitro: NuxtServer) => void;
  *
  * A response with a status of 500 or more saves nothing. If the session cannot be read, its first use throws an error with the status 503, of
  * which Nuxt makes an error page. If it cannot be saved, the response is that of `onError`, by default in JSON, with the status 503, 400, 409 or
- * 413. A request that a page makes to its own server, with `useFetch`, has the session of the page.
+ * 413. A request that a page makes to its own server, with `useFetch`, has the session of the page. In a route with `cache`, `swr` or `isr`, whose
+ * response Nitro keeps for all visitors, `event.context.session` throws a `UsageError`.
  *
  * @example
  * // server/plugins/session.ts
@@ -60,10 +67,9 @@ export function session<Data extends SessionData<Data> = Record<string, unknown>
   const sessionsOf = sessionsFor<Data, Env>(options);
   return ({ h3App }) => {
     const { handler } = h3App;
-    const showError = h3App.options.onError;
-    /** Makes the error page of a commit that failed. */
-    const fail = (error: unknown, event: NuxtSessionEvent): unknown =>
-      showError?.(Object.assign(error as Error, { statusCode: 500, unhandled: true }), event);
+    const { onRequest, onError } = h3App.options;
+    /** Returns the session of an event. */
+    const readers = new WeakMap<NuxtSessionEvent, () => unknown>();
     /** The commits of responses in memory, which wait for the end of the handler or of the error page. */
     const commits = new WeakMap<NuxtSessionEvent, () => Promise<void>>();
     const commit = async (event: NuxtSessionEvent): Promise<void> => {
@@ -71,35 +77,48 @@ export function session<Data extends SessionData<Data> = Record<string, unknown>
       commits.delete(event);
       await pending?.();
     };
+    /** Makes the error page of a commit that failed. */
+    const fail = (error: unknown, event: NuxtSessionEvent): unknown =>
+      onError?.(Object.assign(error as Error, { statusCode: 500, unhandled: true }), event);
 
     h3App.handler = async (event) => {
       const { req, res } = event.node;
-      const outer = req.__unenv__ as Partial<SessionRequest<Data>> | undefined;
-      if (outer?.session) {
-        Object.assign(event.context, { session: outer.session });
+      const outer = req.__unenv__;
+      if (outer && "session" in outer) {
+        readers.set(event, () => outer.session);
         return handler(event);
       }
       const sessions = sessionsOf((globalThis as { __env__?: unknown }).__env__ as Env);
-      if (res.socket) {
+      if (!("__unenv__" in req)) {
         let started = false;
         return middlewareOf(sessions, runOptions)(req, res, (error) => {
           if (started) return fail(error, event);
           if (error !== undefined) throw error;
           started = true;
-          Object.assign(event.context, { session: (req as Partial<SessionRequest<Data>>).session });
+          readers.set(event, () => (req as Partial<SessionRequest<Data>>).session);
           return handler(event);
         });
       }
       const session = await sessions.load(req.headers.cookie);
-      Object.assign(event.context, { session });
+      readers.set(event, () => session);
       commits.set(event, () => commitInMemory(sessions, session, event, runOptions));
       const result = await handler(event);
       await commit(event);
       return result;
     };
 
+    h3App.options.onRequest = async (event) => {
+      await onRequest?.(event);
+      const read = readers.get(event);
+      const get = (): unknown => {
+        if (event.context.cache) throw new UsageError("a route with `cache`, `swr` or `isr` has one response for all visitors, and so no session");
+        return read?.();
+      };
+      Object.defineProperty(event.context, "session", { configurable: true, enumerable: true, get });
+    };
+
     h3App.options.onError = async (error, event) => {
-      await showError?.(error, event);
+      await onError?.(error, event);
       await commit(event).catch((error: unknown) => fail(error, event));
     };
   };
