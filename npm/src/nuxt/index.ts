@@ -134,9 +134,9 @@ async function commitInMemory<Data extends object>(
   const { req, res } = event.node;
   // Nuxt makes the page of an error with such a request, which has a session of its own.
   const isErrorPage = /\/__nuxt_error(\?|$)/.test(req.url ?? "");
+  const status = isErrorPage || res.statusCode >= 500 ? 500 : 200; // the exact status can be one that a Response refuses
   const headers = new Headers();
   for (const [name, value] of Object.entries(res.getHeaders())) for (const line of [value].flat()) headers.append(name, String(line));
-  const status = isErrorPage || res.statusCode >= 500 ? 500 : 200; // the exact status can be one that a Response refuses
   let failed = false;
   const failing: RunOptions["onError"] = (error) => ((failed = true), onError?.(error));
   let answer;
@@ -149,6 +149,5 @@ async function commitInMemory<Data extends object>(
   }
   for (const name of Object.keys(res.getHeaders())) res.removeHeader(name);
   for (const [name, value] of answer.headers) res.appendHeader(name, value);
-  if (failed) Object.assign(res, { _data: await answer.text() });
-  if (failed || (answer.status !== status && !isErrorPage)) Object.assign(res, { statusCode: answer.status, statusMessage: "" });
+  if (failed) Object.assign(res, { _data: await answer.text(), statusCode: answer.status, statusMessage: "" });
 }
