@@ -90,8 +90,10 @@ test("Nuxt, built for Workers, in workerd", { timeout: 120_000 }, async (t) => {
   await ofNuxt(t, site.url);
 });
 
-test("Nuxt, on its development server", async (t) => {
-  const site = await start("nuxt", "nuxt", (port) => ["dev", "--port", port, "--host", "localhost"]);
-  t.after(site.stop);
-  await visits(t, site.url);
-});
+for (const [name, env] of [["", {}], [", with the bindings of wrangler", { NITRO_PRESET: "cloudflare_module" }]]) {
+  test(`Nuxt, on its development server${name}`, async (t) => {
+    const site = await start("nuxt", "nuxt", (port) => ["dev", "--port", port, "--host", "localhost"], env);
+    t.after(site.stop);
+    await visits(t, site.url);
+  });
+}
