@@ -20,6 +20,16 @@ async function ofNuxt(t, url) {
     assert.equal((await visitor.get("/")).page, "visits=2 user=alice message=account");
   });
 
+  await t.test("the routes and the page of the guide log in, show a message once, and log out", async () => {
+    const visitor = new Visitor(url);
+    assert.equal((await visitor.post("/login")).status, 303);
+    for (const text of ["Welcome Hello alice, visit number 1", " Hello alice, visit number 2"]) {
+      assert.ok((await visitor.get("/guide")).text.includes(`<p>${text}</p>`), text);
+    }
+    assert.equal((await visitor.post("/logout")).status, 303);
+    assert.match((await visitor.get("/guide")).text, /<p> Hello visitor, visit number 1<\/p>/);
+  });
+
   await t.test("the page of an error reads the session, and saves nothing", async () => {
     const visitor = new Visitor(url);
     await visitor.get("/login");
