@@ -9,6 +9,7 @@ import { ownHeaders, refusal, serveAndVisit, Visitor, visits } from "./applicati
 import { build, folder, install, start } from "./servers.mjs";
 
 await install();
+await build("nuxt", "nuxt", "build");
 const serve = (env) => start("nuxt", "node", () => [".output/server/index.mjs"], env);
 
 /** The tests of what only Nuxt has. */
@@ -59,7 +60,6 @@ async function ofNuxt(t, url) {
 }
 
 test("Nuxt, built", async (t) => {
-  await build("nuxt", "nuxt", "build");
   const { site } = await serveAndVisit(t, serve);
 
   await ownHeaders(t, site.url);
