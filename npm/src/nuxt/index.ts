@@ -77,9 +77,14 @@ export function session<Data extends SessionData<Data> = Record<string, unknown>
       commits.delete(event);
       await pending?.();
     };
-    /** Makes the error page of a commit that failed. */
-    const fail = (error: unknown, event: NuxtSessionEvent): unknown =>
-      onError?.(Object.assign(error as Error, { statusCode: 500, unhandled: true }), event);
+    /** The error pages of commits that failed. */
+    const pages = new WeakMap<NuxtSessionEvent, unknown>();
+    const fail = (cause: unknown, event: NuxtSessionEvent): unknown => {
+      event.node.res.statusCode = 500; // h3 sets it before it calls `onError`
+      const page = onError?.(Object.assign(new Error("the session was not saved", { cause }), { statusCode: 500, unhandled: true }), event);
+      pages.set(event, page);
+      return page;
+    };
 
     h3App.handler = async (event) => {
       const { req, res } = event.node;
@@ -118,6 +123,10 @@ export function session<Data extends SessionData<Data> = Record<string, unknown>
     };
 
     h3App.options.onError = async (error, event) => {
+      if (pages.has(event)) {
+        event.node.res.statusCode = 500; // since the response was taken back, h3 has looked for another handler, and found none
+        return pages.get(event);
+      }
       await onError?.(error, event);
       await commit(event).catch((error: unknown) => fail(error, event));
     };

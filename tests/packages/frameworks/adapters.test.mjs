@@ -6,7 +6,7 @@ import { createServer } from "node:http";
 import { describe, test } from "node:test";
 import { createServerEntry } from "@tanstack/react-start/server";
 import { H3, HTTPError, onError, toResponse } from "h3";
-import { createApp, createError, createRouter, eventHandler, send, sendIterable, sendRedirect, setResponseStatus, toNodeListener } from "h3-1";
+import { createApp, createError, createRouter, eventHandler, send, sendIterable, sendRedirect, setResponseHeader, setResponseStatus, toNodeListener } from "h3-1";
 import { fetchNodeRequestHandler } from "node-mock-http";
 import { createContext, createStaticHandler, redirect, RouterContextProvider } from "react-router";
 import { visits } from "./application.mjs";
@@ -306,9 +306,14 @@ describe("h3", () => {
 });
 
 describe("Nuxt", () => {
+  /** Makes a change that only the commit notices, and refuses. */
+  const spoil = ({ context: { session } }) => Object.assign(session.set("cart", {}).get("cart"), { total: 1n });
+
   const routes = {
-    "/": ({ context: { session } }) => {
+    "/": (event) => {
+      const { session } = event.context;
       session.set("visits", session.get("visits", 0) + 1);
+      setResponseHeader(event, "X-Visits", session.get("visits"));
       return String(session.get("visits"));
     },
     "/unused": () => "unused",
@@ -323,9 +328,9 @@ describe("Nuxt", () => {
       setResponseStatus(event, 502);
       return "failed";
     },
-    "/invalid": (event) => (event.context.session.set("visits", 1n), sendIterable(event, ["never"])),
-    "/both": ({ context }) => {
-      context.session.set("visits", 1n);
+    "/invalid": (event) => (spoil(event), sendIterable(event, ["never"])),
+    "/both": (event) => {
+      spoil(event);
       throw createError({ statusCode: 403 });
     },
   };
@@ -346,10 +351,12 @@ describe("Nuxt", () => {
     async function site(t, ...plugins) {
       const router = createRouter();
       for (const [path, handler] of Object.entries(routes)) router.get(path, eventHandler(handler));
-      const h3App = createApp({ onError: (error, event) => send(event, `error ${error.statusCode}`) }).use(router);
+      const errors = [];
+      const onError = ({ statusCode }, event) => (errors.push(statusCode), send(event, `error ${statusCode}`));
+      const h3App = createApp({ onError }).use(router);
       for (const plugin of plugins) plugin({ h3App });
       const request = await serve(t, toNodeListener(h3App));
-      return browserOf((path, cookie) => request(path, { headers: cookie ? { cookie } : {} }));
+      return Object.assign(browserOf((path, cookie) => request(path, { headers: cookie ? { cookie } : {} })), { errors });
     }
 
     test(`${name}: a response below 500 saves, also a redirect, an error and a stream; one of 500 or more saves nothing`, async (t) => {
@@ -369,9 +376,10 @@ describe("Nuxt", () => {
 
     test(`${name}: a session that JSON cannot represent is an error page, which replaces a stream and another error page`, async (t) => {
       const browser = await site(t, nuxtSession(settings()));
-      for (const path of ["/invalid", "/both"]) {
+      for (const [path, errors] of [["/invalid", [500]], ["/both", [403, 500]]]) {
         const response = await browser.get(path);
         assert.deepEqual([response.status, await response.text(), response.headers.getSetCookie()], [500, "error 500", []]);
+        assert.deepEqual(browser.errors.splice(0), errors);
       }
       assert.equal(await (await browser.get("/")).text(), "1");
     });
@@ -386,7 +394,8 @@ describe("Nuxt", () => {
     test(`${name}: a request has one session, however often the plugin is used`, async (t) => {
       const store = countingStore();
       const browser = await site(t, nuxtSession({ store, secrets }), nuxtSession({ store, secrets }));
-      assert.equal((await browser.get("/")).headers.getSetCookie().length, 1);
+      const { headers } = await browser.get("/");
+      assert.deepEqual([headers.getSetCookie().length, headers.get("X-Visits"), headers.get("Vary")], [1, "1", "Cookie"]);
       assert.equal(await (await browser.get("/")).text(), "2");
     });
 
@@ -397,6 +406,13 @@ describe("Nuxt", () => {
       const onError = ({ code, status }) => new Response(code, { status });
       const response = await (await site(t, nuxtSession({ store, secrets }, { onError }))).get("/");
       assert.deepEqual([response.status, await response.text(), response.headers.getSetCookie()], [503, "ES_STORE_UNAVAILABLE", []]);
+      assert.equal(response.headers.get("X-Visits"), null);
+    });
+
+    test(`${name}: an error before the load is an error page`, async (t) => {
+      const fail = () => Promise.reject(new Error("before the load"));
+      const response = await (await site(t, nuxtSession(Object.assign(createSessions(settings()), { run: fail, load: fail })))).get("/unused");
+      assert.deepEqual([response.status, await response.text()], [500, "error 500"]);
     });
 
     test(`${name}: options that cannot be right are an error page`, async (t) => {
