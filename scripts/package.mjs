@@ -22,7 +22,7 @@ const declarations = ["cookie-store", "d1", "durable-objects", "errors", "index"
 const testing = ["cookie", "fault", "index", "model", "namespace", "options", "store-contract"].map((name) => `testing/${name}`);
 
 /** The entries without wasm: the same file on every platform. */
-const plain = ["astro", "csrf", "durable-object", "fastify", "h3", "hono", "next", "node", "react-router", "sveltekit", "tanstack-start", "unstorage"];
+const plain = ["astro", "csrf", "durable-object", "fastify", "h3", "hono", "next", "node", "nuxt", "react-router", "sveltekit", "tanstack-start", "unstorage"];
 
 /**
  * The `exports` of package.json: the first condition that a platform supports is used. If Node can `require` a

@@ -74,8 +74,8 @@ fn split(text: &str) -> (String, Vec<Block>) {
     (prose, blocks)
 }
 
-/// Rust runs as a doc test, or is a Worker of `examples` or an application of the tests, word for word. TypeScript and JavaScript are checked by
-/// `tests/packages/consumers.test.mjs`, which reads the same documents. A block that is no program is `sh` or `text`.
+/// Rust runs as a doc test, or is a Worker of `examples` or an application of the tests, word for word, as is Vue. TypeScript and JavaScript are
+/// checked by `tests/packages/consumers.test.mjs`, which reads the same documents. A block that is no program is `sh` or `text`.
 #[test]
 fn each_fenced_block_is_compiled_or_run() {
     let library = read("src/lib.rs");
@@ -85,6 +85,7 @@ fn each_fenced_block_is_compiled_or_run() {
         "tests/native/tower_sessions/before.rs",
         "tests/native/tower_sessions/after.rs",
         "tests/native/tower_sessions/take_over.rs",
+        "tests/packages/frameworks/nuxt/app/pages/guide.vue",
     ];
     let applications = applications.map(read);
     let configurations = [
@@ -97,7 +98,7 @@ fn each_fenced_block_is_compiled_or_run() {
         for Block { language, indent, text } in split(&text).1 {
             let is_covered = match language.as_str() {
                 "rust" | "rust,no_run" => library.contains(&format!("#[doc = include_str!(\"../{document}\")]")),
-                "rust,ignore" => applications.contains(&text),
+                "rust,ignore" | "vue" => applications.contains(&text),
                 // tests/workerd/outside/engines.test.mjs serves a Worker with the configuration in this guide.
                 "toml" if document == "docs/guides/durable-objects-and-d1.md" => true,
                 "toml" => configurations.contains(&text),
@@ -110,7 +111,7 @@ fn each_fenced_block_is_compiled_or_run() {
             seen.insert(language.replace(",no_run", ""));
         }
     }
-    assert_eq!(seen.len(), 9, "{seen:?}");
+    assert_eq!(seen.len(), 10, "{seen:?}");
 }
 
 /// The dependencies of an example, each with the major and minor part of its version, as a user writes them.

@@ -29,21 +29,21 @@ test("it exports what it documents, to import and to require", async () => {
   assert.deepEqual(required("../../dist/node/index.cjs"), ["expressSessionStore", "session"]);
   assert.deepEqual(Object.keys(await import("../../dist/fastify/index.js")), ["session"]);
   assert.deepEqual(required("../../dist/fastify/index.cjs"), ["session"]);
-  for (const [name, calls] of [["h3", ["session"]], ["react-router", ["createEdgeSessionStorage", "createSessionMiddleware"]], ["tanstack-start", ["withSession"]]]) {
+  for (const [name, calls] of [["h3", ["session"]], ["nuxt", ["session"]], ["react-router", ["createEdgeSessionStorage", "createSessionMiddleware"]], ["tanstack-start", ["withSession"]]]) {
     assert.deepEqual(Object.keys(await import(`../../dist/${name}/index.js`)), calls);
     assert.deepEqual(required(`../../dist/${name}/index.cjs`), calls);
   }
 });
 
 test("its entries are there, in the order in which platforms look, and nothing has to be installed", () => {
-  assert.deepEqual(Object.keys(manifest.exports), [".", "./testing", "./astro", "./csrf", "./durable-object", "./fastify", "./h3", "./hono", "./next", "./node", "./react-router", "./sveltekit", "./tanstack-start", "./unstorage", "./edge-session.wasm", "./package.json"]);
+  assert.deepEqual(Object.keys(manifest.exports), [".", "./testing", "./astro", "./csrf", "./durable-object", "./fastify", "./h3", "./hono", "./next", "./node", "./nuxt", "./react-router", "./sveltekit", "./tanstack-start", "./unstorage", "./edge-session.wasm", "./package.json"]);
   const paths = (entry) => (typeof entry === "string" ? [entry] : Object.values(entry).flatMap(paths));
   for (const entries of [manifest.exports["."], manifest.exports["./testing"]]) {
     assert.deepEqual(Object.keys(entries), ["workerd", "node", "browser", "default"]);
     assert.deepEqual(Object.keys(entries.node), ["module-sync", "require", "default"]);
     for (const path of paths(entries)) assert.ok(readFileSync(new URL(path, dist)).length, path);
   }
-  for (const name of ["astro", "csrf", "durable-object", "fastify", "h3", "hono", "next", "node", "react-router", "sveltekit", "tanstack-start", "unstorage"]) {
+  for (const name of ["astro", "csrf", "durable-object", "fastify", "h3", "hono", "next", "node", "nuxt", "react-router", "sveltekit", "tanstack-start", "unstorage"]) {
     const entries = manifest.exports[`./${name}`];
     assert.deepEqual(Object.keys(entries), ["import", "require"]);
     for (const path of paths(entries)) assert.ok(readFileSync(new URL(path, dist)).length, path);

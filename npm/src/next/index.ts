@@ -177,11 +177,15 @@ function navigation(error: unknown, { method, headers }: Request): Response | un
   return new Response(null, { status: isForm ? 303 : thrown.status, headers: { Location: thrown.location } });
 }
 
-/** Reads the digest that Next gives the errors of its navigation functions. */
+/** Reads the digest that Next, and vinext, give the errors of their navigation functions. */
 function navigationOf(error: unknown): { status: number; location?: string } | undefined {
   const digest = (error as { digest?: unknown } | null | undefined)?.digest;
   const [code, ...parts] = typeof digest === "string" ? digest.split(";") : [];
-  if (code === "NEXT_REDIRECT") return { status: Number(parts.at(-2)), location: parts.slice(1, -2).join(";") };
+  if (code === "NEXT_REDIRECT") {
+    if (parts.at(-1) === "") return { status: Number(parts.at(-2)), location: parts.slice(1, -2).join(";") };
+    const [, location = "", status = 307] = parts; // of vinext
+    return { status: Number(status), location: decodeURIComponent(location) };
+  }
   if (code === "NEXT_HTTP_ERROR_FALLBACK") return { status: Number(parts[0]) };
   return undefined;
 }

@@ -91,6 +91,16 @@ declare module "nitro/h3" {
   export * from "h3";
 }
 
+// Nuxt imports these into its server and its configuration.
+declare const defineNitroPlugin: (plugin: import("edge-session/nuxt").NuxtSessionPlugin) => object;
+declare const defineNuxtConfig: (config: { nitro: object }) => object;
+declare const defineEventHandler: (handler: (event: import("h3").H3Event) => unknown) => object;
+declare const sendRedirect: (event: import("h3").H3Event, location: string, status: number) => Promise<void>;
+
+declare module "#shared/session" {
+  export type Data = { visits: number; user: string; message: string };
+}
+
 declare module "@tanstack/react-start" {
   export interface Register {}
   type Context = Register extends { server: { requestContext: infer Context } } ? Context : object;

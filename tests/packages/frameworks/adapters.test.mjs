@@ -1,9 +1,13 @@
-// The adapters for React Router, TanStack Start and h3 in the frameworks themselves, without a server: what the sites do not reach.
+// The adapters for React Router, TanStack Start, h3 and Nuxt in the frameworks themselves: what the sites do not reach.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
 import { describe, test } from "node:test";
 import { createServerEntry } from "@tanstack/react-start/server";
 import { H3, HTTPError, onError, toResponse } from "h3";
+import { createApp, createError, createRouter, eventHandler, send, sendIterable, sendRedirect, setResponseHeader, setResponseStatus, toNodeListener } from "h3-1";
+import { fetchNodeRequestHandler } from "node-mock-http";
 import { createContext, createStaticHandler, redirect, RouterContextProvider } from "react-router";
 import { visits } from "./application.mjs";
 import { install } from "./servers.mjs";
@@ -13,6 +17,7 @@ const { createSessions, memory } = await import("edge-session");
 const { createSessionMiddleware } = await import("edge-session/react-router");
 const { withSession } = await import("edge-session/tanstack-start");
 const { session: h3Session } = await import("edge-session/h3");
+const { session: nuxtSession } = await import("edge-session/nuxt");
 
 const secrets = ["the secret of the adapters' tests, of more than 32 bytes"];
 const settings = () => ({ store: memory(), secrets });
@@ -298,4 +303,121 @@ describe("h3", () => {
     const response = await app.request("/");
     assert.deepEqual([response.status, await response.text(), response.headers.getSetCookie()], [503, "ES_STORE_UNAVAILABLE", []]);
   });
+});
+
+describe("Nuxt", () => {
+  /** Makes a change that only the commit notices, and refuses. */
+  const spoil = ({ context: { session } }) => Object.assign(session.set("cart", {}).get("cart"), { total: 1n });
+
+  const routes = {
+    "/": (event) => {
+      const { session } = event.context;
+      session.set("visits", session.get("visits", 0) + 1);
+      setResponseHeader(event, "X-Visits", session.get("visits"));
+      return String(session.get("visits"));
+    },
+    "/unused": () => "unused",
+    "/redirect": (event) => (event.context.session.set("visits", 10), sendRedirect(event, "/", 303)),
+    "/stream": (event) => sendIterable(event, [`visits ${event.context.session.get("visits", 0)}`, " and more"].map((part) => Buffer.from(part))),
+    "/refused": ({ context }) => {
+      context.session.set("visits", 20);
+      throw createError({ statusCode: 403 });
+    },
+    "/failed": (event) => {
+      event.context.session.set("visits", 30);
+      setResponseStatus(event, 502);
+      return "failed";
+    },
+    "/invalid": (event) => (spoil(event), sendIterable(event, ["never"])),
+    "/both": (event) => {
+      spoil(event);
+      throw createError({ statusCode: 403 });
+    },
+  };
+
+  /** The two ways of Nitro 2 to serve an application of h3 1: with `node:http`, and in memory, as on Workers. */
+  const ways = {
+    "node:http": async (t, listener) => {
+      const server = createServer(listener).listen(0, "localhost");
+      await once(server, "listening");
+      t.after(() => server.close());
+      return (path, init) => fetch(`http://localhost:${server.address().port}${path}`, { ...init, redirect: "manual" });
+    },
+    "in memory": (_, listener) => (path, init) => fetchNodeRequestHandler(listener, path, init),
+  };
+
+  for (const [name, serve] of Object.entries(ways)) {
+    /** Returns a browser of an application with plugins. */
+    async function site(t, ...plugins) {
+      const router = createRouter();
+      for (const [path, handler] of Object.entries(routes)) router.get(path, eventHandler(handler));
+      const errors = [];
+      const onError = ({ statusCode }, event) => (errors.push(statusCode), send(event, `error ${statusCode}`));
+      const h3App = createApp({ onError }).use(router);
+      for (const plugin of plugins) plugin({ h3App });
+      const request = await serve(t, toNodeListener(h3App));
+      return Object.assign(browserOf((path, cookie) => request(path, { headers: cookie ? { cookie } : {} })), { errors });
+    }
+
+    test(`${name}: a response below 500 saves, also a redirect, an error and a stream; one of 500 or more saves nothing`, async (t) => {
+      const browser = await site(t, nuxtSession(settings()));
+      const visit = async (path) => {
+        const response = await browser.get(path);
+        return [response.status, await response.text()];
+      };
+      assert.deepEqual(await visit("/"), [200, "1"]);
+      assert.deepEqual(await visit("/failed"), [502, "failed"]);
+      assert.deepEqual(await visit("/stream"), [200, "visits 1 and more"]);
+      assert.equal((await visit("/redirect"))[0], 303);
+      assert.deepEqual(await visit("/"), [200, "11"]);
+      assert.deepEqual(await visit("/refused"), [403, "error 403"]);
+      assert.deepEqual(await visit("/"), [200, "21"]);
+    });
+
+    test(`${name}: a session that JSON cannot represent is an error page, which replaces a stream and another error page`, async (t) => {
+      const browser = await site(t, nuxtSession(settings()));
+      for (const [path, errors] of [["/invalid", [500]], ["/both", [403, 500]]]) {
+        const response = await browser.get(path);
+        assert.deepEqual([response.status, await response.text(), response.headers.getSetCookie()], [500, "error 500", []]);
+        assert.deepEqual(browser.errors.splice(0), errors);
+      }
+      assert.equal(await (await browser.get("/")).text(), "1");
+    });
+
+    test(`${name}: a response that did not use the session has no header of it`, async (t) => {
+      const browser = await site(t, nuxtSession(settings()));
+      await browser.get("/");
+      const { headers } = await browser.get("/unused");
+      assert.deepEqual([headers.get("Vary"), headers.get("Cache-Control"), headers.getSetCookie()], [null, null, []]);
+    });
+
+    test(`${name}: a request has one session, however often the plugin is used`, async (t) => {
+      const store = countingStore();
+      const browser = await site(t, nuxtSession({ store, secrets }), nuxtSession({ store, secrets }));
+      const { headers } = await browser.get("/");
+      assert.deepEqual([headers.getSetCookie().length, headers.get("X-Visits"), headers.get("Vary")], [1, "1", "Cookie"]);
+      assert.equal(await (await browser.get("/")).text(), "2");
+    });
+
+    test(`${name}: a save that fails is the response of onError`, async (t) => {
+      t.mock.method(console, "error", () => {});
+      const store = countingStore();
+      store.fails = true;
+      const onError = ({ code, status }) => new Response(code, { status });
+      const response = await (await site(t, nuxtSession({ store, secrets }, { onError }))).get("/");
+      assert.deepEqual([response.status, await response.text(), response.headers.getSetCookie()], [503, "ES_STORE_UNAVAILABLE", []]);
+      assert.equal(response.headers.get("X-Visits"), null);
+    });
+
+    test(`${name}: an error before the load is an error page`, async (t) => {
+      const fail = () => Promise.reject(new Error("before the load"));
+      const response = await (await site(t, nuxtSession(Object.assign(createSessions(settings()), { run: fail, load: fail })))).get("/unused");
+      assert.deepEqual([response.status, await response.text()], [500, "error 500"]);
+    });
+
+    test(`${name}: options that cannot be right are an error page`, async (t) => {
+      const response = await (await site(t, nuxtSession(() => ({ store: memory(), secrets: [] })))).get("/unused");
+      assert.deepEqual([response.status, await response.text()], [500, "error 500"]);
+    });
+  }
 });

@@ -165,7 +165,7 @@ export async function events(t, url) {
 export async function ownHeaders(t, url) {
   await t.test("an HTTPError below 500 keeps what was set", async () => {
     const visitor = new Visitor(url);
-    const answer = await visitor.get("/refused");
+    const answer = await visitor.get("/refused", { Accept: "application/json" });
     assert.deepEqual([answer.status, JSON.parse(answer.text).message], [403, "not you"]);
     assert.equal((await visitor.get("/")).page, "visits=1 user=- message=refused");
   });

@@ -1,0 +1,1 @@
+export default defineCachedEventHandler(({ context }) => context.session.get("user", "-"), { name: "cached" });
