@@ -1,7 +1,8 @@
 // The sites of the frameworks on Cloudflare Workers, in workerd with a local KV: built, and on their development servers.
 
+import assert from "node:assert/strict";
 import { test } from "node:test";
-import { serveAndVisit, visits } from "./application.mjs";
+import { refusal, serveAndVisit, Visitor, visits } from "./application.mjs";
 import { build, install, start } from "./servers.mjs";
 
 await install();
@@ -21,6 +22,38 @@ test("React Router", async (t) => {
 
   await t.test("on its development server", async (t) => {
     const site = await start(project, "react-router", (port) => ["dev", ...config, "--port", port, "--host", "localhost"]);
+    t.after(site.stop);
+    await visits(t, site.url);
+  });
+});
+
+test("TanStack Start", async (t) => {
+  const project = "tanstack-start";
+  const config = ["--config", "vite.workers.ts"];
+  await build(project, "vite", "build", ...config);
+  await serveAndVisit(t, worker(project, "dist/server/wrangler.json"));
+
+  await t.test("on its development server", async (t) => {
+    const site = await start(project, "vite", (port) => ["dev", ...config, "--port", port, "--host", "localhost"]);
+    t.after(site.stop);
+    await visits(t, site.url);
+  });
+});
+
+test("Astro", async (t) => {
+  const project = "astro";
+  const config = ["--config", "astro.config.workers.mjs"];
+  await build(project, "astro", "build", ...config);
+  const { site } = await serveAndVisit(t, worker(project, "dist/server/wrangler.json"));
+
+  await refusal(t, site.url);
+
+  await t.test("a page that was prerendered has no session", async () => {
+    assert.match((await new Visitor(site.url).get("/static/")).text, /no session/);
+  });
+
+  await t.test("on its development server", async (t) => {
+    const site = await start(project, "astro", (port) => ["dev", ...config, "--port", port, "--host", "localhost"], { ASTRO_TELEMETRY_DISABLED: "1" });
     t.after(site.stop);
     await visits(t, site.url);
   });
