@@ -1,4 +1,5 @@
-// The options of the sessions of the projects in workerd: in KV, or, with OUTAGE=1, in a KV that fails.
+// The options of the sessions of the projects in workerd: in KV, or, with OUTAGE=1, in a KV that fails. They are read when the sessions are
+// created: a build has no bindings.
 
 import { env } from "cloudflare:workers";
 import { kv } from "edge-session";
@@ -9,7 +10,11 @@ const fail = async () => {
 
 const down = { get: fail, getWithMetadata: fail, put: fail, delete: fail, list: fail };
 
-/** The options for the bindings of a Worker. */
-export const optionsOf = (env) => ({ store: kv(env.OUTAGE ? down : env.SESSIONS), secrets: [env.SESSION_SECRET] });
-
-export const options = optionsOf(env);
+export const options = {
+  get store() {
+    return kv(env.OUTAGE ? down : env.SESSIONS);
+  },
+  get secrets() {
+    return [env.SESSION_SECRET];
+  },
+};

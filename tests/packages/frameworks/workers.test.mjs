@@ -1,11 +1,15 @@
 // The sites of the frameworks on Cloudflare Workers, in workerd with a local KV: built, and on their development servers.
 
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { test } from "node:test";
+import { root } from "../../../scripts/project.mjs";
 import { refusal, serveAndVisit, Visitor, visits } from "./application.mjs";
-import { build, install, start } from "./servers.mjs";
+import { build, folder, install, start } from "./servers.mjs";
 
 await install();
+const node = join(root, "node_modules/.bin/node"); // SvelteKit prerenders on Node 22 and newer
+const vite = join(folder, "node_modules/vite/bin/vite.js");
 
 /** Serves the Worker of a configuration of wrangler. With OUTAGE=1, its KV fails. */
 const worker = (project, config) => (env = {}) => {
@@ -13,6 +17,13 @@ const worker = (project, config) => (env = {}) => {
   const flags = ["--ip", "localhost", "--inspector-port", "0", "--show-interactive-dev-session=false", ...vars];
   return start(project, "wrangler", (port) => ["dev", "--config", config, "--port", port, ...flags]);
 };
+
+/** Visits a page that was prerendered. */
+async function withoutSession(t, url, path) {
+  await t.test("a page that was prerendered has no session", async () => {
+    assert.match((await new Visitor(url).get(path)).text, /no session/);
+  });
+}
 
 test("React Router", async (t) => {
   const project = "react-router";
@@ -48,13 +59,21 @@ test("Astro", async (t) => {
 
   await refusal(t, site.url);
 
-  await t.test("a page that was prerendered has no session", async () => {
-    assert.match((await new Visitor(site.url).get("/static/")).text, /no session/);
-  });
+  await withoutSession(t, site.url, "/static/");
 
   await t.test("on its development server", async (t) => {
     const site = await start(project, "astro", (port) => ["dev", ...config, "--port", port, "--host", "localhost"], { ASTRO_TELEMETRY_DISABLED: "1" });
     t.after(site.stop);
     await visits(t, site.url);
   });
+});
+
+test("SvelteKit", async (t) => {
+  const project = "sveltekit";
+  await build(project, node, vite, "build", "--config", "vite.workers.js");
+  const { site } = await serveAndVisit(t, worker(project, "wrangler.json"), { later: /"alice"/ });
+
+  await refusal(t, site.url);
+
+  await withoutSession(t, site.url, "/static");
 });
