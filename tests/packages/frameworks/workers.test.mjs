@@ -4,8 +4,9 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { root } from "../../../scripts/project.mjs";
+import { launch } from "../../e2e/browser.mjs";
 import { refusal, serveAndVisit, Visitor, visits } from "./application.mjs";
-import { build, folder, install, start } from "./servers.mjs";
+import { build, buildWith, folder, install, start } from "./servers.mjs";
 
 await install();
 const node = join(root, "node_modules/.bin/node"); // SvelteKit prerenders on Node 22 and newer
@@ -76,4 +77,32 @@ test("SvelteKit", async (t) => {
   await refusal(t, site.url);
 
   await withoutSession(t, site.url, "/static");
+});
+
+test("Next.js, by OpenNext", async (t) => {
+  const project = "next";
+  await buildWith({ WORKERS: "1", NEXT_TELEMETRY_DISABLED: "1" }, project, "opennextjs-cloudflare", "build");
+  const { site } = await serveAndVisit(t, worker(project, "wrangler.json"));
+
+  await t.test("a page reads the session that a route handler has set", async () => {
+    const visitor = new Visitor(site.url);
+    await visitor.get("/login");
+    assert.match((await visitor.get("/form")).text, /visits=0 user=alice/);
+  });
+
+  await t.test("in Chromium, a server function sets the cookie of the session", async () => {
+    const browser = await launch();
+    t.after(() => browser.close());
+    const page = await browser.newPage();
+    await page.goto(`${site.url}/form`, { waitUntil: "networkidle" });
+    await page.getByRole("button", { name: "Log in" }).click();
+    await page.getByText("visits=0 user=alice").waitFor();
+    await page.getByRole("button", { name: "Count" }).click();
+    await page.getByText("visits=1 user=alice").waitFor();
+  });
+
+  await t.test("a session that cannot be saved is an error in JSON, and sets no cookie", async () => {
+    const { status, text, headers } = await new Visitor(site.url).get("/check/large");
+    assert.deepEqual([status, JSON.parse(text).error.code, headers.getSetCookie()], [413, "ES_TOO_LARGE", []]);
+  });
 });
