@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { root } from "../../../scripts/project.mjs";
 import { launch } from "../../e2e/browser.mjs";
-import { refusal, serveAndVisit, Visitor, visits } from "./application.mjs";
+import { ownHeaders, refusal, serveAndVisit, Visitor, visits } from "./application.mjs";
 import { build, buildWith, folder, install, start } from "./servers.mjs";
 
 await install();
@@ -105,4 +105,14 @@ test("Next.js, by OpenNext", async (t) => {
     const { status, text, headers } = await new Visitor(site.url).get("/check/large");
     assert.deepEqual([status, JSON.parse(text).error.code, headers.getSetCookie()], [413, "ES_TOO_LARGE", []]);
   });
+});
+
+test("Nitro", async (t) => {
+  const project = "nitro";
+  await buildWith({ WORKERS: "1" }, project, "nitro", "build");
+  const { site } = await serveAndVisit(t, worker(project, "wrangler.json"));
+
+  await ownHeaders(t, site.url);
+
+  await refusal(t, site.url);
 });
