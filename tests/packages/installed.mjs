@@ -35,9 +35,10 @@ export async function install({ consumers, examples, packages }) {
   return { folder, tarball };
 }
 
-/** Serves the Worker in `folder`. Returns its URL, and a function that stops it. */
-export async function serve(folder) {
+/** Serves the Worker in `folder`, or the first Worker of several configurations, beside the others. Returns its URL, and a function that stops it. */
+export async function serve(folder, configs = []) {
   const flags = ["--ip", "localhost", "--port", "0", "--inspector-port", "0", "--show-interactive-dev-session=false"];
+  for (const config of configs) flags.push("--config", config);
   const vars = ["--var", "SESSION_SECRET:a secret of at least thirty-two bytes"];
   const child = spawn("wrangler", ["dev", ...flags, ...vars], { cwd: folder, env: environment() });
   const output = [];
