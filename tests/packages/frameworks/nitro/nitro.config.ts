@@ -2,9 +2,10 @@ import { fileURLToPath } from "node:url";
 import { defineNitroConfig } from "nitro/config";
 import type { NitroConfig } from "nitro/types";
 
-const pages = fileURLToPath(new URL("../pages.mjs", import.meta.url)); // outside of this folder
+const outside = (name: string) => fileURLToPath(new URL(`../${name}`, import.meta.url)); // of this folder
+const options = outside("options.mjs");
 
-const onNode = { externals: { inline: [pages] } };
+const onNode: NitroConfig = { alias: { "#options": options }, externals: { inline: [outside("pages.mjs"), options] } };
 
 const onWorkers: NitroConfig = {
   preset: "cloudflare_module",
