@@ -90,6 +90,7 @@ fn each_fenced_block_is_compiled_or_run() {
     let applications = applications.map(read);
     let configurations = [
         read("examples/typescript-worker/wrangler.toml"),
+        read("examples/service-bindings/site.toml"),
         dependencies_of("examples/rust-worker/Cargo.toml"),
         dependencies_of("examples/axum-worker/Cargo.toml"),
     ];
@@ -144,6 +145,9 @@ fn the_quick_starts_are_programs_that_tests_run() {
     shows("docs/guides/typescript-worker.md", "examples/typescript-worker/worker.ts");
     shows("docs/guides/typescript-worker.md", "examples/typescript-worker/wrangler.toml");
     shows("docs/guides/typescript-worker.md", "examples/hono-worker/worker.ts");
+    for name in ["site.ts", "site.toml", "account.ts", "blog.ts"] {
+        shows("docs/guides/service-bindings.md", &format!("examples/service-bindings/{name}"));
+    }
     shows("docs/guides/testing.md", "examples/typescript-worker/worker.test.ts");
     shows("docs/guides/rust-worker.md", "examples/rust-worker/src/lib.rs");
     shows("docs/guides/frameworks/axum.md", "examples/axum-worker/src/lib.rs");

@@ -2,7 +2,7 @@
 // `examples`.
 
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { extname } from "node:path";
 import { describe, test } from "node:test";
 import { build, createServer, preview } from "vite";
@@ -13,7 +13,7 @@ import { install, serve, succeed } from "./installed.mjs";
 
 const { folder, tarball } = await install({
   consumers: ["documents", "node", "types", "vite-browser", "vitest-workerd"],
-  examples: ["hono-worker", "my-devices", "typescript-worker"],
+  examples: ["hono-worker", "my-devices", "service-bindings", "typescript-worker"],
   packages: ["@cloudflare/vitest-plugin", "@types/express", "@types/express-serve-static-core", "@types/node", "fastify", "hono", "vite", "vitest"],
 });
 const at = (consumer) => ({ cwd: `${folder}/${consumer}` });
@@ -23,14 +23,14 @@ const visitor = (url, jar = {}) => ({
   jar: { ...jar },
   async request(method, path) {
     const cookie = Object.entries(this.jar).map((pair) => pair.join("=")).join("; ");
-    const response = await fetch(url + path, { method, headers: { Cookie: cookie } });
+    const response = await fetch(url + path, { method, headers: { Cookie: cookie }, redirect: "manual" });
     const cookies = response.headers.getSetCookie();
     for (const line of cookies.filter((line) => line.startsWith("__Host-sessionid"))) {
       const [, name, value] = /^(.*?)=(.*?);/.exec(line);
       if (/; Max-Age=0(;|$)/.test(line)) delete this.jar[name];
       else this.jar[name] = value;
     }
-    return { text: await response.text(), headers: response.headers, cookies: cookies.map((line) => line.split("=")[0]) };
+    return { status: response.status, text: await response.text(), headers: response.headers, cookies: cookies.map((line) => line.split("=")[0]) };
   },
   get(path) {
     return this.request("GET", path);
@@ -119,6 +119,25 @@ describe("the package, installed", { concurrency: 2 }, () => {
       }
     });
   }
+
+  test("service-bindings, served by wrangler: three Workers with one session", async (t) => {
+    const { cwd } = at("service-bindings");
+    writeFileSync(`${cwd}/.dev.vars`, 'SESSION_SECRET="a secret of at least thirty-two bytes"\n');
+    const { url, stop } = await serve(cwd, ["site.toml", "account.toml", "blog.toml"]);
+    t.after(stop);
+    const one = visitor(url);
+    const sees = async (...texts) => {
+      for (const [index, path] of ["/", "/account/", "/blog/"].entries()) assert.equal((await one.get(path)).text, texts[index]);
+    };
+    await sees("Visit number 1 of a stranger: no orders", "The account of a stranger, after 1 visits", "The blog, for a stranger");
+    const login = await one.post("/account/login");
+    assert.deepEqual([login.status, login.cookies], [303, ["__Host-sessionid", "__Host-sessionid-anonymous"]]);
+    assert.deepEqual([login.headers.get("Vary"), login.headers.get("Cache-Control")], ["Cookie", "private, no-store"]);
+    await sees("Visit number 2 of alice: a book for alice, a pen for alice", "The account of alice, after 2 visits", "The blog, for alice");
+    assert.equal((await one.post("/account/logout")).status, 303);
+    assert.deepEqual(one.jar, {});
+    await sees("Visit number 1 of a stranger: no orders", "The account of a stranger, after 1 visits", "The blog, for a stranger");
+  });
 
   for (const [name, binding] of [["typescript-worker", "SESSIONS"], ["hono-worker", "SESSIONS"], ["my-devices", "SESSION_OBJECTS"]]) {
     test(`${name}, as wrangler would deploy it: one script, and one WebAssembly`, async () => {

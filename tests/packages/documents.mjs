@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { root } from "../../scripts/project.mjs";
 
 /** The programs that other tests run. A block with one of these texts is a copy. */
-const programs = ["typescript-worker/minimal.ts", "typescript-worker/worker.ts", "typescript-worker/worker.test.ts", "hono-worker/worker.ts"];
+const programs = ["typescript-worker/minimal.ts", "typescript-worker/worker.ts", "typescript-worker/worker.test.ts", "hono-worker/worker.ts", ...["site", "account", "blog"].map((name) => `service-bindings/${name}.ts`)];
 
 /** The paths of the documents. */
 function documents() {

@@ -35,10 +35,15 @@ export async function install({ consumers, examples, packages }) {
   return { folder, tarball };
 }
 
-/** Serves the Worker in `folder`. Returns its URL, and a function that stops it. */
-export async function serve(folder) {
+/**
+ * Serves the Worker in `folder`, or the first Worker of several configurations, beside the others. Returns its URL, and a function that stops it.
+ * The first Worker gets the variables of `env`, too.
+ */
+export async function serve(folder, configs = [], env = {}) {
   const flags = ["--ip", "localhost", "--port", "0", "--inspector-port", "0", "--show-interactive-dev-session=false"];
-  const vars = ["--var", "SESSION_SECRET:a secret of at least thirty-two bytes"];
+  for (const config of configs) flags.push("--config", config);
+  const all = { SESSION_SECRET: "a secret of at least thirty-two bytes", ...env };
+  const vars = Object.entries(all).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
   const child = spawn("wrangler", ["dev", ...flags, ...vars], { cwd: folder, env: environment() });
   const output = [];
   const url = await new Promise((resolve, reject) => {

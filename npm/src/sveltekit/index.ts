@@ -30,7 +30,8 @@ export type SessionHandle = <Event extends SvelteKitEvent>(input: {
 
 /**
  * Returns a `handle` hook that loads the session of each request as `event.locals.session`, and commits it with the response. `options` are those
- * of `createSessions`, or its `Sessions`, or a function that returns the options for the bindings of a Worker, `event.platform.env`.
+ * of `createSessions`, or its `Sessions`, or a function that returns the options. It is called at the first request, with the bindings of a Worker
+ * if the adapter passes them as `event.platform.env`.
  *
  * A response with a status of 500 or more saves nothing, nor does an error of 500 or more that SvelteKit reports to its script in the browser with
  * the status 200. If the store fails, SvelteKit's error page has the status 503. If the session cannot be saved, the response is that of `onError`, by
@@ -39,13 +40,15 @@ export type SessionHandle = <Event extends SvelteKitEvent>(input: {
  *
  * @example
  * // src/hooks.server.ts
+ * import { env } from "cloudflare:workers";
+ *
  * declare global {
  *   namespace App {
  *     interface Locals extends SessionLocals<Data> {}
  *   }
  * }
  *
- * export const handle = session<Data, Env>((env) => ({ store: kv(env.SESSIONS), secrets: [env.SESSION_SECRET] }));
+ * export const handle = session<Data>(() => ({ store: kv(env.SESSIONS), secrets: [env.SESSION_SECRET] }));
  */
 export function session<Data extends SessionData<Data> = Record<string, unknown>, Env = Cloudflare.Env>(
   options: SessionOptions | Sessions<Data> | ((env: Env) => SessionOptions),

@@ -4,5 +4,9 @@ declare module "cloudflare:workers" {
   export abstract class DurableObject {
     constructor(context: unknown, env: unknown);
   }
+  export abstract class WorkerEntrypoint<Env> {
+    constructor(context: unknown, env: Env);
+    protected env: Env;
+  }
   export const env: { SESSIONS: import("edge-session").KvNamespace; SESSION_SECRET: string };
 }

@@ -17,6 +17,7 @@ declare module "react-router" {
   export interface ActionFunctionArgs extends DataFunctionArgs {}
   export type MiddlewareFunction<Result> = (args: DataFunctionArgs, next: () => Promise<Result>) => Promise<Result | void>;
   export function redirect(url: string, init?: number | ResponseInit): Response;
+  export function createRequestHandler(build: () => Promise<object>, mode?: string): (request: Request) => Promise<Response>;
   interface Session<Data, Flash> {
     has(name: (keyof Data | keyof Flash) & string): boolean;
     get<Key extends (keyof Data | keyof Flash) & string>(
@@ -30,6 +31,12 @@ declare module "react-router" {
     commitSession(session: Session<Data, Flash>): Promise<string>;
     destroySession(session: Session<Data, Flash>): Promise<string>;
   }
+}
+
+declare module "virtual:react-router/server-build" {}
+
+interface ImportMeta {
+  env: { MODE: string };
 }
 
 declare module "@react-router/cloudflare" {
@@ -99,6 +106,14 @@ declare const sendRedirect: (event: import("h3").H3Event, location: string, stat
 
 declare module "#shared/session" {
   export type Data = { visits: number; user: string; message: string };
+}
+
+declare module "nitro/config" {
+  export function defineNitroConfig(config: object): object;
+}
+
+declare module "@opennextjs/cloudflare" {
+  export function getCloudflareContext(): { env: typeof import("cloudflare:workers").env };
 }
 
 declare module "@tanstack/react-start" {

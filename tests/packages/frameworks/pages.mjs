@@ -1,15 +1,6 @@
-// The options of the sessions of the projects, and what their pages do with a session.
+// What the pages of the projects do with a session.
 
-import { memory } from "edge-session";
-
-const fail = async () => {
-  throw new Error("the store is down");
-};
-
-/** The store of the servers: in memory, or, with OUTAGE=1, one that fails. */
-const store = process.env.OUTAGE ? { ...memory(), get: fail, put: fail, delete: fail, list: fail } : memory();
-
-export const options = { store, secrets: ["the secret of the test projects, of more than 32 bytes"] };
+export { options } from "#options";
 
 /** Counts the visit, and takes the message. Returns the page. */
 export function home(session) {

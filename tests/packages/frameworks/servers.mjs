@@ -26,7 +26,10 @@ export async function install() {
 }
 
 /** Runs a program of node_modules, to its end, in a project. */
-export const build = (project, program, ...args) => succeed(programOf(program), args, { cwd: join(folder, project), limit: 300 });
+export const build = (project, program, ...args) => buildWith({}, project, program, ...args);
+
+/** As `build`, with variables of the environment. */
+export const buildWith = (env, project, program, ...args) => succeed(programOf(program), args, { cwd: join(folder, project), env, limit: 300 });
 
 /** Checks the types of a project. By its path, since the versions of TypeScript in types.test.mjs have a program of the same name. */
 export function checkTypes(project) {
