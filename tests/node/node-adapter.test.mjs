@@ -555,6 +555,35 @@ test("plain node:http: the promise has the result of next, or its error", async 
   assert.deepEqual(results, ["handled"]);
 });
 
+test("a page that the application makes of an outage has the status 503 instead of 500, and keeps other ones", async (t) => {
+  const store = slowStore(0);
+  const middleware = session({ store, secrets });
+  const pages = {
+    "/property": (response) => Object.assign(response, { statusCode: 500, statusMessage: "Oh" }),
+    "/call": (response) => response.writeHead(500, "Oh", { "X-Page": "own" }),
+    "/502": (response) => response.writeHead(502),
+    "/404": (response) => response.writeHead(404),
+  };
+  const { visit } = await serve(t, (request, response) => {
+    middleware(request, response, () => {
+      try {
+        count(request);
+      } catch {
+        pages[request.url]?.(response);
+      }
+      response.end("sorry");
+    });
+  });
+  await visit();
+  store.faults.get = true;
+  const seen = [];
+  for (const path of Object.keys(pages)) {
+    const { status, text } = await visit(path);
+    seen.push([path, status, text]);
+  }
+  assert.deepEqual(seen, [["/property", 503, "sorry"], ["/call", 503, "sorry"], ["/502", 502, "sorry"], ["/404", 404, "sorry"]]);
+});
+
 test("a call that fails after the commit cuts the response off, since its headers are sent", async (t) => {
   const { visit } = await plain(t, (request, response) => {
     count(request);

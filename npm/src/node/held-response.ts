@@ -111,10 +111,13 @@ export class HeldResponse {
     this.#state = "sent";
     const response = this.#response;
     if (answer !== this.#head) this.#merge(answer.headers);
-    response.statusCode = this.#status;
+    const status = this.#status === 500 ? answer.status : this.#status; // the commit makes it 503 after a failure of the store
+    if (status !== this.#status) Object.assign(response, { statusMessage: "" });
+    response.statusCode = status;
     const calls = this.#calls.splice(0);
     let [waits, ended] = [false, false];
-    for (const [name, parameters] of calls) {
+    for (let [name, parameters] of calls) {
+      if (name === "writeHead" && status !== this.#status) parameters = [status];
       const result = this.#methods[name].apply(response, parameters);
       if (name === "write") waits = result === true;
       if (name === "end") ended = true;

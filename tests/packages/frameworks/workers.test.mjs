@@ -107,7 +107,7 @@ describe("on Workers", { concurrency: 2 }, () => {
 
   test("Nitro", async (t) => {
     const project = "nitro";
-    await buildWith({ WORKERS: "1" }, project, "nitro", "build");
+    await buildWith({ WORKERS: "1" }, project, "node", nitro, "build");
     const { site } = await serveAndVisit(t, worker(project, "wrangler.json"));
 
     await ownHeaders(t, site.url);
