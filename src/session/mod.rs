@@ -5,6 +5,7 @@ pub(crate) mod deadline;
 mod dictionary;
 pub(crate) mod event;
 pub(crate) mod expiry;
+mod flash;
 pub(crate) mod identity;
 pub(crate) mod incoming;
 pub(crate) mod journal;

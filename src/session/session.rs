@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::data::Data;
 use super::event::{Event, EventKind};
+use super::flash::Flashed;
 use super::identity::{Identity, Tag};
 use super::incoming::{Incoming, Knowledge, SessionToken};
 use super::key::SessionKey;
@@ -73,6 +74,7 @@ pub struct Session {
     pub(crate) last_read: Vec<StorageKey>,
     /// The change of the list of a user's sessions that follows the next save.
     pub(crate) listing: Listing,
+    pub(super) flashed: Vec<Flashed>,
 }
 
 /// Django's two flags, and two internal ones.
@@ -420,6 +422,7 @@ impl Session {
             events: Vec::new(),
             last_read: Vec::new(),
             listing: Listing::default(),
+            flashed: Vec::new(),
         }
     }
 

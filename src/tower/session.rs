@@ -213,8 +213,8 @@ impl Session {
     ///
     /// ```
     /// # use edge_session::tower::Session;
-    /// fn flash(session: &Session) -> edge_session::Result<Option<String>> {
-    ///     session.pop_or("flash", None)
+    /// fn coupon(session: &Session) -> edge_session::Result<Option<String>> {
+    ///     session.pop_or("coupon", None)
     /// }
     /// ```
     ///
@@ -224,6 +224,40 @@ impl Session {
     #[doc(alias = "remove_value")]
     pub fn pop_or<T: DeserializeOwned>(&self, key: &str, default: T) -> Result<T> {
         self.with(|session| session.pop_or(key, default))
+    }
+
+    /// Stores a value for a later request: the next one that calls [`flashed`](Self::flashed) gets it, and no other.
+    ///
+    /// ```
+    /// # use edge_session::tower::Session;
+    /// fn log_in(session: &Session, user: &str) -> edge_session::Result<()> {
+    ///     session.cycle_key()?;
+    ///     session.set("user", user)?;
+    ///     session.flash("message", "Welcome") // for the page to which the response redirects
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`set`](Self::set).
+    pub fn flash<T: Serialize>(&self, key: &str, value: T) -> Result<()> {
+        self.with(|session| session.flash(key, value))
+    }
+
+    /// Returns the value that an earlier request [flashed](Self::flash), as often as this request asks, and removes it from the session.
+    ///
+    /// ```
+    /// # use edge_session::tower::Session;
+    /// fn message(session: &Session) -> edge_session::Result<String> {
+    ///     Ok(session.flashed("message")?.unwrap_or_default())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `Value` if the value is not a `T`; `StoreUnavailable` if the store did not answer.
+    pub fn flashed<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
+        self.with(|session| session.flashed(key))
     }
 
     /// Removes all data, including the session's own expiry: Django's `clear`. The key stays.

@@ -269,3 +269,44 @@ fn a_text_with_an_invalid_signature_decodes_to_no_data_and_emits_an_event() {
         assert_eq!(items.len(), usize::from(is_signed));
     }
 }
+
+#[test]
+fn the_next_request_that_asks_gets_a_flashed_value_and_no_other() {
+    let site = site();
+    let mut session = site.sessions.new_session().unwrap();
+    session.set("message", "of the data").unwrap();
+    session.flash("message", json!({ "text": "Saved" })).unwrap();
+    assert_eq!(session.flashed::<Value>("message").unwrap(), None, "not in the same request");
+    assert_eq!(
+        session.get::<Value>("_flash_message").unwrap(),
+        Some(json!({ "text": "Saved" })),
+        "as the npm package stores it"
+    );
+    run(site.sessions.save(&mut session)).unwrap();
+    let key = session.session_key().unwrap().as_str().to_owned();
+
+    let mut failed = run(site.sessions.open(&key)).unwrap();
+    assert_eq!(failed.flashed("message").unwrap(), Some(json!({ "text": "Saved" })), "and nothing is saved");
+
+    let mut shown = run(site.sessions.open(&key)).unwrap();
+    assert!(shown.flashed::<bool>("message").is_err());
+    for _ in 0..2 {
+        assert_eq!(
+            shown.flashed("message").unwrap(),
+            Some(json!({ "text": "Saved" })),
+            "as often as this request asks"
+        );
+    }
+    shown.flash("message", "the next one").unwrap();
+    assert_eq!(shown.flashed("message").unwrap(), Some(json!({ "text": "Saved" })));
+    run(site.sessions.save(&mut shown)).unwrap();
+
+    let mut next = run(site.sessions.open(&key)).unwrap();
+    assert_eq!(next.flashed::<String>("message").unwrap().as_deref(), Some("the next one"));
+    run(site.sessions.save(&mut next)).unwrap();
+    let mut last = run(site.sessions.open(&key)).unwrap();
+    assert_eq!(last.flashed::<String>("message").unwrap(), None);
+    assert!(!last.modified(), "nothing was removed");
+    assert_eq!(last.get::<String>("message").unwrap().as_deref(), Some("of the data"));
+    assert_eq!(last.flash("x", f64::NAN).unwrap_err().to_string(), "session.x is NaN, which JSON does not hold");
+}

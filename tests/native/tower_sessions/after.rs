@@ -6,14 +6,14 @@ use edge_session::{MemoryStore, Result, Sessions, Settings};
 async fn count(session: Session) -> Result<String> {
     let visits = session.get::<u32>("visits")?.unwrap_or(0) + 1;
     session.set("visits", visits)?;
-    let flash = session.pop_or::<Option<String>>("flash", None)?.unwrap_or_default();
+    let flash = session.flashed::<String>("flash")?.unwrap_or_default();
     Ok(format!("{flash} Visit number {visits}"))
 }
 
 async fn log_in(session: Session) -> Result<()> {
     session.cycle_key()?;
     session.set("user", "alice")?;
-    session.set("flash", "Welcome!")
+    session.flash("flash", "Welcome!")
 }
 
 async fn log_out(session: Session) -> Result<()> {
