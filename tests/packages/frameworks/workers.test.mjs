@@ -12,6 +12,7 @@ import { build, buildWith, folder, install, start } from "./servers.mjs";
 await install();
 const node = join(root, "node_modules/.bin/node"); // SvelteKit prerenders on Node 22 and newer
 const vite = join(folder, "node_modules/vite/bin/vite.js");
+const nitro = join(folder, "node_modules/nitro/dist/cli/index.mjs"); // by its path, since the Nitro 2 of Nuxt has a program of the same name
 
 /** Serves the Worker of a configuration of wrangler. With OUTAGE=1, its KV fails. */
 const worker = (project, config) => (env) => serve(join(folder, project), [config], env);

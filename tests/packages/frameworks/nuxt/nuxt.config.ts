@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 
-const pages = fileURLToPath(new URL("../pages.mjs", import.meta.url)); // outside of this folder
+// Outside of this folder. On Workers, the plugin takes the namespace itself.
+const [pages, options] = ["pages", "options"].map((name) => fileURLToPath(new URL(`../${name}.mjs`, import.meta.url))) as [string, string];
 const tsConfig = { compilerOptions: { paths: { h3: ["../../node_modules/h3-1"] } } }; // or the types of h3 2 would be found
 
 export default defineNuxtConfig({
@@ -8,8 +9,9 @@ export default defineNuxtConfig({
   telemetry: false,
   devtools: { enabled: false },
   typescript: { tsConfig },
+  alias: { "#options": options },
   nitro: {
-    externals: { inline: [pages] },
+    externals: { inline: [pages, options] },
     typescript: { tsConfig },
     // For Workers.
     experimental: { wasm: true },
