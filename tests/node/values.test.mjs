@@ -1,6 +1,7 @@
 // Values that JSON represents exactly are stored. The others are refused with their path, and the session stays usable.
 
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import vm from "node:vm";
 import { ValueError } from "../../dist/node.js";
@@ -89,6 +90,25 @@ test("an application that extends Object.prototype reads large values all the sa
   } finally {
     delete Object.prototype.extension;
   }
+});
+
+test("an application that extends Object.prototype by two objects sets and reads values, which do not nest deep by them", () => {
+  // In a program of its own, which can be ended: each extension has both, so that following them takes forever.
+  const program = `
+    import assert from "node:assert/strict";
+    import { createSessions, memory } from ${JSON.stringify(new URL("../../dist/node.js", import.meta.url).href)};
+    const sessions = createSessions({ store: memory(), secrets: ["the secret of this program, of 32 bytes"] });
+    const session = await sessions.open();
+    const list = Array.from({ length: 100 }, (_, n) => ({ n }));
+    Object.assign(Object.prototype, { one: {}, two: {} });
+    session.set("list", list);
+    await session.save();
+    assert.throws(() => session.set("deep", JSON.parse('{"a":'.repeat(65) + 1 + "}".repeat(65))), { code: "ES_VALUE", message: /nests deeper than 64 levels/ });
+    const again = await sessions.open(session.sessionKey);
+    assert.equal(again.get("list").length, 100);
+  `;
+  const { status, signal, stderr } = spawnSync(process.execPath, ["--input-type=module", "--eval", program], { timeout: 20_000, encoding: "utf8" });
+  assert.deepEqual([status, signal], [0, null], stderr);
 });
 
 test("the refusal that the documentation shows", async () => {

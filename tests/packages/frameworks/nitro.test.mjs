@@ -1,11 +1,8 @@
 // Nitro 3, with the middleware of `edge-session/h3`.
 
-import { join } from "node:path";
 import { test } from "node:test";
 import { ownHeaders, refusal, serveAndVisit, visits } from "./application.mjs";
-import { build, checkTypes, folder, install, start } from "./servers.mjs";
-
-const nitro = join(folder, "node_modules/nitro/dist/cli/index.mjs"); // by its path, since the Nitro 2 of Nuxt has a program of the same name
+import { build, checkTypes, install, nitro, start } from "./servers.mjs";
 
 await install();
 await build("nitro", "node", nitro, "build");

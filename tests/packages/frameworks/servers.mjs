@@ -13,6 +13,9 @@ import { succeed } from "../installed.mjs";
 
 export const folder = fileURLToPath(new URL(".", import.meta.url));
 
+/** Nitro 3, by its path: the Nitro 2 of Nuxt has a program of the same name. */
+export const nitro = join(folder, "node_modules/nitro/dist/cli/index.mjs");
+
 /** Puts the packed package into node_modules, once for all tests of this process. */
 export async function install() {
   const scratch = mkdtempSync(join(tmpdir(), "edge-session-frameworks-"));

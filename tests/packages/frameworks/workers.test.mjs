@@ -7,12 +7,11 @@ import { root } from "../../../scripts/project.mjs";
 import { launch } from "../../e2e/browser.mjs";
 import { serve } from "../installed.mjs";
 import { ownHeaders, refusal, serveAndVisit, Visitor, visits } from "./application.mjs";
-import { build, buildWith, folder, install, start } from "./servers.mjs";
+import { build, buildWith, folder, install, nitro, start } from "./servers.mjs";
 
 await install();
 const node = join(root, "node_modules/.bin/node"); // SvelteKit prerenders on Node 22 and newer
 const vite = join(folder, "node_modules/vite/bin/vite.js");
-const nitro = join(folder, "node_modules/nitro/dist/cli/index.mjs"); // by its path, since the Nitro 2 of Nuxt has a program of the same name
 
 /** Serves the Worker of a configuration of wrangler. With OUTAGE=1, its KV fails. */
 const worker = (project, config) => (env) => serve(join(folder, project), [config], env);
@@ -21,6 +20,15 @@ const worker = (project, config) => (env) => serve(join(folder, project), [confi
 async function withoutSession(t, url, path) {
   await t.test("a page that was prerendered has no session", async () => {
     assert.match((await new Visitor(url).get(path)).text, /no session/);
+  });
+}
+
+/** Visits the site on the development server of a program. */
+async function onDevelopmentServer(t, project, program, config, env) {
+  await t.test("on its development server", async (t) => {
+    const site = await start(project, program, (port) => ["dev", ...config, "--port", port, "--host", "localhost"], env);
+    t.after(site.stop);
+    await visits(t, site.url);
   });
 }
 
@@ -63,11 +71,7 @@ describe("on Workers", { concurrency: 2 }, () => {
 
     await withoutSession(t, site.url, "/static/");
 
-    await t.test("on its development server", async (t) => {
-      const site = await start(project, "astro", (port) => ["dev", ...config, "--port", port, "--host", "localhost"], { ASTRO_TELEMETRY_DISABLED: "1" });
-      t.after(site.stop);
-      await visits(t, site.url);
-    });
+    await onDevelopmentServer(t, project, "astro", config, { ASTRO_TELEMETRY_DISABLED: "1" });
   });
 
   test("React Router", async (t) => {
@@ -76,11 +80,7 @@ describe("on Workers", { concurrency: 2 }, () => {
     await build(project, "react-router", "build", ...config);
     await serveAndVisit(t, worker(project, "build/server/wrangler.json"));
 
-    await t.test("on its development server", async (t) => {
-      const site = await start(project, "react-router", (port) => ["dev", ...config, "--port", port, "--host", "localhost"]);
-      t.after(site.stop);
-      await visits(t, site.url);
-    });
+    await onDevelopmentServer(t, project, "react-router", config);
   });
 
   test("TanStack Start", async (t) => {
@@ -89,11 +89,7 @@ describe("on Workers", { concurrency: 2 }, () => {
     await build(project, "vite", "build", ...config);
     await serveAndVisit(t, worker(project, "dist/server/wrangler.json"));
 
-    await t.test("on its development server", async (t) => {
-      const site = await start(project, "vite", (port) => ["dev", ...config, "--port", port, "--host", "localhost"]);
-      t.after(site.stop);
-      await visits(t, site.url);
-    });
+    await onDevelopmentServer(t, project, "vite", config);
   });
 
   test("SvelteKit", async (t) => {
